@@ -1,0 +1,13 @@
+"""The last word of a command about something that its user can mend."""
+
+from __future__ import annotations
+
+
+class Failure(Exception):
+    """A job cannot go on, for a reason outside the program: one message with the place, the cause and, in
+    `remedy`, what to do about it."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy

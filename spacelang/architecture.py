@@ -1,0 +1,219 @@
+"""An architecture: one network of a space, complete and on its own.
+
+It says nothing of the space it came from. Two spaces that hold the same network hold equal values here, with
+one JSON, one line of text and one digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from fractions import Fraction
+from typing import Any, Literal
+
+from attrs import frozen
+
+from spacelang.expression import Number, exact
+
+Position = Literal["absolute", "bias", "relative"]
+Token = Literal["class", "none"]
+Pool = Literal["mean", "token"]
+Window = int | Literal["global"]
+
+
+@frozen
+class Frame:
+    """What all networks of a space have in common.
+
+    image: side of the square input in pixels. patch: side of a patch in pixels; it divides `image`.
+    channels: of the input. classes: of the head. position: the position encodings, in alphabetical order.
+    token: whether a class token stands before the patches. pool: what the head reads. stem_norm: whether a
+    LayerNorm follows the patch embedding.
+    """
+
+    image: int
+    patch: int
+    channels: int
+    classes: int
+    position: tuple[Position, ...]
+    token: Token
+    pool: Pool
+    stem_norm: bool
+
+    def side(self, stage: int) -> int:
+        """The side of the feature map of a stage (counted from 0) in tokens; an odd map is padded to merge."""
+        side = self.image // self.patch
+        for _ in range(stage):
+            side = -(-side // 2)
+        return side
+
+
+@frozen
+class Layer:
+    """One transformer layer.
+
+    heads: attention heads. qkv: total width of the queries (and of the keys, and of the values), a multiple
+    of `heads`. mlp: hidden width as a multiple of the stage's channels. window: side of the attention window
+    in tokens, at most the map's, or "global".
+    """
+
+    heads: int
+    qkv: int
+    mlp: Number
+    window: Window
+
+    @property
+    def head_width(self) -> int:
+        return self.qkv // self.heads
+
+
+@frozen
+class Stage:
+    """The layers of one resolution, all `embed` channels wide."""
+
+    embed: int
+    layers: tuple[Layer, ...]
+
+    def hidden(self, layer: Layer) -> int:
+        """Hidden channels of a layer's MLP."""
+        return int(layer.mlp * self.embed)
+
+
+@frozen
+class Architecture:
+    """One network: its frame and its stages."""
+
+    frame: Frame
+    stages: tuple[Stage, ...]
+
+    @property
+    def depth(self) -> int:
+        """Layers in all."""
+        return sum(len(stage.layers) for stage in self.stages)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the network, in hexadecimal: the same for every text and every space that describe it."""
+        text = json.dumps(to_json(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """Eight hexadecimal digits to call it by."""
+        return self.digest[:8]
+
+
+FORMAT = "spacelang.architecture/1"
+
+
+def to_json(architecture: Architecture) -> dict[str, object]:
+    """The architecture as plain JSON values. A fractional MLP ratio is a string such as "7/2", to stay exact."""
+    frame = architecture.frame
+    return {
+        "format": FORMAT,
+        "image": frame.image,
+        "patch": frame.patch,
+        "channels": frame.channels,
+        "classes": frame.classes,
+        "position": list(frame.position),
+        "token": frame.token,
+        "pool": frame.pool,
+        "stem_norm": frame.stem_norm,
+        "stages": [
+            {
+                "embed": stage.embed,
+                "layers": [
+                    {
+                        "heads": layer.heads,
+                        "qkv": layer.qkv,
+                        "mlp": layer.mlp if isinstance(layer.mlp, int) else str(layer.mlp),
+                        "window": layer.window,
+                    }
+                    for layer in stage.layers
+                ],
+            }
+            for stage in architecture.stages
+        ],
+    }
+
+
+class NotAnArchitecture(ValueError):
+    """A text or JSON that should describe an architecture and does not."""
+
+
+def from_json(value: Any) -> Architecture:
+    """The architecture that a JSON value describes. Raises `NotAnArchitecture` with what is missing or wrong."""
+    if not isinstance(value, dict) or not isinstance(value.get("stages"), list):
+        raise NotAnArchitecture(f'it has no "format": "{FORMAT}" and no list of "stages"')
+    if value.get("format") != FORMAT:
+        raise NotAnArchitecture(f"its format is {value.get('format')!r}, and {FORMAT!r} is what this version reads")
+    try:
+        frame = Frame(
+            image=_whole(value, "image"),
+            patch=_whole(value, "patch"),
+            channels=_whole(value, "channels"),
+            classes=_whole(value, "classes"),
+            position=_positions(value["position"]),
+            token=value["token"],
+            pool=value["pool"],
+            stem_norm=bool(value["stem_norm"]),
+        )
+        architecture = Architecture(frame, tuple(_stage(stage) for stage in value["stages"]))
+    except KeyError as missing:
+        raise NotAnArchitecture(f"{missing.args[0]!r} is missing") from None
+    except (TypeError, AttributeError):
+        raise NotAnArchitecture("a stage or a layer is not an object with the expected fields") from None
+    verify(architecture)
+    return architecture
+
+
+def verify(architecture: Architecture) -> None:
+    """Make sure that the network can be built; raises `NotAnArchitecture` that names what cannot be."""
+    frame = architecture.frame
+    if frame.image % frame.patch:
+        raise NotAnArchitecture(f"patch {frame.patch} does not divide image {frame.image}")
+    if frame.token not in ("class", "none") or frame.pool not in ("mean", "token"):
+        raise NotAnArchitecture("token is class or none, and pool is mean or token")
+    if not architecture.stages or not all(stage.layers for stage in architecture.stages):
+        raise NotAnArchitecture("a network has at least one stage, and a stage at least one layer")
+    for number, stage in enumerate(architecture.stages, 1):
+        for index, layer in enumerate(stage.layers, 1):
+            where = f"stage {number}, layer {index}"
+            if layer.qkv % layer.heads:
+                raise NotAnArchitecture(f"{where}: qkv {layer.qkv} is not a multiple of heads {layer.heads}")
+            if (layer.mlp * stage.embed).denominator != 1:
+                raise NotAnArchitecture(f"{where}: mlp {layer.mlp} of {stage.embed} channels is not whole")
+            if layer.window != "global" and layer.window > frame.side(number - 1):
+                side = frame.side(number - 1)
+                raise NotAnArchitecture(f"{where}: window {layer.window} is larger than its {side}×{side} map")
+
+
+def _whole(record: dict[str, Any], name: str) -> int:
+    value = record[name]
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise NotAnArchitecture(f"{name!r} is {value!r}, and must be a whole number from 1")
+    return value
+
+
+def _positions(value: Any) -> tuple[Position, ...]:
+    names: tuple[Position, ...] = ("absolute", "bias", "relative")
+    if not isinstance(value, list) or any(item not in names for item in value):
+        raise NotAnArchitecture("'position' is a list of absolute, bias and relative")
+    return tuple(name for name in names if name in value)
+
+
+def _stage(value: dict[str, Any]) -> Stage:
+    if not isinstance(value["layers"], list):
+        raise NotAnArchitecture("'layers' is not a list")
+    return Stage(_whole(value, "embed"), tuple(_layer(layer) for layer in value["layers"]))
+
+
+def _layer(value: dict[str, Any]) -> Layer:
+    window: Window = "global" if value["window"] == "global" else _whole(value, "window")
+    try:
+        ratio = Fraction(value["mlp"])
+    except (TypeError, ValueError, ZeroDivisionError):
+        raise NotAnArchitecture(f"'mlp' is {value['mlp']!r}, and must be a number such as 4 or \"7/2\"") from None
+    if ratio <= 0:
+        raise NotAnArchitecture("'mlp' must be more than 0")
+    return Layer(_whole(value, "heads"), _whole(value, "qkv"), exact(ratio), window)

@@ -1,0 +1,179 @@
+"""The dimensions of each stage: of all lines that could speak for one, the nearest does."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from spacelang.architecture import Frame
+from spacelang.check.names import undefined
+from spacelang.check.outline import Line, Outline
+from spacelang.check.values import LARGEST, number, options, spot
+from spacelang.diagnostics import Diagnostic, Label, listed
+from spacelang.expression import Binary, Expression, Name, Number, Previous, decimal, mentions, walk
+from spacelang.lower.legal import constants
+from spacelang.source import Span
+from spacelang.space import Derived, Dimension, Option, Searched, Settled, StageSpace
+from spacelang.syntax import tree
+
+LAYER_NAMES = ("depth", "embed", "heads", "qkv", "mlp", "window", "head_dim")
+STAGE_NAMES = ("depth", "embed")
+
+
+@frozen
+class Nearest:
+    """The line that speaks for a dimension of a stage and the scope it stands in."""
+
+    line: Line
+    scope: str
+
+
+def stage_spaces(layout: Outline, frame: Frame, found: list[Diagnostic]) -> tuple[StageSpace, ...]:
+    """The stages in order. Where one has errors, they are in `found` and a stand-in takes its place."""
+    return tuple(_stage(layout, number, frame, found) for number in sorted(layout.stages))
+
+
+def nearest_line(layout: Outline, number: int, name: str) -> Nearest | None:
+    """The line that decides a dimension of a stage; None where none does."""
+    stage = layout.stages[number]
+    scopes = (
+        (f"stage {number}, each layer", stage.layer),
+        (f"stage {number}", stage.lines),
+        ("each layer", layout.each_layer),
+        ("each stage", layout.each_stage),
+        ("the root", layout.root),
+    )
+    return next((Nearest(lines[name], scope) for scope, lines in scopes if name in lines), None)
+
+
+def _stage(layout: Outline, number: int, frame: Frame, found: list[Diagnostic]) -> StageSpace:
+    named = {
+        name: _dimension(layout, number, name, frame, found)
+        for name in ("depth", "embed", "heads", "qkv", "mlp", "window", "head_dim")
+    }
+    stage = StageSpace(**named)
+    _acyclic(stage, layout.stages[number].block, found)
+    _window_fits_family(stage, layout, number, frame, found)
+    return stage
+
+
+def _dimension(layout: Outline, number: int, name: str, frame: Frame, found: list[Diagnostic]) -> Dimension:
+    nearest = nearest_line(layout, number, name)
+    if nearest is None:
+        return _default(layout, number, name, found)
+    line = nearest.line
+    match line:
+        case tree.Setting(value=value):
+            return _decided(name, value, frame, found)
+        case tree.Choice(domain=domain):
+            if name == "head_dim":
+                found.append(
+                    Diagnostic(
+                        "E0320",
+                        "`head_dim` is a number that other lines use, not a dimension to search",
+                        Label(line.span),
+                        help="search `qkv`, or search `heads` and settle `qkv`",
+                    )
+                )
+            values = options(domain, constants(frame), name == "window", found)
+            for option in values or ():
+                _in_range(name, option, domain.span, found)
+            return Searched(values or (1,), span=line.span)
+
+
+def _default(layout: Outline, number: int, name: str, found: list[Diagnostic]) -> Dimension:
+    match name:
+        case "mlp":
+            return Settled(4)
+        case "head_dim":
+            return Settled(32)
+        case "qkv":
+            return Derived(Binary("*", Name("heads"), Name("head_dim")))
+        case "window" if len(layout.stages) == 1:
+            return Settled("global")
+        case _:
+            block = layout.stages[number].block
+            where = "`each layer { … }` inside a stage" if name in ("heads", "window") else "the stage"
+            found.append(
+                Diagnostic(
+                    "E0212",
+                    f"stage {number} has no `{name}`",
+                    Label(block.span),
+                    help=f"add `{name} = …` or `{name} in {{…}}` to {where}, or to `each stage` for all stages",
+                )
+            )
+            return Settled(1)
+
+
+def _decided(name: str, value: Expression, frame: Frame, found: list[Diagnostic]) -> Dimension:
+    if name == "window" and value == Name("global"):
+        return Settled("global", span=value.span)
+    names = constants(frame)
+    if all(not isinstance(part, Previous) and not _free(part, names) for part in walk(value)):
+        settled = number(value, names, found)
+        if settled is not None:
+            _in_range(name, settled, spot(value), found)
+        return Settled(settled if settled is not None else 1, span=value.span)
+    scope: tuple[str, ...] = tuple(names)
+    previous: tuple[str, ...] = STAGE_NAMES
+    if name not in STAGE_NAMES:
+        scope, previous = tuple(n for n in (*names, *LAYER_NAMES) if n != name), ()
+    problem = undefined(value, scope, "number", previous)
+    if problem:
+        found.append(problem)
+    return Derived(value, span=value.span)
+
+
+def _free(part: Expression, names: dict[str, Number]) -> bool:
+    return isinstance(part, Name) and part.name not in names
+
+
+def _in_range(name: str, value: Option, span: Span, found: list[Diagnostic]) -> None:
+    if isinstance(value, str):
+        return
+    fraction = name == "mlp"
+    if value <= 0 or value > LARGEST or (value.denominator != 1 and not fraction):
+        kind = "a number more than 0" if fraction else f"a whole number from 1 to {LARGEST}"
+        found.append(Diagnostic("E0321", f"`{name}` cannot be {decimal(value)}: it is {kind}", Label(span)))
+
+
+def _acyclic(stage: StageSpace, block: tree.Block, found: list[Diagnostic]) -> None:
+    """Derived dimensions of a layer must come to an end: none may need itself."""
+    needs = {
+        name: [
+            other
+            for other in ("heads", "qkv", "mlp", "window", "head_dim")
+            if isinstance(d := getattr(stage, name), Derived) and mentions(d.expression, other)
+        ]
+        for name in ("heads", "qkv", "mlp", "window", "head_dim")
+    }
+    settled: set[str] = set()
+    while ready := [n for n, parts in needs.items() if n not in settled and set(parts) <= settled]:
+        settled |= set(ready)
+    circle = [name for name in needs if name not in settled]
+    if circle:
+        dimension: Dimension = getattr(stage, circle[0])
+        span = dimension.span or block.span
+        found.append(
+            Diagnostic(
+                "E0322",
+                f"{listed([f'`{n}`' for n in circle], 'and')} follow from one another in a circle",
+                Label(span),
+                help="settle one of them, or search it",
+            )
+        )
+
+
+def _window_fits_family(
+    stage: StageSpace, layout: Outline, number: int, frame: Frame, found: list[Diagnostic]
+) -> None:
+    """A class token, and relative positions for keys and values, are made for attention over all tokens."""
+    reason = "a class token" if frame.token == "class" else "`position = relative`"
+    if frame.token != "class" and "relative" not in frame.position:
+        return
+    window = stage.window
+    if window == Settled("global") or window == Searched(("global",)):
+        return
+    span = window.span or layout.stages[number].block.span
+    found.append(
+        Diagnostic("E0323", f"{reason} needs `window = global`", Label(span), help="write `window = global`")
+    )

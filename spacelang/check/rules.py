@@ -1,0 +1,42 @@
+"""The requires of a space: conditions on every stage or every layer."""
+
+from __future__ import annotations
+
+from spacelang.architecture import Frame
+from spacelang.check.dimensions import LAYER_NAMES, STAGE_NAMES
+from spacelang.check.names import undefined
+from spacelang.check.outline import Outline
+from spacelang.diagnostics import Diagnostic, Label
+from spacelang.expression import Name, walk
+from spacelang.lower.cost import MEASURES
+from spacelang.lower.legal import constants
+from spacelang.source import Span
+from spacelang.space import Require
+
+
+def requires(layout: Outline, frame: Frame, found: list[Diagnostic]) -> tuple[Require, ...]:
+    """The requires whose expressions have a value in their scope; the others are reported."""
+    kept = []
+    for rule in layout.rules:
+        condition = rule.statement.condition
+        measure = next((p for p in walk(condition) if isinstance(p, Name) and p.name in MEASURES), None)
+        if measure:
+            found.append(
+                Diagnostic(
+                    "E0330",
+                    f"`{measure.name}` belongs to the whole network, not to a {rule.level}",
+                    Label(measure.span or Span(0, 1)),
+                    help=f"write the bound in a recipe: `evolve {{ require {measure.name} <= … }}`",
+                )
+            )
+            continue
+        settings = tuple(constants(frame))
+        if rule.level == "stage":
+            problem = undefined(condition, (*settings, *STAGE_NAMES), "truth", STAGE_NAMES)
+        else:
+            problem = undefined(condition, (*settings, *LAYER_NAMES), "truth")
+        if problem:
+            found.append(problem)
+        else:
+            kept.append(Require(rule.level, rule.stage, condition))
+    return tuple(kept)

@@ -1,0 +1,118 @@
+"""The settings at the root: what all networks of the space have in common."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from spacelang.architecture import Frame, Pool, Position, Token
+from spacelang.check.outline import Outline
+from spacelang.check.values import spot, whole, word
+from spacelang.diagnostics import Diagnostic, Label
+from spacelang.expression import Binary, Expression, Name
+from spacelang.source import Span
+from spacelang.syntax import tree
+
+LARGEST_IMAGE = 16_384
+
+
+def frame(layout: Outline, found: list[Diagnostic]) -> Frame | None:
+    """The frame that the root's settings describe, defaults filled in; None where one is missing or wrong."""
+    several = len(layout.stages) > 1
+    before = len(found)
+    values = {name: _decided(layout, name, found) for name in layout.root}
+    numbers = {
+        name: _number(values, name, default, found)
+        for name, default in (("image", None), ("patch", None), ("channels", 3), ("classes", None))
+    }
+    image, patch = numbers["image"], numbers["patch"]
+    if image and patch and image % patch:
+        nearest = max(patch, image // patch * patch)
+        label = Label(_span(layout, "patch"), f"{image} / {patch} leaves {image % patch}")
+        help_ = f"an image of {nearest} or {nearest + patch} has whole patches of {patch}"
+        found.append(Diagnostic("E0220", "patches do not fill the image", label, help=help_))
+    if image and image > LARGEST_IMAGE:
+        message = f"an image has at most {LARGEST_IMAGE} pixels a side"
+        found.append(Diagnostic("E0221", message, Label(_span(layout, "image"))))
+    default_position: tuple[Position, ...] = ("bias",) if several else ("absolute",)
+    position = _positions(values.get("position"), found) or default_position
+    token = _word(values, "token", ("class", "none"), "none", found)
+    pool = _word(values, "pool", ("mean", "token"), "mean", found)
+    stem_norm = _word(values, "stem_norm", ("yes", "no"), "yes" if several else "no", found)
+    if token == "class" and several:
+        message = "a class token needs a space of one stage: patch merging has no place for it"
+        found.append(Diagnostic("E0222", message, Label(_span(layout, "token"))))
+    if pool == "token" and token == "none":
+        help_ = "add `token = class`, or write `pool = mean`"
+        found.append(Diagnostic("E0223", "there is no token to pool", Label(_span(layout, "pool")), help=help_))
+    if len(found) > before or not all(numbers.values()):
+        return None
+    return Frame(
+        image=cast(int, image),
+        patch=cast(int, patch),
+        channels=cast(int, numbers["channels"]),
+        classes=cast(int, numbers["classes"]),
+        position=position,
+        token=cast(Token, token),
+        pool=cast(Pool, pool),
+        stem_norm=stem_norm == "yes",
+    )
+
+
+def _decided(layout: Outline, name: str, found: list[Diagnostic]) -> Expression | None:
+    line = layout.root[name]
+    match line:
+        case tree.Setting(value=value):
+            return value
+        case tree.Choice(span=span):
+            message = f"`{name}` is the same for all networks of a space, and cannot be searched"
+            found.append(Diagnostic("E0224", message, Label(span), help=f"write `{name} = …`"))
+            return None
+
+
+def _number(
+    values: dict[str, Expression | None], name: str, default: int | None, found: list[Diagnostic]
+) -> int | None:
+    if name not in values:
+        if default is None:
+            found.append(
+                Diagnostic(
+                    "E0212", f"`{name}` is missing", Label(Span(0, 1)), help=f"add a line `{name} = …` at the root"
+                )
+            )
+        return default
+    value = values[name]
+    return whole(value, {}, found) if value is not None else None
+
+
+def _word(
+    values: dict[str, Expression | None], name: str, known: tuple[str, ...], default: str, found: list[Diagnostic]
+) -> str | None:
+    value = values.get(name)
+    return default if value is None else word(value, known, found)
+
+
+def _positions(expression: Expression | None, found: list[Diagnostic]) -> tuple[Position, ...] | None:
+    """`absolute + relative` as a set of words."""
+    if expression is None:
+        return None
+    names: list[str] = []
+    stack = [expression]
+    while stack:
+        match stack.pop():
+            case Name("absolute" | "bias" | "relative" as name):
+                names.append(name)
+            case Binary("+", left, right):
+                stack += [left, right]
+            case other:
+                found.append(
+                    Diagnostic("E0225", "`position` is a sum of absolute, bias and relative", Label(spot(other)))
+                )
+                return None
+    if len(set(names)) < len(names):
+        found.append(Diagnostic("E0225", "a position encoding is named twice", Label(spot(expression))))
+    order: tuple[Position, ...] = ("absolute", "bias", "relative")
+    return tuple(name for name in order if name in names)
+
+
+def _span(layout: Outline, name: str) -> Span:
+    return layout.root[name].span if name in layout.root else Span(0, 1)

@@ -1,0 +1,286 @@
+"""Expressions of the language, as values: what `require` states and what a derived dimension computes.
+
+The parser makes them with their places, the checked space keeps them, and everything behind it evaluates them
+without ever seeing text. Arithmetic is exact: numbers are integers or fractions, never floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Literal
+
+from attrs import field, frozen
+
+from spacelang.source import Span
+
+Number = int | Fraction
+Value = int | Fraction | bool
+
+Arithmetic = Literal["+", "-", "*", "/", "%"]
+Connective = Literal["and", "or"]
+Relation = Literal["<", "<=", "==", "!=", ">=", ">"]
+
+
+def _place() -> Span | None:
+    # Where a thing was written is not part of what it is.
+    return field(default=None, eq=False, kw_only=True)  # type: ignore[no-any-return]
+
+
+@frozen
+class Constant:
+    """A number as written."""
+
+    value: Number
+    span: Span | None = _place()
+
+
+@frozen
+class Name:
+    """A setting or dimension that holds where the expression is evaluated."""
+
+    name: str
+    span: Span | None = _place()
+
+
+@frozen
+class Previous:
+    """A dimension of the stage before (`previous.embed`)."""
+
+    name: str
+    span: Span | None = _place()
+
+
+@frozen
+class Negative:
+    operand: Expression
+    span: Span | None = _place()
+
+
+@frozen
+class Not:
+    operand: Expression
+    span: Span | None = _place()
+
+
+@frozen
+class Binary:
+    """`left operator right` in exact arithmetic; `%` takes the sign of its right side, as in Python."""
+
+    operator: Arithmetic
+    left: Expression
+    right: Expression
+    span: Span | None = _place()
+
+
+@frozen
+class Logic:
+    operator: Connective
+    left: Expression
+    right: Expression
+    span: Span | None = _place()
+
+
+@frozen
+class Compare:
+    """A chain of comparisons: `a <= b < c` holds when every neighbouring pair does."""
+
+    first: Expression
+    rest: tuple[tuple[Relation, Expression], ...]
+    span: Span | None = _place()
+
+
+@frozen
+class Call:
+    """`min(…)` or `max(…)` of at least one number."""
+
+    function: Literal["min", "max"]
+    arguments: tuple[Expression, ...]
+    span: Span | None = _place()
+
+
+Expression = Constant | Name | Previous | Negative | Not | Binary | Logic | Compare | Call
+
+
+class UndefinedValue(ArithmeticError):
+    """An expression has no value for the numbers given, such as a division by zero; `at` is the part to blame."""
+
+    def __init__(self, message: str, at: Expression) -> None:
+        super().__init__(message)
+        self.at = at
+
+
+def exact(value: Number) -> Number:
+    """The same number, as an int where it is whole."""
+    return int(value) if value.denominator == 1 else value
+
+
+def evaluate(
+    expression: Expression, names: Mapping[str, Number], previous: Mapping[str, Number] | None = None
+) -> Value:
+    """The value of an expression where `names` hold and the stage before has the dimensions `previous`.
+
+    A comparison that mentions the stage before is true where there is none (`previous` is None): a rule
+    about neighbours says nothing of the first stage. Raises `UndefinedValue` for a division by zero.
+    """
+    match expression:
+        case Constant(value):
+            return value
+        case Name(name):
+            return names[name]
+        case Previous(name):
+            if previous is None:
+                raise UndefinedValue("there is no stage before the first", expression)
+            return previous[name]
+        case Negative(operand):
+            return -_number(operand, names, previous)
+        case Not(operand):
+            return not evaluate(operand, names, previous)
+        case Logic("and", left, right):
+            return bool(evaluate(left, names, previous)) and bool(evaluate(right, names, previous))
+        case Logic(_, left, right):
+            return bool(evaluate(left, names, previous)) or bool(evaluate(right, names, previous))
+        case Compare(first, rest):
+            if previous is None and any(isinstance(part, Previous) for part in walk(expression)):
+                return True
+            low = _number(first, names, previous)
+            for relation, part in rest:
+                high = _number(part, names, previous)
+                if not _related(low, relation, high):
+                    return False
+                low = high
+            return True
+        case Call(function, arguments):
+            values = [_number(argument, names, previous) for argument in arguments]
+            return min(values) if function == "min" else max(values)
+        case Binary(operator, left_side, right_side):
+            a, b = _number(left_side, names, previous), _number(right_side, names, previous)
+            if operator in "/%" and b == 0:
+                raise UndefinedValue("division by zero", expression)
+            return exact(_arithmetic(a, operator, b))
+
+
+def _number(expression: Expression, names: Mapping[str, Number], previous: Mapping[str, Number] | None) -> Number:
+    value = evaluate(expression, names, previous)
+    if isinstance(value, bool):  # the checker has refused such text; only a hand-made value comes here
+        raise UndefinedValue("a number is needed here, not yes or no", expression)
+    return value
+
+
+def _arithmetic(a: Number, operator: Arithmetic, b: Number) -> Number:
+    match operator:
+        case "+":
+            return a + b
+        case "-":
+            return a - b
+        case "*":
+            return a * b
+        case "/":
+            return Fraction(a) / Fraction(b)
+        case "%":
+            return a % b
+
+
+def _related(a: Number, relation: Relation, b: Number) -> bool:
+    match relation:
+        case "<":
+            return a < b
+        case "<=":
+            return a <= b
+        case "==":
+            return a == b
+        case "!=":
+            return a != b
+        case ">=":
+            return a >= b
+        case ">":
+            return a > b
+
+
+def parts(expression: Expression) -> tuple[Expression, ...]:
+    """The expressions directly inside this one, left to right."""
+    match expression:
+        case Constant() | Name() | Previous():
+            return ()
+        case Negative(operand) | Not(operand):
+            return (operand,)
+        case Binary(_, left, right) | Logic(_, left, right):
+            return (left, right)
+        case Compare(first, rest):
+            return (first, *(part for _, part in rest))
+        case Call(_, arguments):
+            return arguments
+
+
+def walk(expression: Expression) -> Iterator[Expression]:
+    """The expression and everything inside it, outermost first."""
+    yield expression
+    for part in parts(expression):
+        yield from walk(part)
+
+
+def mentions(expression: Expression, name: str) -> bool:
+    """Whether the value can depend on the dimension `name` of this stage or of the one before."""
+    return any(isinstance(part, Name | Previous) and part.name == name for part in walk(expression))
+
+
+# How tightly each form binds, loosest first: where a part binds more loosely than its place, it needs parentheses.
+def _tightness(expression: Expression) -> int:
+    match expression:
+        case Logic("or"):
+            return 0
+        case Logic():
+            return 1
+        case Not():
+            return 2
+        case Compare():
+            return 3
+        case Binary("+" | "-"):
+            return 4
+        case Binary():
+            return 5
+        case Negative():
+            return 6
+        case Constant(value) if value < 0:
+            return 6
+        case _:
+            return 7
+
+
+def show(expression: Expression, outer: int = 0) -> str:
+    """The expression as text of the language, with no parentheses but those it needs."""
+    own = _tightness(expression)
+    match expression:
+        case Constant(value):
+            text = decimal(value)
+        case Name(name):
+            text = name
+        case Previous(name):
+            text = f"previous.{name}"
+        case Negative(operand):
+            text = f"-{show(operand, own)}"
+        case Not(operand):
+            text = f"not {show(operand, own)}"
+        case Binary(operator, left, right) | Logic(operator, left, right):
+            text = f"{show(left, own)} {operator} {show(right, own + 1)}"
+        case Compare(first, rest):
+            text = show(first, own + 1) + "".join(f" {op} {show(part, own + 1)}" for op, part in rest)
+        case Call(function, arguments):
+            text = f"{function}({', '.join(show(argument) for argument in arguments)})"
+    return f"({text})" if own < outer else text
+
+
+def decimal(value: Number) -> str:
+    """A number in plain decimals where it has a finite form (7/2 is `3.5`), else as a quotient (`1/3`)."""
+    value = Fraction(value)
+    rest, twos, fives = value.denominator, 0, 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    if rest != 1:
+        return f"{value.numerator}/{value.denominator}"
+    places = max(twos, fives)
+    digits = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
+    sign = "-" if value < 0 else ""
+    return sign + (f"{digits[:-places]}.{digits[-places:]}" if places else digits)

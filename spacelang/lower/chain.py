@@ -1,0 +1,182 @@
+"""A space as a chain of stages with additive costs: what the exact arithmetic works on.
+
+Once the depth and the width of every stage are settled, the cost of an architecture is a sum: one term per
+stage, one per pair of neighbouring stages, one per layer. A `Chain` holds just these terms. It knows nothing
+of the language; a space is lowered to it, and genotypes of it are read back as architectures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from attrs import field, frozen
+
+Key = tuple[object, ...]
+Cost = tuple[int, ...]
+
+
+@frozen
+class Option:
+    """One choice of a layer's genes: its canonical values and what a layer with them costs.
+
+    `cost` has one integer per measure of the chain (MACs, parameters, ...).
+    """
+
+    key: Key
+    cost: Cost
+
+
+@frozen
+class Cell:
+    """One (depth, embed) of a stage: what it costs besides its layers, and the options of each layer."""
+
+    depth: int
+    embed: int
+    cost: Cost
+    options: tuple[Option, ...] = field()
+
+    @options.validator
+    def _distinct(self, _attribute: object, options: tuple[Option, ...]) -> None:
+        if not options:
+            raise ValueError("a cell has at least one option")
+        if len({option.key for option in options}) != len(options):
+            raise ValueError("the options of a cell have distinct keys")
+
+
+@frozen
+class Link:
+    """The merging layer between two neighbouring stages: its cost."""
+
+    cost: Cost
+
+
+@frozen
+class Joint:
+    """Which cells of two neighbouring stages may follow each other, and the link between them.
+
+    Cells that behave alike towards their neighbour share a class, so the table stays small (classes are
+    usually the embeds) however many depths there are. `left[i]` is the class of cell i of the earlier stage,
+    `right[j]` of cell j of the later one; `table[left[i]][right[j]]` is their link, None where forbidden.
+    """
+
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    table: tuple[tuple[Link | None, ...], ...]
+
+    def link(self, i: int, j: int) -> Link | None:
+        """The link between cell i of the earlier stage and cell j of the later one; None: forbidden."""
+        return self.table[self.left[i]][self.right[j]]
+
+
+def joint(links: Mapping[tuple[int, int], Cost], left: int, right: int) -> Joint:
+    """The joint in which exactly the pairs of `links` are allowed, between stages of `left` and `right` cells.
+
+    Cells with equal rows (columns) of the mapping get one class.
+    """
+    rows = [tuple(links.get((i, j)) for j in range(right)) for i in range(left)]
+    row_class = {row: number for number, row in enumerate(dict.fromkeys(rows))}
+    columns = [tuple(row[j] for row in row_class) for j in range(right)]
+    column_class = {column: number for number, column in enumerate(dict.fromkeys(columns))}
+    return Joint(
+        left=tuple(row_class[row] for row in rows),
+        right=tuple(column_class[column] for column in columns),
+        table=tuple(
+            tuple(None if column[a] is None else Link(column[a]) for column in column_class)
+            for a in range(len(row_class))
+        ),
+    )
+
+
+@frozen(cache_hash=True)
+class Chain:
+    """The stages of a space, the cells of each, and the joints between neighbours.
+
+    `measures` names the entries of every cost. `joints[t]` lies between stage t and stage t + 1.
+    """
+
+    measures: tuple[str, ...]
+    stages: tuple[tuple[Cell, ...], ...] = field()
+    joints: tuple[Joint, ...] = field()
+
+    @stages.validator
+    def _cells(self, _attribute: object, stages: tuple[tuple[Cell, ...], ...]) -> None:
+        if not stages or not all(stages):
+            raise ValueError("a chain has at least one stage, a stage at least one cell")
+
+    @joints.validator
+    def _between(self, _attribute: object, joints: tuple[Joint, ...]) -> None:
+        if len(joints) != len(self.stages) - 1:
+            raise ValueError("a chain has one joint between each two neighbouring stages")
+        for joint_, left, right in zip(joints, self.stages, self.stages[1:], strict=False):
+            if len(joint_.left) != len(left) or len(joint_.right) != len(right):
+                raise ValueError("a joint gives every cell of its two stages a class")
+
+
+@frozen
+class Genotype:
+    """One point of a chain: the index of the cell of each stage, and of the option of each layer that exists."""
+
+    cells: tuple[int, ...]
+    layers: tuple[tuple[int, ...], ...]
+
+
+@frozen
+class Window:
+    """The values of a measure from `lo` to `hi`, both included."""
+
+    lo: int
+    hi: int
+
+
+Bounds = Mapping[str, Window]
+
+
+def allowed(chain: Chain, cells: Sequence[int]) -> bool:
+    """Whether these cells, one per stage, may follow each other."""
+    return all(
+        joint_.link(cells[t], cells[t + 1]) is not None for t, joint_ in enumerate(chain.joints)
+    )
+
+
+def cost(chain: Chain, genotype: Genotype) -> Cost:
+    """What a genotype costs: the sum over its cells, links and layers, one integer per measure.
+
+    Raises ValueError where two of its cells may not follow each other.
+    """
+    return tuple(map(sum, zip(*_terms(chain, genotype), strict=True)))
+
+
+def _terms(chain: Chain, genotype: Genotype) -> Iterator[Cost]:
+    for t, (index, layers) in enumerate(zip(genotype.cells, genotype.layers, strict=True)):
+        cell = chain.stages[t][index]
+        yield cell.cost
+        for option in layers:
+            yield cell.options[option].cost
+        if t:
+            link = chain.joints[t - 1].link(genotype.cells[t - 1], index)
+            if link is None:
+                raise ValueError(f"cells {genotype.cells[t - 1]} and {index} of stages {t} and {t + 1} never meet")
+            yield link.cost
+
+
+def inside(chain: Chain, genotype: Genotype, bounds: Bounds) -> bool:
+    """Whether the genotype's cost lies in every window of `bounds`."""
+    total = cost(chain, genotype)
+    return all(
+        window.lo <= total[chain.measures.index(name)] <= window.hi for name, window in bounds.items()
+    )
+
+
+def digest(chain: Chain) -> str:
+    """A hash of the chain's content, the same on every machine: the name under which its tables are kept."""
+    content = hashlib.sha256(repr((chain.measures, chain.joints)).encode())
+    lists: dict[tuple[Option, ...], int] = {}
+    for stage in chain.stages:
+        for cell in stage:
+            number = lists.setdefault(cell.options, len(lists))
+            content.update(repr((cell.depth, cell.embed, cell.cost, number)).encode())
+        content.update(b"|")
+    for options in lists:
+        content.update(repr(options).encode())
+    return content.hexdigest()

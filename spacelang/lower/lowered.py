@@ -1,0 +1,62 @@
+"""A space with all that is lowered from it."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from spacelang.architecture import Architecture, Stage
+from spacelang.lower.chain import Chain, Genotype
+from spacelang.lower.legal import Legal, legal
+from spacelang.lower.plan import Plan, of_space
+from spacelang.lower.price import price
+from spacelang.space import Space
+
+
+@frozen
+class Lowered:
+    """A space, its legal options, the plan of its supernet, and its chain of costs."""
+
+    space: Space
+    legal: Legal
+    plan: Plan
+    chain: Chain
+
+    def architecture(self, genotype: Genotype) -> Architecture:
+        """The network that a genotype of the chain is."""
+        stages = []
+        for cells, index, layers in zip(self.legal.stages, genotype.cells, genotype.layers, strict=True):
+            cell = cells[index]
+            stages.append(Stage(cell.embed, tuple(cell.options[option] for option in layers)))
+        return Architecture(self.space.frame, tuple(stages))
+
+    def genotype(self, architecture: Architecture) -> Genotype:
+        """Where an architecture lies in the space. Raises ValueError, which says what keeps it out."""
+        if architecture.frame != self.space.frame:
+            raise ValueError("its image, patch, classes, positions, token or pool are not the space's")
+        if len(architecture.stages) != len(self.legal.stages):
+            raise ValueError(f"it has {len(architecture.stages)} stages, the space {len(self.legal.stages)}")
+        cells: list[int] = []
+        layers: list[tuple[int, ...]] = []
+        for number, (stage, choices) in enumerate(zip(architecture.stages, self.legal.stages, strict=True), 1):
+            shape = (len(stage.layers), stage.embed)
+            index = next((i for i, cell in enumerate(choices) if (cell.depth, cell.embed) == shape), None)
+            if index is None:
+                raise ValueError(
+                    f"stage {number}: no network of the space has depth {shape[0]} with embed {shape[1]}"
+                )
+            if cells and (cells[-1], index) not in self.legal.links[number - 2]:
+                raise ValueError(f"stage {number}: the space's rules keep it from following stage {number - 1}")
+            options = choices[index].options
+            for place, layer in enumerate(stage.layers, 1):
+                if layer not in options:
+                    raise ValueError(f"stage {number}, layer {place}: the space has no such layer there")
+            cells.append(index)
+            layers.append(tuple(options.index(layer) for layer in stage.layers))
+        return Genotype(tuple(cells), tuple(layers))
+
+
+def lower(space: Space) -> Lowered:
+    """All that follows from a checked space."""
+    options = legal(space)
+    assert isinstance(options, Legal), "a checked space can be built"
+    return Lowered(space, options, of_space(space.frame, options), price(space, options))

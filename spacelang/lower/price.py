@@ -1,0 +1,83 @@
+"""The priced chain of a space: its legal options with what each costs, ready for the exact arithmetic.
+
+Costs come from the same blueprints that modules are built from. The stem and the tokens belong to the cells
+of the first stage, the head to those of the last, patch merging to the pairs of neighbours; a layer's cost
+depends on the width of its stage and on its own genes alone.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from spacelang.architecture import Frame, Layer
+from spacelang.lower import plan
+from spacelang.lower.chain import Cell, Chain, Cost, Key, Option, joint
+from spacelang.lower.cost import MEASURES, cost
+from spacelang.lower.legal import Legal
+from spacelang.lower.plan import Blueprint, LayerShape
+from spacelang.space import LAYER_DIMENSIONS, Searched, Space, StageSpace
+
+
+def price(space: Space, legal: Legal) -> Chain:
+    """The chain of a space. Cells and options stand in the order of `legal`, so an index means the same in both."""
+    return Chain(
+        MEASURES,
+        tuple(_stage(space, legal, number) for number in range(len(legal.stages))),
+        tuple(
+            joint(
+                {
+                    (i, j): _link(space.frame, number, before[i].embed, after[j].embed)
+                    for i, j in legal.links[number]
+                },
+                len(before),
+                len(after),
+            )
+            for number, (before, after) in enumerate(zip(legal.stages, legal.stages[1:], strict=False))
+        ),
+    )
+
+
+def _stage(space: Space, legal: Legal, number: int) -> tuple[Cell, ...]:
+    frame, stage = space.frame, space.stages[number]
+
+    @cache  # equal lists of options are one object, so that what is computed for one serves all depths
+    def options(embed: int, layers: tuple[Layer, ...]) -> tuple[Option, ...]:
+        return tuple(Option(key(stage, layer), _layer(frame, number, embed, layer)) for layer in layers)
+
+    return tuple(
+        Cell(
+            cell.depth,
+            cell.embed,
+            _ends(frame, number, len(legal.stages), cell.embed),
+            options(cell.embed, cell.options),
+        )
+        for cell in legal.stages[number]
+    )
+
+
+def key(stage: StageSpace, layer: Layer) -> Key:
+    """The searched genes of a layer: what stays of it when the rest is derived anew in another place."""
+    return tuple(getattr(layer, n) for n in LAYER_DIMENSIONS if isinstance(getattr(stage, n), Searched))
+
+
+def _ends(frame: Frame, number: int, stages: int, embed: int) -> Cost:
+    blueprints: list[Blueprint] = []
+    if number == 0:
+        blueprints += [plan.stem(frame, embed), plan.tokens(frame, embed)]
+    if number == stages - 1:
+        blueprints.append(plan.head(frame, stages, embed))
+    return _sum(blueprints)
+
+
+def _layer(frame: Frame, number: int, embed: int, layer: Layer) -> Cost:
+    shape = LayerShape(layer.heads, layer.qkv, layer.head_width, int(layer.mlp * embed), layer.window)
+    return _sum([plan.block(frame, number, 0, embed, shape)])
+
+
+def _link(frame: Frame, number: int, embed: int, out: int) -> Cost:
+    return _sum([plan.merge(frame, number + 1, embed, out)])
+
+
+def _sum(blueprints: list[Blueprint]) -> Cost:
+    costs = [cost(blueprint) for blueprint in blueprints]
+    return tuple(sum(getattr(c, measure) for c in costs) for measure in MEASURES)

@@ -1,0 +1,117 @@
+"""An architecture as one line of text, which `inspect` prints and every command accepts.
+
+    i224-p4-c1000/96:2xh3q96m4w7/192:2xh6q192m4w7/384:6xh12q384m4w14/768:2xh24q768m4w7
+
+First the frame: image, patch and classes, then what differs from the defaults (`ch1`, `bias`,
+`absolute+relative`, `token`, `pooltoken`, `norm`, `nonorm`). Then each stage: its width, a colon, and its
+layers as heads, qkv, mlp and window (`wg` for a global one), equal neighbours counted. No character of it
+needs quoting in a shell.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from itertools import groupby
+from typing import cast
+
+from attrs import evolve
+
+from spacelang.architecture import Architecture, Frame, Layer, NotAnArchitecture, Position, Stage, verify
+from spacelang.expression import decimal, exact
+
+_HEADER = re.compile(r"i(\d{1,6})-p(\d{1,6})-c(\d{1,7})((?:-[a-z0-9+]+)*)")
+_LAYER = re.compile(r"(?:(\d{1,4})x)?h(\d{1,6})q(\d{1,7})m(\d{1,6}(?:\.\d{1,9}|s\d{1,6})?)w(\d{1,6}|g)")
+_MOST_LAYERS = 10_000
+
+
+def write(architecture: Architecture) -> str:
+    """The line of an architecture."""
+    frame, several = architecture.frame, len(architecture.stages) > 1
+    parts = [f"i{frame.image}", f"p{frame.patch}", f"c{frame.classes}"]
+    if frame.channels != 3:
+        parts.append(f"ch{frame.channels}")
+    if frame.position != _usual_position(several):
+        parts.append("+".join(frame.position))
+    if frame.token == "class":
+        parts.append("token")
+    if frame.pool == "token":
+        parts.append("pooltoken")
+    if frame.stem_norm != several:
+        parts.append("norm" if frame.stem_norm else "nonorm")
+    return "/".join(["-".join(parts), *map(_stage, architecture.stages)])
+
+
+def _usual_position(several: bool) -> tuple[Position, ...]:
+    return ("bias",) if several else ("absolute",)
+
+
+def _stage(stage: Stage) -> str:
+    runs = [(layer, len(list(same))) for layer, same in groupby(stage.layers)]
+    return f"{stage.embed}:" + ",".join((f"{n}x" if n > 1 else "") + _layer(layer) for layer, n in runs)
+
+
+def _layer(layer: Layer) -> str:
+    window = "g" if layer.window == "global" else str(layer.window)
+    mlp = decimal(layer.mlp).replace("/", "s")  # a ratio with no finite decimals: 10/3 is 10s3
+    return f"h{layer.heads}q{layer.qkv}m{mlp}w{window}"
+
+
+def looks_like(text: str) -> bool:
+    """Whether a text is meant as such a line, rightly written or not."""
+    return re.match(r"i\d+-p\d+-c\d+", text) is not None
+
+
+def read(text: str) -> Architecture:
+    """The architecture of a line. Raises `NotAnArchitecture` that names the part that cannot be read."""
+    head, *rest = text.strip().split("/")
+    match = _HEADER.fullmatch(head)
+    if not match:
+        raise NotAnArchitecture(f"{head!r} is not of the form i224-p4-c1000")
+    if not rest:
+        raise NotAnArchitecture("it has no stage")
+    image, patch, classes = (int(match.group(i)) for i in (1, 2, 3))
+    if min(image, patch, classes) < 1:
+        raise NotAnArchitecture("image, patch and classes are at least 1")
+    several = len(rest) > 1
+    frame = Frame(image, patch, 3, classes, _usual_position(several), "none", "mean", several)
+    for word in match.group(4).split("-")[1:]:
+        frame = _with(frame, word)
+    architecture = Architecture(frame, tuple(map(_read_stage, rest)))
+    verify(architecture)
+    return architecture
+
+
+def _with(frame: Frame, word: str) -> Frame:
+    if re.fullmatch(r"ch[1-9]\d{0,5}", word):
+        return evolve(frame, channels=int(word[2:]))
+    match word:
+        case "token":
+            return evolve(frame, token="class")
+        case "pooltoken":
+            return evolve(frame, pool="token")
+        case "norm" | "nonorm":
+            return evolve(frame, stem_norm=word == "norm")
+        case _ if set(word.split("+")) <= {"absolute", "bias", "relative"}:
+            return evolve(frame, position=cast(tuple[Position, ...], tuple(sorted(word.split("+")))))
+        case _:
+            raise NotAnArchitecture(f"{word!r} says nothing of a network")
+
+
+def _read_stage(text: str) -> Stage:
+    embed, _, layers = text.partition(":")
+    if not re.fullmatch(r"[1-9]\d{0,7}", embed) or not layers:
+        raise NotAnArchitecture(f"the stage {text!r} is not of the form 96:2xh3q96m4w7")
+    read: list[Layer] = []
+    for part in layers.split(","):
+        match = _LAYER.fullmatch(part)
+        if not match:
+            raise NotAnArchitecture(f"the layer {part!r} is not of the form h3q96m4w7")
+        times, heads, qkv, mlp, window = match.groups()
+        ratio = Fraction(mlp.replace("s", "/")) if not mlp.endswith("s0") else Fraction(0)
+        numbers = (int(heads), int(qkv), 1 if window == "g" else int(window))
+        if ratio <= 0 or min(numbers) < 1 or times == "0" or len(read) > _MOST_LAYERS:
+            raise NotAnArchitecture(f"the layer {part!r} has a size that no layer has")
+        layer = Layer(numbers[0], numbers[1], exact(ratio), "global" if window == "g" else numbers[2])
+        read += [layer] * int(times or 1)
+    return Stage(int(embed), tuple(read))

@@ -1,0 +1,94 @@
+"""Recipes: how a space is trained and evolved, as values.
+
+The name of each field is its word in the language. Defaults are the method's where its source gives
+them (Chen et al., 2021, supplement, Alg. 1 and 2), else AutoFormer's or Swin's published settings.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from attrs import frozen
+
+from spacelang.expression import Number
+
+
+@frozen
+class Sandwich:
+    """How many networks of each kind train on every batch (Alg. 1: one, one and two)."""
+
+    largest: int = 1
+    smallest: int = 1
+    random: int = 2
+
+    @property
+    def size(self) -> int:
+        return self.largest + self.smallest + self.random
+
+
+@frozen
+class Train:
+    """The training recipe. Numbers are exact as written; the trainer turns them into floats at its door."""
+
+    sandwich: Sandwich = Sandwich()
+    epochs: int = 300
+    batch: int = 1024  # images a step over all GPUs
+    learning_rate: Number | None = None  # None: 0.001 for a batch of 1024, in proportion
+    min_learning_rate: Number = Fraction(1, 100_000)
+    weight_decay: Number = Fraction(1, 20)
+    warmup: Number = 20  # epochs of linear warm-up
+    clip: Number = 5  # largest norm of the gradient; 0: none
+    label_smoothing: Number = Fraction(1, 10)
+    mixup: Number = Fraction(4, 5)
+    cutmix: Number = 1
+    rand_augment: Number = 9  # magnitude; 0: none
+    erasing: Number = Fraction(1, 4)
+    flip: Number = Fraction(1, 2)
+    crop: Number = Fraction(8, 100)  # smallest share of the image that a random crop keeps; 1: no crop
+    repeats: int = 1  # repeated augmentation: views of one image in a batch
+    drop_path: Number = Fraction(1, 5)  # of the deepest layer
+    ema: Number = 0  # decay of the averaged weights; 0: none
+    holdout: Number = Fraction(1, 10)  # share of the training images kept for the search alone
+    seed: int = 0
+
+    @property
+    def rate(self) -> Fraction:
+        """The peak learning rate at this recipe's batch."""
+        if self.learning_rate is not None:
+            return Fraction(self.learning_rate)
+        return Fraction(self.batch, 1024) / 1000
+
+
+@frozen
+class Mutate:
+    """The probabilities P_d, P_e and P_m with which depth, embed and a layer become free (Alg. 2)."""
+
+    depth: Number = Fraction(1, 5)
+    embed: Number = Fraction(1, 5)
+    layer: Number = Fraction(2, 5)
+
+
+@frozen
+class Bound:
+    """`low <= measure <= high` for the whole network, both ends included; None leaves that side open."""
+
+    measure: str
+    low: int | None
+    high: int | None
+
+    def holds(self, value: int) -> bool:
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+
+@frozen
+class Evolve:
+    """The search recipe (Alg. 2). Parents, generations and the split of children are AutoFormer's."""
+
+    population: int = 50
+    parents: int = 10
+    generations: int = 20
+    crossover: int = 25
+    mutation: int = 25
+    mutate: Mutate = Mutate()
+    bounds: tuple[Bound, ...] = ()
+    seed: int = 0

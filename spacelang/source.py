@@ -1,0 +1,62 @@
+"""Texts and the places in them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from functools import cached_property
+from pathlib import Path
+
+from attrs import define, frozen
+
+
+@frozen
+class Span:
+    """A stretch of a text: the offsets of its first character and of the one after its last."""
+
+    start: int
+    end: int
+
+
+@frozen
+class Position:
+    """A place as people count: the first line is 1, the first column is 1."""
+
+    line: int
+    column: int
+
+
+@define(frozen=True, slots=False)
+class Source:
+    """A named text. `name` is what messages call it: a path, or `<stdin>`."""
+
+    name: str
+    text: str
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0] + [i + 1 for i, character in enumerate(self.text) if character == "\n"]
+
+    @property
+    def lines(self) -> int:
+        """How many lines the text has; a text without a line break has one."""
+        return len(self._starts)
+
+    def position(self, offset: int) -> Position:
+        """The line and column of an offset."""
+        line = bisect_right(self._starts, offset)
+        return Position(line, offset - self._starts[line - 1] + 1)
+
+    def line(self, number: int) -> str:
+        """The text of one line, numbered from 1, without its line break."""
+        start = self._starts[number - 1]
+        end = self._starts[number] - 1 if number < len(self._starts) else len(self.text)
+        return self.text[start:end].rstrip("\r")
+
+    def excerpt(self, span: Span) -> str:
+        """The text that a span covers."""
+        return self.text[span.start : span.end]
+
+
+def read(path: Path) -> Source:
+    """The text of a file. Raises OSError, or UnicodeDecodeError where the file is not UTF-8."""
+    return Source(str(path), path.read_bytes().decode("utf-8-sig"))

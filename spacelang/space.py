@@ -1,0 +1,93 @@
+"""A space: what the checker makes of a `.space` file, and all that the rest of the project knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from attrs import field, frozen
+
+from spacelang.architecture import Frame
+from spacelang.expression import Expression, Number
+from spacelang.recipe import Evolve, Train
+from spacelang.source import Span
+
+Option = Number | Literal["global"]
+
+
+@frozen
+class Settled:
+    """A dimension with one value, decided."""
+
+    value: Option
+    span: Span | None = field(default=None, eq=False)
+
+
+@frozen
+class Searched:
+    """A dimension that is searched: its options in ascending order, `global` last."""
+
+    options: tuple[Option, ...]
+    span: Span | None = field(default=None, eq=False)
+
+
+@frozen
+class Derived:
+    """A dimension that follows from others."""
+
+    expression: Expression
+    span: Span | None = field(default=None, eq=False)
+
+
+Dimension = Settled | Searched | Derived
+
+
+@frozen
+class StageSpace:
+    """One stage: what its depth, its width and each of its layers may be.
+
+    `head_dim` is no dimension of a network: it is a number that a layer's expressions may use.
+    """
+
+    depth: Dimension
+    embed: Dimension
+    heads: Dimension
+    qkv: Dimension
+    mlp: Dimension
+    window: Dimension
+    head_dim: Dimension
+
+
+STAGE_DIMENSIONS = ("depth", "embed")
+LAYER_DIMENSIONS = ("heads", "qkv", "mlp", "window")
+
+
+def dimensions(stage: StageSpace) -> Iterator[tuple[str, Dimension]]:
+    """The dimensions of a stage by name, in the order in which they are shown."""
+    for name in STAGE_DIMENSIONS + LAYER_DIMENSIONS:
+        yield name, getattr(stage, name)
+
+
+@frozen
+class Require:
+    """A condition that every stage, or every layer, of the space meets.
+
+    stage: the number (from 1) of the only stage it speaks of, or None where it speaks of all.
+    """
+
+    level: Literal["stage", "layer"]
+    stage: int | None
+    expression: Expression
+
+
+@frozen
+class Space:
+    """A checked space. Every expression in it has a value of the right kind wherever it is evaluated."""
+
+    name: str
+    edition: int
+    frame: Frame
+    stages: tuple[StageSpace, ...]
+    requires: tuple[Require, ...] = ()
+    train: Train = Train()
+    evolve: Evolve = Evolve()

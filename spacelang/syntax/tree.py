@@ -1,0 +1,103 @@
+"""The tree of a `.space` text: what stands where, before anything is known about what it means."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from spacelang.expression import Expression, Number
+from spacelang.source import Span
+
+
+@frozen
+class Word:
+    """A name where it was written."""
+
+    text: str
+    span: Span
+
+
+@frozen
+class Literal:
+    """A number where it was written."""
+
+    value: Number
+    span: Span
+
+
+@frozen
+class Edition:
+    number: Literal
+    span: Span
+
+
+@frozen
+class SpaceName:
+    name: Word
+    span: Span
+
+
+@frozen
+class Setting:
+    """`name = value`: decided."""
+
+    name: Word
+    value: Expression
+    span: Span
+
+
+@frozen
+class SetOf:
+    """`{a, b, c}`."""
+
+    items: tuple[Expression, ...]
+    span: Span
+
+
+@frozen
+class Range:
+    """`low..high step by`; without a step, `by` is None and means 1."""
+
+    low: Expression
+    high: Expression
+    by: Expression | None
+    span: Span
+
+
+Domain = SetOf | Range
+
+
+@frozen
+class Choice:
+    """`name in set`: searched."""
+
+    name: Word
+    domain: Domain
+    span: Span
+
+
+@frozen
+class Block:
+    """`each stage { … }`, `stage 2 { … }`, `train { … }`. span: its header, not its body."""
+
+    head: Word
+    each: bool
+    number: Literal | None
+    body: tuple[Statement, ...]
+    span: Span
+
+
+@frozen
+class Require:
+    """`require condition` or `require each NAME: condition`."""
+
+    each: Word | None
+    condition: Expression
+    span: Span
+
+
+Statement = Edition | SpaceName | Setting | Choice | Block | Require
+
+
+@frozen
+class File:
+    statements: tuple[Statement, ...]
