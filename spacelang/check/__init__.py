@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from spacelang.check.dimensions import stage_spaces
+from spacelang.check.dimensions import Replaced, replaced, stage_spaces
 from spacelang.check.feasible import feasible
 from spacelang.check.outline import Outline, outline
 from spacelang.check.recipes import evolve_recipe, train_recipe
@@ -24,10 +24,12 @@ from spacelang.syntax import parse, tree
 
 @frozen
 class Checked:
-    """A space, or None where there are errors; and everything that was found."""
+    """A space, or None where there are errors; everything that was found; and which lines gave way to nearer
+    ones."""
 
     space: Space | None
     diagnostics: tuple[Diagnostic, ...]
+    replaced: tuple[Replaced, ...] = ()
 
 
 def compile_text(source: Source) -> Checked:
@@ -39,7 +41,7 @@ def compile_text(source: Source) -> Checked:
         rest = [d for d in check(parsed.file).diagnostics if d.code not in _ABSENCES]
         return Checked(None, (*parsed.diagnostics, *rest))
     checked = check(parsed.file)
-    return Checked(checked.space, (*parsed.diagnostics, *checked.diagnostics))
+    return Checked(checked.space, (*parsed.diagnostics, *checked.diagnostics), checked.replaced)
 
 
 _ABSENCES = ("E0201", "E0202", "E0210", "E0211", "E0212")
@@ -60,7 +62,7 @@ def check(file: tree.File) -> Checked:
         return Checked(None, tuple(found))
     space = Space(layout.name, layout.edition, trunk, stages, rules, train, evolve)
     found += feasible(space, _anchor(layout))
-    return Checked(None if errors(found) else space, tuple(found))
+    return Checked(None if errors(found) else space, tuple(found), replaced(layout))
 
 
 def _anchor(layout: Outline) -> dict[int, tree.Block]:

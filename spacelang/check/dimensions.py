@@ -32,8 +32,29 @@ def stage_spaces(layout: Outline, frame: Frame, found: list[Diagnostic]) -> tupl
     return tuple(_stage(layout, number, frame, found) for number in sorted(layout.stages))
 
 
-def nearest_line(layout: Outline, number: int, name: str) -> Nearest | None:
-    """The line that decides a dimension of a stage; None where none does."""
+@frozen
+class Replaced:
+    """A line that stands behind a nearer one: `stage`'s `name` is decided in `by` and not in `scope`."""
+
+    stage: int
+    name: str
+    by: str
+    scope: str
+
+
+def replaced(layout: Outline) -> tuple[Replaced, ...]:
+    """Which shared lines give way to nearer ones, by stage."""
+    return tuple(
+        Replaced(number, name, lines[0].scope, farther.scope)
+        for number in sorted(layout.stages)
+        for name in LAYER_NAMES
+        for lines in [_lines(layout, number, name)]
+        for farther in lines[1:]
+    )
+
+
+def _lines(layout: Outline, number: int, name: str) -> list[Nearest]:
+    """The lines that could decide a dimension of a stage, the nearest first."""
     stage = layout.stages[number]
     scopes = (
         (f"stage {number}, each layer", stage.layer),
@@ -42,7 +63,7 @@ def nearest_line(layout: Outline, number: int, name: str) -> Nearest | None:
         ("each stage", layout.each_stage),
         ("the root", layout.root),
     )
-    return next((Nearest(lines[name], scope) for scope, lines in scopes if name in lines), None)
+    return [Nearest(lines[name], scope) for scope, lines in scopes if name in lines]
 
 
 def _stage(layout: Outline, number: int, frame: Frame, found: list[Diagnostic]) -> StageSpace:
@@ -57,10 +78,10 @@ def _stage(layout: Outline, number: int, frame: Frame, found: list[Diagnostic]) 
 
 
 def _dimension(layout: Outline, number: int, name: str, frame: Frame, found: list[Diagnostic]) -> Dimension:
-    nearest = nearest_line(layout, number, name)
-    if nearest is None:
+    lines = _lines(layout, number, name)
+    if not lines:
         return _default(layout, number, name, found)
-    line = nearest.line
+    line = lines[0].line
     match line:
         case tree.Setting(value=value):
             return _decided(name, value, frame, found)
@@ -90,6 +111,8 @@ def _default(layout: Outline, number: int, name: str, found: list[Diagnostic]) -
             return Derived(Binary("*", Name("heads"), Name("head_dim")))
         case "window" if len(layout.stages) == 1:
             return Settled("global")
+        case _ if name in layout.meant:
+            return Settled(1)
         case _:
             block = layout.stages[number].block
             where = "`each layer { … }` inside a stage" if name in ("heads", "window") else "the stage"

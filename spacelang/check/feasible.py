@@ -28,7 +28,9 @@ def feasible(space: Space, blocks: Mapping[int, tree.Block]) -> Iterator[Diagnos
             return
     left = legal(space)
     if not isinstance(left, Legal):
-        yield from (_unbuildable(problem, blocks) for problem in left)
+        # One dimension that fails tends to fail for many values: the first tells it all.
+        first = {(problem.stage, problem.dimension): problem for problem in reversed(left)}
+        yield from (_unbuildable(problem, blocks) for problem in first.values())
         return
     empty = [number for number, cells in enumerate(left.stages, 1) if not cells]
     if empty:

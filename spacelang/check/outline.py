@@ -50,6 +50,7 @@ class Outline:
     stages: dict[int, StageOutline] = field(factory=dict)
     rules: list[Rule] = field(factory=list)
     recipes: dict[str, tree.Block] = field(factory=dict)
+    meant: set[str] = field(factory=set)  # by names that were misspelt: these are not missing
 
 
 def outline(file: tree.File, found: list[Diagnostic]) -> Outline:
@@ -65,13 +66,13 @@ def outline(file: tree.File, found: list[Diagnostic]) -> Outline:
                     found.append(Diagnostic("E0203", "a file describes one space", Label(span)))
                 layout.name = name.text
             case tree.Setting() | tree.Choice():
-                _line(statement, ROOT, "the root", layout.root, found)
+                _line(statement, ROOT, "the root", layout.root, layout, found)
             case tree.Block(head=tree.Word("stage"), each=True, body=body):
                 _stage_body(body, None, layout.each_stage, layout.each_layer, layout, found)
             case tree.Block(head=tree.Word("stage"), number=tree.Literal()):
                 _stage(layout, statement, found)
             case tree.Block(head=tree.Word("layer"), each=True, body=body):
-                _layer_body(body, layout.each_layer, found)
+                _layer_body(body, layout.each_layer, layout, found)
             case tree.Block(head=head, each=False, number=None) if head.text in RECIPES:
                 if head.text in layout.recipes:
                     found.append(_repeated(head, layout.recipes[head.text].span))
@@ -131,9 +132,9 @@ def _stage_body(
     for statement in body:
         match statement:
             case tree.Setting() | tree.Choice():
-                _line(statement, STAGE, "a stage", lines, found)
+                _line(statement, STAGE, "a stage", lines, layout, found)
             case tree.Block(head=tree.Word("layer"), each=True, body=inner):
-                _layer_body(inner, layer, found)
+                _layer_body(inner, layer, layout, found)
             case tree.Block():
                 found.append(_unknown_block(statement))
             case tree.Require():
@@ -142,11 +143,13 @@ def _stage_body(
                 found.append(_only_at_root(statement))
 
 
-def _layer_body(body: Iterable[tree.Statement], layer: dict[str, Line], found: list[Diagnostic]) -> None:
+def _layer_body(
+    body: Iterable[tree.Statement], layer: dict[str, Line], layout: Outline, found: list[Diagnostic]
+) -> None:
     for statement in body:
         match statement:
             case tree.Setting() | tree.Choice():
-                _line(statement, LAYER, "a layer", layer, found)
+                _line(statement, LAYER, "a layer", layer, layout, found)
             case tree.Require(span=span):
                 found.append(
                     Diagnostic(
@@ -162,7 +165,14 @@ def _layer_body(body: Iterable[tree.Statement], layer: dict[str, Line], found: l
                 found.append(_only_at_root(statement))
 
 
-def _line(line: Line, known: tuple[str, ...], where: str, scope: dict[str, Line], found: list[Diagnostic]) -> None:
+def _line(
+    line: Line,
+    known: tuple[str, ...],
+    where: str,
+    scope: dict[str, Line],
+    layout: Outline,
+    found: list[Diagnostic],
+) -> None:
     name = line.name
     if name.text in scope:
         found.append(_repeated(name, scope[name.text].name.span))
@@ -170,6 +180,7 @@ def _line(line: Line, known: tuple[str, ...], where: str, scope: dict[str, Line]
         scope[name.text] = line
     else:
         found.append(_misplaced(name, known, where))
+        layout.meant.add(nearest(name.text, known) or name.text)
 
 
 def _misplaced(name: tree.Word, known: tuple[str, ...], where: str) -> Diagnostic:

@@ -69,11 +69,11 @@ EVOLVE: Mapping[str, Domain] = {
 MUTATE: Mapping[str, Domain] = {"depth": _SHARE, "embed": _SHARE, "layer": _SHARE}
 
 
-def train_recipe(layout: Outline, found: list[Diagnostic]) -> Train:
-    """The `train` block over the defaults."""
+def train_recipe(layout: Outline, found: list[Diagnostic], under: Train = Train()) -> Train:
+    """The `train` block over the defaults, or over another recipe."""
     block = layout.recipes.get("train")
     if block is None:
-        return Train()
+        return under
     values, rest = _settings(block, TRAIN, ("sandwich",), found)
     for statement in rest:
         match statement:
@@ -81,14 +81,14 @@ def train_recipe(layout: Outline, found: list[Diagnostic]) -> Train:
                 values["sandwich"] = _sandwich(value, found)
             case other:
                 found.append(_foreign(other, "train"))
-    return Train(**values)
+    return attrs.evolve(under, **values)
 
 
-def evolve_recipe(layout: Outline, found: list[Diagnostic]) -> Evolve:
-    """The `evolve` block over the defaults."""
+def evolve_recipe(layout: Outline, found: list[Diagnostic], under: Evolve = Evolve()) -> Evolve:
+    """The `evolve` block over the defaults, or over another recipe."""
     block = layout.recipes.get("evolve")
     if block is None:
-        return Evolve()
+        return under
     values, rest = _settings(block, EVOLVE, (), found)
     bounds: list[Bound] = []
     for statement in rest:
@@ -101,8 +101,7 @@ def evolve_recipe(layout: Outline, found: list[Diagnostic]) -> Evolve:
                 bounds += _bounds(condition, found)
             case other:
                 found.append(_foreign(other, "evolve"))
-    values["bounds"] = joined(bounds)
-    recipe = Evolve(**values)
+    recipe = attrs.evolve(under, **values, bounds=joined([*under.bounds, *bounds]))
     if recipe.crossover + recipe.mutation == 0 and recipe.generations:
         help_ = "give `crossover` or `mutation`, or write `generations = 0` for the first population alone"
         found.append(Diagnostic("E0404", "a generation has no children", Label(block.span), help=help_))

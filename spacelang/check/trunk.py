@@ -21,7 +21,7 @@ def frame(layout: Outline, found: list[Diagnostic]) -> Frame | None:
     before = len(found)
     values = {name: _decided(layout, name, found) for name in layout.root}
     numbers = {
-        name: _number(values, name, default, found)
+        name: _number(layout, values, name, default, found)
         for name, default in (("image", None), ("patch", None), ("channels", 3), ("classes", None))
     }
     image, patch = numbers["image"], numbers["patch"]
@@ -70,10 +70,10 @@ def _decided(layout: Outline, name: str, found: list[Diagnostic]) -> Expression 
 
 
 def _number(
-    values: dict[str, Expression | None], name: str, default: int | None, found: list[Diagnostic]
+    layout: Outline, values: dict[str, Expression | None], name: str, default: int | None, found: list[Diagnostic]
 ) -> int | None:
     if name not in values:
-        if default is None:
+        if default is None and name not in layout.meant:
             found.append(
                 Diagnostic(
                     "E0212", f"`{name}` is missing", Label(Span(0, 1)), help=f"add a line `{name} = …` at the root"

@@ -71,6 +71,14 @@ def _broken_line(statement: list[Token], span: Span) -> Diagnostic:
         case ["NAME"]:
             help_ = f"write `{last} = value` to decide it, or `{last} in {{…}}` to search it"
             return Diagnostic("E0102", f"nothing is said of `{last}`", Label(at), help=help_)
+        case ["NAME", "NUMBER"] if statement[0] != "stage":
+            help_ = f"write `{statement[0]} = {last}`"
+            return Diagnostic("E0102", f"`=` is missing after `{statement[0]}`", Label(at), help=help_)
+        case ["NAME", "IN", "NAME", "LPAR", *_] if statement[2] == "range":
+            help_ = f"write `{statement[0]} in a..b`, or `a..b step s`; both ends are in it"
+            return Diagnostic(
+                "E0121", "a range has two dots between its ends", Label(place(statement[2])), help=help_
+            )
         case [*_, "IN"]:
             return Diagnostic("E0121", "the options are missing", Label(at), help="write `{a, b}` or `a..b`")
         case ["NAME", "IN", *_] if "__ANON_0" not in kinds and "LBRACE" not in kinds:

@@ -6,13 +6,13 @@ import os
 from functools import cache
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 from lark import Lark, Token
 from lark.exceptions import UnexpectedToken
 
 from spacelang import resources
 from spacelang.diagnostics import Diagnostic
-from spacelang.source import Source
+from spacelang.source import Source, Span
 from spacelang.syntax import tree
 from spacelang.syntax.build import Builder
 from spacelang.syntax.explain import explain
@@ -57,11 +57,15 @@ def parse(source: Source) -> Parsed:
         builder = Builder()
         position, file = _attempt(lark, tokens, builder)
         if file is not None:
-            return Parsed(file, (*found, *builder.found))
+            bad = [d.label.span for d in builder.found]
+            return Parsed(tree.File(_without(file.statements, bad)), (*found, *builder.found))
         first, last = _statement(tokens, position)
-        found.append(explain(tokens, position, first, len(source.text)))
+        problem = explain(tokens, position, first, len(source.text))
+        found.append(problem)
         if first == last:  # nothing to leave out: the text ended inside a block
             break
+        if problem.code == "E0122" and position + 1 < len(tokens) and tokens[position + 1].type == "LBRACE":
+            first, last = position, position + 1  # the brace stands on the next line: read on as if on this one
         del tokens[first:last]
     return Parsed(tree.File(()), tuple(found))
 
@@ -82,6 +86,17 @@ def _attempt(lark: Lark, tokens: list[Token], builder: Builder) -> tuple[int, tr
         return len(tokens), builder.transform(parser.feed_eof())  # type: ignore[no-untyped-call]
     except UnexpectedToken:
         return len(tokens), None
+
+
+def _without(statements: tuple[tree.Statement, ...], bad: list[Span]) -> tuple[tree.Statement, ...]:
+    """The statements that hold none of the bad places; of a block, those of its own that do not."""
+    kept: list[tree.Statement] = []
+    for statement in statements:
+        if isinstance(statement, tree.Block):
+            statement = evolve(statement, body=_without(statement.body, bad))
+        if not any(statement.span.start <= span.start < statement.span.end for span in bad):
+            kept.append(statement)
+    return tuple(kept)
 
 
 def _statement(tokens: list[Token], position: int) -> tuple[int, int]:

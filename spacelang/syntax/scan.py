@@ -14,7 +14,9 @@ LARGEST_TEXT = 400_000  # characters; beyond it a text is refused unread
 DEEPEST_NESTING = 32  # brackets inside one another
 
 # What no token begins with. A comment may hold anything but control characters and marks that reorder text.
-_FOREIGN = re.compile(r"#[^\n]*|[^A-Za-z0-9_ \t\f\r\n#={}(),:.<>!+\-*/%]+|!(?!=)|\r(?!\n)")
+_FOREIGN = re.compile(
+    r"#[^\n]*|\"[^\"\n]*\"?|'[^'\n]*'?|[\[\]]|[^A-Za-z0-9_ \t\f\r\n#={}(),:.<>!+\-*/%\[\]\"']+|!(?!=)|\r(?!\n)"
+)
 _HIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -38,14 +40,16 @@ def _foreign(match: re.Match[str], found: list[Diagnostic]) -> str:
         return " " * len(text)
     if _HIDDEN.search(text):
         found.append(_hidden(text[0], span))
-    elif set(text) <= {"[", "]"}:
-        found.append(
-            Diagnostic(
-                "E0104", "sets are written in braces", Label(span), help="write { } for [ ]: `heads in {2, 4}`"
-            )
-        )
+    elif text == "[":
+        help_ = "write { } for [ ]: `heads in {2, 4}`"
+        found.append(Diagnostic("E0104", "sets are written in braces", Label(span), help=help_))
+        return "{"
+    elif text == "]":
+        return "}"
     elif text[0] in "\"'":
         found.append(Diagnostic("E0105", "values are words and numbers, without quotes", Label(span)))
+        if re.fullmatch(r"[A-Za-z0-9_.]+", text.strip("\"'")):
+            return text.replace(text[0], " ")
     elif text == ";":
         found.append(Diagnostic("E0106", "a statement ends with its line, not with `;`", Label(span)))
     else:

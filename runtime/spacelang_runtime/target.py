@@ -1,0 +1,69 @@
+"""Which architecture a user means: `best`, `largest`, `smallest`, a name, a line of text or a JSON file."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from spacelang import notation
+from spacelang.architecture import Architecture, NotAnArchitecture, from_json
+from spacelang.lower.lowered import Lowered
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.journal import open_journal
+from spacelang_runtime.run import Run
+
+
+def read(text: str) -> Architecture | None:
+    """The architecture that a line or a JSON file describes by itself; None where the text is neither."""
+    if notation.looks_like(text):
+        try:
+            return notation.read(text)
+        except NotAnArchitecture as reason:
+            raise Failure(f"this line is not an architecture: {reason}", "copy it from `spacelang inspect`") from None
+    path = Path(text)
+    path = path / "config.json" if (path / "config.json").is_file() else path
+    if path.suffix != ".json" or not path.is_file():
+        return None
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        inside = value.get("architecture", value) if isinstance(value, dict) else value
+        return notation.read(inside) if isinstance(inside, str) else from_json(inside)
+    except (OSError, ValueError) as reason:
+        raise Failure(f"{path} does not describe an architecture: {reason}") from None
+
+
+def best_of(run: Run) -> Architecture:
+    """The best network that the last search of a run has found."""
+    best = run.best
+    if best is None:
+        raise Failure(f"{run.name} has not been searched yet", f"search it: spacelang evolve {run.name}")
+    return from_json(best["architecture"])
+
+
+def resolve(text: str, run: Run, lowered: Lowered) -> Architecture:
+    """The architecture of a run that a text means. Raises `Failure` where it means none of its space."""
+    match text:
+        case "best":
+            architecture = best_of(run)
+        case "largest" | "smallest":
+            architecture = getattr(lowered, text)
+        case _:
+            architecture = read(text) or _named(text, run)
+    try:
+        lowered.genotype(architecture)
+    except ValueError as reason:
+        raise Failure(f"the space of {run.name} does not hold this architecture: {reason}") from None
+    return architecture
+
+
+def _named(text: str, run: Run) -> Architecture:
+    words = "best, largest, smallest, a name that `inspect` shows, a line, or a JSON file"
+    if not re.fullmatch(r"[0-9a-f]{4,64}", text):
+        raise Failure(f"{text!r} names no architecture", f"give {words}")
+    with open_journal(run.folder) as journal:
+        found = journal.named(text)
+    if len(found) != 1:
+        what = "no" if not found else "more than one"
+        raise Failure(f"{what} architecture that {run.name} has scored has a name beginning with {text}", f"give {words}")
+    return notation.read(found[0].line)

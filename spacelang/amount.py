@@ -1,0 +1,71 @@
+"""Amounts as people write them: `4.5G`, `28M`, `4G..4.5G`, `10m`."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+_COUNT = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)([KMGT]?)")
+_POWERS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_TIME = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(s|m|h|)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+class NotAnAmount(ValueError):
+    """A text that should be an amount and is not; the message says what is expected."""
+
+
+def count(text: str) -> Fraction:
+    """`4.5G` as a number, exact."""
+    match = _COUNT.fullmatch(text.strip())
+    if match:
+        return Fraction(match.group(1)) * _POWERS[match.group(2)]
+    hint = f"; suffixes are capital letters: {text.upper()}" if _COUNT.fullmatch(text.strip().upper()) else ""
+    raise NotAnAmount(f"{text!r} is not an amount such as 4.5G, 28M or 650000{hint}")
+
+
+def window(text: str) -> tuple[Fraction | None, Fraction | None]:
+    """`4.5G` (at most), `4G..4.5G`, `4G..` (at least) or `..4.5G` as the two ends of a bound."""
+    if ".." not in text:
+        return None, count(text)
+    low, _, high = text.partition("..")
+    ends = (count(low) if low.strip() else None, count(high) if high.strip() else None)
+    if ends == (None, None):
+        raise NotAnAmount("a bound has at least one end, such as 4G..4.5G")
+    if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
+        raise NotAnAmount(f"{text!r} runs backwards: write {high}..{low}")
+    return ends
+
+
+def seconds(text: str) -> float:
+    """`90s`, `10m` or `1.5h` in seconds."""
+    match = _TIME.fullmatch(text.strip())
+    if not match:
+        raise NotAnAmount(f"{text!r} is not a time such as 90s, 10m or 1.5h")
+    return float(Fraction(match.group(1)) * _SECONDS[match.group(2)])
+
+
+def short(value: int) -> str:
+    """A count to three digits: 4623332352 is `4.62G`."""
+    for suffix in ("T", "G", "M", "K"):
+        power = _POWERS[suffix]
+        if value >= power:
+            shown = value / power
+            digits = 2 if shown < 9.995 else 1 if shown < 99.95 else 0
+            return f"{shown:.{digits}f}{suffix}"
+    return str(value)
+
+
+def spaced(value: int) -> str:
+    """A count to the last digit, in groups of three."""
+    return f"{value:,}".replace(",", " ")
+
+
+def clock(seconds: float) -> str:
+    """A length of time: `42 s`, `3 min 05 s`, `1 h 20 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

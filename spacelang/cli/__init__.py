@@ -1,0 +1,32 @@
+"""The command line. Each command is a thin shell: it reads its words, calls what knows, and prints.
+
+Commands import what they need when they run, so that those that only look at text or runs never wait for torch.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from spacelang.cli.app import app
+from spacelang.cli.terminal import fail
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Run the command line; what a user can mend ends in one message and exit code 1."""
+    from spacelang_runtime.failure import Failure
+
+    try:
+        app()
+    except Failure as failure:
+        fail(failure.message, failure.remedy)
+    except KeyboardInterrupt:
+        fail("stopped")
+    except BrokenPipeError:  # the reader of a pipe has gone: nobody is left to tell
+        sys.stderr.close()
+        raise SystemExit(1) from None
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        remedy = "free some space and run the same command again" if error.errno == 28 else ""
+        fail(f"{error.strerror or error}{where}", remedy)

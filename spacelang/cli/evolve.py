@@ -1,0 +1,131 @@
+"""`spacelang evolve`: search the space of a trained supernet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import attrs
+import typer
+
+from spacelang import notation
+from spacelang.amount import NotAnAmount, clock, short, window
+from spacelang.check import override
+from spacelang.check.recipes import bound_of, joined
+from spacelang.cli.terminal import say
+from spacelang.cli.train import RUNS
+from spacelang.cli.watch import progress
+from spacelang.lower import Lowered, lower
+from spacelang.recipe import Bound, Evolve
+
+if TYPE_CHECKING:
+    from spacelang_runtime.evolve import Outcome, Scored
+    from spacelang_runtime.run import Run
+
+_PREVIEW = {"population": 6, "parents": 3, "generations": 1, "crossover": 2, "mutation": 2}
+_PREVIEW_IMAGES = 8
+
+
+def evolve(
+    run: Annotated[str | None, typer.Argument(help="A run (default: the latest).")] = None,
+    flops: Annotated[str | None, typer.Option(help="MACs of the network: 4.5G (at most) or 4G..4.5G.")] = None,
+    params: Annotated[str | None, typer.Option(help="Its parameters: 28M (at most) or 20M..28M.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the evolve recipe for this search."),
+    ] = None,
+    images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+) -> None:
+    """Find the best network of a run's space within bounds, by evolution over its trained supernet.
+
+    Every score is kept as it comes: a search that was stopped goes on when the same command is given again.
+    """
+    from spacelang_runtime.run import find
+
+    found = find(runs, run)
+    lowered = lower(found.space)
+    recipe = _recipe(found, lowered, {"flops": flops, "params": params}, settings or [])
+    if found.record.preview:
+        say("this run is a PREVIEW, so is this search: its numbers mean nothing")
+        images = images or _PREVIEW_IMAGES
+    outcome = _search(found, lowered, recipe, device, images)
+    best = outcome.best
+    if as_json:
+        from spacelang.architecture import to_json
+
+        print(
+            json.dumps(
+                {
+                    "run": found.name,
+                    "preview": found.record.preview,
+                    "name": best.architecture.name,
+                    "line": notation.write(best.architecture),
+                    "accuracy": outcome.accuracy,
+                    "flops": best.flops,
+                    "params": best.params,
+                    "architecture": to_json(best.architecture),
+                },
+                indent=2,
+            )
+        )
+        return
+    preview = "PREVIEW  " if found.record.preview else ""
+    print(
+        f"{preview}best: {best.architecture.name}  {outcome.accuracy:.2%} of {outcome.images} held-out images, "
+        f"{short(best.flops)} MACs, {short(best.params)} params"
+    )
+    print(notation.write(best.architecture))
+    say(f"{outcome.scored} networks scored in {clock(outcome.seconds)}")
+    say("next: spacelang inspect, spacelang eval, or spacelang export best -o model/")
+
+
+def _recipe(run: Run, lowered: Lowered, given: dict[str, str | None], settings: list[str]) -> Evolve:
+    """The run's recipe with what the command line changes, and with bounds that something meets."""
+    recipe = lowered.space.evolve
+    if run.record.preview:
+        recipe = attrs.evolve(recipe, **{k: min(v, getattr(recipe, k)) for k, v in _PREVIEW.items()})
+    try:
+        recipe = override.evolve_with(recipe, override.settings(settings))
+    except override.NotASetting as reason:
+        raise typer.BadParameter(str(reason), param_hint="--set") from None
+    bounds = [bound for bound in recipe.bounds if given.get(bound.measure) is None]
+    for measure, text in given.items():
+        if text is not None:
+            bounds += _bounds(measure, text)
+    recipe = attrs.evolve(recipe, bounds=joined(bounds))
+    _feasible(lowered, recipe)
+    return recipe
+
+
+def _bounds(measure: str, text: str) -> list[Bound]:
+    try:
+        low, high = window(text)
+    except NotAnAmount as reason:
+        raise typer.BadParameter(str(reason), param_hint=f"--{measure}") from None
+    ends = ((low, ">="), (high, "<="))
+    return [bound_of(measure, relation, end) for end, relation in ends if end is not None]  # type: ignore[arg-type]
+
+
+def _search(run: Run, lowered: Lowered, recipe: Evolve, device: str, images: int | None) -> Outcome:
+    from spacelang_runtime import checkpoint
+    from spacelang_runtime.evolve import evolve as search
+    from spacelang_runtime.start import dataset_of
+    from spacelang_runtime.trained import trained
+    from spacelang_runtime.world import choose
+
+    chosen = choose(device)
+    model = trained(run, lowered, chosen)
+    step = checkpoint.load(run.checkpoint, lowered.space).standing.step
+    dataset = dataset_of(run, say)
+    with progress(f"evolve {run.name}") as show:
+
+        def watch(scored: Scored) -> None:
+            left = scored.seconds / scored.done * (scored.asked - scored.done)
+            text = f"generation {scored.generation}  best {scored.best:.2%}  {clock(left)} left"
+            show(scored.done / scored.asked, text)
+
+        return search(run, lowered, recipe, model, dataset, chosen, step, watch, images)

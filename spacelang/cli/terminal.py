@@ -1,0 +1,33 @@
+"""Where the command line prints: rich on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@cache
+def console() -> Console:
+    """Standard output. Not a terminal: no colour, and lines are not folded to a width that nobody has."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160)
+
+
+def say(line: str) -> None:
+    """A line about what is going on, on standard error: output stays what was asked for."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def fail(message: str, remedy: str = "") -> NoReturn:
+    """The last word of a command that cannot do what it was asked, with exit code 1."""
+    colour = sys.stderr.isatty()
+    head = "\x1b[1;31merror\x1b[0m" if colour else "error"
+    print(f"{head}: {message}", file=sys.stderr)
+    if remedy:
+        print(f"  help: {remedy}", file=sys.stderr)
+    raise SystemExit(1)

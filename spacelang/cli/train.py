@@ -1,0 +1,171 @@
+"""`spacelang train`: train the supernet of a space."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from attrs import evolve
+
+from spacelang.amount import NotAnAmount, clock, seconds
+from spacelang.check import override
+from spacelang.cli.terminal import fail, say
+from spacelang.cli.texts import compiled, open_text
+from spacelang.cli.watch import progress
+from spacelang.space import Space
+
+if TYPE_CHECKING:
+    from spacelang_runtime.start import Order
+    from spacelang_runtime.step import Step
+    from spacelang_runtime.train import Job
+    from spacelang_runtime.world import World
+
+RUNS = Path("runs")
+
+
+def train(
+    space: Annotated[
+        str | None, typer.Argument(help="A .space file; with --resume, a run (default: the latest).")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="A folder with train/CLASS/* and val/CLASS/*, or `digits`.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many updates.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Stop after so long, such as 90s, 10m or 1.5h.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run, exactly where it stopped.")] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the train recipe for this run."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that read images.")] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Keep a trace of a few steps for TensorBoard.")
+    ] = False,
+    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+) -> None:
+    """Train the supernet of a space by the sandwich rule.
+
+    Each step trains the largest network, the smallest and two random ones on one batch. Under torchrun the same
+    command trains on many GPUs. Without --data it trains on the built-in handwritten digits.
+    """
+    limit = _seconds(budget)
+    if resume:
+        if data is not None or settings:
+            fail("a run goes on with its own data and recipe", "leave out --data and --set, or train a new run")
+    elif space is None:
+        fail("which space?", "name a .space file, such as: spacelang train spaces/digits.space")
+    order = None if resume else _order(str(space), data, steps, limit, settings or [])
+
+    from spacelang_runtime.world import join
+
+    with join(device) as world:
+        job = (
+            _resumed(space, runs, world, workers, steps, limit)
+            if order is None
+            else _new(order, runs, world, workers)
+        )
+        _train(job, world, profile)
+
+
+def _order(path: str, data: str | None, steps: int | None, limit: float | None, settings: list[str]) -> Order:
+    from spacelang_runtime.start import Order
+
+    source = open_text(Path(path))
+    space = compiled(source)
+    try:
+        overrides = override.settings(settings)
+        space = evolve(space, train=override.train_with(space.train, overrides))
+    except override.NotASetting as reason:
+        raise typer.BadParameter(str(reason), param_hint="--set") from None
+    order = Order(space, source.text, data or "digits", tuple(sys.argv[1:]), overrides, steps, limit)
+    return _preview(order, path) if data is None and not _fits_digits(space) else order
+
+
+def _fits_digits(space: Space) -> bool:
+    """Whether the built-in digits are what a space was written for, and not a stand-in for photos."""
+    return space.frame.classes == 10 and space.frame.image <= 32
+
+
+PREVIEW_BATCH, PREVIEW_BUDGET = 4, 100.0
+
+
+def _preview(order: Order, path: str) -> Order:
+    """The same order made small: a look at how things work, bounded in time."""
+    say(
+        f"no --data: a PREVIEW of at most {clock(order.budget or PREVIEW_BUDGET)} on the built-in digits, "
+        "resized. Its numbers mean nothing.\n"
+        f"For real: spacelang train {path} --data FOLDER   (FOLDER has train/CLASS/* and val/CLASS/*)"
+    )
+    recipe = evolve(order.space.train, batch=min(order.space.train.batch, PREVIEW_BATCH), repeats=1, warmup=0)
+    return evolve(
+        order, space=evolve(order.space, train=recipe), budget=order.budget or PREVIEW_BUDGET, preview=True
+    )
+
+
+def _new(order: Order, runs: Path, world: World, workers: int | None) -> Job:
+    from spacelang_runtime.start import new
+
+    return new(order, runs, world, _workers(workers), _speaker(world))
+
+
+def _resumed(
+    name: str | None, runs: Path, world: World, workers: int | None, steps: int | None, limit: float | None
+) -> Job:
+    from spacelang_runtime.run import every, find
+    from spacelang_runtime.start import resumed
+
+    if name is not None and name.endswith(".space"):
+        space = compiled(open_text(Path(name))).name
+        of_space = [run for run in every(runs) if run.record.space == space]
+        if not of_space:
+            fail(f"no run of the space {space} is in {runs}/", f"begin one: spacelang train {name}")
+        name = max(of_space, key=lambda run: run.record.created).name
+    return resumed(find(runs, name), world, _workers(workers), _speaker(world), steps, limit)
+
+
+def _train(job: Job, world: World, profile: bool) -> None:
+    from spacelang_runtime.train import train
+
+    run, dataset = job.run, job.dataset
+    if not world.leads:
+        train(job, world, lambda _: None, profile=profile)
+        return
+    sizes = f"{dataset.train_size} images to train on, {dataset.search_size} held out for the search"
+    say(f"run {run.name}: {dataset.name}, {sizes}; {world.device}" + (f" ×{world.size}" if world.size > 1 else ""))
+    with progress(f"train {run.name}") as show:
+
+        def watch(step: Step) -> None:
+            losses = "  ".join(f"{kind} {loss:.3f}" for kind, loss in step.losses.items())
+            waiting = f"  waiting for data {step.waiting:.0%}" if step.waiting > 0.05 else ""
+            rate = f"{step.images:.0f} img/s" if step.images >= 10 else f"{step.images:.1f} img/s"
+            text = f"step {step.step}  loss {losses}  {rate}  {clock(step.left)} left{waiting}"
+            show(step.progress, text)
+            if step.problem:
+                say(f"skipped: {step.problem} ({step.skipped} so far)")
+
+        standing = train(job, world, watch, profile=profile)
+    where = f"; trace in {run.trace}" if profile else ""
+    say(f"trained {run.name}: {standing.step} steps in {clock(standing.elapsed)}{where}")
+    for file, why in dataset.skipped.items():
+        say(f"skipped {file}: {why}")
+    say(f"next: spacelang evolve {run.name}" + ("" if job.space.evolve.bounds else " --flops 4.5G"))
+
+
+def _speaker(world: World) -> Callable[[str], None]:
+    return say if world.leads else lambda _: None
+
+
+def _workers(workers: int | None) -> int:
+    return workers if workers is not None else min(16, max(0, (os.cpu_count() or 1) - 1))
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return None if text is None else seconds(text)
+    except NotAnAmount as reason:
+        raise typer.BadParameter(str(reason), param_hint="--budget") from None
