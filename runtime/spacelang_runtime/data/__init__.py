@@ -1,0 +1,12 @@
+"""Pictures with their classes, as batches to train on and as images to score.
+
+In: the name of the built-in set (`digits`) or a folder of images, a frame, and a training recipe. Out: a
+`Dataset` of three splits that share no image: training; search, held out of the training images; and test.
+Then holds: the batch of a step is a pure function of (the files, the recipe, step, rank, world). The number of
+workers, what is kept in memory, and where a run was cut do not change a byte of it.
+"""
+
+from spacelang_runtime.data.dataset import Batch, Dataset, open_dataset
+from spacelang_runtime.data.normalise import normalise
+
+__all__ = ["Batch", "Dataset", "normalise", "open_dataset"]

@@ -1,0 +1,95 @@
+"""The two jobs of the workers: the views of a step, and images to score."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from attrs import frozen
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from spacelang_runtime.data.augment import View, planes
+from spacelang_runtime.data.chance import borrowed_generators, seed_generators, seed_of
+from spacelang_runtime.data.decode import Broken
+from spacelang_runtime.data.frame import framed
+from spacelang_runtime.data.pictures import Pictures
+from spacelang_runtime.data.schedule import Schedule
+from spacelang_runtime.data.source import Split
+from spacelang_runtime.failure import Failure
+
+PATIENCE = 50  # broken images in a row before it is the disk that must be broken
+
+
+class Images(NamedTuple):
+    """images: uint8 [b, channels, side, side]. labels: int64 [b]. broken: (name, reason) of what cannot be read."""
+
+    images: Tensor
+    labels: Tensor
+    broken: list[tuple[str, str]]
+
+
+@frozen
+class Views:
+    """The augmented images of a step, for one rank.
+
+    Each view is drawn from a seed of its own (the recipe's seed, the epoch, the position in it), so it is the same
+    whoever makes it. A broken picture is replaced by the next in the list that can be read, with that one's class.
+    """
+
+    pictures: Pictures
+    labels: NDArray[np.int64]
+    schedule: Schedule
+    view: View
+    rank: int
+    world: int
+
+    def __call__(self, step: int) -> Images:
+        schedule, place = self.schedule, (step, self.rank, self.world)
+        indices, views = schedule.indices(*place), []
+        broken: list[tuple[str, str]] = []
+        with borrowed_generators():
+            for slot, position in enumerate(schedule.positions(*place)):
+                picture, indices[slot] = self._readable(int(indices[slot]), broken)
+                seed_generators(seed_of("view", schedule.seed, schedule.epoch(step), position))
+                views.append(self.view(picture))
+        return Images(torch.from_numpy(np.stack(views)), torch.from_numpy(self.labels[indices]), broken)
+
+    def _readable(self, index: int, broken: list[tuple[str, str]]) -> tuple[Image.Image, int]:
+        for candidate in range(index, index + PATIENCE):
+            try:
+                return self.pictures.read(candidate % len(self.labels)), candidate % len(self.labels)
+            except Broken as error:
+                broken.append((error.name, error.reason))
+        name, reason = broken[-1]
+        raise Failure(
+            f"{name}: {reason}; it is the last of {PATIENCE} images in a row that cannot be read",
+            "check that the disk is still there and that these files are images",
+        )
+
+
+@frozen
+class Framed:
+    """The images of a batch to score, framed; the broken ones are left out."""
+
+    split: Split
+    side: int
+    channels: int
+    batch: int
+
+    def __call__(self, number: int) -> Images:
+        first = number * self.batch
+        indices = np.arange(first, min(first + self.batch, len(self.split)))
+        images = np.empty((len(indices), self.channels, self.side, self.side), dtype=np.uint8)
+        readable = np.ones(len(indices), dtype=np.bool_)
+        broken: list[tuple[str, str]] = []
+        for slot, index in enumerate(indices.tolist()):
+            try:
+                images[slot] = planes(framed(self.split.pictures.read(index), self.side), self.channels)
+            except Broken as error:
+                readable[slot] = False
+                broken.append((error.name, error.reason))
+        labels = self.split.labels[indices[readable]]
+        return Images(torch.from_numpy(images[readable]), torch.from_numpy(labels), broken)

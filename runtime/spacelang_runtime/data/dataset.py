@@ -1,0 +1,217 @@
+"""A data set opened for one frame and one recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from attrs import define, field, frozen
+from torch import Tensor
+
+from spacelang.architecture import Frame
+from spacelang.recipe import Train
+from spacelang_runtime.data.augment import view_of
+from spacelang_runtime.data.batch import Framed, Images, Views
+from spacelang_runtime.data.digits import digits
+from spacelang_runtime.data.folder import folder
+from spacelang_runtime.data.hold import hold, room
+from spacelang_runtime.data.light import light_views, suits
+from spacelang_runtime.data.mix import mixed
+from spacelang_runtime.data.normalise import normalise
+from spacelang_runtime.data.pictures import Files, Grey, Pictures
+from spacelang_runtime.data.schedule import Schedule
+from spacelang_runtime.data.skipped import Skipped
+from spacelang_runtime.data.source import Split
+from spacelang_runtime.data.stratify import stratified
+from spacelang_runtime.data.work import worked
+from spacelang_runtime.failure import Failure
+
+
+@frozen
+class Batch:
+    """images: float32 [b, channels, side, side], normalised. targets: float32 [b, classes], rows adding up to 1."""
+
+    images: Tensor = field(eq=False)
+    targets: Tensor = field(eq=False)
+
+
+@define
+class Dataset:
+    """Pictures in three splits that share none: training, search (held out of training, fixed) and test.
+
+    classes: names in alphabetical order; a label is an index into them. fingerprint: SHA-256 over names and sizes
+    of the files, to know the data again. skipped: the broken images met so far, by name, with the reason.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    fingerprint: str
+    frame: Frame
+    recipe: Train
+    workers: int
+    say: Callable[[str], None]
+    train: Split
+    search: Split
+    test: Split
+    room: int  # bytes of memory that decoded images may take
+    _skip: Skipped
+    _held: Pictures | None = None
+    _scored: dict[tuple[str, int, int, int], dict[int, tuple[Tensor, Tensor]]] = field(factory=dict)
+
+    @property
+    def train_size(self) -> int:
+        return len(self.train)
+
+    @property
+    def search_size(self) -> int:
+        """Images of the search split, the broken ones counted too: they are found when they are read."""
+        return len(self.search)
+
+    @property
+    def test_size(self) -> int:
+        """Images of the test split, the broken ones counted too."""
+        return len(self.test)
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        return dict(self._skip.reasons)
+
+    def steps_per_epoch(self, batch: int) -> int:
+        """Steps of an epoch: the incomplete last batch is dropped, and there is always one step."""
+        return Schedule(len(self.train), batch, self.recipe.repeats, self.recipe.seed).steps_per_epoch
+
+    def train_batches(
+        self,
+        first_step: int = 0,
+        steps: int | None = None,
+        rank: int = 0,
+        world: int = 1,
+        device: torch.device | str = "cpu",
+    ) -> Iterator[Batch]:
+        """The batches of `steps` steps from `first_step` on (None: without end), this rank's share of each.
+
+        Steps count from 0 over all epochs. What a batch holds follows from the recipe (its seed and batch, which is
+        that of all ranks together), the step, the rank and the world alone; the ranks' batches of a step are
+        together the views of the undivided batch, before each rank mixes its own (mixup, cutmix). Raises `Failure`
+        where the images cannot be read any more.
+        """
+        device, recipe = torch.device(device), self.recipe
+        if recipe.batch < world:
+            raise Failure(
+                f"a batch of {recipe.batch} cannot be shared by {world} GPUs", "use a larger batch, or fewer GPUs"
+            )
+        if recipe.batch > len(self.train):
+            self.say(
+                f"{self.name} has {len(self.train)} training images, fewer than a batch of {recipe.batch}: "
+                "each batch goes through them more than once"
+            )
+        schedule = Schedule(len(self.train), recipe.batch, recipe.repeats, recipe.seed)
+        numbers = range(first_step, 2**62 if steps is None else first_step + steps)
+        for step, drawn in zip(numbers, self._views(schedule, numbers, rank, world, device), strict=True):
+            for name, reason in drawn.broken:
+                self._skip(name, reason)
+            images = normalise(drawn.images.to(device, non_blocking=True))
+            labels = drawn.labels.to(device, non_blocking=True)
+            yield Batch(*mixed(images, labels, len(self.classes), recipe, step, rank))
+
+    def search_images(self, batch: int = 256, rank: int = 0, world: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
+        """The held-out images that the search scores on: (uint8 [b, channels, side, side], int64 [b]) pairs.
+
+        No augmentation; one fixed order, mixed over the classes, so that the first n are a fair sample. Broken
+        images are left out, so a batch may be smaller. A rank has every `world`-th batch. What fits into memory is
+        decoded once and given again: do not write into it.
+        """
+        return self._scoring("search", self.search, batch, rank, world)
+
+    def test_images(self, batch: int = 256, rank: int = 0, world: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
+        """The test images, like `search_images`."""
+        return self._scoring("test", self.test, batch, rank, world)
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Images of the splits as a network reads them: see `normalise`."""
+        return normalise(images)
+
+    def _views(
+        self, schedule: Schedule, steps: range, rank: int, world: int, device: torch.device
+    ) -> Iterator[Images]:
+        pictures = self.train.pictures
+        if isinstance(pictures, Grey) and suits(self.recipe):
+            array, labels = torch.from_numpy(pictures.array)[:, None], torch.from_numpy(self.train.labels)
+            for step in steps:
+                indices = torch.from_numpy(schedule.indices(step, rank, world))
+                views = light_views(array[indices], self.recipe, step, rank, world)
+                yield Images(views.expand(-1, self.frame.channels, -1, -1), labels[indices], [])
+            return
+        view = view_of(self.recipe, self.frame.image, self.frame.channels)
+        held = self._hold(pictures, len(steps) * schedule.batch)
+        job = Views(held, self.train.labels, schedule, view, rank, world)
+        yield from worked(job, steps, self.workers, pin=device.type == "cuda")
+
+    def _hold(self, pictures: Files | Grey, views: int) -> Pictures:
+        """The training pictures, decoded into memory if they fit and most of them will be used."""
+        if self._held is None and isinstance(pictures, Files) and 2 * views >= len(pictures):
+            size = pictures.decoded_bytes()
+            if size <= self.room:
+                self.say(f"keeping {len(pictures)} decoded training images in memory ({size / 2**20:.0f} MiB)")
+                self._held = hold(pictures, self.room, self.workers, self._skip)
+        return self._held or pictures
+
+    def _scoring(
+        self, name: str, split: Split, batch: int, rank: int, world: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        side, channels = self.frame.image, self.frame.channels
+        numbers = range(rank, -(-len(split) // batch), world)
+        keep = len(numbers) * batch * channels * side**2 <= self.room
+        kept = self._scored.setdefault((name, batch, rank, world), {})  # the first of `numbers`, with no gap
+        again, rest = numbers[: len(kept)], numbers[len(kept) :]
+        for number in again:
+            yield kept[number]
+        job = Framed(split, side, channels, batch)
+        workers = self.workers if isinstance(split.pictures, Files) else 0
+        for number, drawn in zip(rest, worked(job, rest, workers), strict=True):
+            for broken, reason in drawn.broken:
+                self._skip(broken, reason)
+            if keep:  # as a copy: what a worker sends lies in the little memory that processes share
+                kept.setdefault(number, (drawn.images.clone(), drawn.labels.clone()))
+            yield drawn.images, drawn.labels
+
+
+def open_dataset(where: str, frame: Frame, recipe: Train, workers: int, say: Callable[[str], None]) -> Dataset:
+    """The data at `where`: "digits", or a folder with train/CLASS/* and val/CLASS/* ("./digits" is a folder too).
+
+    frame: its image side and channels are what pictures are turned into; its classes are not looked at. recipe: its
+    seed, batch, augmentation and holdout. workers: processes that decode and augment; 0: none. say: told what a
+    person should know, in one line each. Files are listed, not read. Raises `Failure` for data that cannot be used.
+    """
+    if frame.channels not in (1, 3):
+        raise Failure(
+            f"channels = {frame.channels}: pictures have 3 channels, or 1 where they are to be grey",
+            "write channels = 3 in the space",
+        )
+    source = digits(frame.image) if where == "digits" else folder(Path(where).expanduser(), 2 * frame.image)
+    every = source.train
+    held_out = stratified(every.labels, every.rank, round(recipe.holdout * len(every)))
+    if recipe.holdout and not held_out.any():
+        raise Failure(
+            f"{source.name}: holdout {float(recipe.holdout):g} of {len(every)} training images is none, "
+            "and the search would have nothing to score on",
+            "add training images (a class needs at least two), or write a larger holdout in the train block",
+        )
+    search = every.take(held_out)
+    return Dataset(
+        name=source.name,
+        classes=source.classes,
+        fingerprint=source.fingerprint,
+        frame=frame,
+        recipe=recipe,
+        workers=workers,
+        say=say,
+        train=every.take(~held_out),
+        # By rank, which mixes the classes: then the first n images of a split are a fair sample of it.
+        search=search.take(np.argsort(search.rank)),
+        test=source.test.take(np.argsort(source.test.rank)),
+        room=room(),
+        skip=Skipped(say),
+    )

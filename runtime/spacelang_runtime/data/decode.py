@@ -1,0 +1,75 @@
+"""A file to an RGB picture."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+# The decoders that may run, whatever a file calls itself: of all that Pillow knows, some start other programs.
+FORMATS = ("JPEG", "PNG", "WEBP")
+
+
+class Broken(Exception):
+    """A file that is no picture, or half of one. `name` tells which, `reason` why."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+
+def decode(path: Path, most: int) -> Image.Image:
+    """The picture in a file, in RGB, its shorter side at most `most` pixels.
+
+    Grey and palette are spread to three channels; transparency is laid over white; CMYK is converted; of 16 bits
+    the upper 8 count. Orientation tags are not followed, as in the published ImageNet figures. Raises `Broken`.
+    """
+    try:
+        # Remarks about odd metadata are of no use to a person who waits for a network.
+        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as file:
+            warnings.simplefilter("ignore")
+            file.draft(None, (most, most))  # a JPEG far larger than that is decoded at 1/2, 1/4 or 1/8
+            return shrunk(rgb(file), most)
+    except UnidentifiedImageError:
+        raise Broken(shown(path), "not a JPEG, PNG or WebP image") from None
+    except Exception as error:  # damaged bytes make decoders raise nearly anything
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise Broken(shown(path), reason) from None
+
+
+def decoded_bytes(path: Path, most: int) -> int:
+    """The size of the picture that `decode` gives, from the file's header; 0 for a file that has none."""
+    try:
+        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as file:
+            warnings.simplefilter("ignore")
+            width, height = file.size
+    except Exception:  # `decode` will name it
+        return 0
+    return int(3 * width * height * min(1, most / min(width, height)) ** 2)
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """Any picture as RGB: see `decode`."""
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def shrunk(image: Image.Image, most: int) -> Image.Image:
+    """The picture with its shorter side reduced to `most` pixels, or as it is where that is smaller."""
+    shorter = min(image.size)
+    if shorter <= most:
+        return image
+    width, height = (max(most, round(side * most / shorter)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def shown(path: Path) -> str:
+    """A path as it can be printed, also where its bytes are no text."""
+    return str(path).encode("utf-8", "replace").decode()

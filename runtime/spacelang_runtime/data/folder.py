@@ -1,0 +1,114 @@
+"""A folder `train/CLASS/*` and `val/CLASS/*`, listed."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from spacelang_runtime.data.decode import shown
+from spacelang_runtime.data.pictures import Files
+from spacelang_runtime.data.source import Source, Split
+from spacelang_runtime.data.stratify import ranks
+from spacelang_runtime.failure import Failure
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+LAYOUT = "data is a folder with train/CLASS/* and val/CLASS/*, images in JPEG, PNG or WebP"
+
+
+def folder(root: Path, most: int) -> Source:
+    """The images of a folder, by class. Every file's name and size is looked at once; none is opened.
+
+    The folders in `train/` are the classes, in alphabetical order; hidden folders and files, and files of other
+    kinds, are passed over. The test split is `val/`, or `test/` where there is no `val/`. most: limit of the
+    shorter side in pixels when a picture is read. Raises `Failure` for a folder that is not laid out so, a class
+    without images, and classes of the splits that differ.
+    """
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "does not exist"
+        raise Failure(f"{shown(root)}: this data folder {what}", f"give digits (built in) or a folder: {LAYOUT}")
+    train = root / "train"
+    test = next((root / name for name in ("val", "test") if (root / name).is_dir()), None)
+    if not train.is_dir() or test is None:
+        missing = "train" if not train.is_dir() else "val (or test)"
+        inner = next((path for path in sorted(root.iterdir()) if (path / "train").is_dir()), None)
+        remedy = f"did you mean {shown(inner)}?" if inner else LAYOUT
+        raise Failure(f"{shown(root)}: there is no folder {missing} in it", remedy)
+
+    classes, wanted = class_folders(train), class_folders(test)
+    differing = sorted(set(classes) ^ set(wanted))
+    if differing:
+        only = [f"{name} ({'train' if name in classes else test.name} only)" for name in differing[:3]]
+        more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+        raise Failure(
+            f"{shown(root)}: train and {test.name} have different classes: {', '.join(only)}{more}",
+            f"give every class a folder in both train and {test.name}",
+        )
+    if len(classes) < 2:
+        raise Failure(f"{shown(train)}: one class, {classes[0]}, leaves nothing to tell apart", LAYOUT)
+
+    digest = sha256("\0".join(classes).encode())
+    splits = {}
+    for path in (train, test):
+        listed = _listed(path, classes)
+        names = np.array([name for files in listed for name, _ in files])
+        labels = np.repeat(np.arange(len(classes)), [len(files) for files in listed])
+        sizes = np.array([size for files in listed for _, size in files], dtype="<i8")
+        for part in (names, labels.astype("<i8"), sizes):
+            digest.update(part.tobytes())
+        rank = ranks(
+            classes[label].encode() + b"/" + name for label, files in enumerate(listed) for name, _ in files
+        )
+        splits[path] = Split(Files(path, classes, names, labels, most), labels, rank)
+    return Source(root.resolve().name, classes, splits[train], splits[test], digest.hexdigest())
+
+
+def class_folders(split: Path) -> tuple[str, ...]:
+    """The names of the classes of a split, in alphabetical order."""
+    try:
+        entries = [entry for entry in os.scandir(split) if not entry.name.startswith(".")]
+    except OSError as error:
+        raise Failure(f"{shown(split)}: cannot be read: {error.strerror}", "check its permissions") from None
+    classes = tuple(sorted(entry.name for entry in entries if entry.is_dir()))
+    if not classes:
+        found = f"{len(entries)} files and no class folder" if entries else "nothing"
+        raise Failure(f"{shown(split)}: holds {found}", f"put each image into a folder of its class: {LAYOUT}")
+    for name in classes:
+        if not name.isprintable():
+            raise Failure(
+                f"{shown(split)}: a class whose name cannot be printed: {name!a}",
+                "rename its folder in every split",
+            )
+    return classes
+
+
+def _listed(split: Path, classes: tuple[str, ...]) -> list[list[tuple[bytes, int]]]:
+    with ThreadPoolExecutor(8) as pool:  # a network drive answers each question late, and several at once
+        listed = list(pool.map(class_images, (split / name for name in classes)))
+    empty = [shown(split / name) for name, files in zip(classes, listed, strict=True) if not files]
+    if empty:
+        more = f" (and {len(empty) - 1} more classes)" if len(empty) > 1 else ""
+        raise Failure(
+            f"{empty[0]}: no image in this class{more}",
+            f"add images ({', '.join(SUFFIXES)}) or remove the class from every split",
+        )
+    return listed
+
+
+def class_images(path: Path) -> list[tuple[bytes, int]]:
+    """The names and sizes (in bytes; -1 for a dangling link) of the images in a class folder, sorted by name."""
+    files = []
+    try:
+        for entry in os.scandir(path):
+            if entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".") and not entry.is_dir():
+                try:
+                    size = entry.stat().st_size
+                except OSError:
+                    size = -1
+                files.append((os.fsencode(entry.name), size))
+    except OSError as error:
+        raise Failure(f"{shown(path)}: cannot be read: {error.strerror}", "check its permissions") from None
+    return sorted(files)

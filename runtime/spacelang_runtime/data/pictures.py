@@ -1,0 +1,103 @@
+"""Where pictures are read from: files, files held decoded in memory, or one grey array.
+
+All answer the same: how many, and `read(index)` for an RGB picture (or `Broken`). No picture's shorter side is more
+than a limit that its source was opened with. The limit is the same on disk and in memory, so holding pictures in
+memory changes none of them.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+from PIL import Image
+
+from spacelang_runtime.data.decode import Broken, decode, decoded_bytes, shown
+
+Which = NDArray[np.bool_] | NDArray[np.int64]
+CHUNK = 64
+
+
+class Pictures(Protocol):
+    """RGB pictures by index."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> Image.Image: ...
+
+
+@frozen
+class Files:
+    """Pictures in the class folders of a folder.
+
+    names: [n] file names, as an array of bytes, since the reference counts of a million Python strings would have
+    every worker copy them. labels: [n], the class folder of each. most: limit of the shorter side in pixels.
+    """
+
+    folder: Path
+    classes: tuple[str, ...]
+    names: NDArray[np.bytes_] = field(eq=False)
+    labels: NDArray[np.int64] = field(eq=False)
+    most: int
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def path(self, index: int) -> Path:
+        return self.folder / self.classes[self.labels[index]] / os.fsdecode(bytes(self.names[index]))
+
+    def read(self, index: int) -> Image.Image:
+        return decode(self.path(index), self.most)
+
+    def take(self, which: Which) -> Files:
+        return Files(self.folder, self.classes, self.names[which], self.labels[which], self.most)
+
+    def decoded_bytes(self) -> int:
+        """About how many bytes all of them take decoded, by the headers of 64 files spread over the list."""
+        sample = np.linspace(0, len(self) - 1, min(64, len(self))).astype(int)
+        return int(len(self) * np.mean([decoded_bytes(self.path(index), self.most) for index in sample]))
+
+
+@frozen
+class Held:
+    """Files decoded into memory, `CHUNK` pictures to an array, each behind the other.
+
+    pixels: the arrays. starts: [n], where in its array a picture begins. shapes: [n, 2], height and width, both 0
+    where a file was broken.
+    """
+
+    files: Files
+    pixels: tuple[NDArray[np.uint8], ...] = field(eq=False)
+    starts: NDArray[np.int64] = field(eq=False)
+    shapes: NDArray[np.int64] = field(eq=False)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def read(self, index: int) -> Image.Image:
+        height, width = self.shapes[index].tolist()
+        if not height:
+            raise Broken(shown(self.files.path(index)), "it was broken when the images were loaded")
+        start = self.starts[index]
+        pixels = self.pixels[index // CHUNK][start : start + 3 * width * height]
+        return Image.frombuffer("RGB", (width, height), pixels, "raw", "RGB", 0, 1)
+
+
+@frozen
+class Grey:
+    """Grey pictures of one size, [n, side, side], in memory."""
+
+    array: NDArray[np.uint8] = field(eq=False)
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def read(self, index: int) -> Image.Image:
+        return Image.fromarray(self.array[index]).convert("RGB")
+
+    def take(self, which: Which) -> Grey:
+        return Grey(self.array[which])

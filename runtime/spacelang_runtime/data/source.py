@@ -1,0 +1,40 @@
+"""What a source of data is, once it has been listed: two splits of pictures with their classes."""
+
+from __future__ import annotations
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from spacelang_runtime.data.pictures import Files, Grey, Which
+
+
+@frozen
+class Split:
+    """Pictures with their classes.
+
+    labels: [n], an index into the source's classes. rank: [n], a number for each picture that depends on its class
+    and name alone (see `stratify.ranks`).
+    """
+
+    pictures: Files | Grey
+    labels: NDArray[np.int64] = field(eq=False)
+    rank: NDArray[np.uint64] = field(eq=False)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, which: Which) -> Split:
+        """Some of the pictures, or all in another order."""
+        return Split(self.pictures.take(which), self.labels[which], self.rank[which])
+
+
+@frozen
+class Source:
+    """Listed data. fingerprint: SHA-256 over what tells this data from other data."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    test: Split
+    fingerprint: str

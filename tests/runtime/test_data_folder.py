@@ -1,0 +1,251 @@
+"""A folder of images is taken as it is, and what is wrong with it is said before training starts."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from image_folder import PLAIN, image_folder, opened, write_image
+from PIL import Image, ImageDraw
+
+from spacelang_runtime.data.decode import Broken, decode
+from spacelang_runtime.data.frame import framed
+from spacelang_runtime.failure import Failure
+
+
+def broken_folder(root: Path) -> Path:
+    """Three classes of ten, three of whose files cannot be read, and one dangling link in val."""
+    image_folder(root)
+    (root / "train" / "ant" / "003.png").write_bytes(b"not an image at all")
+    half = root / "train" / "bee" / "004.png"
+    half.write_bytes(half.read_bytes()[:300])
+    (root / "train" / "cat" / "005.png").write_bytes(b"")
+    (root / "val" / "ant" / "link.jpg").symlink_to(root / "gone.jpg")
+    return root
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_broken_image_is_named_once_counted_and_never_seen(tmp_path, workers, in_memory):
+    said: list[str] = []
+    data = opened(broken_folder(tmp_path), workers, said, holdout=0, **PLAIN)
+    data.room *= in_memory
+    batches = list(data.train_batches(0, 9))
+    assert {len(batch.images) for batch in batches} == {8}
+    named = [line for line in said if line.startswith("skipped a broken image: ")]
+    for name in ("ant/003.png", "bee/004.png", "cat/005.png"):
+        assert sum(str(tmp_path / "train" / name) in line for line in named) == 1
+    assert named[-1].endswith("(3 so far)")
+    assert len(named) == 3
+    assert data.skipped.keys() == {
+        str(tmp_path / "train" / n) for n in ("ant/003.png", "bee/004.png", "cat/005.png")
+    }
+
+
+def test_a_replacement_does_not_depend_on_workers_or_memory(tmp_path):
+    folder = broken_folder(tmp_path)
+    runs = [opened(folder, workers, holdout=0) for workers in (0, 0, 2)]
+    runs[0].room = 0
+    first, *others = [list(run.train_batches(0, 4)) for run in runs]
+    for other in others:
+        for a, b in zip(first, other, strict=True):
+            assert torch.equal(a.images, b.images)
+            assert torch.equal(a.targets, b.targets)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_broken_image_is_left_out_of_scoring(tmp_path, workers):
+    said: list[str] = []
+    data = opened(broken_folder(tmp_path), workers, said)
+    for _ in range(2):
+        assert sum(len(labels) for _, labels in data.test_images(batch=5)) == 12
+    assert data.test_size == 13
+    assert sum("link.jpg" in line for line in said) == 1
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_disk_that_is_gone_ends_the_run_with_one_message(tmp_path, workers):
+    data = opened(image_folder(tmp_path / "photos", train=30), workers, **PLAIN)
+    data.room = 0
+    (tmp_path / "photos").rename(tmp_path / "elsewhere")
+    with pytest.raises(Failure, match="images in a row that cannot be read") as failure:
+        list(data.train_batches(0, 2))
+    assert "disk" in failure.value.remedy
+
+
+def test_a_thousand_broken_images_do_not_take_a_thousand_lines(tmp_path):
+    said: list[str] = []
+    folder = image_folder(tmp_path, val=70)
+    for path in (folder / "val").glob("*/*"):
+        path.write_bytes(b"?")
+    data = opened(folder, said=said)
+    assert sum(len(labels) for _, labels in data.test_images()) == 0
+    assert len(data.skipped) == 210
+    assert len(said) == 20 + 3  # the 32nd, 64th and 128th
+    assert said[-1].endswith("(128 so far)")
+
+
+def refused(where: Path, **words: object) -> Failure:
+    with pytest.raises(Failure) as failure:
+        opened(where, **words)
+    assert failure.value.remedy
+    return failure.value
+
+
+def test_a_missing_folder_is_refused(tmp_path):
+    assert "nowhere: this data folder does not exist" in refused(tmp_path / "nowhere").message
+    assert "digits (built in)" in refused(tmp_path / "nowhere").remedy
+
+
+def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
+    (tmp_path / "data.tar").touch()
+    assert "data.tar: this data folder is a file" in refused(tmp_path / "data.tar").message
+
+
+def test_a_folder_without_its_splits_is_refused(tmp_path):
+    (tmp_path / "train").mkdir()
+    assert "there is no folder val (or test) in it" in refused(tmp_path).message
+    (tmp_path / "train").rename(tmp_path / "val")
+    assert "there is no folder train in it" in refused(tmp_path).message
+
+
+def test_the_folder_above_the_data_is_refused_with_the_one_that_was_meant(tmp_path):
+    image_folder(tmp_path / "birds")
+    assert refused(tmp_path).remedy == f"did you mean {tmp_path / 'birds'}?"
+
+
+def test_a_split_without_class_folders_is_refused(tmp_path):
+    folder = image_folder(tmp_path)
+    for path in list((folder / "val").glob("*/*")):
+        path.rename(folder / "val" / f"{path.parent.name}{path.name}")
+    for path in list((folder / "val").iterdir()):
+        if path.is_dir():
+            path.rmdir()
+    failure = refused(folder)
+    assert "val: holds 12 files and no class folder" in failure.message
+    assert "folder of its class" in failure.remedy
+
+
+def test_no_classes_at_all_are_refused(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "val").mkdir()
+    assert "train: holds nothing" in refused(tmp_path).message
+
+
+def test_an_empty_class_is_refused_by_name(tmp_path):
+    folder = image_folder(tmp_path)
+    for path in (folder / "train" / "bee").iterdir():
+        path.rename(path.with_suffix(".tiff"))
+    assert refused(folder).message == f"{folder / 'train' / 'bee'}: no image in this class"
+
+
+def test_classes_of_one_split_only_are_refused_by_name(tmp_path):
+    folder = image_folder(tmp_path)
+    (folder / "val" / "bee").rename(folder / "val" / "been")
+    message = refused(folder).message
+    assert "train and val have different classes: bee (train only), been (val only)" in message
+
+
+def test_a_single_class_is_refused(tmp_path):
+    assert (
+        "one class, ant, leaves nothing to tell apart" in refused(image_folder(tmp_path, classes=("ant",))).message
+    )
+
+
+def test_a_class_whose_name_cannot_be_printed_is_refused(tmp_path):
+    folder = image_folder(tmp_path)
+    for split in ("train", "val"):
+        (folder / split / "bee").rename(folder / split / "b\nee")
+    assert r"a class whose name cannot be printed: 'b\nee'" in refused(folder).message
+
+
+def test_a_number_of_channels_that_pictures_do_not_have_is_refused():
+    assert "channels = 4" in refused(Path("digits"), channels=4).message
+
+
+def test_classes_are_folder_names_in_order_and_other_files_are_passed_over(tmp_path):
+    folder = image_folder(tmp_path, classes=("b", "a", "C"))
+    (folder / "train" / ".cache").mkdir()
+    (folder / "train" / "notes.txt").touch()
+    (folder / "train" / "a" / "Thumbs.db").touch()
+    (folder / "train" / "a" / "._000.png").touch()
+    data = opened(folder)
+    assert data.classes == ("C", "a", "b")
+    assert data.train_size + data.search_size == 30
+
+
+def test_a_test_folder_stands_in_where_there_is_no_val(tmp_path):
+    folder = image_folder(tmp_path)
+    (folder / "val").rename(folder / "test")
+    assert opened(folder).test_size == 12
+    image_folder(tmp_path, val=5)
+    assert opened(folder).test_size == 15  # now there is a val
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".png", ".webp"])
+def test_each_format_is_read(tmp_path, suffix):
+    folder = image_folder(tmp_path)
+    write_image(folder / "val" / "ant" / f"new{suffix}", 5)
+    assert sum(len(labels) for _, labels in opened(folder).test_images()) == 13
+
+
+def saved(image: Image.Image, path: Path, **words: object) -> np.ndarray:
+    image.save(path, **words)
+    picture = decode(path, 100)
+    assert picture.mode == "RGB"
+    return np.asarray(picture)
+
+
+def test_grey_palette_and_sixteen_bits_become_rgb(tmp_path):
+    ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    grey = np.repeat(ramp[..., None], 3, 2)
+    assert (saved(Image.fromarray(ramp), tmp_path / "grey.png") == grey).all()
+    assert (saved(Image.fromarray(ramp).convert("P"), tmp_path / "palette.png") == grey).all()
+    sixteen = Image.fromarray(ramp.astype(np.uint16) * 257)
+    assert sixteen.mode == "I;16"
+    assert (saved(sixteen, tmp_path / "sixteen.png") == grey).all()
+    assert set(np.unique(saved(Image.fromarray(ramp > 99), tmp_path / "bits.png"))) == {0, 255}
+
+
+def test_cmyk_becomes_rgb(tmp_path):
+    pixels = saved(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), tmp_path / "red.jpg")
+    assert (np.abs(pixels.astype(int) - [255, 0, 0]) < 10).all()
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_is_laid_over_white(tmp_path, mode):
+    image = Image.new("RGBA", (16, 16), (0, 0, 0, 0))
+    ImageDraw.Draw(image).rectangle((0, 0, 7, 15), fill=(90, 90, 90, 255))
+    pixels = saved(image.convert(mode), tmp_path / "clear.png")
+    assert (pixels[:, :8] == 90).all()
+    assert (pixels[:, 8:] == 255).all()
+
+
+def test_a_file_of_another_kind_is_broken_whatever_it_is_called(tmp_path):
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, "BMP")
+    (tmp_path / "image.jpg").write_bytes(buffer.getvalue())
+    with pytest.raises(Broken, match="not a JPEG, PNG or WebP image") as broken:
+        decode(tmp_path / "image.jpg", 10)
+    assert broken.value.name == str(tmp_path / "image.jpg")
+
+
+def test_a_large_picture_is_read_no_larger_than_the_limit(tmp_path):
+    for suffix in ("jpg", "png"):
+        write_image(tmp_path / f"large.{suffix}", 1, (640, 400))
+        assert decode(tmp_path / f"large.{suffix}", 100).size == (160, 100)
+
+
+def test_a_picture_is_framed_as_the_published_figures_are():
+    ramp = Image.fromarray(np.tile(np.linspace(0, 255, 512).astype(np.uint8), (256, 1)))
+    middle = np.asarray(framed(ramp, 224))
+    assert middle.shape == (224, 224)
+    # Shorter side 256 = 224 / 0.875, so nothing is resized and the middle 224 columns of 512 remain.
+    assert (middle == np.asarray(ramp)[16:240, 144:368]).all()
+    small = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))
+    assert (np.asarray(framed(small, 8)) == np.asarray(small)).all()
+    assert framed(small, 24).size == (24, 24)
+    assert framed(Image.new("L", (9, 300)), 24).size == (24, 24)
