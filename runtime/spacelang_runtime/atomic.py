@@ -1,0 +1,60 @@
+"""Files that are either the old one or the new one, whole, whatever happens in between."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from spacelang_runtime.failure import Failure
+
+
+def replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
+    """Write a file beside `path` with `fill`, make sure that the disk has it, and put it in the place of `path`.
+
+    A crash at any moment leaves the old file or the new one. Raises `Failure` where the disk is full or the
+    folder cannot be written; the old file is then as it was.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        _settle(path.parent)
+    except (OSError, RuntimeError) as error:  # torch's writer wraps the OSError of a full disk in a RuntimeError
+        cause = _first(error)
+        reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
+        kept = "; the one written before is kept" if path.exists() else ""
+        raise Failure(
+            f"cannot write {path}: {reason}{kept}", f"make room or give write access in {path.parent}"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def replace_json(path: Path, value: Any) -> None:
+    """Write a JSON value for people and programs to read."""
+    replace(path, lambda file: file.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()))
+
+
+def _settle(folder: Path) -> None:
+    """Have the disk keep the folder's new entry; systems that cannot open a folder keep it by themselves."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _first(error: BaseException) -> BaseException:
+    """What an error goes back to."""
+    while before := error.__cause__ or error.__context__:
+        error = before
+    return error

@@ -1,0 +1,185 @@
+"""A network on its own: the plain model of one architecture, which needs nothing of the supernet.
+
+Its parameters are what `spacelang.lower.cost` counts, and its products the MACs. Tokens are [B, tokens, C],
+the map row by row, with the class token, if any, before it.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from spacelang.architecture import Architecture, Frame
+from spacelang.lower.plan import Block, Head, Merge, Stem, Tokens, of_architecture
+from spacelang_runtime import positions
+from spacelang_runtime.attention import additions, attend
+from spacelang_runtime.merging import neighbours
+from spacelang_runtime.windows import Grid, cut, grid_of
+
+
+class Network(nn.Module):
+    """The model of an architecture, with random weights.
+
+    Its tree: stem, tokens (where there is a class token or there are absolute positions), stages[i].merge
+    (from the second), stages[i].layers[j], head.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.tokens: Joined | None = None
+        self.stages = nn.ModuleList([Stage()])
+        for blueprint in of_architecture(architecture):
+            match blueprint:
+                case Stem():
+                    self.stem = Patches(blueprint)
+                case Tokens():
+                    self.tokens = Joined(blueprint)
+                case Merge():
+                    self.stages.append(Stage(Merging(blueprint)))
+                case Block():
+                    self.stages[-1].layers.append(Layer(blueprint))
+                case Head():
+                    self.head = Classifier(blueprint, architecture.frame)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The logits of images of any size that is whole patches: [B, channels, H, W] → [B, classes].
+
+        At another size than the architecture's, windows follow the map at hand and their bias tables stay;
+        absolute positions and the bias of global attention are resized bicubically. Raises ValueError for a
+        side that is not whole patches.
+        """
+        x, grid = self.stem(images)
+        if self.tokens is not None:
+            x = self.tokens(x, grid)
+        for stage in self.stages:
+            if stage.merge is not None:
+                x, grid = stage.merge(x, grid)
+            for layer in stage.layers:
+                x = layer(x, grid)
+        return self.head(x)
+
+    def no_weight_decay(self) -> set[str]:
+        """The names of the parameters that weight decay leaves alone: all but kernels and matrices."""
+        return {name for name, _ in self.named_parameters() if not name.endswith("weight") or "norm" in name}
+
+
+class Patches(nn.Module):
+    """Each patch of an image as one token."""
+
+    def __init__(self, plan: Stem) -> None:
+        super().__init__()
+        self.patch = plan.patch
+        self.patches = nn.Conv2d(plan.channels, plan.embed, plan.patch, plan.patch)
+        self.norm = nn.LayerNorm(plan.embed) if plan.norm else None
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Grid]:
+        grid = grid_of(images, self.patch)
+        x = self.patches(images).flatten(2).transpose(1, 2).contiguous()
+        return (x if self.norm is None else self.norm(x)), grid
+
+
+class Joined(nn.Module):
+    """The class token before the patches, [C], and what is added to each place, [tokens, C]."""
+
+    def __init__(self, plan: Tokens) -> None:
+        super().__init__()
+        self.token = small(plan.embed) if plan.token else None
+        self.absolute = small(plan.side**2 + plan.token, plan.embed) if plan.absolute else None
+
+    def forward(self, x: Tensor, grid: Grid) -> Tensor:
+        return positions.placed(x, grid, self.token, self.absolute)
+
+
+class Stage(nn.Module):
+    """The layers of one resolution, after the merging that leads to it."""
+
+    def __init__(self, merge: Merging | None = None) -> None:
+        super().__init__()
+        self.merge = merge
+        self.layers = nn.ModuleList()
+
+
+class Merging(nn.Module):
+    """Four neighbours as one token of another width."""
+
+    def __init__(self, plan: Merge) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(4 * plan.embed)
+        self.reduce = linear(4 * plan.embed, plan.out, bias=False)
+
+    def forward(self, x: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
+        x, grid = neighbours(x, grid)
+        return self.reduce(self.norm(x)), grid
+
+
+class Layer(nn.Module):
+    """One transformer layer: attention and MLP, each behind a LayerNorm and beside a shortcut."""
+
+    def __init__(self, plan: Block) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(plan.embed)
+        self.attention = Attention(plan)
+        self.norm2 = nn.LayerNorm(plan.embed)
+        self.expand = linear(plan.embed, plan.hidden)
+        self.contract = linear(plan.hidden, plan.embed)
+
+    def forward(self, x: Tensor, grid: Grid) -> Tensor:
+        x = x + self.attention(self.norm1(x), grid)
+        return x + self.contract(F.gelu(self.expand(self.norm2(x))))
+
+
+class Attention(nn.Module):
+    """Attention inside windows.
+
+    qkv makes the queries of all heads, then their keys, then their values. bias: [heads, 2·window − 1,
+    2·window − 1], see `positions.bias`. relative: [4, 2·r + 2, head width], see `positions.ways`.
+    """
+
+    def __init__(self, plan: Block) -> None:
+        super().__init__()
+        self.heads = plan.heads
+        self.window = plan.window
+        self.shifted = plan.index % 2 == 1
+        self.token = plan.token
+        self.qkv = linear(plan.embed, 3 * plan.qkv)
+        self.out = linear(plan.qkv, plan.embed)
+        self.bias = small(plan.heads, 2 * plan.span - 1, 2 * plan.span - 1) if plan.bias else None
+        self.relative = small(4, 2 * plan.relative + 2, plan.head_width) if plan.relative else None
+
+    def forward(self, x: Tensor, grid: Grid) -> Tensor:
+        windows = cut(grid, self.window, self.shifted, self.token)
+        qkv = self.qkv(windows.split(x))
+        added = additions(self.bias, windows, self.window == "global", qkv)
+        mixed = attend(qkv, self.heads, added, positions.ways(self.relative, windows))
+        return windows.join(self.out(mixed))
+
+
+class Classifier(nn.Module):
+    """LayerNorm, one vector from all tokens, a score for each class."""
+
+    def __init__(self, plan: Head, frame: Frame) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(plan.embed)
+        self.classify = linear(plan.embed, plan.classes)
+        self.first = int(frame.token == "class")  # of the patches
+        self.pool = frame.pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(x)
+        return self.classify(x[:, 0] if self.pool == "token" else x[:, self.first :].mean(1))
+
+
+def linear(inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
+    """A linear layer that begins as `small` does, with zero bias."""
+    made = nn.Linear(inputs, outputs, bias)
+    nn.init.trunc_normal_(made.weight, std=0.02)
+    if bias:
+        nn.init.zeros_(made.bias)
+    return made
+
+
+def small(*shape: int) -> nn.Parameter:
+    """A parameter of small random values, as in Swin and timm: normal, deviation 0.02, cut at ±2."""
+    return nn.Parameter(nn.init.trunc_normal_(torch.empty(shape), std=0.02))

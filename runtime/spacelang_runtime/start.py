@@ -1,0 +1,124 @@
+"""From what a user asks for to a training that can begin: data, run folder, supernet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from attrs import evolve, field, frozen
+
+from spacelang.lower.lowered import lower
+from spacelang.space import Space
+from spacelang_runtime import checkpoint
+from spacelang_runtime.data import Dataset, open_dataset
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.run import Data, Limits, Record, Run, create, find
+from spacelang_runtime.sandwich import source_of
+from spacelang_runtime.schedule import finished, limits
+from spacelang_runtime.train import Job
+from spacelang_runtime.trained import untrained
+from spacelang_runtime.world import World, agree
+
+Say = Callable[[str], None]
+
+
+@frozen
+class Order:
+    """A training that a user asks for. space: with the recipe to use, overrides applied; source: its text.
+    overrides: what the command line changed, as written. data: a built-in set's name or a folder.
+    steps, budget (seconds): limits, where the recipe's epochs are not meant."""
+
+    space: Space
+    source: str
+    data: str
+    command: tuple[str, ...] = ()
+    overrides: dict[str, str] = field(factory=dict)
+    steps: int | None = None
+    budget: float | None = None
+    preview: bool = False
+
+
+def new(order: Order, runs: Path, world: World, workers: int, say: Say) -> Job:
+    """A new run in the folder `runs`.
+
+    Where the data has another number of classes than the space, the data's holds, and is recorded.
+    """
+    space = order.space
+    _shareable(space.train.batch, world)
+    dataset = open_dataset(order.data, space.frame, space.train, workers, say)
+    if len(dataset.classes) != space.frame.classes:
+        found = len(dataset.classes)
+        say(f"{dataset.name} has {found} classes, not {space.frame.classes}: the head follows the data")
+        space = evolve(space, frame=evolve(space.frame, classes=found))
+    bounds = limits(space.train, dataset.steps_per_epoch(space.train.batch), order.steps, order.budget)
+    name = None
+    if world.leads:
+        record = Record(
+            space=space.name,
+            data=Data(order.data, dataset.name, dataset.fingerprint, dataset.classes),
+            recipe=space.train,
+            limits=bounds,
+            device=str(world.device),
+            command=order.command,
+            overrides=order.overrides,
+            preview=order.preview,
+            processes=world.size,
+        )
+        name = create(runs, record, order.source, space).name
+    run = find(runs, agree(world, name))
+    lowered = lower(run.space)
+    return Job(run, space, untrained(lowered, world.device), source_of(lowered), dataset, bounds)
+
+
+def resumed(
+    run: Run, world: World, workers: int, say: Say, steps: int | None = None, budget: float | None = None
+) -> Job:
+    """A run that goes on from its checkpoint, within its own limits or the ones given here.
+
+    Raises `Failure` where it has ended by these limits, and where its data is not what it was.
+    """
+    space = run.space
+    _shareable(space.train.batch, world)
+    dataset = dataset_of(run, say, workers)
+    kept = checkpoint.load(run.checkpoint, space)
+    bounds = kept.limits
+    if steps is not None or budget is not None:
+        bounds = limits(space.train, dataset.steps_per_epoch(space.train.batch), steps, budget)
+    at = kept.standing
+    if finished(bounds, at.step, at.elapsed):
+        raise Failure(f"{run.name} has ended: {_account(bounds, at)}", _more(bounds, at))
+    lowered = lower(space)
+    return Job(run, space, untrained(lowered, world.device), source_of(lowered), dataset, bounds, kept)
+
+
+def dataset_of(run: Run, say: Say, workers: int = 0) -> Dataset:
+    """The data that a run was trained on. Raises `Failure` where it is not what it was."""
+    space, data = run.space, run.record.data
+    dataset = open_dataset(data.where, space.frame, space.train, workers, say)
+    if dataset.fingerprint != data.fingerprint or dataset.classes != data.classes:
+        raise Failure(
+            f"{data.where} is not what {run.name} was trained on: its images have changed",
+            "bring them back, or train a new run",
+        )
+    return dataset
+
+
+def _shareable(batch: int, world: World) -> None:
+    """Refuse a batch of which the processes would have unequal shares, and count unequally in the mean."""
+    if batch % world.size:
+        near = max(1, round(batch / world.size)) * world.size
+        raise Failure(
+            f"a batch of {batch} images cannot be shared out evenly among {world.size} processes",
+            f"take one that can, such as batch = {near}",
+        )
+
+
+def _account(bounds: Limits, at: checkpoint.Standing) -> str:
+    spent = f", {at.elapsed:.0f} s of {bounds.budget:.0f} s" if bounds.budget is not None else ""
+    return f"{at.step} steps of {bounds.steps}{spent}"
+
+
+def _more(bounds: Limits, at: checkpoint.Standing) -> str:
+    by_clock = bounds.budget is not None and at.step < bounds.steps
+    more = f"--budget {2 * at.elapsed / 60:.0f}m" if by_clock else f"--steps {2 * at.step}"
+    return f"give it more, counted from its beginning: {more}"

@@ -1,0 +1,266 @@
+"""Sandwich training of a supernet (Alg. 1 of Chen et al., 2021, supplement).
+
+A step: one batch; several networks of the space on it, each with the weights of the supernet; their gradients
+fused into one; one update. Read `train` from top to bottom.
+
+**Fused** is the mean over the sandwich, not the sum. AdamW divides a gradient by its own running size, so the
+update is the same for either; what differs is clipping, whose threshold then means the same for one network as
+for a sandwich of any size. A recipe's `learning_rate` and `clip` are for the mean.
+
+**Randomness.** A step's batch, networks and drop-path follow from the seed and the step's number alone. A run
+that is cut and resumed therefore repeats the uncut one, without any generator's state being kept.
+
+**Many processes.** Each takes its share of the batch. One message a step sums the gradients, the losses, the
+wish to stop and the leader's clock, so that all processes decide alike what depends on these.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+
+import torch
+from attrs import frozen
+from timm.utils import ModelEmaV3
+from torch.nn.functional import cross_entropy
+
+from spacelang.recipe import Sandwich, Train
+from spacelang.space import Space
+from spacelang_runtime import checkpoint as checkpoints
+from spacelang_runtime.checkpoint import Checkpoint, Standing
+from spacelang_runtime.data import Batch, Dataset
+from spacelang_runtime.data.chance import seed_of
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.gradient import Gradient, attach
+from spacelang_runtime.interrupt import interruptible
+from spacelang_runtime.optimizer import adamw
+from spacelang_runtime.run import Limits, Run, State, write_state
+from spacelang_runtime.sandwich import KINDS, Member, Source, sandwich
+from spacelang_runtime.scalars import scalars
+from spacelang_runtime.schedule import finished, progress, remaining, schedule
+from spacelang_runtime.step import Observe, Step
+from spacelang_runtime.supernet import Supernet
+from spacelang_runtime.trace import tracing
+from spacelang_runtime.world import World, meet, precision
+
+STREAK = 10  # steps without a finite loss, one after the other, that end a run
+STOP, CLOCK = len(KINDS), len(KINDS) + 1  # the notes that travel with a gradient, after the losses
+
+
+@frozen(eq=False)
+class Job:
+    """What a training is about. model: the supernet, on its device. checkpoint: where to go on from."""
+
+    run: Run
+    space: Space
+    model: Supernet
+    source: Source
+    dataset: Dataset
+    limits: Limits
+    checkpoint: Checkpoint | None = None
+
+
+def train(job: Job, world: World, observe: Observe, *, profile: bool = False, every: float = 300.0) -> Standing:
+    """Train until the job's limits are reached; keep a checkpoint every so many seconds, and at the end.
+
+    Raises `Failure` where it is interrupted, where ten losses in a row are no numbers, where memory or disk
+    do not suffice: what was learned until then is in the run's checkpoint, but for the last two, which leave
+    the one before.
+    """
+    recipe, limits, model = job.run.record.recipe, job.limits, job.model.train()
+    gradient = attach(model.parameters(), notes=len(KINDS) + 2)
+    optimizer = adamw(model, recipe)
+    average = averaged(model, recipe)
+    at = restore(job, model, optimizer, average) if job.checkpoint else Standing()
+    good, cosine = at, schedule(recipe)
+
+    def save(standing: Standing) -> None:
+        if world.leads:
+            keep(job, standing, model, optimizer, average)
+
+    with ExitStack() as stack:
+        stopping = stack.enter_context(interruptible())
+        watchers = [observe, stack.enter_context(scalars(job.run, at.step))] if world.leads else []
+        traced = stack.enter_context(tracing(job.run, world)) if profile else lambda: None
+        left = limits.steps - at.step
+        batches = stack.enter_context(
+            closing(job.dataset.train_batches(at.step, left, world.rank, world.size, world.device))
+        )
+        saved = began = time.monotonic()
+        origin = began - at.elapsed
+        pace, waits, made = 0.0, 0.0, 0
+
+        while not finished(limits, at.step, at.elapsed):
+            batch = next(batches)
+            waited = time.monotonic() - began
+            members = sandwich(job.source, recipe.sandwich, recipe.seed, at.step)
+
+            # Every network's gradients add up in the same place …
+            gradient.clear()
+            alone = stopping if world.size == 1 else lambda: False
+            if not fuse(model, members, batch, gradient, recipe, world, at.step, alone):
+                break  # abandoned: nothing of this step has reached the weights
+
+            # … and are summed over the processes.
+            gradient.notes[STOP] = float(stopping())
+            gradient.notes[CLOCK] = time.monotonic() - origin if world.leads else 0.0
+            gradient.reduce()
+            norm, notes = gradient.read()
+
+            # One update, unless it would be of no numbers.
+            rate = cosine.rate(progress(limits, at.step + 1, at.elapsed))
+            problem = trouble(at.step, members, norm, notes)
+            if not problem:
+                gradient.clip(norm, float(recipe.clip))
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+                optimizer.step()
+                if average:
+                    average.update(model, at.step + 1)
+
+            # Where this leaves us.
+            at = Standing(
+                step=at.step + 1,
+                elapsed=notes[CLOCK],
+                skipped=at.skipped + bool(problem),
+                streak=at.streak + 1 if problem else 0,
+                losses={kind: notes[i] for i, kind in enumerate(KINDS) if getattr(recipe.sandwich, kind)},
+            )
+            good = good if problem else at
+            now = time.monotonic()
+            made += 1
+            weight = max(0.05, 1 / made)
+            pace, waits = pace + weight * (now - began - pace), waits + weight * (waited - waits)
+            began = now
+            step = Step(
+                step=at.step,
+                steps=limits.steps,
+                progress=progress(limits, at.step, at.elapsed),
+                losses=at.losses,
+                rate=rate,
+                norm=norm,
+                images=recipe.batch / pace,
+                waiting=waits / pace,
+                elapsed=at.elapsed,
+                left=remaining(limits, at.step, at.elapsed, pace),
+                skipped=at.skipped,
+                problem=problem,
+            )
+            for watch in watchers:
+                watch(step)
+            traced()
+            if at.streak == STREAK:
+                save(good)
+                raise Failure(
+                    f"{STREAK} steps in a row without a finite loss; the last: {problem}",
+                    f"the weights of step {good.step} are kept in {job.run.name}; train anew with a smaller "
+                    "learning_rate or a smaller clip",
+                )
+            if notes[STOP]:
+                break
+            if now - saved >= every:
+                save(at)
+                saved = now
+
+        save(at)
+        meet(world)
+        if not finished(limits, at.step, at.elapsed):
+            raise Failure(
+                f"stopped at step {at.step} of {limits.steps}; all until there is kept",
+                f"go on with: spacelang train --resume {job.run.name}",
+            )
+    return at
+
+
+def fuse(
+    model: Supernet,
+    members: Sequence[Member],
+    batch: Batch,
+    gradient: Gradient,
+    recipe: Train,
+    world: World,
+    step: int,
+    stopping: Callable[[], bool],
+) -> bool:
+    """Add the mean gradient of a sandwich to `gradient`, and its losses to the notes; False where it was
+    abandoned because `stopping` became true.
+
+    Both are this process's share: summed over the processes, they are the means over the whole batch.
+    """
+    for index, member in enumerate(members):
+        if stopping():
+            return False
+        try:
+            torch.manual_seed(seed_of("drop-path", recipe.seed, step, world.rank, index))
+            with precision(world.device):
+                logits = model(batch.images, member.architecture, float(recipe.drop_path))
+            loss = cross_entropy(logits.float(), batch.targets) / world.size
+            (loss * (len(member.kinds) / recipe.sandwich.size)).backward()
+        except torch.OutOfMemoryError:
+            raise Failure(
+                f"the GPU's memory does not hold a batch of {len(batch.images)} images in a network of "
+                f"{member.architecture.depth} layers",
+                f"take a smaller batch, such as batch = {max(1, recipe.batch // 2)}, or more GPUs",
+            ) from None
+        for kind, share in shares(member, recipe.sandwich):
+            gradient.notes[KINDS.index(kind)] += loss.detach() * share
+    return True
+
+
+def shares(member: Member, mix: Sandwich) -> list[tuple[str, float]]:
+    """How much a network counts in the mean loss of each kind that it is of."""
+    return [(kind, member.kinds.count(kind) / getattr(mix, kind)) for kind in dict.fromkeys(member.kinds)]
+
+
+def trouble(step: int, members: Sequence[Member], norm: float, notes: Sequence[float]) -> str:
+    """What is no number in a step, in words; empty where all are finite."""
+    bad = [kind for kind, loss in zip(KINDS, notes, strict=False) if not math.isfinite(loss)]
+    if bad:
+        names = [member.architecture.name for member in members if set(bad) & set(member.kinds)]
+        return f"step {step + 1}: the loss of {', '.join(bad)} is not finite ({', '.join(names)})"
+    return "" if math.isfinite(norm) else f"step {step + 1}: the gradient is not finite"
+
+
+def averaged(model: Supernet, recipe: Train) -> ModelEmaV3 | None:
+    """The moving average of the weights that a recipe asks for. Its decay rises to the recipe's, so that a
+    short run does not average over the weights that it began with."""
+    if not recipe.ema:
+        return None
+    return ModelEmaV3(model, decay=float(recipe.ema), use_warmup=True, exclude_buffers=True)
+
+
+def keep(
+    job: Job, at: Standing, model: Supernet, optimizer: torch.optim.Optimizer, average: ModelEmaV3 | None
+) -> None:
+    """Put the training's checkpoint and its state on the disk."""
+    checkpoints.save(
+        job.run.checkpoint,
+        Checkpoint(
+            space=job.space.name,
+            digest=checkpoints.digest(job.space),
+            limits=job.limits,
+            standing=at,
+            weights=model.state_dict(),
+            average=average.module.state_dict() if average else None,
+            optimizer=optimizer.state_dict(),
+        ),
+    )
+    done = finished(job.limits, at.step, at.elapsed)
+    write_state(job.run, State(at.step, job.limits, at.elapsed, at.losses, at.skipped, done))
+
+
+def restore(job: Job, model: Supernet, optimizer: torch.optim.Optimizer, average: ModelEmaV3 | None) -> Standing:
+    """Put a checkpoint back into what training works on, on any number of processes."""
+    checkpoint = job.checkpoint
+    assert checkpoint is not None
+    try:
+        model.load_state_dict(checkpoint.weights)
+        optimizer.load_state_dict(checkpoint.optimizer)
+        if average:
+            average.module.load_state_dict(checkpoint.average or checkpoint.weights)
+    except (RuntimeError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise Failure(f"{job.run.checkpoint} does not fit its space: {reason}", "train anew") from None
+    return checkpoint.standing

@@ -1,0 +1,34 @@
+"""The supernet of a run, with the weights that it has learned."""
+
+from __future__ import annotations
+
+import torch
+
+from spacelang.lower.lowered import Lowered
+from spacelang_runtime import checkpoint
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.run import Run
+from spacelang_runtime.supernet import Supernet
+
+
+def untrained(lowered: Lowered, device: torch.device) -> Supernet:
+    """The supernet of a space before training. Its weights follow from the seed of the training recipe: they
+    are drawn on the CPU, so that they are the same on every device and in every process."""
+    torch.manual_seed(lowered.space.train.seed)
+    return Supernet(lowered.space.frame, lowered.plan).to(device)
+
+
+def trained(run: Run, lowered: Lowered, device: torch.device) -> Supernet:
+    """The supernet of a run in evaluation mode, with its averaged weights where its recipe averages.
+
+    lowered: of the run's space. Raises `Failure` where the run has no checkpoint, a damaged one, or one of
+    another space.
+    """
+    kept = checkpoint.load(run.checkpoint, lowered.space)
+    model = untrained(lowered, device)
+    try:
+        model.load_state_dict(kept.average or kept.weights)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise Failure(f"{run.checkpoint} does not fit its space: {reason}", "train anew") from None
+    return model.eval()

@@ -1,0 +1,134 @@
+"""A Swin transformer of timm is one of our networks, with its logits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from networks import shipped, stirred
+from safetensors.torch import save_file
+from timm.models.swin_transformer import SwinTransformer
+
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.foreign import from_timm, of_swin
+
+SAME = {
+    "swin_s3_tiny_224": "s3_tiny",
+    "swin_s3_small_224": "s3_small",
+    "swin_s3_base_224": "s3_base",
+    "swin_tiny_patch4_window7_224": "swin_tiny",
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_a_model_of_timm_gives_its_logits_as_a_shipped_network(name: str) -> None:
+    torch.manual_seed(0)
+    theirs = timm.create_model(name).eval()
+    ours = of_swin(theirs).eval()
+    assert ours.architecture == shipped(SAME[name]).largest
+    images = torch.randn(1, 3, 224, 224)
+    with torch.inference_mode():
+        expected, logits = theirs(images), ours(images)
+    assert (logits - expected).abs().max() <= 1e-4 * expected.abs().max()
+
+
+def small(**changes: object) -> SwinTransformer:
+    """A little Swin with an odd first map, shifted windows in it, and every weight of consequence."""
+    shape = {
+        "img_size": 36, "patch_size": 4, "embed_dim": 8, "depths": (2, 2), "num_heads": (2, 4),
+        "window_size": ((3, 3), (5, 5)),
+        "num_classes": 5, "mlp_ratio": 1.5,
+    }  # fmt: skip
+    return stirred(SwinTransformer(**(shape | changes))).eval()
+
+
+def test_every_weight_finds_its_place() -> None:
+    theirs = small().double()
+    ours = of_swin(theirs).eval()
+    images = torch.randn(3, 3, 36, 36, dtype=torch.float64)
+    with torch.inference_mode():
+        torch.testing.assert_close(ours(images), theirs(images), rtol=1e-10, atol=1e-10)
+
+
+def test_heads_narrower_than_the_width_are_kept() -> None:
+    theirs = small(head_dim=2)
+    ours = of_swin(theirs)
+    assert ours.architecture.stages[0].layers[0].qkv == 4
+    images = torch.randn(1, 3, 36, 36)
+    with torch.inference_mode():
+        torch.testing.assert_close(ours.eval()(images), theirs(images), rtol=1e-4, atol=1e-4)
+
+
+def test_weights_come_from_files_in_timms_names_and_in_swins_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = small()
+    monkeypatch.setattr(timm, "create_model", lambda name: small())
+    weights = {key: tensor + 0.01 for key, tensor in theirs.state_dict().items()}
+    save_file(weights, tmp_path / "timm.safetensors")
+    torch.save({"state_dict": weights}, tmp_path / "timm.pth")
+    own = {
+        key.replace("layers.1.downsample", "layers.0.downsample").replace("head.fc", "head"): tensor
+        for key, tensor in weights.items()
+    }
+    own |= {"layers.0.blocks.0.attn.relative_position_index": torch.zeros(9, 9, dtype=torch.long)}
+    torch.save({"model": own}, tmp_path / "swin.pth")
+    theirs.load_state_dict(weights)
+    expected = of_swin(theirs).state_dict()
+    for file in ("timm.safetensors", "timm.pth", "swin.pth"):
+        found = from_timm("swin_s3_tiny_224", tmp_path / file).state_dict()
+        assert all(torch.equal(found[key], tensor) for key, tensor in expected.items())
+
+
+def test_a_file_is_never_run(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (Path.touch, (tmp_path / "sprung",))  # type: ignore[return-value]
+
+    torch.save({"model": Trap()}, tmp_path / "trap.pth")
+    with pytest.raises(Failure, match="read safely"):
+        from_timm("swin_tiny_patch4_window7_224", tmp_path / "trap.pth")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_what_cannot_be_read_or_does_not_fit_is_named(tmp_path: Path) -> None:
+    (tmp_path / "text.pth").write_text("no weights")
+    (tmp_path / "empty.pth").write_bytes(b"")
+    (tmp_path / "text.safetensors").write_text("no weights")
+    torch.save([1, 2], tmp_path / "list.pth")
+    torch.save({"norm.weight": torch.ones(7)}, tmp_path / "part.pth")
+    messages = {
+        "none.pth": "cannot read .*none.pth: No such file",
+        "none.safetensors": "cannot read .*none.safetensors: No such file",
+        "text.pth": "read safely",
+        "empty.pth": "read safely",
+        "text.safetensors": "read safely",
+        "list.pth": "holds a list",
+        "part.pth": "has no tensor patch_embed.proj.weight, and swin_s3_tiny_224 needs it",
+    }
+    for file, message in messages.items():
+        with pytest.raises(Failure, match=message):
+            from_timm("swin_s3_tiny_224", tmp_path / file)
+
+
+def test_a_model_that_is_none_of_ours_is_refused_with_the_reason() -> None:
+    with pytest.raises(Failure, match="no model swin_s3_tyny_224") as failure:
+        from_timm("swin_s3_tyny_224")
+    assert failure.value.remedy == "did you mean swin_s3_tiny_224?"
+    with pytest.raises(Failure, match="resnet18 is a ResNet"):
+        from_timm("resnet18")
+    cases = {
+        "lacks a bias in qkv": small(qkv_bias=False),
+        "a window is 3×2": small(window_size=((3, 2), (3, 2))),
+        "shifted windows of 3 do not divide the 5×5 map": small(window_size=3),
+        "window 7 is larger than its 5×5 map": small(window_size=7, always_partition=True, depths=(1, 1)),
+        "lacks a linear classifier": small(num_classes=0),
+        "lacks the mean of all tokens": small(global_pool=""),
+        "lacks GELU": small(),
+    }
+    cases["lacks GELU"].layers[0].blocks[0].mlp.act = torch.nn.ReLU()
+    for message, model in cases.items():
+        with pytest.raises(Failure, match=message):
+            of_swin(model)

@@ -1,0 +1,110 @@
+"""A saved network comes back as it was, and a folder that holds none is answered with the reason."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from networks import AWKWARD, draw, stirred
+from safetensors.torch import load_file, save_file
+
+from spacelang.lower.lowered import lower
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.network import Network
+from spacelang_runtime.saved import load, save
+
+
+def network(name: str = "pyramid with all positions", dtype: torch.dtype = torch.float32) -> Network:
+    return stirred(Network(draw(lower(AWKWARD[name]), random.Random(4)))).to(dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("name", AWKWARD)
+def test_a_saved_network_comes_back_bit_for_bit(tmp_path: Path, name: str, dtype: torch.dtype) -> None:
+    before = network(name, dtype)
+    save(before, tmp_path / "new" / "model", {"accuracy": 0.5})
+    after = load(tmp_path / "new" / "model")
+    assert after.architecture == before.architecture
+    assert not after.training
+    weights = after.state_dict()
+    assert weights.keys() == before.state_dict().keys()
+    assert all(
+        weights[key].dtype == dtype and torch.equal(weights[key], t) for key, t in before.state_dict().items()
+    )
+    assert json.loads((tmp_path / "new" / "model" / "config.json").read_text())["notes"] == {"accuracy": 0.5}
+
+
+def test_a_loaded_network_can_learn(tmp_path: Path) -> None:
+    save(network(), tmp_path, {})
+    after = load(tmp_path)
+    frame = after.architecture.frame
+    after(torch.randn(1, frame.channels, frame.image, frame.image)).sum().backward()
+    assert all(parameter.grad is not None for parameter in after.parameters())
+
+
+def test_a_missing_folder_or_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"cannot read .*config\.json: No such file"):
+        load(tmp_path)
+    save(network(), tmp_path, {})
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(Failure, match=r"cannot read .*model\.safetensors: No such file"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("[]", 'has no "architecture"'),
+        ('{"architecture": {"format": "spacelang.architecture/1", "stages": []}}', "'image' is missing"),
+    ],
+)
+def test_a_config_that_describes_nothing_is_named(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(Failure, match=message):
+        load(tmp_path)
+
+
+def test_a_width_that_no_tensor_can_have_is_refused(tmp_path: Path) -> None:
+    save(network(), tmp_path, {})
+    record = json.loads((tmp_path / "config.json").read_text())
+    record["architecture"]["stages"][0]["embed"] = 10**30
+    (tmp_path / "config.json").write_text(json.dumps(record))
+    with pytest.raises(Failure, match="cannot be built"):
+        load(tmp_path)
+
+
+def test_damaged_weights_are_named(tmp_path: Path) -> None:
+    save(network(), tmp_path, {})
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(Failure, match="damaged or no safetensors file"):
+        load(tmp_path)
+
+
+def test_weights_of_another_network_are_named_with_both_shapes(tmp_path: Path) -> None:
+    save(network(), tmp_path, {})
+    path = tmp_path / "model.safetensors"
+    good = load_file(path)
+    shape = "×".join(map(str, good["stem.patches.weight"].shape))
+    cases = {
+        f"tensor stem.patches.weight is 3×2, and .* needs {shape}": good
+        | {"stem.patches.weight": torch.ones(3, 2)},
+        "has no tensor head.norm.bias": {key: tensor for key, tensor in good.items() if key != "head.norm.bias"},
+        "has a tensor foot, and .* no place": good | {"foot": torch.ones(1)},
+        "head.norm.bias is no tensor of weights": good | {"head.norm.bias": good["head.norm.bias"].long()},
+    }
+    for message, tensors in cases.items():
+        save_file(tensors, path)
+        with pytest.raises(Failure, match=message):
+            load(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Failure, match="cannot make the folder"):
+        save(network(), tmp_path / "file" / "model", {})

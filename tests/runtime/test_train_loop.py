@@ -1,0 +1,222 @@
+"""Training: the sandwich's fused gradient, one update, and a cut run that repeats the uncut one to the bit."""
+
+import math
+import os
+import signal
+from fractions import Fraction
+
+import pytest
+import torch
+from attrs import evolve
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tiny_training import ALONE, RECIPE, Noise, new_job
+from torch.nn.functional import cross_entropy
+from torch_tb_profiler import io
+from torch_tb_profiler.profiler.loader import RunLoader
+
+from spacelang.lower.lowered import lower
+from spacelang_runtime import checkpoint
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.gradient import attach
+from spacelang_runtime.optimizer import adamw
+from spacelang_runtime.run import Limits, find
+from spacelang_runtime.sandwich import Member, sandwich
+from spacelang_runtime.train import fuse, train
+from spacelang_runtime.trained import trained
+
+
+def _resume(job, limits, dataset=Noise()):
+    """The job as another process would find it: from what is on the disk alone."""
+    run = find(job.run.folder.parent, job.run.name)
+    fresh = new_job(job.run.folder.parent, run.record.recipe, limits, dataset)
+    kept = checkpoint.load(run.checkpoint, run.space)
+    return evolve(fresh, run=run, space=run.space, checkpoint=kept)
+
+
+def test_the_fused_gradient_is_the_mean_of_the_networks_gradients(tmp_path):
+    job = new_job(tmp_path, evolve(RECIPE, drop_path=0))
+    recipe, model = job.run.record.recipe, job.model.train()
+    batch = next(job.dataset.train_batches(0, 1, 0, 1, torch.device("cpu")))
+    members = sandwich(job.source, recipe.sandwich, recipe.seed, 0)
+    places = [member.architecture for member in members for _ in member.kinds]
+    mean = sum(cross_entropy(model(batch.images, a), batch.targets) for a in places) / len(places)
+    expected = torch.autograd.grad(mean, list(model.parameters()), allow_unused=True)
+
+    gradient = attach(model.parameters(), notes=5)
+    assert fuse(model, members, batch, gradient, recipe, ALONE, 0, lambda: False)
+    for parameter, one in zip(model.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, torch.zeros_like(parameter) if one is None else one)
+
+
+def test_a_network_in_two_places_counts_twice(tmp_path):
+    job = new_job(tmp_path, evolve(RECIPE, drop_path=0))
+    batch = next(job.dataset.train_batches(0, 1, 0, 1, torch.device("cpu")))
+    architecture = job.source.largest
+    gradient = attach(job.model.parameters(), notes=5)
+
+    def fused(members):
+        gradient.clear()
+        fuse(job.model, members, batch, gradient, job.run.record.recipe, ALONE, 0, lambda: False)
+        return gradient.buffer.clone()
+
+    twice = fused([Member(architecture, ("random", "random"))])
+    apart = fused([Member(architecture, ("random",)), Member(architecture, ("random",))])
+    torch.testing.assert_close(twice, apart)
+
+
+def test_training_lowers_the_loss_of_every_kind(tmp_path):
+    class Same(Noise):
+        def train_batches(self, first_step, steps, rank, world, device):
+            for _ in range(steps):
+                yield from Noise().train_batches(0, 1, rank, world, device)
+
+    steps = []
+    recipe = evolve(RECIPE, drop_path=0, learning_rate=Fraction(1, 50))
+    train(new_job(tmp_path, recipe, Limits(60), Same()), ALONE, steps.append)
+    floor = 1.2  # about the entropy of the targets, below which no loss can come
+    for kind in ("largest", "smallest", "random"):
+        assert steps[-1].losses[kind] < steps[0].losses[kind]
+        assert steps[-1].losses[kind] > floor / 2
+    assert [step.step for step in steps] == list(range(1, 61))
+    assert steps[-1].progress == 1
+
+
+@pytest.mark.parametrize("cut", [1, 5, 11])
+def test_a_run_cut_in_two_is_the_uncut_run_to_the_bit(tmp_path, cut):
+    whole, parts = [], []
+    uncut = new_job(tmp_path / "uncut")
+    train(uncut, ALONE, whole.append)
+
+    class Cut(Noise):
+        def train_batches(self, first_step, steps, rank, world, device):
+            for batch in super().train_batches(first_step, steps, rank, world, device):
+                if len(parts) == cut:
+                    os.kill(os.getpid(), signal.SIGINT)
+                yield batch
+
+    job = new_job(tmp_path / "cut", dataset=Cut())
+    with pytest.raises(Failure, match=f"stopped at step {cut} of 12") as stopped:
+        train(job, ALONE, parts.append)
+    assert job.run.name in stopped.value.remedy
+    assert job.run.state.step == cut
+    assert not job.run.state.finished
+    resumed = _resume(job, Limits(12))
+    torch.rand(7)  # whatever else was drawn before does not matter
+    train(resumed, ALONE, parts.append)
+
+    seen, expected = ([(s.step, s.losses, s.rate, s.norm) for s in steps] for steps in (parts, whole))
+    assert seen == expected
+    one, other = (checkpoint.load(j.run.checkpoint, j.space) for j in (uncut, job))
+    assert one.standing.losses == other.standing.losses
+    for name in ("weights", "average"):
+        theirs = getattr(other, name)
+        assert all(torch.equal(tensor, theirs[key]) for key, tensor in getattr(one, name).items())
+    for key, state in one.optimizer["state"].items():
+        assert all(torch.equal(v, other.optimizer["state"][key][k]) for k, v in state.items())
+    assert job.run.state.finished
+
+
+def test_a_longer_run_goes_on_where_a_single_run_of_its_length_would_be(tmp_path):
+    job = new_job(tmp_path, limits=Limits(4))
+    train(job, ALONE, lambda step: None)
+    steps = []
+    train(_resume(job, Limits(8)), ALONE, steps.append)
+    alone = []
+    train(new_job(tmp_path, limits=Limits(8)), ALONE, alone.append)
+    assert [(s.step, s.rate) for s in steps] == [(s.step, s.rate) for s in alone[4:]]
+
+
+def test_a_budget_ends_a_run_in_time_and_its_rate_at_the_floor(tmp_path):
+    steps = []
+    job = new_job(tmp_path, limits=Limits(10**6, budget=1.0))
+    standing = train(job, ALONE, steps.append)
+    assert standing.elapsed >= 1.0
+    assert 1 < standing.step < 10**6
+    assert steps[-1].rate < steps[len(steps) // 2].rate
+    assert [s.progress for s in steps] == sorted(s.progress for s in steps)
+    assert job.run.state.finished
+
+
+def test_a_second_interrupt_acts_at_once(tmp_path):
+    class Twice(Noise):
+        def train_batches(self, first_step, steps, rank, world, device):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            yield from super().train_batches(first_step, steps, rank, world, device)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(new_job(tmp_path, dataset=Twice()), ALONE, lambda step: None)
+
+
+def test_a_step_that_is_no_number_is_skipped_counted_and_named(tmp_path):
+    steps, weights = [], []
+    job = new_job(tmp_path, dataset=Noise(poisoned=frozenset({3, 4})))
+
+    def watch(step):
+        steps.append(step)
+        weights.append({name: tensor.clone() for name, tensor in job.model.state_dict().items()})
+
+    train(job, ALONE, watch)
+    assert [step.skipped for step in steps] == [0, 0, 0, 1, 2, 2, 2, 2, 2, 2, 2, 2]
+    assert [bool(step.problem) for step in steps] == [i in (3, 4) for i in range(12)]
+    assert "step 4" in steps[3].problem
+    assert job.source.largest.name in steps[3].problem
+    assert all(torch.equal(weights[2][name], weights[4][name]) for name in weights[2])
+    assert all(bool(tensor.isfinite().all()) for tensor in weights[-1].values())
+    assert job.run.state.skipped == 2
+
+
+def test_ten_in_a_row_end_the_run_and_keep_the_last_good_weights(tmp_path):
+    job = new_job(tmp_path, limits=Limits(40), dataset=Noise(poisoned=frozenset({2, *range(5, 40)})))
+    steps = []
+    with pytest.raises(Failure, match="10 steps in a row"):
+        train(job, ALONE, steps.append)
+    assert steps[-1].step == 15
+    kept = checkpoint.load(job.run.checkpoint, job.space)
+    assert kept.standing.step == 5
+    assert all(math.isfinite(loss) for loss in kept.standing.losses.values())
+    assert all(bool(tensor.isfinite().all()) for tensor in kept.weights.values())
+
+
+def test_what_a_run_has_learned_is_what_others_find(tmp_path):
+    job = new_job(tmp_path)
+    train(job, ALONE, lambda step: None)
+    kept = checkpoint.load(job.run.checkpoint, job.space)
+    model = trained(job.run, lower(job.space), torch.device("cpu"))
+    assert not model.training
+    assert all(torch.equal(tensor, kept.average[name]) for name, tensor in model.state_dict().items())
+    assert any(not torch.equal(tensor, kept.weights[name]) for name, tensor in model.state_dict().items())
+
+
+def test_norms_biases_tables_and_tokens_do_not_decay(tmp_path):
+    job = new_job(tmp_path, evolve(RECIPE, learning_rate=Fraction(1, 100), weight_decay=1, warmup=0))
+    optimizer = adamw(job.model, job.run.record.recipe)
+    before = {name: parameter.detach().clone() for name, parameter in job.model.named_parameters()}
+    for parameter in job.model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    moved = {n for n, p in job.model.named_parameters() if not torch.equal(p, before[n])}
+    assert moved
+    assert all(job.model.get_parameter(name).ndim >= 2 for name in moved)
+    assert not any("norm" in name or "bias" in name for name in moved)
+
+
+def test_tensorboard_finds_the_losses(tmp_path):
+    job, steps = new_job(tmp_path), []
+    train(job, ALONE, steps.append)
+    events = EventAccumulator(str(job.run.tensorboard))
+    events.Reload()
+    last = events.Scalars("loss/smallest")[-1]
+    assert last.step == 12
+    assert last.value == pytest.approx(steps[-1].losses["smallest"])
+
+
+def test_a_profile_is_a_trace_that_its_viewer_reads(tmp_path):
+    job = new_job(tmp_path)
+    train(job, ALONE, lambda step: None, profile=True)
+    caches = io.Cache()
+    with caches:
+        loaded = RunLoader("trace", str(job.run.trace), caches).load()
+    (profile,) = loaded.profiles.values()
+    assert [row[0] for row in profile.overview["steps"]["rows"]] == ["3", "4", "5"]  # counted from 0
+    assert {view.display_name for view in profile.views} >= {"Operator", "Trace"}

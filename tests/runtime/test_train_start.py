@@ -1,0 +1,64 @@
+"""From an order to a run that trains: the built-in digits, resumed from the disk alone."""
+
+import pytest
+from attrs import evolve
+from tiny_training import ALONE, SPACE
+
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.run import find
+from spacelang_runtime.start import Order, dataset_of, new, resumed
+from spacelang_runtime.train import train
+from spacelang_runtime.world import World
+
+RECIPE = evolve(SPACE.train, rand_augment=0, erasing=0, mixup=0, cutmix=0, epochs=1)
+ORDER = Order(
+    evolve(SPACE, train=RECIPE), "space tiny\n", "digits", ("train", "tiny.space"), {"epochs": "1"}, steps=3
+)
+
+
+def _quiet(line):
+    pass
+
+
+def test_a_run_records_what_it_really_used(tmp_path):
+    said = []
+    job = new(ORDER, tmp_path, ALONE, 0, said.append)
+    run = find(tmp_path)
+    assert run == job.run
+    assert run.record.data.classes == tuple("0123456789")
+    assert run.record.recipe == run.space.train == RECIPE
+    assert run.record.overrides == {"epochs": "1"}
+    assert (run.record.limits.steps, run.record.processes, run.source) == (3, 1, "space tiny\n")
+    # The tiny space has four classes, the digits ten.
+    assert run.space.frame.classes == job.source.largest.frame.classes == 10
+    assert any("10 classes, not 4" in line for line in said)
+
+
+def test_a_run_resumes_from_the_disk_with_its_own_limits_or_larger_ones(tmp_path):
+    train(new(ORDER, tmp_path, ALONE, 0, _quiet), ALONE, lambda step: None)
+    run = find(tmp_path)
+    with pytest.raises(Failure, match="has ended: 3 steps of 3") as ended:
+        resumed(run, ALONE, 0, _quiet)
+    assert "--steps 6" in ended.value.remedy
+    assert train(resumed(run, ALONE, 0, _quiet, steps=5), ALONE, lambda step: None).step == 5
+    assert run.state.limits.steps == 5
+
+
+def test_epochs_are_the_limit_where_nothing_else_is_given(tmp_path):
+    job = new(evolve(ORDER, steps=None), tmp_path, ALONE, 0, _quiet)
+    assert job.limits.steps == job.dataset.steps_per_epoch(RECIPE.batch)
+    assert job.limits.budget is None
+
+
+def test_a_batch_that_processes_cannot_share_evenly_is_refused(tmp_path):
+    with pytest.raises(Failure, match="8 images cannot be shared out evenly among 3") as failure:
+        new(ORDER, tmp_path, World(0, 3, ALONE.device), 0, _quiet)
+    assert "batch = 9" in failure.value.remedy
+
+
+def test_data_that_has_changed_is_refused(tmp_path):
+    run = new(ORDER, tmp_path, ALONE, 0, _quiet).run
+    assert dataset_of(run, _quiet).fingerprint == run.record.data.fingerprint
+    data = evolve(run.record.data, fingerprint="another")
+    with pytest.raises(Failure, match="its images have changed"):
+        dataset_of(evolve(run, record=evolve(run.record, data=data)), _quiet)
