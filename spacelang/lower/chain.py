@@ -7,8 +7,7 @@ of the language; a space is lowered to it, and genotypes of it are read back as 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from attrs import field, frozen
 
@@ -82,7 +81,7 @@ def joint(links: Mapping[tuple[int, int], Cost], left: int, right: int) -> Joint
         left=tuple(row_class[row] for row in rows),
         right=tuple(column_class[column] for column in columns),
         table=tuple(
-            tuple(None if column[a] is None else Link(column[a]) for column in column_class)
+            tuple(None if (spent := column[a]) is None else Link(spent) for column in column_class)
             for a in range(len(row_class))
         ),
     )
@@ -132,13 +131,6 @@ class Window:
 Bounds = Mapping[str, Window]
 
 
-def allowed(chain: Chain, cells: Sequence[int]) -> bool:
-    """Whether these cells, one per stage, may follow each other."""
-    return all(
-        joint_.link(cells[t], cells[t + 1]) is not None for t, joint_ in enumerate(chain.joints)
-    )
-
-
 def cost(chain: Chain, genotype: Genotype) -> Cost:
     """What a genotype costs: the sum over its cells, links and layers, one integer per measure.
 
@@ -163,20 +155,4 @@ def _terms(chain: Chain, genotype: Genotype) -> Iterator[Cost]:
 def inside(chain: Chain, genotype: Genotype, bounds: Bounds) -> bool:
     """Whether the genotype's cost lies in every window of `bounds`."""
     total = cost(chain, genotype)
-    return all(
-        window.lo <= total[chain.measures.index(name)] <= window.hi for name, window in bounds.items()
-    )
-
-
-def digest(chain: Chain) -> str:
-    """A hash of the chain's content, the same on every machine: the name under which its tables are kept."""
-    content = hashlib.sha256(repr((chain.measures, chain.joints)).encode())
-    lists: dict[tuple[Option, ...], int] = {}
-    for stage in chain.stages:
-        for cell in stage:
-            number = lists.setdefault(cell.options, len(lists))
-            content.update(repr((cell.depth, cell.embed, cell.cost, number)).encode())
-        content.update(b"|")
-    for options in lists:
-        content.update(repr(options).encode())
-    return content.hexdigest()
+    return all(window.lo <= total[chain.measures.index(name)] <= window.hi for name, window in bounds.items())

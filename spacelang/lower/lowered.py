@@ -5,7 +5,10 @@ from __future__ import annotations
 from attrs import frozen
 
 from spacelang.architecture import Architecture, Stage
-from spacelang.lower.chain import Chain, Genotype
+from spacelang.lower.chain import Chain, Genotype, Window, cost
+from spacelang.lower.cost import Measure
+from spacelang.lower.count import count
+from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.legal import Legal, legal
 from spacelang.lower.plan import Plan, of_space
 from spacelang.lower.price import price
@@ -20,6 +23,28 @@ class Lowered:
     legal: Legal
     plan: Plan
     chain: Chain
+
+    @property
+    def smallest(self) -> Architecture:
+        """The network with the fewest MACs; of several, the one with the fewest parameters."""
+        return self.architecture(existing(smallest(self.chain)))
+
+    @property
+    def largest(self) -> Architecture:
+        """The network with the most MACs; of several, the one with the most parameters."""
+        return self.architecture(existing(largest(self.chain)))
+
+    @property
+    def count(self) -> int:
+        """How many networks the space holds, exactly."""
+        return count(self.chain)
+
+    def range(self, measure: Measure) -> Window:
+        """The least and the most that a network of the space costs."""
+        at = self.chain.measures.index(measure)
+        ends = (smallest(self.chain, (measure,)), largest(self.chain, (measure,)))
+        low, high = (cost(self.chain, existing(end))[at] for end in ends)
+        return Window(low, high)
 
     def architecture(self, genotype: Genotype) -> Architecture:
         """The network that a genotype of the chain is."""
@@ -53,6 +78,12 @@ class Lowered:
             cells.append(index)
             layers.append(tuple(options.index(layer) for layer in stage.layers))
         return Genotype(tuple(cells), tuple(layers))
+
+
+def existing(genotype: Genotype | None) -> Genotype:
+    """The genotype, which is there: a checked space holds at least one network."""
+    assert genotype is not None
+    return genotype
 
 
 def lower(space: Space) -> Lowered:

@@ -1,0 +1,44 @@
+"""How far a measure reaches inside windows on the others: its range there, and the nearest feasible values."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from .chain import Bounds, Chain, Window
+from .pattern import Pattern
+
+EVERY = Window(-(2**62), 2**62)  # wider than any measure
+
+
+@frozen
+class Nearest:
+    """The feasible values of a measure next to a window on it: the largest below, the smallest above."""
+
+    below: int | None
+    above: int | None
+
+
+def span(chain: Chain, measure: str, bounds: Bounds | None = None, pattern: Pattern | None = None) -> Window | None:
+    """The least and most of a measure among genotypes inside the windows on the other measures.
+
+    None where nothing is inside these.
+    """
+    from .reached import reached  # numpy, on use
+
+    low = reached(chain, measure, EVERY, bounds or {}, pattern, most=False)
+    if low is None:
+        return None
+    high = reached(chain, measure, EVERY, bounds or {}, pattern, most=True)
+    assert high is not None
+    return Window(low, high)
+
+
+def nearest(chain: Chain, measure: str, bounds: Bounds, pattern: Pattern | None = None) -> Nearest:
+    """The feasible values of `measure` next to its window in `bounds`, under the other windows."""
+    from .reached import reached  # numpy, on use
+
+    window = bounds[measure]
+    return Nearest(
+        below=reached(chain, measure, Window(EVERY.lo, window.lo - 1), bounds, pattern, most=True),
+        above=reached(chain, measure, Window(window.hi + 1, EVERY.hi), bounds, pattern, most=False),
+    )

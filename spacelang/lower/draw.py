@@ -1,0 +1,166 @@
+"""Draws of genotypes inside windows and under a pattern, exactly from the stated law, without rejection.
+
+A draw chooses a point of one half by what completes it inside the windows, then a point of the other half
+among these, then reads each point back: half by half into stages, sum by sum into options. Every step is one
+draw from finitely many positive weights, so a draw ends, and it ends inside.
+
+The weights are whole numbers, exact in float64 below 2^53 and beyond that right to a relative 2^-52; a number
+in [0, 1) has 52 bits. So the probability of a genotype is right to within 2^-50 of the whole, and no rounding
+ever decides what is feasible. The numbers are raw 64-bit words of PCG64, whose stream numpy guarantees, and
+additions, products and comparisons of float64 in a fixed order: the same seed gives the same draws on every
+machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from .chain import Bounds, Chain, Genotype
+from .half import Block, Half, Points
+from .meeting import Prepared, drawable
+from .pattern import Pattern, free
+from .plane import draw as draw_from
+from .plane import mass
+from .sums import Real
+from .terms import Law
+
+Index = NDArray[np.int64]
+
+
+@frozen(eq=False)
+class Stream:
+    """Numbers in [0, 1) from a seed, the same on every machine."""
+
+    words: np.random.PCG64
+
+    def uniform(self, count: int) -> Real:
+        """`count` numbers of 52 bits: so few that no product with a total rounds up to that total."""
+        return np.asarray(self.words.random_raw(count) >> np.uint64(12), np.float64) * 2.0**-52
+
+
+def stream(seed: int) -> Stream:
+    """The stream of a seed, any integer from 0."""
+    return Stream(np.random.PCG64(seed))
+
+
+@frozen(eq=False)
+class Draws:
+    """n genotypes: `cells` (n, stages); `layers[t]` (n, greatest depth of stage t), -1 past the drawn depth."""
+
+    cells: Index
+    layers: tuple[Index, ...]
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def __iter__(self) -> Iterator[Genotype]:
+        depths = [(block >= 0).sum(axis=1).tolist() for block in self.layers]
+        rows = [block.tolist() for block in self.layers]
+        for i, cells in enumerate(self.cells.tolist()):
+            layers = tuple(tuple(row[i][: depth[i]]) for row, depth in zip(rows, depths, strict=True))
+            yield Genotype(tuple(cells), layers)
+
+
+def draw(
+    chain: Chain,
+    count: int,
+    source: Stream,
+    *,
+    law: Law = Law.RANDOM,
+    bounds: Bounds | None = None,
+    pattern: Pattern | None = None,
+) -> Draws:
+    """`count` independent genotypes from `law`, inside the windows of `bounds`, given what `pattern` settles.
+
+    No draws at all (length 0) where nothing lies inside.
+    """
+    prepared = drawable(chain, pattern or free(chain), bounds or {}, law)
+    if prepared is not None:
+        return sample(prepared, count, source)
+    depths = [max(cell.depth for cell in stage) for stage in chain.stages]
+    return Draws(np.zeros((0, len(depths)), np.int64), tuple(np.zeros((0, d), np.int64) for d in depths))
+
+
+def sample(prepared: Prepared, count: int, source: Stream) -> Draws:
+    """`count` draws from a meeting that has something inside."""
+    met, running = prepared.met, prepared.running
+    query = np.searchsorted(running, source.uniform(count) * running[-1], side="right")
+    starts = np.array([block.start for block in met.blocks])
+    asked = np.searchsorted(starts, query, side="right") - 1
+    outer, here, datum = (np.zeros(count, np.int64) for _ in range(3))
+    for number in np.unique(asked).tolist():
+        block, mine = met.blocks[number], np.nonzero(asked == number)[0]
+        row, column = np.divmod(query[mine] - block.start, len(block.here))
+        outer[mine] = block.rows.start + row
+        here[mine] = block.here[column]
+        datum[mine] = _complete(prepared, block, outer[mine], here[mine], source)
+    drawn = {met.number: _layers(met.stage, here, source)}
+    for half, point in ((met.half, outer), (met.data, datum)):
+        for stage, found, entry in _unfold(half, point):
+            drawn[stage] = _layers(found, entry, source)
+    stages = range(len(met.frame.stages))
+    return Draws(np.stack([drawn[t][0] for t in stages], axis=1), tuple(drawn[t][1] for t in stages))
+
+
+def _complete(prepared: Prepared, block: Block, outer: Index, here: Index, source: Stream) -> Index:
+    """A point of the data for each query of a block, by weight among those inside."""
+    met = prepared.met
+    spent = met.half.cost[:, outer] + met.stage.cost[:, here] + np.array(block.link, np.int64)[:, None]
+    sides = [
+        (group.start, side, np.array(link, np.int64)[:, None] + spent)
+        for group, side, link in zip(met.data.groups, prepared.planes, met.table[block.label], strict=True)
+        if side is not None and link is not None
+    ]
+    low, high = met.frame.low[:, None], met.frame.high[:, None]
+    inside = np.stack([mass(side, low - cost, high - cost) for _, side, cost in sides])
+    choice = _choose(inside.T, source)
+    datum = np.zeros(len(outer), np.int64)
+    for number, (start, side, cost) in enumerate(sides):
+        mine = np.nonzero(choice == number)[0]
+        if len(mine):
+            least, most = low - cost[:, mine], high - cost[:, mine]
+            datum[mine] = start + draw_from(side, least, most, inside[number, mine], source.uniform(len(mine)))
+    return datum
+
+
+def _choose(weight: Real, source: Stream) -> Index:
+    """One column per row of `weight` (n, columns), by weight."""
+    running = np.cumsum(weight, axis=1)
+    target = source.uniform(len(weight)) * running[:, -1]
+    return np.asarray((running <= target[:, None]).sum(axis=1))
+
+
+def _unfold(half: Half | None, point: Index) -> Iterator[tuple[int, Points, Index]]:
+    """The stages of a half with the points of each that make up its `point`."""
+    while half is not None and half.points is not None:
+        yield half.stage, half.points, half.here[point].astype(np.int64)
+        point = half.outer[point].astype(np.int64)
+        half = half.previous
+
+
+def _layers(stage: Points, point: Index, source: Stream) -> tuple[Index, Index]:
+    """The cell of each drawn point of a stage, and the options of its layers."""
+    local = stage.cell[point]
+    block = np.full((len(point), max(len(place.layers) for place in stage.cells)), -1, np.int64)
+    for number, place in enumerate(stage.cells):
+        mine = np.nonzero(local == number)[0]
+        if not len(mine):
+            continue
+        block[mine, : len(place.layers)] = [-1 if option is None else option for option in place.layers]
+        vacant = [layer for layer, option in enumerate(place.layers) if option is None]
+        entry = stage.entry[point[mine]]
+        table = stage.tables[number]
+        for layer in reversed(vacant):
+            assert table.shorter is not None
+            # The last of k layers takes an option by the number of ways of the k - 1 before it.
+            before = table.before[entry]
+            ways = np.append(table.shorter.weights, 0.0)[before]  # entry -1, no way, is the appended one
+            option = _choose(ways, source)
+            block[mine, layer] = option
+            entry = before[np.arange(len(mine)), option]
+            table = table.shorter
+    return np.array([place.cell for place in stage.cells])[local], block

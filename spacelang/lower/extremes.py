@@ -1,0 +1,68 @@
+"""How small and how large: the extreme architectures of a space, by a sum of least or greatest parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .chain import Cell, Chain, Cost, Genotype
+
+
+def smallest(chain: Chain, by: Sequence[str] = ("flops", "params")) -> Genotype | None:
+    """The genotype with the least of `by[0]`, then of `by[1]`, ..., then the first in canonical order.
+
+    None if the links leave no genotype.
+    """
+    return _extreme(chain, by, 1)
+
+
+def largest(chain: Chain, by: Sequence[str] = ("flops", "params")) -> Genotype | None:
+    """The genotype with the most of `by[0]`, then of `by[1]`, ..., then the first in canonical order."""
+    return _extreme(chain, by, -1)
+
+
+def _extreme(chain: Chain, by: Sequence[str], sign: int) -> Genotype | None:
+    """The least genotype by the signed measures: costs add up, and so does their lexicographic order."""
+    axes = [chain.measures.index(name) for name in by]
+
+    def seen(cost: Cost) -> Cost:
+        return tuple(sign * cost[axis] for axis in axes)
+
+    def plus(*costs: Cost) -> Cost:
+        return tuple(map(sum, zip(*costs, strict=True)))
+
+    def best_option(cell: Cell) -> int:
+        return min(range(len(cell.options)), key=lambda option: seen(cell.options[option].cost))
+
+    ahead: list[dict[int, Cost]] = []  # from each cell that the end can be reached from: the best from there on
+    for t in reversed(range(len(chain.stages))):
+        here: dict[int, Cost] = {}
+        after: dict[int, Cost] = {}  # the best by class at the joint ahead
+        joint = chain.joints[t] if t < len(chain.joints) else None
+        if joint is not None:
+            for label, row in enumerate(joint.table):
+                onward = [
+                    plus(seen(link.cost), value)
+                    for j, value in ahead[0].items()
+                    if (link := row[joint.right[j]]) is not None
+                ]
+                if onward:
+                    after[label] = min(onward)
+        for index, cell in enumerate(chain.stages[t]):
+            layer = seen(cell.options[best_option(cell)].cost)
+            own = plus(seen(cell.cost), tuple(cell.depth * value for value in layer))
+            if joint is None:
+                here[index] = own
+            elif joint.left[index] in after:
+                here[index] = plus(own, after[joint.left[index]])
+        ahead.insert(0, here)
+    if not ahead[0]:
+        return None
+    cells: list[int] = []
+    for t, here in enumerate(ahead):
+        link_cost = {index: (0,) * len(axes) for index in here}
+        if t:
+            met = {index: chain.joints[t - 1].link(cells[-1], index) for index in here}
+            link_cost = {index: seen(link.cost) for index, link in met.items() if link is not None}
+        cells.append(min(link_cost, key=lambda index: (plus(here[index], link_cost[index]), index)))
+    found = [stage[index] for stage, index in zip(chain.stages, cells, strict=True)]
+    return Genotype(tuple(cells), tuple((best_option(cell),) * cell.depth for cell in found))

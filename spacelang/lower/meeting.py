@@ -1,0 +1,280 @@
+"""The two halves of a chain, and what of them meets inside the windows.
+
+Cutting the chain at a joint leaves two runs of stages whose points are few (S3: 1.6 and 14 million, of
+3 · 10^22 genotypes). One half, the data, is made ready for boxes; each point of the other, the queries, asks
+it how much completes it inside the windows. The sum of the answers is the count; drawing a query by its
+answer, then a completion of it, is an exact draw. Nothing is rejected: what cannot be completed has no mass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+from attrs import evolve, frozen
+
+from .chain import Bounds, Chain, Window
+from .half import Block, Half, Points, Step, blocks, cost_of, empty, grow, points
+from .pattern import Pattern, free
+from .plane import Plane, mass, plane
+from .reach import Reaches, reaches
+from .sums import EXACT, Array, Int, Real, TooLarge, integers
+from .terms import Axes, Law, Place, Terms, places, terms, weights
+
+LinkTable = tuple[tuple[tuple[int, ...] | None, ...], ...]
+Planes = tuple[Plane | None, ...]
+PART = 1 << 18  # so many queries are computed at once: what they need stays near the processor
+MOST_QUERIES = 1 << 27  # no more are answered: what they weigh takes a gigabyte
+MOST_LOOKS = 1 << 36  # with three measures bounded, every query looks at every datum
+
+
+@frozen(eq=False)
+class Frame:
+    """A chain under a pattern and windows: only the windows that can be missed remain."""
+
+    known: Terms
+    stages: tuple[tuple[Place, ...], ...]
+    axes: Axes
+    low: Int
+    high: Int
+    reach: Reaches
+
+
+@frozen(eq=False)
+class Meeting:
+    """Queries and data, and what a link between them costs.
+
+    The queries are the points of `half` with the next stage, `stage`; they are many, and their costs are
+    computed block by block when asked for. `table[q][d]` is the link between class q of the queries and
+    class d of the data, None where forbidden.
+    """
+
+    frame: Frame
+    half: Half
+    number: int
+    stage: Points
+    blocks: tuple[Block, ...]
+    data: Half
+    table: LinkTable
+
+    @property
+    def size(self) -> int:
+        """How many queries there are."""
+        return sum(rows * here for rows, here in (block.shape for block in self.blocks))
+
+
+@frozen(eq=False)
+class Prepared:
+    """A meeting ready for draws: the data as planes; `running` sums what the queries weigh inside."""
+
+    met: Meeting
+    planes: Planes
+    running: Real
+
+
+@frozen(eq=False)
+class Part:
+    """Some rows of a block of queries: the numbers, the costs (axes, n), and the rows they come from."""
+
+    block: Block
+    rows: slice
+    numbers: slice
+    cost: Int
+
+
+def frame(known: Terms, pattern: Pattern, bounds: Bounds, last: int | None = None) -> Frame | None:
+    """The chain under a pattern and windows; None where already the spans of cost leave nothing inside.
+
+    Measure `last`, if given, keeps its axis even where its window cannot be missed, and that axis is the last.
+    """
+    names = known.chain.measures
+    stages = tuple(places(known, pattern, t) for t in range(len(known.chain.stages)))
+    every = [axis for axis, name in enumerate(names) if name in bounds]
+    every.sort(key=lambda axis: axis == last)
+    whole = reaches(known, stages, tuple(every)).whole
+    if whole is None:
+        return None
+    binding: list[tuple[int, int, int]] = []
+    for axis, least, most in zip(every, *whole, strict=True):
+        window = bounds[names[axis]]
+        low, high = max(window.lo, least), min(window.hi, most)
+        if low > high:
+            return None
+        if (low, high) != (least, most) or axis == last:
+            binding.append((axis, low, high))
+    axes = tuple(axis for axis, _, _ in binding)
+    return Frame(
+        known,
+        stages,
+        axes,
+        np.array([low for _, low, _ in binding], np.int64),
+        np.array([high for _, _, high in binding], np.int64),
+        reaches(known, stages, axes),
+    )
+
+
+def meeting(found: Frame, law: Law, *, exact: bool) -> Meeting:
+    """The two halves of a chain, cut where they are smallest.
+
+    With `exact` every weight is exact (Python integers where float64 would round): for counting. Without,
+    weights of halves beyond 2^53 are float64: for drawing. Raises TooLarge where the halves would not fit.
+
+    Time and memory grow with the points of the larger half, which are the products of the distinct sums of
+    its stages: with one measure those of k layers grow like k^2 to k^3, not like options^k.
+    """
+    stages = [points(found.known, cells, found.axes, weights(cells, law), exact=exact) for cells in found.stages]
+    sizes = [len(stage.weight) for stage in stages]
+    cut = _cut(sizes)
+    forth, back = range(cut), range(len(stages) - 1, cut - 1, -1)
+    # Data must weigh less than 2^53 to be exact in float64; then, the fewer points the better.
+    first, second = (
+        (prod(stages[t].total for t in half) >= EXACT, prod(sizes[t] for t in half)) for half in (forth, back)
+    )
+    asks = forth if not back or (forth and second < first) else back
+    kept = back if asks is forth else forth
+    data = half = empty(len(found.axes))
+    for t in kept:
+        data = grow(data, _step(found, stages[t], t, rightwards=kept is forth), found.low, found.high, exact=exact)
+    for t in asks[:-1]:
+        half = grow(half, _step(found, stages[t], t, rightwards=asks is forth), found.low, found.high, exact=exact)
+    step = _step(found, stages[asks[-1]], asks[-1], rightwards=asks is forth)
+    table: LinkTable = (((0,) * len(found.axes),),)
+    if kept:
+        table = _table(found, cut - 1) if asks is forth else tuple(zip(*_table(found, cut - 1), strict=True))
+    last = stages[asks[-1]]
+    if exact and half.total * last.total >= EXACT:
+        half, last = evolve(half, weight=integers(half.weight)), evolve(last, weight=integers(last.weight))
+    met = Meeting(found, half, asks[-1], last, blocks(half, step), data, table)
+    if met.size > MOST_QUERIES:
+        raise TooLarge(
+            f"{met.size:,} sums of costs are too many to look at: bound fewer measures at once, or narrow the space"
+        )
+    if len(found.axes) > 2 and met.size * len(data.weight) > MOST_LOOKS:
+        raise TooLarge(f"{len(found.axes)} measures are bounded at once: bound at most two in so large a space")
+    return met
+
+
+def drawable(chain: Chain, pattern: Pattern, bounds: Bounds, law: Law) -> Prepared | None:
+    """What draws from a pattern inside windows need; None where nothing is inside.
+
+    The latest are kept: two of whole spaces, which can be large, and some of patterns, which children share.
+    """
+    windows = tuple(sorted(bounds.items(), key=lambda item: item[0]))
+    return (_whole if pattern == free(chain) else _part)(chain, pattern, windows, law)
+
+
+def prepared(chain: Chain, pattern: Pattern, windows: tuple[tuple[str, Window], ...], law: Law) -> Prepared | None:
+    """What `drawable` gives, made anew and not kept."""
+    found = frame(terms(chain), pattern, dict(windows))
+    if found is None:
+        return None
+    met = meeting(found, law, exact=False)
+    sides = planes(met.data, rounded(met.data.weight, met.data.total))
+    running = np.zeros(met.size)
+    for part in parts(met):
+        inside = running[part.numbers]
+        for side, low, high in boxes(met, sides, part):
+            inside += mass(side, low, high)
+        inside *= weight_of(met, part).astype(np.float64)
+    np.cumsum(running, out=running)
+    return Prepared(met, sides, running) if len(running) and running[-1] > 0 else None
+
+
+_whole = lru_cache(maxsize=2)(prepared)
+_part = lru_cache(maxsize=32)(prepared)
+
+
+def parts(met: Meeting) -> Iterator[Part]:
+    """The queries, some rows of a block at a time."""
+    for block in met.blocks:
+        rows, here = block.shape
+        stride = max(1, PART // here)
+        for first in range(0, rows, stride):
+            last = min(rows, first + stride)
+            chosen = slice(block.rows.start + first, block.rows.start + last)
+            numbers = slice(block.start + first * here, block.start + last * here)
+            yield Part(block, chosen, numbers, cost_of(met.half, met.stage, block, chosen))
+
+
+def weight_of(met: Meeting, part: Part) -> Array:
+    """The weights of some queries: exact where float64 or Python integers hold their factors' product."""
+    return np.multiply.outer(met.half.weight[part.rows], met.stage.weight[part.block.here]).reshape(-1)
+
+
+def boxes(met: Meeting, sides: Planes, part: Part) -> Iterator[tuple[Plane, Int, Int]]:
+    """Each class of data that some queries may meet, and the boxes in which it completes them."""
+    for side, link in zip(sides, met.table[part.block.label], strict=True):
+        if side is not None and link is not None:
+            spent = np.array(link, np.int64)[:, None] + part.cost
+            yield side, met.frame.low[:, None] - spent, met.frame.high[:, None] - spent
+
+
+def _cut(sizes: list[int]) -> int:
+    """Where to cut: the two halves have fewest points together; one half alone if that is little enough."""
+    products = [1.0]
+    for size in sizes:
+        products.append(products[-1] * size)
+    whole = products[-1]
+    costs = [
+        products[cut] + whole / products[cut] + (2000 if 0 < cut < len(sizes) else 0)
+        for cut in range(len(sizes) + 1)
+    ]
+    return costs.index(min(costs))
+
+
+def _step(found: Frame, stage: Points, t: int, *, rightwards: bool) -> Step:
+    joints = found.known.chain.joints
+    back, ahead = (t - 1, t) if rightwards else (t, t - 1)
+    entry = leaving = None
+    table: LinkTable = (((0,) * len(found.axes),),)
+    beyond = {0: ((0,) * len(found.axes),) * 2}
+    classes = 1
+    if 0 <= back < len(joints):
+        entry = joints[back].right if rightwards else joints[back].left
+        table = _table(found, back)
+        table = table if rightwards else tuple(zip(*table, strict=True))
+    if 0 <= ahead < len(joints):
+        leaving = joints[ahead].left if rightwards else joints[ahead].right
+        classes = len(joints[ahead].table) if rightwards else len(joints[ahead].table[0])
+        reach = found.reach.beyond_left if rightwards else found.reach.beyond_right
+        beyond = reach(joints[ahead], ahead, found.axes)
+    return Step(t, stage, entry, leaving, classes, table, beyond)
+
+
+def _table(found: Frame, t: int) -> LinkTable:
+    return tuple(
+        tuple(None if link is None else tuple(link.cost[axis] for axis in found.axes) for link in row)
+        for row in found.known.chain.joints[t].table
+    )
+
+
+def planes(half: Half, weight: Real) -> Planes:
+    """The data by class, weighed by whole numbers, ready for boxes."""
+    return tuple(
+        plane(half.cost[:, group], weight[group]) if group.start < group.stop else None for group in half.groups
+    )
+
+
+def digits(half: Half) -> Iterator[tuple[int, Planes]]:
+    """The data with weights that are exact in all: once where float64 is, else digit by digit of 2^28.
+
+    Yields the power of two that a digit stands for, and the data weighed by that digit.
+    """
+    if half.total < EXACT:
+        yield 0, planes(half, half.weight.astype(np.float64, copy=False))
+        return
+    for power in range(0, half.total.bit_length(), 28):  # 2^25 points of 28 bits stay below 2^53
+        yield power, planes(half, ((half.weight >> power) & (2**28 - 1)).astype(np.float64))
+
+
+def rounded(weight: Array, total: int) -> Real:
+    """Whole weights below 2^53 in all.
+
+    Where the weights are more than that, they are rounded to multiples of total / 2^52, none to nothing: what
+    is feasible stays feasible, and the probability of a point is right to within 2^-52 absolutely.
+    """
+    if total < EXACT:
+        return weight.astype(np.float64, copy=False)
+    return np.maximum(1.0, np.floor(weight.astype(np.float64) / float(total) * 2.0**52))

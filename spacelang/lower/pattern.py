@@ -1,0 +1,33 @@
+"""Which genes of a chain are fixed, and which are free."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from .chain import Chain, Key
+
+
+@frozen
+class Pattern:
+    """What is settled about a genotype before it is drawn.
+
+    `cells[t]`: the cells that stage t may take; `layers[t][i]`: the key that layer i of stage t has, None
+    where it is free. Layers beyond the end of `layers[t]` are free; keys of layers that the drawn cell does
+    not have are ignored; a key that is no option of the drawn cell leaves its layer free.
+    """
+
+    cells: tuple[tuple[int, ...], ...] = field()
+    layers: tuple[tuple[Key | None, ...], ...]
+
+    @cells.validator
+    def _some(self, _attribute: object, cells: tuple[tuple[int, ...], ...]) -> None:
+        if not all(cells):
+            raise ValueError("a pattern leaves every stage at least one cell")
+
+
+def free(chain: Chain) -> Pattern:
+    """The pattern that settles nothing."""
+    return Pattern(
+        cells=tuple(tuple(range(len(stage))) for stage in chain.stages),
+        layers=((),) * len(chain.stages),
+    )

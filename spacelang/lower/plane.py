@@ -1,0 +1,255 @@
+"""Weighted points with integer coordinates: how much lies in a box, and draws from it.
+
+The weights are whole numbers below 2^53 in all, kept as float64, so every sum and difference of them here is
+exact, whatever its order. With one coordinate a box is a difference of running sums. With two, a wavelet
+matrix holds the points in the order of the first, sorted bit by bit by their rank in the second; a box is
+log2(n) lookups. With more, or with few points, every point is looked at.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from .sums import Int, Real
+
+Rank = NDArray[np.int64]
+Index = NDArray[np.int32]
+
+FEW = 24  # so many points are looked at one by one
+SEARCHED = 4096  # so many are searched without a table
+BLOCK = 1 << 19  # so many boxes are looked up at once: what they need stays near the processor
+
+
+@frozen(eq=False)
+class Level:
+    """One bit of the wavelet matrix: how many of the first i points have it 0, and what these weigh."""
+
+    zeros: Index
+    weight: Real
+
+
+@frozen(eq=False)
+class Ascent:
+    """Ascending values, and where others fall among them.
+
+    `below[i]` counts the values less than base + i · step, where that table is short enough to keep: one look
+    instead of a search.
+    """
+
+    values: Int
+    base: int
+    step: int
+    below: Index | None
+
+
+def ascent(values: Int) -> Ascent:
+    """Ascending values made ready for look-ups."""
+    if len(values) < SEARCHED:
+        return Ascent(values, 0, 1, None)
+    base = int(values[0])
+    step = max(1, int(np.gcd.reduce(np.diff(values))))
+    span = (int(values[-1]) - base) // step + 1
+    if span > max(16 * len(values), 1 << 20):
+        return Ascent(values, base, step, None)
+    below = np.zeros(span + 1, np.int32)
+    np.cumsum(np.bincount((values - base) // step, minlength=span), out=below[1:])
+    return Ascent(values, base, step, below)
+
+
+def between(found: Ascent, low: Int, high: Int) -> tuple[Rank, Rank]:
+    """Where low..high lie among the values: from the first to one past the last; never reversed."""
+    if found.below is None or len(low) < len(found.below) // 64:
+        left: Rank = np.searchsorted(found.values, low, side="left")
+        right: Rank = np.searchsorted(found.values, high, side="right")
+    else:
+        last = len(found.below) - 1
+        left = found.below[np.clip(-((found.base - low) // found.step), 0, last)].astype(np.int64)
+        right = found.below[np.clip((high - found.base) // found.step + 1, 0, last)].astype(np.int64)
+    return left, np.maximum(right, left)
+
+
+@frozen(eq=False)
+class Plane:
+    """n weighted points: cost (axes, n), and what answers boxes over them.
+
+    `order` sorts them by the first coordinate, `second` by the second; `levels` go from the highest bit of
+    the second's rank to the lowest.
+    """
+
+    cost: Int
+    weight: Real
+    order: Rank
+    first: Ascent
+    first_sum: Real
+    second: Rank
+    second_cost: Ascent
+    second_sum: Real
+    levels: tuple[Level, ...]
+
+    @property
+    def size(self) -> int:
+        """How many points there are."""
+        return len(self.weight)
+
+
+def plane(cost: Int, weight: Real) -> Plane:
+    """The points of cost (axes, n) and of whole weights (n,) below 2^53 in all, made ready for boxes."""
+    axes, size = cost.shape
+    none = np.zeros(0, np.int64)
+    nothing = Ascent(none, 0, 1, None)
+    if axes == 0 or axes > 2 or size <= FEW:
+        return Plane(cost, weight, none, nothing, _running(weight), none, nothing, np.zeros(0), ())
+    order = np.argsort(cost[0], kind="stable")
+    first, first_sum = ascent(cost[0][order]), _running(weight[order])
+    if axes == 1:
+        return Plane(cost, weight, order, first, first_sum, none, nothing, np.zeros(0), ())
+    second = np.argsort(cost[1], kind="stable")
+    rank = np.empty(size, np.int32)
+    rank[second] = np.arange(size, dtype=np.int32)
+    levels = []
+    rank, rest = rank[order], weight[order]
+    for bit in reversed(range((size - 1).bit_length())):
+        one = (rank >> bit) & 1 == 1
+        zeros = np.zeros(size + 1, np.int32)
+        np.cumsum(~one, out=zeros[1:])
+        levels.append(Level(zeros, _running(np.where(one, 0.0, rest))))
+        rank = np.concatenate([rank[~one], rank[one]])
+        rest = np.concatenate([rest[~one], rest[one]])
+    return Plane(
+        cost,
+        weight,
+        order,
+        first,
+        first_sum,
+        second,
+        ascent(cost[1][second]),
+        _running(weight[second]),
+        tuple(levels),
+    )
+
+
+def mass(points: Plane, low: Int, high: Int) -> Real:
+    """What the points inside each box weigh: low and high are (axes, boxes), both ends included."""
+    boxes = low.shape[1]
+    found = np.empty(boxes)
+    block = max(1, BLOCK // points.size) if _looked_at(points) else BLOCK
+    for start in range(0, boxes, block):
+        part = slice(start, start + block)
+        found[part] = _mass(points, low[:, part], high[:, part])
+    return found
+
+
+def draw(points: Plane, low: Int, high: Int, inside: Real, uniform: Real) -> Rank:
+    """One point from each box, by weight: `inside` is the box's mass, `uniform` a number in [0, 1) per box."""
+    target = np.minimum(np.floor(uniform * inside), inside - 1)  # a whole number: from here on exact
+    if len(points.cost) == 0:
+        return np.searchsorted(points.first_sum, target, side="right") - 1
+    if _looked_at(points):
+        running = np.cumsum(_contains(points, low, high) * points.weight, axis=1)
+        return np.asarray((running <= target[:, None]).sum(axis=1))
+    left, right = between(points.first, low[0], high[0])
+    if len(points.cost) == 1:
+        return points.order[np.searchsorted(points.first_sum, points.first_sum[left] + target, side="right") - 1]
+    least, _ = between(points.second_cost, low[1], high[1])
+    target = target + _below(points, left, right, least)
+    return points.second[_select(points, left, right, target)]
+
+
+def extreme(points: Plane, low: Int, high: Int, *, most: bool) -> tuple[Rank, Int]:
+    """The least or most last coordinate inside each box that holds anything.
+
+    Every point must weigh one. Returns the numbers of those boxes, and a value for each.
+    """
+    if _looked_at(points):
+        holds = _contains(points, low, high)
+        some = np.nonzero(holds.any(axis=1))[0]
+        last = points.cost[-1]
+        far = int(last.min()) if most else int(last.max())
+        kept = np.where(holds[some], last, far)
+        return some, kept.max(axis=1) if most else kept.min(axis=1)
+    left, right = between(points.first, low[0], high[0])
+    if len(points.cost) == 1:
+        some = np.nonzero(left < right)[0]
+        return some, points.first.values[right[some] - 1 if most else left[some]]
+    least, end = between(points.second_cost, low[1], high[1])
+    start, stop = _below(points, left, right, least), _below(points, left, right, end)
+    some = np.nonzero((left < right) & (start < stop))[0]
+    rank = _select(points, left[some], right[some], stop[some] - 1 if most else start[some])
+    return some, points.second_cost.values[rank]
+
+
+def _select(points: Plane, left: Rank, right: Rank, target: Real) -> Rank:
+    """The rank in the second at which the weight of the points left..right of the first exceeds `target`."""
+    rank = np.zeros(len(target), np.int64)
+    for level in points.levels:
+        zero_left, zero_right = level.zeros[left], level.zeros[right]
+        weight = level.weight[right] - level.weight[left]
+        one = target >= weight
+        target = np.where(one, target - weight, target)
+        zeros = int(level.zeros[-1])
+        left = np.where(one, zeros + left - zero_left, zero_left)
+        right = np.where(one, zeros + right - zero_right, zero_right)
+        rank = 2 * rank + one
+    return rank
+
+
+def _looked_at(points: Plane) -> bool:
+    return len(points.cost) > 0 and len(points.order) == 0
+
+
+def _contains(points: Plane, low: Int, high: Int) -> NDArray[np.bool_]:
+    """Whether each box (rows) contains each point (columns)."""
+    cost = points.cost[:, None, :]
+    return np.asarray(((cost >= low[:, :, None]) & (cost <= high[:, :, None])).all(axis=0))
+
+
+def _mass(points: Plane, low: Int, high: Int) -> Real:
+    if len(points.cost) == 0:
+        return np.full(low.shape[1], points.first_sum[-1])
+    if _looked_at(points):
+        return np.asarray(_contains(points, low, high) @ points.weight, np.float64)
+    left, right = between(points.first, low[0], high[0])
+    if len(points.cost) == 1:
+        return points.first_sum[right] - points.first_sum[left]
+    least, most = between(points.second_cost, low[1], high[1])
+    found = np.zeros(low.shape[1])
+    some = (left < right) & (least < most)
+    every_second = some & (least == 0) & (most == points.size)
+    found[every_second] = points.first_sum[right[every_second]] - points.first_sum[left[every_second]]
+    every_first = some & ~every_second & (left == 0) & (right == points.size)
+    found[every_first] = points.second_sum[most[every_first]] - points.second_sum[least[every_first]]
+    rest = np.nonzero(some & ~every_second & ~every_first)[0]
+    if len(rest):
+        upper = _below(points, left[rest], right[rest], most[rest])
+        found[rest] = upper - _below(points, left[rest], right[rest], least[rest])
+    return found
+
+
+def _below(points: Plane, left: Rank, right: Rank, rank: Rank) -> Real:
+    """What the points left..right of the first order weigh whose rank in the second is below `rank`."""
+    found = np.zeros(len(left))
+    every = rank >= points.size
+    found[every] = points.first_sum[right[every]] - points.first_sum[left[every]]
+    rest = np.nonzero((rank > 0) & ~every)[0]
+    left, right, rank = left[rest], right[rest], rank[rest]
+    weight = np.zeros(len(rest))
+    for bit, level in zip(reversed(range(len(points.levels))), points.levels, strict=True):
+        if not len(rest):
+            break
+        zero_left, zero_right = level.zeros[left], level.zeros[right]
+        one = (rank >> bit) & 1 == 1
+        weight += np.where(one, level.weight[right] - level.weight[left], 0.0)
+        zeros = int(level.zeros[-1])
+        left = np.where(one, zeros + left - zero_left, zero_left)
+        right = np.where(one, zeros + right - zero_right, zero_right)
+    found[rest] = weight
+    return found
+
+
+def _running(weight: Real) -> Real:
+    """Sums of the first 0, 1, ... weights."""
+    sums = np.zeros(len(weight) + 1)
+    np.cumsum(weight, out=sums[1:])
+    return sums

@@ -1,0 +1,113 @@
+"""How little and how much the stages on either side of a joint can cost: what prunes every table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from .chain import Joint
+from .terms import Axes, Place, Terms
+
+Span = tuple[tuple[int, ...], tuple[int, ...]]  # least and most, one entry per axis
+Reach = dict[int, Span]  # by class of a joint; a class that nothing reaches is missing
+
+
+@frozen
+class Reaches:
+    """Spans of cost on both sides of every joint.
+
+    `left[t]`: of stages 0..t, by their class at joint t; `right[t]`: of stages t + 1.., by theirs.
+    `whole` is the span of the whole chain, None if no sequence of cells is allowed.
+    """
+
+    left: tuple[Reach, ...]
+    right: tuple[Reach, ...]
+    whole: Span | None
+
+    def beyond_left(self, joint: Joint, t: int, axes: Axes) -> Reach:
+        """What joint t and the stages after it add, by the class of stage t."""
+        return _across(joint, self.right[t], axes, flipped=True)
+
+    def beyond_right(self, joint: Joint, t: int, axes: Axes) -> Reach:
+        """What joint t and the stages up to t add, by the class of stage t + 1."""
+        return _across(joint, self.left[t], axes, flipped=False)
+
+
+def reaches(known: Terms, stages: Sequence[tuple[Place, ...]], axes: Axes) -> Reaches:
+    """The spans of cost on both sides of every joint, for the cells that a pattern leaves."""
+    spans = [[_span(known, cell, axes) for cell in cells] for cells in stages]
+    joints = known.chain.joints
+    left: list[Reach] = []
+    incoming: Reach | None = None
+    for t, cells in enumerate(stages):
+        after = joints[t].left if t < len(joints) else None
+        before = joints[t - 1].right if t else None
+        reach = _through(cells, spans[t], before, incoming, after)
+        if t < len(joints):
+            left.append(reach)
+            incoming = _across(joints[t], reach, axes, flipped=False)
+    whole = reach.get(0)
+    right: list[Reach] = []
+    incoming = None
+    for t in range(len(stages) - 1, 0, -1):
+        after = joints[t].left if t < len(joints) else None
+        reach = _through(stages[t], spans[t], after, incoming, joints[t - 1].right)
+        right.insert(0, reach)
+        incoming = _across(joints[t - 1], reach, axes, flipped=True)
+    return Reaches(tuple(left), tuple(right), whole)
+
+
+def _span(known: Terms, cell: Place, axes: Axes) -> Span:
+    costs = [option.cost for option in known.lists[cell.options]] if cell.free else []
+    least = tuple(cell.base[a] + (cell.free * min(cost[a] for cost in costs) if costs else 0) for a in axes)
+    most = tuple(cell.base[a] + (cell.free * max(cost[a] for cost in costs) if costs else 0) for a in axes)
+    return least, most
+
+
+def _through(
+    cells: tuple[Place, ...],
+    spans: list[Span],
+    entry: tuple[int, ...] | None,
+    incoming: Reach | None,
+    leaving: tuple[int, ...] | None,
+) -> Reach:
+    """Through one stage: from spans by the class on one side to spans by the class on the other."""
+    found: Reach = {}
+    for cell, span in zip(cells, spans, strict=True):
+        if entry is not None:
+            assert incoming is not None
+            met = incoming.get(entry[cell.cell])
+            if met is None:
+                continue
+            span = _plus(met, span)
+        label = 0 if leaving is None else leaving[cell.cell]
+        found[label] = _hull(found[label], span) if label in found else span
+    return found
+
+
+def _across(joint: Joint, reach: Reach, axes: Axes, *, flipped: bool) -> Reach:
+    """Across a joint: what lies on one side, seen from each class of the other side."""
+    found: Reach = {}
+    rows = len(joint.table)
+    columns = len(joint.table[0])
+    for label in range(rows if flipped else columns):
+        for other, span in reach.items():
+            link = joint.table[label][other] if flipped else joint.table[other][label]
+            if link is None:
+                continue
+            added = tuple(link.cost[a] for a in axes)
+            moved = _plus((added, added), span)
+            found[label] = _hull(found[label], moved) if label in found else moved
+    return found
+
+
+def _plus(one: Span, other: Span) -> Span:
+    return (
+        tuple(map(sum, zip(one[0], other[0], strict=True))),
+        tuple(map(sum, zip(one[1], other[1], strict=True))),
+    )
+
+
+def _hull(one: Span, other: Span) -> Span:
+    return tuple(map(min, one[0], other[0])), tuple(map(max, one[1], other[1]))

@@ -1,0 +1,55 @@
+"""The least or most value of a measure inside windows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .chain import Bounds, Chain, Window
+from .meeting import Meeting, Part, Planes, boxes, frame, meeting, parts, planes
+from .pattern import Pattern, free
+from .plane import extreme
+from .terms import Law, terms
+
+
+def reached(
+    chain: Chain, measure: str, window: Window, bounds: Bounds, pattern: Pattern | None, *, most: bool
+) -> int | None:
+    """The least or most value of a measure inside a window on it and the other windows."""
+    axis = chain.measures.index(measure)
+    found = frame(terms(chain), pattern or free(chain), {**bounds, measure: window}, last=axis)
+    if found is None:
+        return None
+    whole = found.reach.whole
+    end = int(found.high[-1] if most else found.low[-1])
+    if len(found.axes) == 1 and whole is not None and end == whole[most][0]:
+        return end  # nothing else binds, and the end of a span of costs is always reached
+    met = meeting(found, Law.UNIFORM, exact=False)
+    sides = planes(met.data, np.ones(len(met.data.weight)))
+    best: int | None = None
+    # The parts that promise most come first, and the search ends where no part can better what is found.
+    for promise, part in sorted(_promised(met, sides, most=most), key=lambda pair: pair[0]):
+        if best is not None and promise >= best:
+            break
+        for side, low, high in boxes(met, sides, part):
+            some, value = extreme(side, low, high, most=most)
+            if len(some):
+                total = met.frame.high[-1] - high[-1, some] + value
+                candidate = -int(total.max()) if most else int(total.min())
+                best = candidate if best is None else min(best, candidate)
+    return None if best is None else -best if most else best
+
+
+def _promised(met: Meeting, sides: Planes, *, most: bool) -> list[tuple[int, Part]]:
+    """The parts of the queries, each with the best it could come to; to be minimised."""
+    found = []
+    for part in parts(met):
+        ends = []
+        for side, link in zip(sides, met.table[part.block.label], strict=True):
+            if side is not None and link is not None:
+                cost, own = side.cost[-1], part.cost[-1]
+                ends.append(
+                    -int(cost.max() + own.max() + link[-1]) if most else int(cost.min() + own.min() + link[-1])
+                )
+        if ends:
+            found.append((min(ends), part))
+    return found

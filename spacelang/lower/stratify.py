@@ -1,0 +1,44 @@
+"""Draws spread over a measure: as many from each stretch of it."""
+
+from __future__ import annotations
+
+from .bounds import span
+from .chain import Bounds, Chain, Genotype, Window
+from .draw import Stream, sample
+from .histogram import strata
+from .meeting import prepared
+from .pattern import free
+from .terms import Law
+
+
+def stratified(
+    chain: Chain,
+    count: int,
+    source: Stream,
+    *,
+    parts: int,
+    measure: str = "flops",
+    law: Law = Law.RANDOM,
+    bounds: Bounds | None = None,
+) -> tuple[Genotype, ...]:
+    """`count` draws from `law`, shared out evenly over `parts` equal stretches of a measure that hold anything.
+
+    The stretches span what the measure reaches inside `bounds`; the first ones take what does not divide.
+    Empty where nothing lies inside.
+    """
+    bounds = bounds or {}
+    whole = span(chain, measure, bounds)
+    own = bounds.get(measure, whole)
+    if whole is None or own is None:
+        return ()
+    inside = Window(max(whole.lo, own.lo), min(whole.hi, own.hi))
+    stretches = strata(inside, parts) if inside.lo <= inside.hi else ()
+    others = {name: window for name, window in bounds.items() if name != measure}
+    found = [
+        prepared(chain, free(chain), tuple({**others, measure: stretch}.items()), law) for stretch in stretches
+    ]
+    held = [one for one in found if one is not None]
+    drawn: list[Genotype] = []
+    for number, one in enumerate(held):
+        drawn += sample(one, (count + len(held) - 1 - number) // len(held), source)
+    return tuple(drawn)

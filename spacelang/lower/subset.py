@@ -1,0 +1,163 @@
+"""Whether every network of one space is a network of another; and if not, what is new.
+
+The proof is exact, and looks at no single network: legal options are connected, so each cell, each option of a
+cell and each pair of neighbours lies on a network of its own, and a network is nothing but these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import attrs
+from attrs import frozen
+
+from spacelang.architecture import Frame
+from spacelang.diagnostics import listed
+from spacelang.expression import decimal
+from spacelang.lower.legal import Cell, Legal
+from spacelang.space import LAYER_DIMENSIONS, STAGE_DIMENSIONS, Option
+
+
+@frozen
+class NewSetting:
+    """A setting of the whole space that is another one; the wider space's is `wider`."""
+
+    name: str
+    value: object
+    wider: object
+
+
+@frozen
+class NewStages:
+    """Another number of stages."""
+
+    stages: int
+    wider: int
+
+
+@frozen
+class NewOptions:
+    """Options of one dimension that no network of the wider space takes in this stage (from 1)."""
+
+    stage: int
+    dimension: str
+    options: tuple[Option, ...]
+    wider: tuple[Option, ...]
+
+
+@frozen
+class NewCombination:
+    """Options of one stage that the wider space has, but not together."""
+
+    stage: int
+    values: Mapping[str, Option]
+
+
+@frozen
+class NewNeighbours:
+    """Widths and depths of a stage and of the one before it that the wider space keeps apart."""
+
+    stage: int
+    before: Mapping[str, Option]
+    values: Mapping[str, Option]
+
+
+New = NewSetting | NewStages | NewOptions | NewCombination | NewNeighbours
+
+
+def new(narrower: tuple[Frame, Legal], wider: tuple[Frame, Legal]) -> tuple[New, ...]:
+    """What the narrower space has and the wider has not: nothing exactly where it is a subset.
+
+    Of combinations, the first of each stage is told.
+    """
+    (frame, legal), (wide_frame, wide_legal) = narrower, wider
+    found: list[New] = [
+        NewSetting(f.name, getattr(frame, f.name), getattr(wide_frame, f.name))
+        for f in attrs.fields(Frame)
+        if getattr(frame, f.name) != getattr(wide_frame, f.name)
+    ]
+    if len(legal.stages) != len(wide_legal.stages):
+        return (*found, NewStages(len(legal.stages), len(wide_legal.stages)))
+    for number, (cells, wide) in enumerate(zip(legal.stages, wide_legal.stages, strict=True), 1):
+        options = list(_options(number, cells, wide))
+        found += options or list(_combination(number, cells, wide))
+    return tuple(found) if found else tuple(_neighbours(legal, wide_legal))
+
+
+def taken(cells: tuple[Cell, ...], dimension: str) -> tuple[Option, ...]:
+    """The options of a dimension that networks take in a stage, ascending, `global` last."""
+    values: set[Option]
+    if dimension in STAGE_DIMENSIONS:
+        values = {getattr(cell, dimension) for cell in cells}
+    else:
+        values = {getattr(layer, dimension) for cell in cells for layer in cell.options}
+    return tuple(sorted(values, key=lambda v: float("inf") if isinstance(v, str) else v))
+
+
+def _options(number: int, cells: tuple[Cell, ...], wide: tuple[Cell, ...]) -> Iterator[New]:
+    for dimension in STAGE_DIMENSIONS + LAYER_DIMENSIONS:
+        known = taken(wide, dimension)
+        beyond = tuple(option for option in taken(cells, dimension) if option not in known)
+        if beyond:
+            yield NewOptions(number, dimension, beyond, known)
+
+
+def _combination(number: int, cells: tuple[Cell, ...], wide: tuple[Cell, ...]) -> Iterator[New]:
+    known = {(cell.depth, cell.embed): frozenset(cell.options) for cell in wide}
+    for cell in cells:
+        place: dict[str, Option] = {"depth": cell.depth, "embed": cell.embed}
+        if (cell.depth, cell.embed) not in known:
+            yield NewCombination(number, place)
+            return
+        for layer in cell.options:
+            if layer not in known[cell.depth, cell.embed]:
+                yield NewCombination(number, place | {n: getattr(layer, n) for n in LAYER_DIMENSIONS})
+                return
+
+
+def _neighbours(legal: Legal, wide: Legal) -> Iterator[New]:
+    for number, links in enumerate(legal.links):
+        left, right = legal.stages[number], legal.stages[number + 1]
+        known = {
+            (_shape(wide.stages[number][i]), _shape(wide.stages[number + 1][j])) for i, j in wide.links[number]
+        }
+        for i, j in sorted(links):
+            if (_shape(left[i]), _shape(right[j])) not in known:
+                (depth, embed), (next_depth, next_embed) = _shape(left[i]), _shape(right[j])
+                before: dict[str, Option] = {"depth": depth, "embed": embed}
+                yield NewNeighbours(number + 2, before, {"depth": next_depth, "embed": next_embed})
+                break
+
+
+def _shape(cell: Cell) -> tuple[int, int]:
+    return cell.depth, cell.embed
+
+
+def said(difference: New) -> str:
+    """What is new, in words."""
+    match difference:
+        case NewSetting(name, value, wider):
+            return f"`{name}` is {_word(value)}, and {_word(wider)} in the wider space"
+        case NewStages(stages, wider):
+            return f"the space has {stages} stages, and the wider space {wider}"
+        case NewOptions(stage, dimension, options):
+            which = listed([_option(option) for option in options], "and")
+            return f"stage {stage}: the wider space has no `{dimension}` of {which}"
+        case NewCombination(stage, values):
+            return f"stage {stage}: the wider space has no {_values(values)} together"
+        case NewNeighbours(stage, before, values):
+            return f"stage {stage}: in the wider space, {_values(values)} does not follow {_values(before)}"
+
+
+def _values(values: Mapping[str, Option]) -> str:
+    return listed([f"{name} {_option(value)}" for name, value in values.items()], "and")
+
+
+def _option(value: Option) -> str:
+    return value if isinstance(value, str) else decimal(value)
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " + ".join(value) if isinstance(value, tuple) else str(value)

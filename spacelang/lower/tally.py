@@ -1,0 +1,31 @@
+"""The exact number of genotypes inside windows: the sum over queries of what completes them."""
+
+from __future__ import annotations
+
+from .chain import Bounds, Chain
+from .meeting import boxes, digits, frame, meeting, parts, weight_of
+from .pattern import Pattern
+from .plane import mass
+from .product import product
+from .sums import EXACT
+from .tall import tall
+from .terms import Law, terms
+
+
+def tally(chain: Chain, bounds: Bounds, pattern: Pattern) -> int:
+    """The exact number of genotypes inside every window that agree with a pattern."""
+    found = frame(terms(chain), pattern, bounds)
+    if found is None:
+        return 0
+    if len(found.axes) == 1 and any(place.size**place.free >= EXACT for cells in found.stages for place in cells):
+        answer = tall(found)
+        if answer is not None:
+            return answer
+    met = meeting(found, Law.UNIFORM, exact=True)
+    total = 0
+    for power, sides in digits(met.data):
+        for part in parts(met):
+            weight = weight_of(met, part)
+            for side, low, high in boxes(met, sides, part):
+                total += product(weight, mass(side, low, high)) << power
+    return total

@@ -1,0 +1,50 @@
+"""Draws come from the stated law, inside the windows, and are the same for the same seed."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spacelang.lower.draw import draw, stream
+from spacelang.lower.pattern import free
+from spacelang.lower.terms import Law
+
+from .chains import chains, chi_square, law_given, patterns, windows
+
+UNLIKELY = 1e-6
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.sampled_from(Law), st.integers(0, 2**32))
+def test_draws_follow_the_law_given_windows_and_pattern(data: st.DataObject, law: Law, seed: int) -> None:
+    chain = data.draw(chains())
+    pattern = data.draw(st.one_of(st.just(free(chain)), patterns(chain)))
+    bounds = data.draw(windows(chain))
+    drawn = list(draw(chain, 3000, stream(seed), law=law, bounds=bounds, pattern=pattern))
+    expected = law_given(chain, pattern, bounds, uniform=law is Law.UNIFORM)
+    assert len(drawn) == (3000 if expected else 0)
+    assert chi_square(expected, drawn) > UNLIKELY
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data(), st.integers(0, 2**32))
+def test_draws_inside_three_windows_follow_the_law(data: st.DataObject, seed: int) -> None:
+    chain = data.draw(chains(measures=3))
+    bounds = data.draw(windows(chain, least=3))
+    drawn = list(draw(chain, 2000, stream(seed), law=Law.UNIFORM, bounds=bounds))
+    expected = law_given(chain, free(chain), bounds, uniform=True)
+    assert len(drawn) == (2000 if expected else 0)
+    assert chi_square(expected, drawn) > UNLIKELY
+
+
+@settings(max_examples=20, deadline=None)
+@given(chains(), st.integers(0, 2**32))
+def test_the_same_seed_gives_the_same_draws(chain: object, seed: int) -> None:
+    first, second = (list(draw(chain, 20, stream(seed))) for _ in range(2))  # type: ignore[arg-type]
+    assert first == second
+
+
+def test_numbers_are_the_raw_words_of_the_generator() -> None:
+    words = np.random.PCG64(7).random_raw(5)
+    assert stream(7).uniform(5).tolist() == [int(word) // 4096 / 2**52 for word in words]

@@ -1,0 +1,145 @@
+"""Children follow the language's mutation and crossover, and never leave the windows."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import product
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from spacelang.lower.chain import Cell, Chain, Genotype, Option, Window, inside, joint
+from spacelang.lower.draw import draw, stream
+from spacelang.lower.operators import Rates, cross, mixed, mutate
+from spacelang.lower.pattern import Pattern
+
+from .chains import allowed, chains, chi_square, everything, law_given, windows
+
+UNLIKELY = 1e-6
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data(), st.integers(0, 2**32))
+def test_children_of_parents_inside_are_inside(data: st.DataObject, seed: int) -> None:
+    chain = data.draw(chains())
+    bounds = data.draw(windows(chain))
+    parents = list(draw(chain, 8, stream(seed), bounds=bounds))
+    source = stream(seed + 1)
+    children = mutate(chain, parents, Rates(0.3, 0.3, 0.5), source, bounds)
+    children += cross(chain, list(zip(parents[::2], parents[1::2], strict=True)), source, bounds)
+    for child in children:
+        assert allowed(chain, child.genotype.cells)
+        assert inside(chain, child.genotype, bounds)
+        assert not child.returned or child.genotype == child.parents[0]
+
+
+def mutation_law(
+    chain: Chain, parent: Genotype, bounds: dict[str, Window], rates: Rates
+) -> dict[Genotype, Fraction]:
+    """Mutation by enumeration of its coins: what is free, then the law of what is free."""
+    law: dict[Genotype, Fraction] = {}
+    coins = []
+    for layers in parent.layers:
+        coins += [rates.depth, rates.embed] + [rates.layer] * len(layers)
+    for tossed in product((False, True), repeat=len(coins)):
+        chance = Fraction(1)
+        for rate, up in zip(coins, tossed, strict=True):
+            chance *= Fraction(rate) if up else 1 - Fraction(rate)
+        up = iter(tossed)
+        cells, keys = [], []
+        for stage, index, layers in zip(chain.stages, parent.cells, parent.layers, strict=True):
+            own, depth, embed = stage[index], next(up), next(up)
+            cells.append(
+                tuple(
+                    j
+                    for j, cell in enumerate(stage)
+                    if (depth or cell.depth == own.depth) and (embed or cell.embed == own.embed)
+                )
+            )
+            keys.append(tuple(None if next(up) else own.options[option].key for option in layers))
+        for child, given_coins in law_given(
+            chain, Pattern(tuple(cells), tuple(keys)), bounds, uniform=False
+        ).items():
+            law[child] = law.get(child, Fraction(0)) + chance * given_coins
+    return law
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.data(), st.integers(0, 2**32))
+def test_mutation_follows_its_law(data: st.DataObject, seed: int) -> None:
+    chain = data.draw(chains())
+    everyone = everything(chain)
+    assume(0 < len(everyone) <= 300)
+    parent = data.draw(st.sampled_from(sorted(everyone, key=repr)))
+    assume(sum(2 + len(layers) for layers in parent.layers) <= 8)
+    bounds = data.draw(windows(chain))
+    assume(inside(chain, parent, bounds))
+    rates = Rates(0.25, 0.5, 0.5)
+    children = mutate(chain, [parent] * 800, rates, stream(seed), bounds)
+    assert not any(child.returned for child in children)
+    assert chi_square(mutation_law(chain, parent, bounds, rates), [child.genotype for child in children]) > UNLIKELY
+
+
+def two_stages() -> Chain:
+    """Two stages of depth 1 or 2 and embed 1 or 2; embed may not fall; the wide embed has other options."""
+    stages = []
+    for _ in range(2):
+        cells = []
+        for embed in (1, 2):
+            options = tuple(Option((key,), (key, 1)) for key in range(embed, embed + 2))
+            cells += [Cell(depth, embed, (embed, embed), options) for depth in (1, 2)]
+        stages.append(tuple(cells))
+    pairs = {(i, j): (0, 0) for i in range(4) for j in range(4) if stages[1][j].embed >= stages[0][i].embed}
+    return Chain(("flops", "params"), tuple(stages), (joint(pairs, 4, 4),))
+
+
+def test_crossover_takes_each_gene_from_either_parent() -> None:
+    """Parents that differ in every gene, of equal embeds, have every mixture with equal probability."""
+    chain = two_stages()
+    one = Genotype((0, 1), ((0,), (0, 1)))  # depths 1 and 2, embed 1
+    other = Genotype((1, 0), ((1, 1), (1,)))  # depths 2 and 1, embed 1
+    law: dict[Genotype, Fraction] = {}
+    for first, second, shared, also in product((0, 1), repeat=4):
+        top = (shared, 1)[: first + 1]  # the second layer of stage 1 is the second parent's
+        low = (also, 1)[: second + 1]  # that of stage 2 the first parent's
+        child = Genotype((first, second), (top, low))
+        law[child] = law.get(child, Fraction(0)) + Fraction(1, 16)
+    children = cross(chain, [(one, other)] * 4000, stream(3))
+    assert chi_square(law, [child.genotype for child in children]) > UNLIKELY
+
+
+def test_a_key_that_the_new_width_forbids_becomes_free() -> None:
+    chain = two_stages()
+    narrow = Genotype((0, 2), ((0,), (0,)))  # key 1 exists at embed 1 alone
+    rates = Rates(depth=0.0, embed=1.0, layer=0.0)
+    seen = {child.genotype for child in mutate(chain, [narrow] * 400, rates, stream(1))}
+    widened = {genotype.layers[0] for genotype in seen if genotype.cells[0] == 2}
+    assert widened == {(0,), (1,)}
+    assert {genotype.layers[0] for genotype in seen if genotype.cells[0] == 0} == {(0,)}
+
+
+def test_a_pair_of_stages_that_no_link_allows_becomes_free_from_left_to_right() -> None:
+    chain = two_stages()
+    wide, narrow = Genotype((2, 2), ((0,), (0,))), Genotype((0, 0), ((0,), (0,)))
+    seen = {mixed(chain, wide, narrow, source).cells for source in map(stream, range(60))}
+    assert seen == {((2,), (2,)), ((0,), (0,)), ((0,), (2,)), ((2,), (0, 1, 2, 3))}
+
+
+def test_where_nothing_is_inside_the_parent_comes_back_and_says_so() -> None:
+    chain = two_stages()
+    one, other = Genotype((0, 0), ((0,), (1,))), Genotype((0, 0), ((1,), (0,)))
+    bounds = {"flops": Window(5, 5)}  # what both parents spend; a mixture may spend 4 or 6
+    children = cross(chain, [(one, other)] * 100, stream(0), bounds)
+    assert {child.returned for child in children} == {False, True}
+    assert all(child.genotype == one for child in children if child.returned)
+    assert {child.genotype for child in children if not child.returned} == {one, other}
+
+
+def test_a_child_of_no_coin_is_its_parent() -> None:
+    chain = two_stages()
+    parent = Genotype((3, 3), ((0, 1), (1, 0)))
+    (child,) = mutate(chain, [parent], Rates(0.0, 0.0, 0.0), stream(0))
+    assert child.genotype == parent
+    assert child.origin == "mutation"
+    assert child.parents == (parent,)
+    assert not child.returned
