@@ -22,9 +22,18 @@ class Label:
 
 
 @frozen
+class Fix:
+    """A mend that needs no judgement: the text at `span` gives way to `replacement`."""
+
+    span: Span
+    replacement: str
+
+
+@frozen
 class Diagnostic:
     """One finding. code: stable, `E` for errors and `W` for warnings. label: the guilty place. others: places
-    that explain it. notes: facts. help: what to do."""
+    that explain it. notes: facts, of one line or several. help: what to do. fix: the mend, where it is
+    mechanical."""
 
     code: str
     message: str
@@ -32,6 +41,7 @@ class Diagnostic:
     others: tuple[Label, ...] = ()
     notes: tuple[str, ...] = ()
     help: str | None = None
+    fix: Fix | None = None
 
     @property
     def severity(self) -> Severity:

@@ -247,27 +247,56 @@ def _tightness(expression: Expression) -> int:
             return 7
 
 
-def show(expression: Expression, outer: int = 0) -> str:
+def show(expression: Expression) -> str:
     """The expression as text of the language, with no parentheses but those it needs."""
+    return laid(expression)[0]
+
+
+Anchors = tuple[tuple[int, Expression], ...]
+
+
+def laid(expression: Expression, outer: int = 0) -> tuple[str, Anchors]:
+    """The expression as text, and the column in it of each part that has a value of its own: a name's first
+    letter, an operator, the first letter of a function."""
     own = _tightness(expression)
     match expression:
         case Constant(value):
-            text = decimal(value)
+            text, anchors = decimal(value), Anchors()
         case Name(name):
-            text = name
+            text, anchors = name, ((0, expression),)
         case Previous(name):
-            text = f"previous.{name}"
+            text, anchors = f"previous.{name}", ((0, expression),)
         case Negative(operand):
-            text = f"-{show(operand, own)}"
+            text, anchors = _joined(expression, 0, "-", (operand, own))
         case Not(operand):
-            text = f"not {show(operand, own)}"
+            text, anchors = _joined(expression, 0, "not ", (operand, own))
         case Binary(operator, left, right) | Logic(operator, left, right):
-            text = f"{show(left, own)} {operator} {show(right, own + 1)}"
+            text, anchors = _joined(expression, 2, (left, own), f" {operator} ", (right, own + 1))
         case Compare(first, rest):
-            text = show(first, own + 1) + "".join(f" {op} {show(part, own + 1)}" for op, part in rest)
+            pieces = [piece for op, part in rest for piece in (f" {op} ", (part, own + 1))]
+            text, anchors = _joined(expression, 2, (first, own + 1), *pieces)
         case Call(function, arguments):
-            text = f"{function}({', '.join(show(argument) for argument in arguments)})"
-    return f"({text})" if own < outer else text
+            listed = [piece for argument in arguments for piece in (", ", (argument, 0))][1:]
+            text, anchors = _joined(expression, 0, f"{function}(", *listed, ")")
+    if own < outer:
+        return f"({text})", tuple((column + 1, part) for column, part in anchors)
+    return text, anchors
+
+
+def _joined(whole: Expression, at: int, *pieces: str | tuple[Expression, int]) -> tuple[str, Anchors]:
+    """Texts and parts in a row. at: 2 where the value of the whole stands under the operator, the second piece."""
+    text = ""
+    anchors: list[tuple[int, Expression]] = [] if at else [(0, whole)]
+    for number, piece in enumerate(pieces):
+        if isinstance(piece, str):
+            if at and number == 1:
+                anchors.append((len(text) + 1, whole))
+            text += piece
+        else:
+            inner, found = laid(*piece)
+            anchors += [(len(text) + column, part) for column, part in found]
+            text += inner
+    return text, tuple(anchors)
 
 
 def decimal(value: Number) -> str:

@@ -5,6 +5,7 @@ The same space gives the same bytes on every machine. Numbers stay exact: a frac
 
 from __future__ import annotations
 
+import hashlib
 import json
 import operator
 from fractions import Fraction
@@ -91,6 +92,11 @@ def to_json(space: Space) -> str:
     """The space as a line of canonical JSON."""
     record = {"format": FORMAT, **_convert.unstructure(space)}
     return json.dumps(record, sort_keys=True, separators=(",", ":")) + "\n"
+
+
+def digest(space: Space) -> str:
+    """SHA-256 of the space's JSON, in hexadecimal: the same for the same space on every machine."""
+    return hashlib.sha256(to_json(space).encode()).hexdigest()
 
 
 def from_json(text: str) -> Space:

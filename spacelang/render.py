@@ -14,8 +14,9 @@ _WIDEST = 160  # characters of a source line that are shown
 
 
 def render(source: Source, diagnostics: Iterable[Diagnostic], colour: bool = False) -> str:
-    """The diagnostics of one text in the order of their places, a blank line between each two."""
-    ordered = sorted(diagnostics, key=lambda d: (d.label.span.start, d.code))
+    """The diagnostics of one text in the order of their places, a blank line between each two; those that lie in
+    the texts which it extends come last."""
+    ordered = sorted(diagnostics, key=lambda d: (_text(source, d.label) != source, d.label.span.start, d.code))
     return "\n".join(_one(source, diagnostic, colour) for diagnostic in ordered)
 
 
@@ -24,33 +25,49 @@ def _one(source: Source, diagnostic: Diagnostic, colour: bool) -> str:
         return f"{_COLOURS[tone]}{text}{_RESET}" if colour else text
 
     severity = diagnostic.severity
-    place = source.position(diagnostic.label.span.start)
-    labels = sorted((diagnostic.label, *diagnostic.others), key=lambda label: label.span.start)
-    numbers = [source.position(label.span.start).line for label in labels]
+    home = _text(source, diagnostic.label)
+    labels = sorted(
+        (diagnostic.label, *diagnostic.others),
+        key=lambda label: (_text(source, label) != home, _text(source, label).name, label.span.start),
+    )
+    numbers = [_text(source, label).position(label.span.start).line for label in labels]
     margin = len(str(max(numbers)))
     blank = " " * margin
     bar = paint("|", "frame")
     lines = [
         paint(f"{severity}[{diagnostic.code}]", severity) + paint(f": {diagnostic.message}", "bold"),
-        f"{blank}{paint('-->', 'frame')} {source.name}:{place.line}:{place.column}",
-        f"{blank} {bar}",
     ]
     shown = 0
+    last: Source | None = None
     for label, number in zip(labels, numbers, strict=True):
+        text = _text(source, label)
+        if text != last:
+            last, shown = text, 0
+            place = text.position((diagnostic.label if text == home else label).span.start)
+            arrow = paint("-->" if text == home else ":::", "frame")
+            lines += [f"{blank}{arrow} {text.name}:{place.line}:{place.column}", f"{blank} {bar}"]
         if shown and number > shown + 1:
             lines.append(paint(f"{'.' * margin}", "frame"))
         if number != shown:
-            text = _visible(source.line(number))[:_WIDEST]
-            lines.append(f"{paint(str(number).rjust(margin), 'frame')} {bar} {text}".rstrip())
+            line = _visible(text.line(number))[:_WIDEST]
+            lines.append(f"{paint(str(number).rjust(margin), 'frame')} {bar} {line}".rstrip())
             shown = number
         caret = "^" if label is diagnostic.label else "-"
-        underline = _underline(source, label, number, caret)
+        underline = _underline(text, label, number, caret)
         tone = severity if label is diagnostic.label else "frame"
         lines.append(f"{blank} {bar} {paint(underline, tone)}")
-    lines += [f"{blank} {paint('=', 'frame')} {paint('note', 'bold')}: {note}" for note in diagnostic.notes]
+    for note in diagnostic.notes:
+        first, *rest = note.split("\n")
+        lines.append(f"{blank} {paint('=', 'frame')} {paint('note', 'bold')}: {first}")
+        lines += [f"{blank}         {line}".rstrip() for line in rest]
     if diagnostic.help:
         lines.append(f"{blank} {paint('=', 'frame')} {paint('help', 'bold')}: {diagnostic.help}")
     return "\n".join(lines) + "\n"
+
+
+def _text(source: Source, label: Label) -> Source:
+    """The text that a label points into: the one at hand, or one that it extends."""
+    return label.span.source or source
 
 
 def _underline(source: Source, label: Label, number: int, caret: str) -> str:

@@ -6,15 +6,19 @@ from bisect import bisect_right
 from functools import cached_property
 from pathlib import Path
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 
 @frozen
 class Span:
-    """A stretch of a text: the offsets of its first character and of the one after its last."""
+    """A stretch of a text: the offsets of its first character and of the one after its last.
+
+    source: the text that it lies in, where that is not the text at hand but one that it extends.
+    """
 
     start: int
     end: int
+    source: Source | None = field(default=None, repr=False)
 
 
 @frozen

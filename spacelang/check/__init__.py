@@ -1,69 +1,108 @@
-"""Tree to Space. Comes in: a `tree.File`. Goes out: a Space, or None, and what was found on the way.
+"""Text to Space. Comes in: a Source. Goes out: a Space, or None, and what was found on the way.
 
 The passes, in order; each says all that it finds, and the next works with what is left:
-outline (which statement stands in which scope), values (settings and sets, exact), names (what an expression
-may mention, and of which kind it is), dimensions (the nearest line for each stage), rules (requires), recipes,
-and, where nothing was wrong so far, feasible (what the rules leave of each stage).
+lineage (the files that the space is made from), outline (which statement stands in which scope), values (settings
+and sets, exact), names (what an expression may mention, and of which kind it is), dimensions (the nearest line
+for each stage), rules (requires), recipes, and, where nothing was wrong so far, feasible (what the rules leave
+of each stage) and narrowing (whether that is a subset of what it narrows).
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from attrs import frozen
 
 from spacelang.check.dimensions import Replaced, replaced, stage_spaces
 from spacelang.check.feasible import feasible
-from spacelang.check.outline import Outline, outline
+from spacelang.check.lineage import Loader, Member, inherited, lineage, nothing, placed
+from spacelang.check.outline import Outline, numbered, outline
 from spacelang.check.recipes import evolve_recipe, train_recipe
 from spacelang.check.rules import requires
 from spacelang.check.trunk import frame
-from spacelang.diagnostics import Diagnostic, errors
+from spacelang.diagnostics import Diagnostic, Label, errors
+from spacelang.recipe import Evolve, Train
 from spacelang.source import Source
 from spacelang.space import Space
-from spacelang.syntax import parse, tree
 
 
 @frozen
 class Checked:
-    """A space, or None where there are errors; everything that was found; and which lines gave way to nearer
-    ones."""
+    """A space, or None where there are errors; everything that was found; which lines gave way to nearer ones;
+    and the texts that it was made from, the eldest first and the text at hand last."""
 
     space: Space | None
     diagnostics: tuple[Diagnostic, ...]
     replaced: tuple[Replaced, ...] = ()
+    sources: tuple[Source, ...] = ()
 
 
-def compile_text(source: Source) -> Checked:
-    """The space that a text describes."""
-    parsed = parse(source)
-    if errors(parsed.diagnostics):
-        # What could be read is checked too, so that all errors come at once; what is missing may only be
-        # missing because its statement could not be read, so that is not held against the text.
-        rest = [d for d in check(parsed.file).diagnostics if d.code not in _ABSENCES]
-        return Checked(None, (*parsed.diagnostics, *rest))
-    checked = check(parsed.file)
-    return Checked(checked.space, (*parsed.diagnostics, *checked.diagnostics), checked.replaced)
+def compile_text(source: Source, load: Loader = nothing) -> Checked:
+    """The space that a text describes. load: how the texts that it extends are had."""
+    family = lineage(source, load)
+    sources = tuple(member.source for member in family.members)
+    checked = check(*family.members)
+    if errors(family.diagnostics):
+        # What could be read is checked too, so that all errors come at once. Where a statement could not be
+        # read, what is missing may only be missing with it, so that is not held against the text.
+        excused = () if family.whole else _ABSENCES
+        rest = [d for d in errors(checked.diagnostics) if d.code not in excused]
+        return Checked(None, (*family.diagnostics, *rest), sources=sources)
+    # A warning about an inherited line is the other file's business.
+    found = [d for d in checked.diagnostics if d.severity == "error" or d.label.span.source is None]
+    if checked.space is not None:
+        found += _narrowings(family.members, checked)
+    space = None if errors(found) else checked.space
+    return Checked(space, (*family.diagnostics, *found), checked.replaced, sources)
 
 
-_ABSENCES = ("E0201", "E0202", "E0210", "E0211", "E0212")
+_ABSENCES = ("E0201", "E0202", "E0210", "E0211", "E0212", "E0228")
 
 
-def check(file: tree.File) -> Checked:
-    """The space that a tree describes."""
+def check(*members: Member) -> Checked:
+    """The space that the files of a lineage describe together, the eldest first."""
     found: list[Diagnostic] = []
-    layout = outline(file, found)
+    layouts = _outlines(members, found)
+    layout = inherited(layouts)
+    numbered(layout, found)
     trunk = frame(layout, found)
     if trunk is None:
         return Checked(None, tuple(found))
     stages = stage_spaces(layout, trunk, found)
     rules = requires(layout, trunk, found)
-    train = train_recipe(layout, found)
-    evolve = evolve_recipe(layout, found)
+    train, evolve = Train(), Evolve()
+    for each in layouts:
+        train, evolve = train_recipe(each, found, train), evolve_recipe(each, found, evolve)
     if errors(found) or layout.name is None or layout.edition is None:
         return Checked(None, tuple(found))
     space = Space(layout.name, layout.edition, trunk, stages, rules, train, evolve)
-    found += feasible(space, _anchor(layout))
-    return Checked(None if errors(found) else space, tuple(found), replaced(layout))
+    found += feasible(space, layout)
+    return Checked(None if errors(found) else space, tuple(found), replaced(layouts))
 
 
-def _anchor(layout: Outline) -> dict[int, tree.Block]:
-    return {number: stage.block for number, stage in layout.stages.items()}
+def _outlines(members: tuple[Member, ...], found: list[Diagnostic]) -> list[Outline]:
+    layouts = []
+    for member in members:
+        own: list[Diagnostic] = []
+        layouts.append(outline(member.file, own))
+        found += own if member is members[-1] else placed(tuple(own), member.source)
+    return layouts
+
+
+def _narrowings(members: tuple[Member, ...], whole: Checked) -> Iterator[Diagnostic]:
+    """What keeps the files of a lineage from being narrower than those that they narrow. whole: what they describe
+    together."""
+    for number, member in enumerate(members):
+        if member.link is None or not member.link.narrows:
+            continue
+        from spacelang.check.narrowing import beyond  # most spaces narrow nothing, and need not wait for it
+
+        wider = check(*members[:number])
+        narrower = whole if member is members[-1] else check(*members[: number + 1])
+        if wider.space is None:
+            message = "the space that this one narrows has errors of its own"
+            yield Diagnostic("E0608", message, Label(member.link.span))
+            yield from errors(placed(wider.diagnostics, members[number - 1].source))
+        elif narrower.space is not None:
+            layout = inherited(_outlines(members[: number + 1], []))
+            yield from beyond(narrower.space, layout, wider.space, member.link)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from math import ceil, floor
+
 from attrs import frozen
 
 from spacelang.architecture import Frame
 from spacelang.check.names import undefined
 from spacelang.check.outline import Line, Outline
 from spacelang.check.values import LARGEST, number, options, spot
-from spacelang.diagnostics import Diagnostic, Label, listed
-from spacelang.expression import Binary, Expression, Name, Number, Previous, decimal, mentions, walk
+from spacelang.diagnostics import Diagnostic, Fix, Label, listed
+from spacelang.expression import Binary, Expression, Name, Number, Previous, decimal, evaluate, mentions, walk
 from spacelang.lower.legal import constants
 from spacelang.source import Span
 from spacelang.space import Derived, Dimension, Option, Searched, Settled, StageSpace
@@ -17,6 +20,7 @@ from spacelang.syntax import tree
 
 LAYER_NAMES = ("depth", "embed", "heads", "qkv", "mlp", "window", "head_dim")
 STAGE_NAMES = ("depth", "embed")
+DEEPEST = 1000  # layers of a stage
 
 
 @frozen
@@ -42,28 +46,42 @@ class Replaced:
     scope: str
 
 
-def replaced(layout: Outline) -> tuple[Replaced, ...]:
-    """Which shared lines give way to nearer ones, by stage."""
+def replaced(layouts: Sequence[Outline]) -> tuple[Replaced, ...]:
+    """Which lines give way to nearer ones, by stage. layouts: of the files of a lineage, the eldest first."""
     return tuple(
         Replaced(number, name, lines[0].scope, farther.scope)
-        for number in sorted(layout.stages)
+        for number in sorted({number for layout in layouts for number in layout.stages})
         for name in LAYER_NAMES
-        for lines in [_lines(layout, number, name)]
+        for lines in [_lines(layouts, number, name)]
         for farther in lines[1:]
     )
 
 
-def _lines(layout: Outline, number: int, name: str) -> list[Nearest]:
-    """The lines that could decide a dimension of a stage, the nearest first."""
-    stage = layout.stages[number]
-    scopes = (
-        (f"stage {number}, each layer", stage.layer),
-        (f"stage {number}", stage.lines),
-        ("each layer", layout.each_layer),
-        ("each stage", layout.each_stage),
-        ("the root", layout.root),
-    )
-    return [Nearest(lines[name], scope) for scope, lines in scopes if name in lines]
+def _lines(layouts: Sequence[Outline], number: int, name: str) -> list[Nearest]:
+    """The lines that could decide a dimension of a stage, the nearest first: by scope, then by file."""
+    found: list[Nearest] = []
+    for scope in (f"stage {number}, each layer", f"stage {number}", "each layer", "each stage", "the root"):
+        for layout in reversed(layouts):
+            line = _scope(layout, number, scope).get(name)
+            if line is not None:
+                source = line.span.source
+                found.append(Nearest(line, f"{scope} of {source.name}" if source else scope))
+    return found
+
+
+def _scope(layout: Outline, number: int, scope: str) -> Mapping[str, Line]:
+    stage = layout.stages.get(number)
+    match scope:
+        case "each layer":
+            return layout.each_layer
+        case "each stage":
+            return layout.each_stage
+        case "the root":
+            return layout.root
+        case _ if stage is None:
+            return {}
+        case _:
+            return stage.layer if scope.endswith("each layer") else stage.lines
 
 
 def _stage(layout: Outline, number: int, frame: Frame, found: list[Diagnostic]) -> StageSpace:
@@ -78,7 +96,7 @@ def _stage(layout: Outline, number: int, frame: Frame, found: list[Diagnostic]) 
 
 
 def _dimension(layout: Outline, number: int, name: str, frame: Frame, found: list[Diagnostic]) -> Dimension:
-    lines = _lines(layout, number, name)
+    lines = _lines([layout], number, name)
     if not lines:
         return _default(layout, number, name, found)
     line = lines[0].line
@@ -97,8 +115,17 @@ def _dimension(layout: Outline, number: int, name: str, frame: Frame, found: lis
                 )
             values = options(domain, constants(frame), name == "window", found)
             for option in values or ():
-                _in_range(name, option, domain.span, found)
+                _in_range(name, option, _where(domain, option, frame), found)
             return Searched(values or (1,), span=line.span)
+
+
+def _where(domain: tree.Domain, option: Option, frame: Frame) -> Span:
+    """The place of an option: its own in a set, the whole range in a range."""
+    if isinstance(domain, tree.SetOf) and not isinstance(option, str):
+        for item in domain.items:
+            if item != Name("global") and evaluate(item, constants(frame)) == option:
+                return spot(item)
+    return domain.span
 
 
 def _default(layout: Outline, number: int, name: str, found: list[Diagnostic]) -> Dimension:
@@ -115,11 +142,11 @@ def _default(layout: Outline, number: int, name: str, found: list[Diagnostic]) -
             return Settled(1)
         case _:
             block = layout.stages[number].block
-            where = "`each layer { … }` inside a stage" if name in ("heads", "window") else "the stage"
+            where = "`each layer { … }` inside it" if name in ("heads", "window") else "it"
             found.append(
                 Diagnostic(
-                    "E0212",
-                    f"stage {number} has no `{name}`",
+                    "E0228",
+                    f"stage {number} does not say its `{name}`",
                     Label(block.span),
                     help=f"add `{name} = …` or `{name} in {{…}}` to {where}, or to `each stage` for all stages",
                 )
@@ -154,9 +181,13 @@ def _in_range(name: str, value: Option, span: Span, found: list[Diagnostic]) -> 
     if isinstance(value, str):
         return
     fraction = name == "mlp"
-    if value <= 0 or value > LARGEST or (value.denominator != 1 and not fraction):
-        kind = "a number more than 0" if fraction else f"a whole number from 1 to {LARGEST}"
-        found.append(Diagnostic("E0321", f"`{name}` cannot be {decimal(value)}: it is {kind}", Label(span)))
+    most = DEEPEST if name == "depth" else LARGEST
+    if value <= 0 or value > most or (value.denominator != 1 and not fraction):
+        kind = f"a number more than 0, up to {most}" if fraction else f"a whole number from 1 to {most}"
+        message = f"`{name}` cannot be {decimal(value)}: it is {kind}"
+        near = "a number above 0" if value <= 0 and fraction else f"`{min(max(floor(value), 1), most)}`"
+        help_ = f"write {near}" + (f" or `{ceil(value)}`" if 1 < value < most else "")
+        found.append(Diagnostic("E0321", message, Label(span), help=help_))
 
 
 def _acyclic(stage: StageSpace, block: tree.Block, found: list[Diagnostic]) -> None:
@@ -198,5 +229,11 @@ def _window_fits_family(
         return
     span = window.span or layout.stages[number].block.span
     found.append(
-        Diagnostic("E0323", f"{reason} needs `window = global`", Label(span), help="write `window = global`")
+        Diagnostic(
+            "E0323",
+            f"{reason} needs `window = global`",
+            Label(span),
+            help="write `window = global`, so that every token attends to every other",
+            fix=Fix(span, "global") if isinstance(window, Settled) else None,
+        )
     )

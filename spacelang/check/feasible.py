@@ -3,53 +3,115 @@ is a warning at each option that no network can use."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import prod
 
-from attrs import evolve
-
+from spacelang.amount import short
+from spacelang.check.bounds import measured
+from spacelang.check.conflict import empty
+from spacelang.check.outline import Outline
+from spacelang.check.spending import beyond, ends, needless
 from spacelang.diagnostics import Diagnostic, Label, listed
-from spacelang.expression import Name, Number, decimal, show, walk
+from spacelang.expression import Binary, Constant, Expression, Number, decimal, walk
 from spacelang.lower.legal import Legal, Unbuildable, legal
 from spacelang.source import Span
-from spacelang.space import Derived, Dimension, Option, Searched, Settled, Space, StageSpace, dimensions
-from spacelang.syntax import tree
+from spacelang.space import (
+    LAYER_DIMENSIONS,
+    Derived,
+    Dimension,
+    Option,
+    Searched,
+    Settled,
+    Space,
+    dimensions,
+)
 
-MOST_COMBINATIONS = 200_000  # of one stage's values, each of which is looked at
+_FRAME = ("image", "patch", "channels", "classes")
+MOST_LOOKS = 1_000_000  # at a value of a rule or a dimension, in all; each takes about a microsecond
+MOST_PRICED = 20_000  # layers that are priced to check a bound; beyond it the search itself says what it can meet
 
 
-def feasible(space: Space, blocks: Mapping[int, tree.Block]) -> Iterator[Diagnostic]:
-    """What is wrong with a space whose every line is right by itself. blocks: the place of each stage."""
-    for number, stage in enumerate(space.stages, 1):
-        size = _combinations(stage)
-        if size > MOST_COMBINATIONS:
-            message = f"stage {number} has {size} combinations of values; {MOST_COMBINATIONS} are the most"
-            yield Diagnostic("E0340", message, Label(blocks[number].span))
-            return
+def feasible(space: Space, layout: Outline) -> Iterator[Diagnostic]:
+    """What is wrong with a space whose every line is right by itself. layout: where it was written."""
+    blocks = {number: stage.block.span for number, stage in layout.stages.items()}
+    looks = {number: _looks(space, number) for number in blocks}
+    if sum(looks.values()) > MOST_LOOKS:
+        worst = max(looks, key=lambda number: looks[number])
+        message = f"stage {worst} has too many combinations of values to be checked"
+        note = f"they take {short(looks[worst])} looks; {short(MOST_LOOKS)} are the most in a space"
+        help_ = "take fewer options, a longer step, or fewer rules"
+        yield Diagnostic("E0340", message, Label(blocks[worst]), notes=(note,), help=help_)
+        return
     left = legal(space)
     if not isinstance(left, Legal):
         # One dimension that fails tends to fail for many values: the first tells it all.
         first = {(problem.stage, problem.dimension): problem for problem in reversed(left)}
-        yield from (_unbuildable(problem, blocks) for problem in first.values())
+        yield from (_unbuildable(problem, blocks[problem.stage]) for problem in first.values())
         return
-    empty = [number for number, cells in enumerate(left.stages, 1) if not cells]
-    if empty:
-        yield _empty(space, blocks)
+    if not all(left.stages):
+        yield empty(space, blocks)
         return
     for number, stage in enumerate(space.stages, 1):
         side = space.frame.side(number - 1)
         for name, dimension in dimensions(stage):
             if isinstance(dimension, Searched):
                 yield from _unused(number, name, dimension, side, left)
-        yield from _windows(number, stage.window, side, blocks[number].span)
+        yield from _windows(number, stage.window, side, blocks[number])
+    yield from _bounds(space, left, layout)
 
 
-def _combinations(stage: StageSpace) -> int:
-    return prod(len(d.options) for _, d in dimensions(stage) if isinstance(d, Searched))
+def _looks(space: Space, number: int) -> int:
+    """How many values are looked at to find what the rules leave of a stage."""
+    stage, before = space.stages[number - 1], space.stages[number - 2] if number > 1 else None
+    cells = _size(stage.depth) * _size(stage.embed)
+    neighbours = _size(before.depth) * _size(before.embed) if before else 1
+    layers = prod(_size(getattr(stage, name)) for name in (*LAYER_DIMENSIONS, "head_dim"))
+    rules = [rule for rule in space.requires if rule.stage in (None, number)]
+    weight = {"stage": 1, "layer": 1}
+    for rule in rules:
+        weight[rule.level] += _weight(rule.expression)
+    derived = sum(_weight(d.expression) for _, d in dimensions(stage) if isinstance(d, Derived))
+    return neighbours * cells * weight["stage"] + cells * layers * (weight["layer"] + derived)
 
 
-def _unbuildable(problem: Unbuildable, blocks: Mapping[int, tree.Block]) -> Diagnostic:
-    span = problem.span or blocks[problem.stage].span
+def _size(dimension: Dimension) -> int:
+    return len(dimension.options) if isinstance(dimension, Searched) else 1
+
+
+def _weight(expression: Expression) -> int:
+    """How long an expression takes, in looks: fractions take longer than whole numbers."""
+    slow = [
+        part
+        for part in walk(expression)
+        if (isinstance(part, Binary) and part.operator == "/")
+        or (isinstance(part, Constant) and part.value.denominator > 1)
+    ]
+    return sum(1 for _ in walk(expression)) + 8 * len(slow)
+
+
+def _bounds(space: Space, left: Legal, layout: Outline) -> Iterator[Diagnostic]:
+    """Bounds of the search that no network meets, and those that every network meets."""
+    priced = sum(len({cell.embed: cell.options for cell in cells}) * len(cells[0].options) for cells in left.stages)
+    block = layout.recipes.get("evolve")
+    if not space.evolve.bounds or block is None or priced > MOST_PRICED:
+        return
+    found = ends(space, left)
+    for bound in space.evolve.bounds:
+        places = measured(block, bound.measure) or [block.span]
+        if places[-1].source is not None:
+            continue  # an inherited bound is the other file's business, and the search's
+        refusal = beyond(bound, found)
+        if refusal:
+            yield Diagnostic("E0348", refusal.message, Label(places[-1]), (), refusal.notes, refusal.help)
+        elif span := needless(bound, found):
+            message = f"every network of the space meets this bound on {bound.measure}"
+            note = f"they have {short(span[0])} to {short(span[1])}"
+            help_ = "tighten the bound, or delete it"
+            yield Diagnostic("W0505", message, Label(places[-1]), notes=(note,), help=help_)
+
+
+def _unbuildable(problem: Unbuildable, block: Span) -> Diagnostic:
+    span = problem.span or block
     values = problem.values
     match problem.dimension:
         case "mlp":
@@ -61,66 +123,20 @@ def _unbuildable(problem: Unbuildable, blocks: Mapping[int, tree.Block]) -> Diag
             help_ = "change the ratio or the width, or rule the pair out by `require each layer: …`"
             return Diagnostic("E0341", message, Label(span), help=help_)
         case "require":
-            where = ", ".join(f"{name} = {decimal(value)}" for name, value in values.items())
+            where = ", ".join(f"{name} = {decimal(value)}" for name, value in values.items() if name not in _FRAME)
             note = f"in stage {problem.stage}, with {where}"
-            return Diagnostic("E0342", problem.reason, Label(span), notes=(note,))
+            help_ = "add a rule that leaves these values out, or write the rule without the division"
+            return Diagnostic("E0342", problem.reason, Label(span), notes=(note,), help=help_)
         case name:
-            value = f"{decimal(values[name])} " if name in values else ""
-            message = f"stage {problem.stage}: `{name}` comes to {value}and {problem.reason}"
+            where = ", ".join(f"{k} = {decimal(v)}" for k, v in values.items() if k not in (*_FRAME, name))
+            notes = (f"with {where}",) if where else ()
             if name not in values:
                 message = f"stage {problem.stage}: `{name}` cannot be computed: {problem.reason}"
-            settled = {k: v for k, v in values.items() if k not in ("image", "patch", "channels", "classes", name)}
-            where = ", ".join(f"{k} = {decimal(v)}" for k, v in settled.items())
-            return Diagnostic("E0343", message, Label(span), notes=(f"with {where}",) if where else ())
-
-
-def _empty(space: Space, blocks: Mapping[int, tree.Block]) -> Diagnostic:
-    """Why no network is left: the first stage that no network gets past, and the rule without which some would."""
-    for number in range(1, len(space.stages) + 1):
-        head = evolve(space, stages=space.stages[:number])
-        if not _any(head):
-            break
-    label = Label(blocks[number].span, "no network gets past this stage")
-    guilty = []
-    for rule in head.requires:
-        if _any(evolve(head, requires=tuple(r for r in head.requires if r is not rule))):
-            guilty.append(rule)
-    if guilty:
-        span = guilty[0].expression.span or blocks[number].span
-        text = show(guilty[0].expression)
-        note = _witness(
-            space.stages[number - 1], {n.name for n in walk(guilty[0].expression) if isinstance(n, Name)}
-        )
-        return Diagnostic(
-            "E0344", f"no network meets `{text}`", Label(span), others=(label,), notes=(note,) if note else ()
-        )
-    if not head.requires or _any(evolve(head, requires=())):
-        reason = (
-            "its rules together leave nothing" if head.requires else "no option of `qkv` is a multiple of `heads`"
-        )
-        return Diagnostic("E0345", f"stage {number} has no legal layer: {reason}", label)
-    message = f"stage {number} has no legal layer: no option of `qkv` is a multiple of an option of `heads`"
-    return Diagnostic("E0345", message, label, help="derive it, `qkv = heads * head_dim`, or widen one of them")
-
-
-def _any(space: Space) -> bool:
-    left = legal(space)
-    return isinstance(left, Legal) and all(left.stages)
-
-
-def _witness(stage: StageSpace, names: set[str]) -> str:
-    """What the rule's names may be."""
-    said = []
-    for name, dimension in dimensions(stage):
-        if name in names:
-            match dimension:
-                case Settled(value):
-                    said.append(f"{name} is {_shown(value)}")
-                case Searched(values):
-                    said.append(f"{name} is one of {listed([_shown(v) for v in values])}")
-                case Derived(expression):
-                    said.append(f"{name} is {show(expression)}")
-    return "; ".join(said)
+                help_ = "leave out the values with which it has none"
+                return Diagnostic("E0346", message, Label(span), notes=notes, help=help_)
+            message = f"stage {problem.stage}: `{name}` comes to {decimal(values[name])}, which {problem.reason}"
+            help_ = f"choose options with which `{name}` comes out whole"
+            return Diagnostic("E0343", message, Label(span), notes=notes, help=help_)
 
 
 def _shown(value: Option) -> str:
@@ -143,7 +159,10 @@ def _unused(number: int, name: str, dimension: Searched, side: int, left: Legal)
         if over and len([o for o in options if not isinstance(o, str) and o >= side]) > 1:
             same = listed([decimal(o) for o in options if not isinstance(o, str) and o >= side], "and")
             message = f"stage {number}: windows {same} are all its whole {side}×{side} map: one option"
-            yield Diagnostic("W0501", message, Label(span))
+            help_ = (
+                f"keep one of them: `{decimal(min(o for o in options if not isinstance(o, str) and o >= side))}`"
+            )
+            yield Diagnostic("W0501", message, Label(span), help=help_)
         options = tuple(dict.fromkeys(o if isinstance(o, str) else min(o, side) for o in options))
     dead = [option for option in options if option not in used]
     if dead:
@@ -171,4 +190,6 @@ def _windows(number: int, window: Dimension, side: int, stage: Span) -> Iterator
         share = round(100 * (padded**2 / side**2 - 1))
         message = f"stage {number}: a window of {decimal(option)} does not divide its {side}×{side} map"
         note = f"attention pads the map to {padded}×{padded}, {share} % more tokens, which flops count"
-        yield Diagnostic("W0503", message, Label(window.span or stage), notes=(note,))
+        whole = [str(w) for w in range(2, side + 1) if side % w == 0]
+        help_ = f"windows that divide it: {', '.join(whole[-6:])}" if whole else None
+        yield Diagnostic("W0503", message, Label(window.span or stage), notes=(note,), help=help_)

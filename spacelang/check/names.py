@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from typing import Literal
 
-from spacelang.diagnostics import Diagnostic, Label, listed, nearest
+from spacelang.check.synonyms import advice, meant
+from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import (
     Binary,
     Call,
@@ -35,23 +36,52 @@ def undefined(
     for part in walk(expression):
         match part:
             case Name(name, span=span) if name not in known:
-                near = nearest(name, known)
-                here = listed(sorted(known), "and") if known else "none"
-                return Diagnostic(
-                    "E0311",
-                    f"`{name}` has no value here",
-                    Label(span or Span(0, 1)),
-                    notes=(f"names that hold here: {here}",),
-                    help=f"did you mean `{near}`?" if near else None,
-                )
+                return _unknown(name, span or Span(0, 1), known)
             case Previous(name, span=span) if name not in previous:
-                reason = "`previous` is the stage before, and has embed and depth"
-                if not previous:
-                    reason = "only a stage's own rules may look at the stage before: costs must add up by layers"
-                return Diagnostic(
-                    "E0312", f"`previous.{name}` has no value here", Label(span or Span(0, 1)), notes=(reason,)
-                )
+                if previous:
+                    message = f"`previous` has embed and depth, and no `{name}`"
+                    help_ = "write `previous.embed` or `previous.depth`"
+                    return Diagnostic("E0312", message, Label(span or Span(0, 1)), help=help_)
+                message = "only a stage may look at the stage before: costs must add up by layers"
+                help_ = "write the rule as `require each stage: …`, of embed and depth"
+                return Diagnostic("E0316", message, Label(span or Span(0, 1)), help=help_)
     return _wrong_kind(expression, kind)
+
+
+def _unknown(name: str, span: Span, known: tuple[str, ...]) -> Diagnostic:
+    if name.lower() in _NO_VALUES:
+        help_ = _NO_VALUES[name.lower()]
+        return Diagnostic("E0314", f"`{name}` is no value of this language", Label(span), help=help_)
+    ours, said = meant(name, known), advice(name, known)
+    if name.startswith("previous_") and name[9:] in ("embed", "depth"):
+        ours = f"previous.{name[9:]}"
+        said = f"write `{ours}`"
+    here = listed(sorted(known), "and") if known else "none: write a number"
+    return Diagnostic(
+        "E0311",
+        f"`{name}` has no value here",
+        Label(span),
+        notes=(f"names that hold here: {here}",),
+        help=said,
+        fix=Fix(span, ours) if ours else None,
+    )
+
+
+_OMIT = "leave the line out for the default, or write the number that is meant"
+_NO_VALUES = {
+    "true": "write `yes` where a setting takes yes or no, and a number elsewhere",
+    "false": "write `no` where a setting takes yes or no, and a number elsewhere",
+    "yes": "only `stem_norm` takes yes or no; write a number here",
+    "no": "only `stem_norm` takes yes or no; write a number here",
+    "none": _OMIT,
+    "null": _OMIT,
+    "nil": _OMIT,
+    "auto": _OMIT,
+    "default": _OMIT,
+    "nan": "write the number that is meant",
+    "inf": "write the number that is meant; a bound that is open on one side leaves that side out",
+    "infinity": "write the number that is meant; a bound that is open on one side leaves that side out",
+}
 
 
 def _wrong_kind(expression: Expression, kind: Kind) -> Diagnostic | None:
@@ -73,6 +103,9 @@ def _wrong_kind(expression: Expression, kind: Kind) -> Diagnostic | None:
         case Call(_, arguments):
             actual, inside = "number", tuple((argument, "number") for argument in arguments)
     if actual != kind:
-        wanted = "a condition, such as `embed >= 64`," if kind == "truth" else "a number"
-        return Diagnostic("E0313", f"{wanted} is expected here", Label(expression.span or Span(0, 1)))
+        at = Label(expression.span or Span(0, 1))
+        if kind == "truth":
+            return Diagnostic("E0315", "a condition is expected here", at, help="compare it: `embed >= 64`")
+        help_ = "a condition is true or false, and has no amount"
+        return Diagnostic("E0313", "a number is expected here", at, help=help_)
     return next((wrong for part, expected in inside if (wrong := _wrong_kind(part, expected))), None)

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from attrs import define, field, frozen
+from attrs import define, field, fields, frozen
 
-from spacelang.diagnostics import Diagnostic, Label, listed, nearest
+from spacelang.check.blocks import RECIPES, unknown_block
+from spacelang.check.synonyms import advice, meant
+from spacelang.diagnostics import Diagnostic, Fix, Label, listed, nearest
+from spacelang.expression import Name, decimal, walk
+from spacelang.lower.cost import MEASURES
+from spacelang.recipe import Evolve, Train
 from spacelang.source import Span
 from spacelang.syntax import tree
 
@@ -17,7 +22,7 @@ Line = tree.Setting | tree.Choice
 ROOT = ("image", "patch", "channels", "classes", "head_dim", "position", "token", "pool", "stem_norm")
 STAGE = ("depth", "embed", "head_dim")
 LAYER = ("heads", "qkv", "mlp", "window", "head_dim")
-RECIPES = ("train", "evolve")
+MOST_STAGES = 16
 
 
 @frozen
@@ -63,14 +68,17 @@ def outline(file: tree.File, found: list[Diagnostic]) -> Outline:
                 _edition(layout, statement, index, found)
             case tree.SpaceName(name, span):
                 if layout.name is not None:
-                    found.append(Diagnostic("E0203", "a file describes one space", Label(span)))
+                    help_ = "give the other a file of its own"
+                    found.append(Diagnostic("E0203", "a file describes one space", Label(span), help=help_))
                 layout.name = name.text
+            case tree.Extends():
+                pass  # where it may stand, and what it brings, is the business of the lineage
             case tree.Setting() | tree.Choice():
                 _line(statement, ROOT, "the root", layout.root, layout, found)
             case tree.Block(head=tree.Word("stage"), each=True, body=body):
                 _stage_body(body, None, layout.each_stage, layout.each_layer, layout, found)
-            case tree.Block(head=tree.Word("stage"), number=tree.Literal()):
-                _stage(layout, statement, found)
+            case tree.Block(head=tree.Word("stage"), number=tree.Literal() as number):
+                _stage(layout, statement, number, found)
             case tree.Block(head=tree.Word("layer"), each=True, body=body):
                 _layer_body(body, layout.each_layer, layout, found)
             case tree.Block(head=head, each=False, number=None) if head.text in RECIPES:
@@ -78,40 +86,54 @@ def outline(file: tree.File, found: list[Diagnostic]) -> Outline:
                     found.append(_repeated(head, layout.recipes[head.text].span))
                 layout.recipes[head.text] = statement
             case tree.Block():
-                found.append(_unknown_block(statement))
+                match unknown_block(statement, "the root", found):
+                    case "layer":
+                        _layer_body(statement.body, layout.each_layer, layout, found)
+                    case "stage":
+                        layout.meant.add("stage")
+                        _stage_body(statement.body, None, layout.each_stage, layout.each_layer, layout, found)
+                    case int(value):
+                        _stage(layout, statement, tree.Literal(value, statement.head.span), found)
             case tree.Require():
                 _rule(statement, None, layout, found)
     if layout.edition is None:
         found.append(
-            Diagnostic("E0201", "the edition is missing", Label(top), help="begin the file with `edition 2026`")
+            Diagnostic(
+                "E0201",
+                "the edition is missing",
+                Label(top),
+                help="begin the file with `edition 2026`",
+                fix=Fix(Span(0, 0), "edition 2026\n"),
+            )
         )
     if layout.name is None:
         found.append(
             Diagnostic("E0202", "the space has no name", Label(top), help="write `space NAME` under the edition")
         )
-    _numbered(layout, found)
     return layout
 
 
 def _edition(layout: Outline, statement: tree.Edition, index: int, found: list[Diagnostic]) -> None:
     number = statement.number
     if layout.edition is not None:
-        found.append(Diagnostic("E0203", "a file has one edition", Label(statement.span)))
+        message, fix = "a file has one edition", Fix(statement.span, "")
+        found.append(Diagnostic("E0219", message, Label(statement.span), help="delete this line", fix=fix))
     elif index:
-        found.append(Diagnostic("E0204", "the edition is the first statement of a file", Label(statement.span)))
+        message = "the edition is the first statement of a file"
+        found.append(Diagnostic("E0204", message, Label(statement.span), help="move it to the top"))
     if number.value not in EDITIONS:
         known = listed([str(e) for e in EDITIONS])
-        found.append(
-            Diagnostic("E0205", f"there is no edition {number.value}", Label(number.span), help=f"write {known}")
-        )
+        message, fix = f"there is no edition {decimal(number.value)}", Fix(number.span, str(EDITIONS[-1]))
+        found.append(Diagnostic("E0205", message, Label(number.span), help=f"write {known}", fix=fix))
     layout.edition = int(number.value)
 
 
-def _stage(layout: Outline, block: tree.Block, found: list[Diagnostic]) -> None:
-    assert block.number is not None
-    value = block.number.value
-    if value.denominator != 1 or not 1 <= value <= 16:
-        found.append(Diagnostic("E0206", "stages are numbered 1, 2, 3, … up to 16", Label(block.number.span)))
+def _stage(layout: Outline, block: tree.Block, literal: tree.Literal, found: list[Diagnostic]) -> None:
+    value = literal.value
+    if value.denominator != 1 or not 1 <= value <= MOST_STAGES:
+        message = f"stages are numbered 1, 2, 3, … up to {MOST_STAGES}"
+        help_ = "the first stage is stage 1" if value == 0 else "number them in the order in which they follow"
+        found.append(Diagnostic("E0206", message, Label(literal.span), help=help_))
         return
     number = int(value)
     if number in layout.stages:
@@ -136,10 +158,11 @@ def _stage_body(
             case tree.Block(head=tree.Word("layer"), each=True, body=inner):
                 _layer_body(inner, layer, layout, found)
             case tree.Block():
-                found.append(_unknown_block(statement))
+                if unknown_block(statement, "a stage", found) == "layer":
+                    _layer_body(statement.body, layer, layout, found)
             case tree.Require():
                 _rule(statement, number, layout, found)
-            case tree.Edition() | tree.SpaceName():
+            case tree.Edition() | tree.SpaceName() | tree.Extends():
                 found.append(_only_at_root(statement))
 
 
@@ -156,12 +179,12 @@ def _layer_body(
                         "E0209",
                         "a layer's block holds settings and choices alone",
                         Label(span),
-                        help="write `require each layer: …` outside it",
+                        help="write `require each layer: …` outside it: in the stage, or at the root",
                     )
                 )
             case tree.Block():
-                found.append(_unknown_block(statement))
-            case tree.Edition() | tree.SpaceName():
+                unknown_block(statement, "a layer", found)
+            case tree.Edition() | tree.SpaceName() | tree.Extends():
                 found.append(_only_at_root(statement))
 
 
@@ -180,7 +203,7 @@ def _line(
         scope[name.text] = line
     else:
         found.append(_misplaced(name, known, where))
-        layout.meant.add(nearest(name.text, known) or name.text)
+        layout.meant.add(meant(name.text, {*ROOT, *STAGE, *LAYER}) or name.text)
 
 
 def _misplaced(name: tree.Word, known: tuple[str, ...], where: str) -> Diagnostic:
@@ -189,57 +212,63 @@ def _misplaced(name: tree.Word, known: tuple[str, ...], where: str) -> Diagnosti
         "in a stage, such as `each stage { … }`": STAGE,
         "in `each layer { … }`, inside a stage": LAYER,
     }
+    if name.text in ("name", "title", "id") and where == "the root":
+        help_ = "the name of a space is a line of its own: `space NAME`"
+        return Diagnostic("E0234", "a space is named without `=`", Label(name.span), help=help_)
+    for recipe, kind in (("train", Train), ("evolve", Evolve)):
+        if name.text in {field.name for field in fields(kind)}:
+            help_ = f"write it in `{recipe} {{ … }}`"
+            message = f"`{name.text}` does not belong to {where}"
+            return Diagnostic("E0208", message, Label(name.span), help=help_)
     for home, names in homes.items():
         if name.text in names:
             return Diagnostic(
                 "E0208", f"`{name.text}` does not belong to {where}", Label(name.span), help=f"write it {home}"
             )
-    near = nearest(name.text, known) or nearest(name.text, {*ROOT, *STAGE, *LAYER})
+    ours = meant(name.text, known)
+    said = advice(name.text, known) or advice(name.text, {*ROOT, *STAGE, *LAYER})
     return Diagnostic(
         "E0207",
         f"`{name.text}` is nothing that {where} has",
         Label(name.span),
-        help=f"did you mean `{near}`?" if near else f"there are {listed(known, 'and')}",
-    )
-
-
-def _unknown_block(block: tree.Block) -> Diagnostic:
-    known = ("stage", "layer", *RECIPES)
-    word = block.head.text
-    if word in ("stage", "layer"):
-        help_ = f"write `each {word} {{`" + (" or `stage 1 {`" if word == "stage" else ", inside a stage")
-        return Diagnostic("E0213", f"this `{word}` block is not in its place", Label(block.span), help=help_)
-    near = nearest(word, known)
-    blocks = "the blocks are `each stage`, `stage 1`, `each layer`, `train` and `evolve`"
-    return Diagnostic(
-        "E0214",
-        f"there is no block `{word}`",
-        Label(block.span),
-        help=f"did you mean `{near}`?" if near else blocks,
+        help=said or f"there are {listed(known, 'and')}",
+        fix=Fix(name.span, ours) if ours else None,
     )
 
 
 def _rule(statement: tree.Require, stage: int | None, layout: Outline, found: list[Diagnostic]) -> None:
     match statement.each:
         case None:
-            found.append(
-                Diagnostic(
-                    "E0215",
-                    "this require does not say what it speaks of",
-                    Label(statement.span),
-                    help="write `require each stage: …` or `require each layer: …`; a bound on the whole "
-                    "network, such as `require flops <= 4.5G`, stands in `evolve { … }`",
-                )
-            )
+            found.append(_of_nothing(statement))
         case tree.Word("stage" | "layer" as level):
             layout.rules.append(Rule(level, stage, statement))
         case tree.Word(text, span):
             near = nearest(text, ("stage", "layer"))
-            help_ = f"did you mean `{near}`?" if near else "write `each stage` or `each layer`"
-            found.append(Diagnostic("E0216", f"there is no `each {text}`", Label(span), help=help_))
+            help_ = f"did you mean `each {near}`?" if near else "write `each stage` or `each layer`"
+            fix = Fix(span, near) if near else None
+            found.append(Diagnostic("E0216", f"there is no `each {text}`", Label(span), help=help_, fix=fix))
 
 
-def _numbered(layout: Outline, found: list[Diagnostic]) -> None:
+def _of_nothing(statement: tree.Require) -> Diagnostic:
+    for part in walk(statement.condition):
+        if isinstance(part, Name) and part.name in MEASURES:
+            return out_of_a_recipe(part, "the space")
+    help_ = "write `require each stage: …` or `require each layer: …`"
+    return Diagnostic("E0215", "this require does not say what it speaks of", Label(statement.span), help=help_)
+
+
+def out_of_a_recipe(measure: Name, where: str) -> Diagnostic:
+    """A bound on the whole network that does not stand in a recipe."""
+    message = f"`{measure.name}` belongs to a whole network, and a bound on it to a recipe, not to {where}"
+    help_ = f"write `evolve {{ require {measure.name} <= … }}`: the search keeps within it"
+    notes = ("the supernet is trained over all of the space, so that one training serves every bound",)
+    return Diagnostic("E0330", message, Label(measure.span or Span(0, 1)), notes=notes, help=help_)
+
+
+def numbered(layout: Outline, found: list[Diagnostic]) -> None:
+    """Report stages that are missing."""
+    if "stage" in layout.meant:
+        return  # one of them did not say its number
     if not layout.stages:
         found.append(
             Diagnostic("E0210", "the space has no stage", Label(Span(0, 1)), help="add a block `stage 1 { … }`")
@@ -262,8 +291,10 @@ def _repeated(name: tree.Word, first: Span, what: str | None = None) -> Diagnost
         f"`{what or name.text}` is said twice in the same place",
         Label(name.span, "again here"),
         others=(Label(first, "first here"),),
+        help="keep one of them",
     )
 
 
-def _only_at_root(statement: tree.Edition | tree.SpaceName) -> Diagnostic:
-    return Diagnostic("E0218", "this stands at the head of a file, outside all blocks", Label(statement.span))
+def _only_at_root(statement: tree.Edition | tree.SpaceName | tree.Extends) -> Diagnostic:
+    message, help_ = "this stands at the head of a file, outside all blocks", "move it to the top"
+    return Diagnostic("E0218", message, Label(statement.span), help=help_)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from spacelang.check.outline import Outline
 from spacelang.check.recipes import evolve_recipe, train_recipe
-from spacelang.diagnostics import Diagnostic
+from spacelang.diagnostics import Diagnostic, errors
 from spacelang.recipe import Evolve, Train
 from spacelang.source import Source, Span
 from spacelang.syntax import parse, tree
@@ -51,5 +51,6 @@ def _block(name: str, changes: Mapping[str, str], found: list[Diagnostic]) -> tr
 
 
 def _refuse(found: Sequence[Diagnostic]) -> None:
-    if found:
-        raise NotASetting("; ".join(d.message + (f" ({d.help})" if d.help else "") for d in found))
+    wrong = errors(found)
+    if wrong:
+        raise NotASetting("; ".join(d.message + (f" ({d.help})" if d.help else "") for d in wrong))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
-from math import ceil, floor
 from typing import Any
 
 import attrs
 from attrs import frozen
 
+from spacelang.check.bounds import bounds_of, contradictions, joined
 from spacelang.check.outline import Outline
+from spacelang.check.synonyms import advice, meant
 from spacelang.check.values import number, spot
-from spacelang.diagnostics import Diagnostic, Label, listed, nearest
-from spacelang.expression import Binary, Compare, Constant, Expression, Name, Number, Relation, decimal, walk
-from spacelang.lower.cost import MEASURES
-from spacelang.recipe import Bound, Evolve, Mutate, Sandwich, Train
+from spacelang.diagnostics import Diagnostic, Fix, Label, listed
+from spacelang.expression import Binary, Constant, Expression, Name, Number, decimal
+from spacelang.recipe import Bound, Evolve, Sandwich, Train
 from spacelang.source import Span
 from spacelang.syntax import tree
 
@@ -81,7 +81,18 @@ def train_recipe(layout: Outline, found: list[Diagnostic], under: Train = Train(
                 values["sandwich"] = _sandwich(value, found)
             case other:
                 found.append(_foreign(other, "train"))
-    return attrs.evolve(under, **values)
+    recipe = attrs.evolve(under, **values)
+    if recipe.warmup >= recipe.epochs:
+        message = f"a warm-up of {decimal(recipe.warmup)} epochs fills all {recipe.epochs} epochs of the training"
+        note = "the learning rate rises during the warm-up, and falls after it"
+        at = Label(_line_of(block, "warmup", "epochs"))
+        help_ = "write a shorter `warmup`, or more `epochs`"
+        found.append(Diagnostic("W0507", message, at, notes=(note,), help=help_))
+    if recipe.min_learning_rate > recipe.rate:
+        message = f"`min_learning_rate` is more than the peak, which is {decimal(recipe.rate)}"
+        at = Label(_line_of(block, "min_learning_rate", "learning_rate"))
+        found.append(Diagnostic("E0414", message, at, help="the rate falls from its peak to its least"))
+    return recipe
 
 
 def evolve_recipe(layout: Outline, found: list[Diagnostic], under: Evolve = Evolve()) -> Evolve:
@@ -96,31 +107,27 @@ def evolve_recipe(layout: Outline, found: list[Diagnostic], under: Evolve = Evol
             case tree.Block(head=tree.Word("mutate"), each=False, number=None) if "mutate" not in values:
                 shares, others = _settings(statement, MUTATE, (), found)
                 found += [_foreign(other, "mutate") for other in others]
-                values["mutate"] = Mutate(**shares)
+                values["mutate"] = attrs.evolve(under.mutate, **shares)
             case tree.Require(each=None, condition=condition):
-                bounds += _bounds(condition, found)
+                bounds += bounds_of(condition, found)
             case other:
                 found.append(_foreign(other, "evolve"))
     recipe = attrs.evolve(under, **values, bounds=joined([*under.bounds, *bounds]))
     if recipe.crossover + recipe.mutation == 0 and recipe.generations:
         help_ = "give `crossover` or `mutation`, or write `generations = 0` for the first population alone"
         found.append(Diagnostic("E0404", "a generation has no children", Label(block.span), help=help_))
-    for bound in recipe.bounds:
-        if bound.low is not None and bound.high is not None and bound.low > bound.high:
-            message = f"no {bound.measure} is at least {bound.low} and at most {bound.high}"
-            found.append(Diagnostic("E0405", message, Label(block.span)))
+    found += contradictions(recipe.bounds, block)
+    if recipe.parents > recipe.population:
+        message = f"{recipe.parents} parents are more than the first population has, which is {recipe.population}"
+        help_ = "give a larger `population`, or fewer `parents`"
+        found.append(Diagnostic("W0506", message, Label(_line_of(block, "parents", "population")), help=help_))
     return recipe
 
 
-def joined(bounds: Iterable[Bound]) -> tuple[Bound, ...]:
-    """One bound a measure: all that were said of it hold together."""
-    together: dict[str, Bound] = {}
-    for bound in bounds:
-        before = together.get(bound.measure, Bound(bound.measure, None, None))
-        lows = [low for low in (before.low, bound.low) if low is not None]
-        highs = [high for high in (before.high, bound.high) if high is not None]
-        together[bound.measure] = Bound(bound.measure, max(lows, default=None), min(highs, default=None))
-    return tuple(together[measure] for measure in sorted(together))
+def _line_of(block: tree.Block, *names: str) -> Span:
+    """The place of the first of these settings that a recipe has, or of its header."""
+    lines = {line.name.text: line.span for line in block.body if isinstance(line, tree.Setting)}
+    return next((lines[name] for name in names if name in lines), block.span)
 
 
 def _settings(
@@ -136,7 +143,7 @@ def _settings(
                 if name.text in places:
                     label, first = Label(name.span, "again here"), Label(places[name.text], "first here")
                     message = f"`{name.text}` is said twice in the same place"
-                    found.append(Diagnostic("E0217", message, label, others=(first,)))
+                    found.append(Diagnostic("E0217", message, label, others=(first,), help="keep one of them"))
                 places[name.text] = name.span
                 if name.text in others:
                     rest.append(statement)
@@ -144,10 +151,11 @@ def _settings(
                     values[name.text] = value
             case tree.Setting(name=name):
                 known = (*domains, *others)
-                near = nearest(name.text, known)
-                help_ = f"did you mean `{near}`?" if near else f"there are {listed(known, 'and')}"
+                ours = meant(name.text, known)
+                help_ = advice(name.text, known) or f"there are {listed(known, 'and')}"
                 message = f"`{name.text}` is nothing that `{block.head.text}` has"
-                found.append(Diagnostic("E0401", message, Label(name.span), help=help_))
+                fix = Fix(name.span, ours) if ours else None
+                found.append(Diagnostic("E0401", message, Label(name.span), help=help_, fix=fix))
             case _:
                 rest.append(statement)
     return values, rest
@@ -159,7 +167,9 @@ def _within(setting: tree.Setting, domain: Domain, found: list[Diagnostic]) -> N
         return None
     if not domain.low <= value <= domain.high or (domain.whole and value.denominator != 1):
         message = f"`{setting.name.text}` cannot be {decimal(value)}: it is {domain}"
-        found.append(Diagnostic("E0402", message, Label(spot(setting.value))))
+        nearest_ = min(max(value, domain.low), domain.high)
+        help_ = f"write `{decimal(round(nearest_) if domain.whole else nearest_)}`"
+        found.append(Diagnostic("E0402", message, Label(spot(setting.value)), help=help_))
         return None
     return value
 
@@ -186,73 +196,25 @@ def _sandwich(expression: Expression, found: list[Diagnostic]) -> Sandwich:
 
 
 def _foreign(statement: tree.Statement, where: str) -> Diagnostic:
-    help_ = None
+    """The finding for a statement that a recipe does not have."""
     match statement:
         case tree.Choice(name=name, span=span):
             message = f"a recipe decides and does not search: `{name.text}` cannot be a choice here"
-            help_ = f"write `{name.text} = …`"
+            return Diagnostic("E0406", message, Label(span), help=f"write `{name.text} = …`")
+        case tree.Require(each=each, span=span) if each is not None:
+            message = f"a rule of each {each.text} belongs to the space, not to `{where}`"
+            return Diagnostic("E0411", message, Label(span), help="move it out of the block, to the root")
         case tree.Require(span=span):
-            message = f"`{where}` holds no such require"
-            help_ = "rules of stages and layers stand outside the recipes; bounds on the network in `evolve`"
+            message = f"`{where}` has no bounds"
+            help_ = "write the bound in `evolve {`: the supernet is trained over all of the space"
+            return Diagnostic("E0410", message, Label(span), help=help_)
+        case tree.Block(head=tree.Word("mutate"), span=span) if where == "evolve":
+            message = "`mutate` stands twice in the same place"
+            return Diagnostic("E0413", message, Label(span), help="keep one of them, without `each` and number")
         case tree.Block(head=head, span=span):
-            message = f"`{where}` has no block `{head.text}`" if head.text != "mutate" else "`mutate` is said twice"
+            known = "`evolve` has the block `mutate`" if where == "evolve" else f"`{where}` has no blocks"
+            message = f"`{where}` has no block `{head.text}`"
+            return Diagnostic("E0412", message, Label(span), help=f"{known}; recipes stand at the root")
         case other:
-            message, span = f"this does not belong into `{where}`", other.span
-    return Diagnostic("E0406", message, Label(span), help=help_)
-
-
-_MIRROR: Mapping[Relation, Relation] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
-
-
-def _bounds(condition: Expression, found: list[Diagnostic]) -> list[Bound]:
-    """`4G <= flops <= 4.5G` as bounds on one measure."""
-    match condition:
-        case Compare(first, rest) if "!=" not in [relation for relation, _ in rest]:
-            sides = (first, *(part for _, part in rest))
-            bounds: list[Bound] = []
-            for left, (relation, right) in zip(sides, rest, strict=False):
-                one = _bound(left, relation, right, found)
-                if one is None:
-                    return []
-                bounds.append(one)
-            return bounds
-    found.append(_no_bound(condition))
-    return []
-
-
-def _bound(left: Expression, relation: Relation, right: Expression, found: list[Diagnostic]) -> Bound | None:
-    if isinstance(right, Name):
-        left, relation, right = right, _MIRROR[relation], left
-    mentioned = [part for part in walk(right) if isinstance(part, Name)]
-    if not isinstance(left, Name) or mentioned:
-        found.append(_no_bound(left))
-        return None
-    if left.name not in MEASURES:
-        near = nearest(left.name, MEASURES)
-        help_ = f"did you mean `{near}`?" if near else f"a bound speaks of {listed(MEASURES)}"
-        message = f"`{left.name}` is no measure of a network"
-        found.append(Diagnostic("E0407", message, Label(spot(left)), help=help_))
-        return None
-    value = number(right, {}, found)
-    return None if value is None else bound_of(left.name, relation, value)
-
-
-def bound_of(measure: str, relation: Relation, value: Number) -> Bound:
-    """`measure relation value` in whole numbers: a network's cost is one, so `< 3` is `<= 2`."""
-    limits: Mapping[Relation, Callable[[], tuple[int | None, int | None]]] = {
-        "<": lambda: (None, ceil(value) - 1),
-        "<=": lambda: (None, floor(value)),
-        ">": lambda: (floor(value) + 1, None),
-        ">=": lambda: (ceil(value), None),
-        "==": lambda: (ceil(value), floor(value)),
-    }
-    return Bound(measure, *limits[relation]())
-
-
-def _no_bound(expression: Expression) -> Diagnostic:
-    return Diagnostic(
-        "E0408",
-        "a bound compares one measure with numbers",
-        Label(spot(expression)),
-        help="such as `require flops <= 4.5G` or `require 4G <= flops <= 4.5G`",
-    )
+            message = "this stands at the head of a file, outside all blocks"
+            return Diagnostic("E0218", message, Label(other.span), help="move it to the top")

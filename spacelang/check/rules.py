@@ -5,12 +5,11 @@ from __future__ import annotations
 from spacelang.architecture import Frame
 from spacelang.check.dimensions import LAYER_NAMES, STAGE_NAMES
 from spacelang.check.names import undefined
-from spacelang.check.outline import Outline
-from spacelang.diagnostics import Diagnostic, Label
+from spacelang.check.outline import Outline, out_of_a_recipe
+from spacelang.diagnostics import Diagnostic
 from spacelang.expression import Name, walk
 from spacelang.lower.cost import MEASURES
 from spacelang.lower.legal import constants
-from spacelang.source import Span
 from spacelang.space import Require
 
 
@@ -21,14 +20,7 @@ def requires(layout: Outline, frame: Frame, found: list[Diagnostic]) -> tuple[Re
         condition = rule.statement.condition
         measure = next((p for p in walk(condition) if isinstance(p, Name) and p.name in MEASURES), None)
         if measure:
-            found.append(
-                Diagnostic(
-                    "E0330",
-                    f"`{measure.name}` belongs to the whole network, not to a {rule.level}",
-                    Label(measure.span or Span(0, 1)),
-                    help=f"write the bound in a recipe: `evolve {{ require {measure.name} <= … }}`",
-                )
-            )
+            found.append(out_of_a_recipe(measure, f"each {rule.level}"))
             continue
         settings = tuple(constants(frame))
         if rule.level == "stage":

@@ -32,7 +32,8 @@ def frame(layout: Outline, found: list[Diagnostic]) -> Frame | None:
         found.append(Diagnostic("E0220", "patches do not fill the image", label, help=help_))
     if image and image > LARGEST_IMAGE:
         message = f"an image has at most {LARGEST_IMAGE} pixels a side"
-        found.append(Diagnostic("E0221", message, Label(_span(layout, "image"))))
+        help_ = "give the side in pixels, such as `image = 224`"
+        found.append(Diagnostic("E0221", message, Label(_span(layout, "image")), help=help_))
     default_position: tuple[Position, ...] = ("bias",) if several else ("absolute",)
     position = _positions(values.get("position"), found) or default_position
     token = _word(values, "token", ("class", "none"), "none", found)
@@ -40,7 +41,8 @@ def frame(layout: Outline, found: list[Diagnostic]) -> Frame | None:
     stem_norm = _word(values, "stem_norm", ("yes", "no"), "yes" if several else "no", found)
     if token == "class" and several:
         message = "a class token needs a space of one stage: patch merging has no place for it"
-        found.append(Diagnostic("E0222", message, Label(_span(layout, "token"))))
+        help_ = "write `token = none`, or describe one stage"
+        found.append(Diagnostic("E0222", message, Label(_span(layout, "token")), help=help_))
     if pool == "token" and token == "none":
         help_ = "add `token = class`, or write `pool = mean`"
         found.append(Diagnostic("E0223", "there is no token to pool", Label(_span(layout, "pool")), help=help_))
@@ -65,7 +67,8 @@ def _decided(layout: Outline, name: str, found: list[Diagnostic]) -> Expression 
             return value
         case tree.Choice(span=span):
             message = f"`{name}` is the same for all networks of a space, and cannot be searched"
-            found.append(Diagnostic("E0224", message, Label(span), help=f"write `{name} = …`"))
+            help_ = f"write `{name} = …`, and one file for each value"
+            found.append(Diagnostic("E0224", message, Label(span), help=help_))
             return None
 
 
@@ -105,11 +108,17 @@ def _positions(expression: Expression | None, found: list[Diagnostic]) -> tuple[
                 stack += [left, right]
             case other:
                 found.append(
-                    Diagnostic("E0225", "`position` is a sum of absolute, bias and relative", Label(spot(other)))
+                    Diagnostic(
+                        "E0225",
+                        "`position` is a sum of absolute, bias and relative",
+                        Label(spot(other)),
+                        help="such as `position = absolute + relative`",
+                    )
                 )
                 return None
     if len(set(names)) < len(names):
-        found.append(Diagnostic("E0225", "a position encoding is named twice", Label(spot(expression))))
+        help_ = "name each once"
+        found.append(Diagnostic("E0229", "a position encoding is named twice", Label(spot(expression)), help=help_))
     order: tuple[Position, ...] = ("absolute", "bias", "relative")
     return tuple(name for name in order if name in names)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from spacelang.check.names import undefined
-from spacelang.diagnostics import Diagnostic, Label
+from spacelang.diagnostics import Diagnostic, Fix, Label, listed, nearest
 from spacelang.expression import Expression, Name, Number, UndefinedValue, decimal, evaluate
 from spacelang.source import Span
 from spacelang.space import Option
@@ -25,11 +25,13 @@ def number(expression: Expression, names: Mapping[str, Number], found: list[Diag
     try:
         value = evaluate(expression, names)
     except UndefinedValue as error:
-        found.append(Diagnostic("E0301", str(error), Label(spot(error.at))))
+        help_ = "write the number that is meant"
+        found.append(Diagnostic("E0301", str(error), Label(spot(error.at)), help=help_))
         return None
     assert not isinstance(value, bool), "the kinds were checked"
     if abs(Fraction(value)) > LARGEST**2:
-        found.append(Diagnostic("E0302", f"{decimal(value)} is too large", Label(spot(expression))))
+        help_ = f"no number of a space is more than {decimal(LARGEST**2)}"
+        found.append(Diagnostic("E0302", "this number is too large", Label(spot(expression)), help=help_))
         return None
     return value
 
@@ -47,6 +49,7 @@ def whole(
                 "E0303",
                 f"{decimal(value)} is not a whole number from {least} to {LARGEST}",
                 Label(spot(expression)),
+                help=f"write `{min(max(least, round(value)), LARGEST)}`",
             )
         )
         return None
@@ -59,10 +62,21 @@ def word(expression: Expression, known: tuple[str, ...], found: list[Diagnostic]
         case Name(name) if name in known:
             return name
         case _:
-            found.append(
-                Diagnostic("E0304", f"one of {', '.join(known)} is expected here", Label(spot(expression)))
-            )
+            found.append(_no_word(expression, known))
             return None
+
+
+# Words of other systems for the words of ours.
+_WORDS = {"true": "yes", "on": "yes", "false": "no", "off": "no", "cls": "class", "avg": "mean", "average": "mean"}
+
+
+def _no_word(expression: Expression, known: tuple[str, ...]) -> Diagnostic:
+    said = expression.name.lower() if isinstance(expression, Name) else ""
+    ours = _WORDS.get(said)
+    near = ours if ours in known else nearest(said, known)
+    message, here = f"{listed([f'`{w}`' for w in known])} is expected here", spot(expression)
+    fix = Fix(here, near) if near else None
+    return Diagnostic("E0304", message, Label(here), help=f"write `{near or known[0]}`", fix=fix)
 
 
 def options(
@@ -84,7 +98,8 @@ def _set(
     found: list[Diagnostic],
 ) -> tuple[Option, ...] | None:
     if not items:
-        found.append(Diagnostic("E0305", "a set of options is not empty", Label(domain.span)))
+        help_ = "list at least one option, or leave the line out where there is a default"
+        found.append(Diagnostic("E0305", "a set of options is not empty", Label(domain.span), help=help_))
         return None
     if len(items) > MOST_OPTIONS:
         found.append(_too_many(len(items), domain.span))
@@ -102,6 +117,8 @@ def _set(
                     f"the option {shown} stands twice in this set",
                     Label(spot(item), "again here"),
                     others=(Label(spot(values[value]), "first here"),),
+                    help="delete one of them",
+                    fix=_without(items, item),
                 )
             )
             return None
@@ -122,12 +139,14 @@ def _range(domain: tree.Range, names: Mapping[str, Number], found: list[Diagnost
                 f"this range runs backwards, from {decimal(low)} to {decimal(high)}",
                 Label(domain.span),
                 help=f"write `{decimal(high)}..{decimal(low)}`",
+                fix=Fix(Span(spot(domain.low).start, spot(domain.high).end), f"{decimal(high)}..{decimal(low)}"),
             )
         )
         return None
     if step <= 0:
         at = spot(domain.by) if domain.by else domain.span
-        found.append(Diagnostic("E0308", "a step is more than 0", Label(at)))
+        help_ = "leave the step out for 1, or write how far one option is from the next"
+        found.append(Diagnostic("E0308", "a step is more than 0", Label(at), help=help_))
         return None
     steps = (high - low) // step
     if steps >= MOST_OPTIONS:
@@ -141,6 +160,7 @@ def _range(domain: tree.Range, names: Mapping[str, Number], found: list[Diagnost
                 f"steps of {decimal(step)} from {decimal(low)} miss {decimal(high)}",
                 Label(domain.span, f"the last value reached is {decimal(last)}"),
                 help=f"end the range at {decimal(last)} or at {decimal(last + step)}",
+                fix=Fix(spot(domain.high), decimal(last)),
             )
         )
         return None
@@ -149,7 +169,13 @@ def _range(domain: tree.Range, names: Mapping[str, Number], found: list[Diagnost
 
 def _too_many(count: Number, span: Span) -> Diagnostic:
     message = f"these are {count} options; a dimension has at most {MOST_OPTIONS}"
-    return Diagnostic("E0310", message, Label(span))
+    return Diagnostic("E0310", message, Label(span), help="take fewer, or a longer step")
+
+
+def _without(items: tuple[Expression, ...], item: Expression) -> Fix:
+    """The set without one of its items, which is not the first, and without the comma before it."""
+    before = items[[part is item for part in items].index(True) - 1]
+    return Fix(Span(spot(before).end, spot(item).end), "")
 
 
 def spot(expression: Expression) -> Span:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import typer
 
 from spacelang.cli.check import check
+from spacelang.cli.compile import compile_
+from spacelang.cli.diff import diff
 from spacelang.cli.eval import evaluate
 from spacelang.cli.evolve import evolve
 from spacelang.cli.export import export
+from spacelang.cli.fmt import fmt
 from spacelang.cli.import_ import import_
 from spacelang.cli.inspect import inspect
 from spacelang.cli.train import train
@@ -21,7 +24,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(check)
+app.command()(fmt)
 app.command()(inspect)
+app.command()(diff)
+app.command("compile")(compile_)
 app.command()(train)
 app.command()(evolve)
 app.command("eval")(evaluate)

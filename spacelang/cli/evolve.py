@@ -10,16 +10,16 @@ import attrs
 import typer
 
 from spacelang import notation
-from spacelang.amount import NotAnAmount, clock, short, window
+from spacelang.amount import NotAnAmount, clock, short, spaced, window
 from spacelang.check import override
-from spacelang.check.recipes import bound_of, joined
-from spacelang.cli.terminal import say
+from spacelang.check.bounds import bound_of, joined
+from spacelang.cli.terminal import fail, say
 from spacelang.cli.train import RUNS
 from spacelang.cli.watch import progress
-from spacelang.lower import Lowered, lower
 from spacelang.recipe import Bound, Evolve
 
 if TYPE_CHECKING:
+    from spacelang.lower.lowered import Lowered
     from spacelang_runtime.evolve import Outcome, Scored
     from spacelang_runtime.run import Run
 
@@ -44,6 +44,7 @@ def evolve(
 
     Every score is kept as it comes: a search that was stopped goes on when the same command is given again.
     """
+    from spacelang.lower.lowered import lower
     from spacelang_runtime.run import find
 
     found = find(runs, run)
@@ -99,6 +100,32 @@ def _recipe(run: Run, lowered: Lowered, given: dict[str, str | None], settings: 
     recipe = attrs.evolve(recipe, bounds=joined(bounds))
     _feasible(lowered, recipe)
     return recipe
+
+
+def _feasible(lowered: Lowered, recipe: Evolve) -> None:
+    """Refuse bounds that no network meets, with the nearest values that some network has."""
+    from spacelang.lower.bounds import nearest
+    from spacelang.lower.draw import draw, stream
+    from spacelang_runtime.evolution import windows
+
+    bounds = windows(recipe.bounds)
+    if len(draw(lowered.chain, 1, stream(0), bounds=bounds)):
+        return
+    known = []
+    for bound in recipe.bounds:
+        near = nearest(lowered.chain, bound.measure, bounds)
+        also = " (under the other bounds)" if len(bounds) > 1 else ""
+        values = [f"{spaced(value)} ({short(value)})" for value in (near.below, near.above) if value is not None]
+        if values:
+            known.append(f"the nearest {bound.measure}{also}: {' and '.join(values)}")
+    asked = " and ".join(_shown(bound) for bound in recipe.bounds)
+    fail(f"no network of {lowered.space.name} has {asked}", "; ".join(known) or "loosen one of the bounds")
+
+
+def _shown(bound: Bound) -> str:
+    low = f"{spaced(bound.low)} <= " if bound.low is not None else ""
+    high = f" <= {spaced(bound.high)}" if bound.high is not None else ""
+    return f"{low}{bound.measure}{high}"
 
 
 def _bounds(measure: str, text: str) -> list[Bound]:

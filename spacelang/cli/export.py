@@ -34,7 +34,7 @@ def export(
     from spacelang_runtime.target import resolve
     from spacelang_runtime.trained import trained
 
-    from spacelang.lower import lower
+    from spacelang.lower.lowered import lower
     from spacelang.lower.cost import price
 
     lowered = lower(found.space)

@@ -15,8 +15,7 @@ from spacelang.cli.terminal import console, fail
 from spacelang.cli.texts import checked, open_text
 from spacelang.cli.train import RUNS
 from spacelang.expression import decimal
-from spacelang.lower import cost, lower
-from spacelang.lower.extremes import extremes
+from spacelang.lower import cost
 from spacelang.lower.plan import of_architecture
 from spacelang.space import Space
 from spacelang.table import rows
@@ -65,8 +64,10 @@ def _file(path: Path, as_json: bool) -> None:
 
 
 def _facts(space: Space) -> dict[str, Any]:
+    from spacelang.lower.lowered import lower
+
     lowered = lower(space)
-    ends = {measure: extremes(lowered.chain, measure) for measure in cost.MEASURES}
+    ends = {measure: lowered.range(measure) for measure in cost.MEASURES}
     return {
         "space": space.name,
         "image": space.frame.image,
@@ -76,7 +77,7 @@ def _facts(space: Space) -> dict[str, Any]:
         "token": space.frame.token,
         "pool": space.frame.pool,
         "architectures": lowered.count,
-        **{measure: {"smallest": low, "largest": high} for measure, (low, high) in ends.items()},
+        **{measure: {"smallest": end.lo, "largest": end.hi} for measure, end in ends.items()},
         "supernet_params": cost.total(lowered.plan).params,
         "table": rows(space, lowered.legal),
         "smallest": notation.write(lowered.smallest),
@@ -101,7 +102,7 @@ def _space(space: Space, facts: dict[str, Any]) -> None:
     out.print(", ".join(words))
     out.print()
     heading, *body = facts["table"]
-    out.print(_grid(heading, body))
+    out.print(grid(heading, body))
     out.print()
     out.print(f"architectures   {spaced(facts['architectures'])}")
     for measure, label in (("flops", "MACs"), ("params", "params")):
@@ -120,7 +121,7 @@ def _bound(measure: str, low: int | None, high: int | None) -> str:
     return f"{left}{measure}{right}"
 
 
-def _grid(heading: list[str], body: list[list[str]]) -> Table:
+def grid(heading: list[str], body: list[list[str]]) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -167,7 +168,7 @@ def _architecture(architecture: Architecture, as_json: bool) -> None:
                     f"{short(spent)}  {spent / whole.flops:.0%}" if first else "",
                 ]
             )
-    out.print(_grid(["stage", "embed", "layer", "heads", "qkv", "mlp", "window", "MACs of its layers"], body))
+    out.print(grid(["stage", "embed", "layer", "heads", "qkv", "mlp", "window", "MACs of its layers"], body))
 
 
 def _run(run: Run, as_json: bool) -> None:
@@ -224,7 +225,7 @@ def _run(run: Run, as_json: bool) -> None:
         ]
         for s in leaders
     ]
-    out.print(_grid(["name", "held out", "right", "MACs", "params"], body))
+    out.print(grid(["name", "held out", "right", "MACs", "params"], body))
     out.print()
     if best:
         out.print(best["line"], soft_wrap=True)

@@ -9,6 +9,7 @@ from spacelang import resources
 from spacelang.check import Checked, compile_text
 from spacelang.cli.terminal import fail
 from spacelang.diagnostics import errors, nearest
+from spacelang.project import loader
 from spacelang.render import render
 from spacelang.source import Source, read
 from spacelang.space import Space
@@ -43,7 +44,7 @@ def _other(path: Path) -> str:
 
 def checked(source: Source) -> Checked:
     """The space of a text; what was found is printed to standard error."""
-    result = compile_text(source)
+    result = compile_text(source, loader(source.name))
     if result.diagnostics:
         print(render(source, result.diagnostics, sys.stderr.isatty()), file=sys.stderr)
     return result

@@ -10,7 +10,7 @@ from lark import Token, Transformer, v_args
 from lark.tree import Meta
 
 from spacelang import expression as e
-from spacelang.diagnostics import Diagnostic, Label
+from spacelang.diagnostics import Diagnostic, Fix, Label, nearest
 from spacelang.source import Span
 from spacelang.syntax import tree
 from spacelang.syntax.scan import place
@@ -45,7 +45,12 @@ class Builder(Transformer[Token, tree.File]):
         whole, decimals, suffix = match.group(1), match.group(2) or "", match.group(3)
         if len(whole) + len(decimals) > _LONGEST_NUMBER:
             self.found.append(
-                Diagnostic("E0108", f"a number has at most {_LONGEST_NUMBER} digits", Label(place(token)))
+                Diagnostic(
+                    "E0108",
+                    f"a number has at most {_LONGEST_NUMBER} digits",
+                    Label(place(token)),
+                    help="write a count with a suffix: 4.5G",
+                )
             )
             return 1
         if suffix not in _COUNTS:
@@ -55,15 +60,9 @@ class Builder(Transformer[Token, tree.File]):
         return e.exact(value)
 
     def _suffix(self, token: Token, digits: str, suffix: str) -> Diagnostic:
-        upper = suffix.upper()
-        if upper in _COUNTS:
-            help_ = f"write `{digits}{upper}`: suffixes are capital letters"
-        elif re.fullmatch(r"x[0-9]+", suffix):
-            help_ = f"an image and a window are square: give one side, such as `{digits}`"
-        elif re.fullmatch(r"[eE][0-9]*", suffix):
-            help_ = "numbers have no exponents: write 0.001 for 1e-3, and 4.5G for 4.5e9"
-        else:
-            help_ = "a number may end in K, M, G or T (thousand to million million)"
+        if digits == "0" and re.fullmatch(r"x[0-9a-fA-F]{1,16}", suffix):
+            digits = str(int(suffix[1:], 16))
+        help_ = f"write `{digits}`; a number may end in K, M, G or T (thousand to million million)"
         return Diagnostic("E0111", f"`{token}` is not a number", Label(place(token)), help=help_)
 
     def file(self, _: Meta, statements: list[Any]) -> tree.File:
@@ -76,6 +75,12 @@ class Builder(Transformer[Token, tree.File]):
 
     def space(self, meta: Meta, parts: list[Any]) -> tree.SpaceName:
         return tree.SpaceName(_word(parts[0]), _span(meta))
+
+    def extends(self, meta: Meta, parts: list[Any]) -> tree.Extends:
+        return tree.Extends(tree.Word(str(parts[0])[1:-1], place(parts[0])), False, _span(meta))
+
+    def narrows(self, meta: Meta, parts: list[Any]) -> tree.Extends:
+        return tree.Extends(tree.Word(str(parts[0])[1:-1], place(parts[0])), True, _span(meta))
 
     def setting(self, meta: Meta, parts: list[Any]) -> tree.Setting:
         return tree.Setting(_word(parts[0]), parts[1], _span(meta))
@@ -171,13 +176,16 @@ class Builder(Transformer[Token, tree.File]):
 
     def call(self, meta: Meta, parts: list[Any]) -> e.Expression:
         if parts[0] not in ("min", "max"):
-            help_ = "write a range as `a..b step s`" if parts[0] == "range" else None
+            near = nearest(str(parts[0]), ("min", "max"))
+            help_ = f"did you mean `{near}`?" if near else "work it out, and write the number"
+            fix = Fix(place(parts[0]), near) if near else None
             self.found.append(
                 Diagnostic(
                     "E0113",
                     f"`{parts[0]}` is not a function; there are min and max",
                     Label(place(parts[0])),
                     help=help_,
+                    fix=fix,
                 )
             )
         function: Any = "max" if parts[0] == "max" else "min"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from functools import cache
 from pathlib import Path
 
@@ -14,13 +15,16 @@ from spacelang import resources
 from spacelang.diagnostics import Diagnostic
 from spacelang.source import Source, Span
 from spacelang.syntax import tree
+from spacelang.syntax.balance import balanced
 from spacelang.syntax.build import Builder
 from spacelang.syntax.explain import explain
-from spacelang.syntax.scan import scan
+from spacelang.syntax.scan import place, scan
+from spacelang.syntax.slips import mended
 
-_MOST_ERRORS = 20
-_MOST_TOKENS = 200_000  # read in all attempts together
+_MOST_ERRORS = 50
 _MOST_OPERATORS = 100  # in one statement, so that no later pass recurses without bound
+_FOREIGN = {"E0103", "E0105", "E0107", "E0134", "E0150"}  # after which a statement lacks something
+_LEFT_OUT = {"E0109", "E0110", "E0128", "E0135", "E0141"}  # without a fix, something is not read at all
 _OPERATORS = {"AND", "OR", "NOT", "RELATION", "PLUS", "MINUS", "STAR", "SLASH", "PERCENT", "LPAR"}
 
 
@@ -30,6 +34,7 @@ class Parsed:
 
     file: tree.File
     diagnostics: tuple[Diagnostic, ...]
+    whole: bool = True  # whether every statement could be read
 
 
 @cache
@@ -50,42 +55,69 @@ def _lark() -> Lark:
 
 def parse(source: Source) -> Parsed:
     """The tree of a text. Errors never stop it: a statement that cannot be read is left out and reported."""
-    lark = _lark()
-    tokens, found = scan(source, lark)
-    most = max(1, min(_MOST_ERRORS, _MOST_TOKENS // (len(tokens) + 1)))
-    for _ in range(most):
-        builder = Builder()
-        position, file = _attempt(lark, tokens, builder)
-        if file is not None:
-            bad = [d.label.span for d in builder.found]
-            return Parsed(tree.File(_without(file.statements, bad)), (*found, *builder.found))
-        first, last = _statement(tokens, position)
-        problem = explain(tokens, position, first, len(source.text))
-        found.append(problem)
-        if first == last:  # nothing to leave out: the text ended inside a block
-            break
-        if problem.code == "E0122" and position + 1 < len(tokens) and tokens[position + 1].type == "LBRACE":
-            first, last = position, position + 1  # the brace stands on the next line: read on as if on this one
-        del tokens[first:last]
-    return Parsed(tree.File(()), tuple(found))
+    tokens, found = scan(source, _lark())
+    tokens = mended(source, balanced(source, tokens, found), found)
+    builder = Builder()
+    file, whole = _read(tokens, builder, found)
+    bad = [d.label.span for d in builder.found]
+    bad += [d.label.span for d in found if d.code in _FOREIGN and d.fix is None]
+    kept = _without(file.statements, bad)
+    whole = whole and not bad and not any(d.code in _LEFT_OUT and d.fix is None for d in found)
+    return Parsed(tree.File(kept), (*found, *builder.found), whole)
 
 
-def _attempt(lark: Lark, tokens: list[Token], builder: Builder) -> tuple[int, tree.File | None]:
-    """Where reading stopped, and the tree if it did not."""
-    parser = lark.parse_interactive()
-    operators = 0
-    for i, token in enumerate(tokens):
-        operators = 0 if token.type == "_LINE" else operators + (token.type in _OPERATORS)
-        if operators > _MOST_OPERATORS:
-            return i, None
+def tokens(source: Source) -> list[Token]:
+    """The tokens of a text, line ends inside brackets left out."""
+    return scan(source, _lark())[0]
+
+
+def _read(tokens: list[Token], builder: Builder, found: list[Diagnostic]) -> tuple[tree.File, bool]:
+    """The tree of the tokens, and whether all of them were read.
+
+    Where a statement cannot go on, the parser's stacks return to where it began, and reading goes on behind it:
+    each token is read once, however many errors there are.
+    """
+    if tokens:
+        tokens.append(Token.new_borrow_pos("_LINE", "\n", tokens[-1]))
+    foreign = sorted(d.label.span.start for d in found if d.code in _FOREIGN)
+    parser = _lark().parse_interactive()
+    state = parser.parser_state
+    heights = len(tokens) * [0]  # of the stack of states, before each token
+    errors = operators = i = 0
+    while i < len(tokens) and errors < _MOST_ERRORS:
+        token = tokens[i]
+        operators = 0 if token.type in ("_LINE", "LBRACE") else operators + (token.type in _OPERATORS)
+        heights[i] = len(state.state_stack)
         try:
+            if operators > _MOST_OPERATORS:
+                raise UnexpectedToken(token, set())  # type: ignore[no-untyped-call]
             parser.feed_token(token)
+            # Reading a token may first reduce what stands before it: the height behind it tells.
+            heights[i] = min(heights[i], len(state.state_stack) - 1)
+            i += 1
         except UnexpectedToken:
-            return i, None
-    try:
-        return len(tokens), builder.transform(parser.feed_eof())  # type: ignore[no-untyped-call]
-    except UnexpectedToken:
-        return len(tokens), None
+            errors += 1
+            first, last = _statement(tokens, i)
+            problem = explain(tokens, i, first)
+            if not _spoken_of(tokens[first : max(last, i + 1)], foreign):
+                found.append(problem)
+            if problem.code == "E0122" and i + 1 < len(tokens) and tokens[i + 1].type == "LBRACE":
+                i += 1  # the brace stands on the next line: read on as if on this one
+                continue
+            if first < i:
+                del state.state_stack[heights[first] :]
+                del state.value_stack[heights[first] - 1 :]
+            i = max(last, first + (first == i))
+    if errors == _MOST_ERRORS:
+        return tree.File(()), False
+    return builder.transform(parser.feed_eof()), not errors  # type: ignore[no-untyped-call]
+
+
+def _spoken_of(statement: list[Token], foreign: list[int]) -> bool:
+    """Whether something foreign was found in a statement: it cannot be expected to read on without it."""
+    start, end = place(statement[0]).start, place(statement[-1]).end
+    at = bisect_left(foreign, start)
+    return at < len(foreign) and foreign[at] < end
 
 
 def _without(statements: tuple[tree.Statement, ...], bad: list[Span]) -> tuple[tree.Statement, ...]:
@@ -105,8 +137,10 @@ def _statement(tokens: list[Token], position: int) -> tuple[int, int]:
     depth = 0
     while first > 0 and tokens[first - 1].type != "_LINE":
         depth += {"RBRACE": 1, "LBRACE": -1}.get(tokens[first - 1].type, 0)
-        if depth < 0 and not (first > 1 and tokens[first - 2].type == "IN"):
-            break
+        if depth < 0:
+            if not (first > 1 and tokens[first - 2].type in ("IN", "EQUAL")):
+                break
+            depth = 0  # the brace of a set
         first -= 1
     last, depth = first, 0
     while last < len(tokens):

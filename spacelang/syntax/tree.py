@@ -37,6 +37,15 @@ class SpaceName:
 
 
 @frozen
+class Extends:
+    """`extends "path"`, or `narrows "path"`: the space that this one is made from."""
+
+    path: Word
+    narrows: bool
+    span: Span
+
+
+@frozen
 class Setting:
     """`name = value`: decided."""
 
@@ -95,7 +104,7 @@ class Require:
     span: Span
 
 
-Statement = Edition | SpaceName | Setting | Choice | Block | Require
+Statement = Edition | SpaceName | Extends | Setting | Choice | Block | Require
 
 
 @frozen
