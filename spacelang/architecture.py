@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -174,11 +175,17 @@ def verify(architecture: Architecture) -> None:
         raise NotAnArchitecture(f"patch {frame.patch} does not divide image {frame.image}")
     if frame.token not in ("class", "none") or frame.pool not in ("mean", "token"):
         raise NotAnArchitecture("token is class or none, and pool is mean or token")
+    if frame.pool == "token" and frame.token == "none":
+        raise NotAnArchitecture("there is no token to pool: token is none")
+    if frame.token == "class" and len(architecture.stages) > 1:
+        raise NotAnArchitecture("a class token needs a network of one stage")
     if not architecture.stages or not all(stage.layers for stage in architecture.stages):
         raise NotAnArchitecture("a network has at least one stage, and a stage at least one layer")
     for number, stage in enumerate(architecture.stages, 1):
         for index, layer in enumerate(stage.layers, 1):
             where = f"stage {number}, layer {index}"
+            if frame.token == "class" and layer.window != "global":
+                raise NotAnArchitecture(f"{where}: a class token needs a global window")
             if layer.qkv % layer.heads:
                 raise NotAnArchitecture(f"{where}: qkv {layer.qkv} is not a multiple of heads {layer.heads}")
             if (layer.mlp * stage.embed).denominator != 1:
@@ -210,10 +217,7 @@ def _stage(value: dict[str, Any]) -> Stage:
 
 def _layer(value: dict[str, Any]) -> Layer:
     window: Window = "global" if value["window"] == "global" else _whole(value, "window")
-    try:
-        ratio = Fraction(value["mlp"])
-    except (TypeError, ValueError, ZeroDivisionError):
-        raise NotAnArchitecture(f"'mlp' is {value['mlp']!r}, and must be a number such as 4 or \"7/2\"") from None
-    if ratio <= 0:
-        raise NotAnArchitecture("'mlp' must be more than 0")
+    if not re.fullmatch(r"[1-9]\d{0,8}(/[1-9]\d{0,8})?", str(value["mlp"])):
+        raise NotAnArchitecture(f"'mlp' is {value['mlp']!r}, and must be a number such as 4 or \"7/2\"")
+    ratio = Fraction(str(value["mlp"]))
     return Layer(_whole(value, "heads"), _whole(value, "qkv"), exact(ratio), window)

@@ -11,7 +11,7 @@ import torch
 from attrs import asdict, frozen
 from torch import Tensor
 
-from spacelang import notation
+from spacelang import interchange, notation
 from spacelang.architecture import Architecture, to_json
 from spacelang.lower.lowered import Lowered
 from spacelang.recipe import Evolve
@@ -80,7 +80,7 @@ def evolve(
         return evaluate(model, batches, dataset.normalise, device, architecture).first
 
     with open_journal(run.folder) as journal:
-        search = journal.search(_account(recipe), step, count)
+        search = journal.search(_account(lowered, recipe), step, count)
         outcome = _search(journal, search, Evolution(lowered, recipe), score, str(device), observe)
     write_best(run, _record(outcome, recipe, step))
     return outcome
@@ -134,9 +134,10 @@ def _held_out(dataset: Dataset, device: torch.device, images: int | None) -> lis
     return [(pictures.to(device), labels.to(device)) for pictures, labels in batches]
 
 
-def _account(recipe: Evolve) -> str:
-    """The recipe as text: what makes two searches the same."""
-    return json.dumps(asdict(recipe), default=str, sort_keys=True)
+def _account(lowered: Lowered, recipe: Evolve) -> str:
+    """The space and the recipe as text: what makes two searches the same."""
+    record = {"space": interchange.digest(lowered.space), **asdict(recipe)}
+    return json.dumps(record, default=str, sort_keys=True)
 
 
 def _entry(candidate: Candidate) -> Entry:

@@ -11,3 +11,7 @@ class Failure(Exception):
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+
+
+class Stopped(Failure):
+    """Every process of a job was asked to stop and has kept what it had: one of them says so."""

@@ -20,7 +20,9 @@ def read(text: str) -> Architecture | None:
         try:
             return notation.read(text)
         except NotAnArchitecture as reason:
-            raise Failure(f"this line is not an architecture: {reason}", "copy it from `spacelang inspect`") from None
+            raise Failure(
+                f"this line is not an architecture: {reason}", "copy it from `spacelang inspect`"
+            ) from None
     path = Path(text)
     path = path / "config.json" if (path / "config.json").is_file() else path
     if path.suffix != ".json" or not path.is_file():
@@ -65,5 +67,7 @@ def _named(text: str, run: Run) -> Architecture:
         found = journal.named(text)
     if len(found) != 1:
         what = "no" if not found else "more than one"
-        raise Failure(f"{what} architecture that {run.name} has scored has a name beginning with {text}", f"give {words}")
+        raise Failure(
+            f"{what} architecture that {run.name} has scored has a name beginning with {text}", f"give {words}"
+        )
     return notation.read(found[0].line)

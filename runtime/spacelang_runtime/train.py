@@ -32,7 +32,7 @@ from spacelang_runtime import checkpoint as checkpoints
 from spacelang_runtime.checkpoint import Checkpoint, Standing
 from spacelang_runtime.data import Batch, Dataset
 from spacelang_runtime.data.chance import seed_of
-from spacelang_runtime.failure import Failure
+from spacelang_runtime.failure import Failure, Stopped
 from spacelang_runtime.gradient import Gradient, attach
 from spacelang_runtime.interrupt import interruptible
 from spacelang_runtime.optimizer import adamw
@@ -167,7 +167,7 @@ def train(job: Job, world: World, observe: Observe, *, profile: bool = False, ev
         save(at)
         meet(world)
         if not finished(limits, at.step, at.elapsed):
-            raise Failure(
+            raise Stopped(
                 f"stopped at step {at.step} of {limits.steps}; all until there is kept",
                 f"go on with: spacelang train --resume {job.run.name}",
             )

@@ -9,10 +9,12 @@ from spacelang.cli.compile import compile_
 from spacelang.cli.diff import diff
 from spacelang.cli.eval import evaluate
 from spacelang.cli.evolve import evolve
+from spacelang.cli.explain import explain
 from spacelang.cli.export import export
 from spacelang.cli.fmt import fmt
 from spacelang.cli.import_ import import_
 from spacelang.cli.inspect import inspect
+from spacelang.cli.new import new
 from spacelang.cli.train import train
 
 app = typer.Typer(
@@ -23,7 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(new)
 app.command()(check)
+app.command()(explain)
 app.command()(fmt)
 app.command()(inspect)
 app.command()(diff)

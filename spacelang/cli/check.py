@@ -9,23 +9,55 @@ import typer
 
 from spacelang.cli.terminal import fail
 from spacelang.cli.texts import checked, open_text
-from spacelang.diagnostics import errors
+from spacelang.diagnostics import Diagnostic, errors
 
 
 def check(
     files: Annotated[list[Path], typer.Argument(help="Files to check; - for standard input.", metavar="FILE…")],
+    format: Annotated[
+        str, typer.Option(help="human; or for programs, on standard output: short, json, github, sarif.")
+    ] = "human",
 ) -> None:
     """Say all that is wrong with .space files."""
-    broken = 0
-    for path in files:
-        source = open_text(path)
-        result = checked(source)
-        count = len(errors(result.diagnostics))
-        broken += count > 0
-        warnings = len(result.diagnostics) - count
-        also = f", {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
-        if not count:
-            print(f"{source.name}: ok{also}")
-    if broken:
+    if format == "human":
+        broken = sum(not _said(path) for path in files)
+    else:
+        broken = _written(files, format)
+    if broken and format == "human":
         which = "it" if len(files) == 1 else f"{broken} of {len(files)} files"
         fail(f"{which} {'has' if broken == 1 else 'have'} errors")
+    if broken:
+        raise SystemExit(1)
+
+
+def _said(path: Path) -> bool:
+    """Print what is wrong with one file; whether it describes a space."""
+    source = open_text(path)
+    result = checked(source)
+    wrong = len(errors(result.diagnostics))
+    warnings = len(result.diagnostics) - wrong
+    also = f", {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
+    if not wrong:
+        print(f"{source.name}: ok{also}")
+    return not wrong
+
+
+def _written(files: list[Path], format: str) -> int:
+    """Print what is wrong with all files for a program to read; how many of them have errors."""
+    from spacelang.check import compile_text
+    from spacelang.formats import Report, written
+    from spacelang.project import loader
+
+    reports: list[Report] = []
+    for path in files:
+        source = open_text(path)
+        found: tuple[Diagnostic, ...] = compile_text(source, loader(source.name)).diagnostics
+        reports.append(Report(source, found))
+    match format:
+        case "short" | "json" | "github" | "sarif":
+            text = written(reports, format)
+        case _:
+            raise typer.BadParameter("it is human, short, json, github or sarif", param_hint="--format")
+    if text:
+        print(text)
+    return sum(bool(errors(report.diagnostics)) for report in reports)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from spacelang_runtime.evolve import Outcome, Scored
     from spacelang_runtime.run import Run
 
-_PREVIEW = {"population": 6, "parents": 3, "generations": 1, "crossover": 2, "mutation": 2}
-_PREVIEW_IMAGES = 8
+_PREVIEW = {"population": 8, "parents": 4, "generations": 2, "crossover": 3, "mutation": 3}
+_PREVIEW_IMAGES = 16
 
 
 def evolve(
@@ -36,6 +36,9 @@ def evolve(
         typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the evolve recipe for this search."),
     ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
+    space: Annotated[
+        Path | None, typer.Option(help="Search a narrower space on this supernet, such as spaces/s3_mobile.space.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
@@ -44,16 +47,18 @@ def evolve(
 
     Every score is kept as it comes: a search that was stopped goes on when the same command is given again.
     """
+    from spacelang.cli.narrower import narrower
     from spacelang.lower.lowered import lower
     from spacelang_runtime.run import find
 
     found = find(runs, run)
-    lowered = lower(found.space)
+    wide = lower(found.space)
+    lowered = narrower(space, wide) if space else wide
     recipe = _recipe(found, lowered, {"flops": flops, "params": params}, settings or [])
     if found.record.preview:
         say("this run is a PREVIEW, so is this search: its numbers mean nothing")
         images = images or _PREVIEW_IMAGES
-    outcome = _search(found, lowered, recipe, device, images)
+    outcome = _search(found, wide, lowered, recipe, device, images)
     best = outcome.best
     if as_json:
         from spacelang.architecture import to_json
@@ -137,7 +142,8 @@ def _bounds(measure: str, text: str) -> list[Bound]:
     return [bound_of(measure, relation, end) for end, relation in ends if end is not None]  # type: ignore[arg-type]
 
 
-def _search(run: Run, lowered: Lowered, recipe: Evolve, device: str, images: int | None) -> Outcome:
+def _search(run: Run, wide: Lowered, lowered: Lowered, recipe: Evolve, device: str, images: int | None) -> Outcome:
+    """Search `lowered` on the supernet of `wide`, of which it is a part."""
     from spacelang_runtime import checkpoint
     from spacelang_runtime.evolve import evolve as search
     from spacelang_runtime.start import dataset_of
@@ -145,8 +151,8 @@ def _search(run: Run, lowered: Lowered, recipe: Evolve, device: str, images: int
     from spacelang_runtime.world import choose
 
     chosen = choose(device)
-    model = trained(run, lowered, chosen)
-    step = checkpoint.load(run.checkpoint, lowered.space).standing.step
+    model = trained(run, wide, chosen)
+    step = checkpoint.load(run.checkpoint, wide.space).standing.step
     dataset = dataset_of(run, say)
     with progress(f"evolve {run.name}") as show:
 

@@ -29,13 +29,13 @@ def export(
     found = find(runs, run)  # before torch is loaded: a wrong name is answered at once
 
     import torch
+
+    from spacelang.lower.cost import price
+    from spacelang.lower.lowered import lower
     from spacelang_runtime.extract import extract
     from spacelang_runtime.saved import save
     from spacelang_runtime.target import resolve
     from spacelang_runtime.trained import trained
-
-    from spacelang.lower.lowered import lower
-    from spacelang.lower.cost import price
 
     lowered = lower(found.space)
     chosen = resolve(architecture, found, lowered)

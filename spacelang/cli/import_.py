@@ -25,10 +25,9 @@ def import_(
     if output is None:
         fail("where to?", f"name a folder: spacelang import {source} -o model/")
 
+    from spacelang.lower.cost import price
     from spacelang_runtime.foreign import from_timm
     from spacelang_runtime.saved import save
-
-    from spacelang.lower.cost import price
 
     network = from_timm(name, weights)
     cost = price(network.architecture)

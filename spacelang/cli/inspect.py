@@ -22,6 +22,7 @@ from spacelang.table import rows
 
 if TYPE_CHECKING:
     from rich.table import Table
+
     from spacelang_runtime.run import Run
 
 

@@ -33,7 +33,7 @@ def architectures(draw: st.DrawFn) -> Architecture:
             st.integers(1, 12),
             st.integers(1, 64),
             st.integers(1, 6),
-            st.one_of(st.just("global"), st.integers(1, side)),
+            st.just("global") if token == "class" else st.one_of(st.just("global"), st.integers(1, side)),
         )
 
     return Architecture(

@@ -1,0 +1,227 @@
+"""The main job from the command line: a text becomes a model; and what people get wrong."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from attrs import frozen
+
+from spacelang.cli import main
+from spacelang_runtime.saved import load
+
+ROOT = Path(__file__).resolve().parents[2]
+DIGITS = str(ROOT / "spaces" / "digits.space")
+SMALL_SEARCH = ("population=6", "parents=3", "generations=3", "crossover=3", "mutation=3")
+
+
+@frozen
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def spacelang(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """The command, run in this process: `spacelang("train", …)`."""
+
+    def run(*words: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["spacelang", *words])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        told = capsys.readouterr()
+        return Said(code, told.out, told.err)
+
+    return run
+
+
+def settings(names: tuple[str, ...]) -> list[str]:
+    return [word for name in names for word in ("--set", name)]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run `digits-1` of a few steps, to be copied from and not to be written to."""
+    folder = tmp_path_factory.mktemp("trained")
+    command = [sys.executable, "-m", "spacelang", "train", DIGITS, "--steps", "20", "--set", "batch=32"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def here(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh copy of that folder, as the working directory."""
+    subprocess.run(["cp", "-r", str(trained / "runs"), str(tmp_path)], check=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_text_becomes_a_model(spacelang, here: Path) -> None:
+    found = spacelang("evolve", "--flops", "300K", "--json", *settings(SMALL_SEARCH))
+    assert found.code == 0, found.err
+    best = json.loads(found.out)
+    assert best["flops"] <= 300_000
+
+    state = json.loads(spacelang("inspect", "--json").out)
+    assert state["step"] == 20
+    assert state["best"]["name"] == best["name"]
+
+    tested = json.loads(spacelang("eval", "best", "largest", "--random", "3", "--json").out)
+    assert [row["what"] for row in tested] == ["best", "largest", "mean of 3 random"]
+    assert all(row["images"] == 360 for row in tested)
+
+    assert spacelang("export", "best", "-o", "model").code == 0
+    again = json.loads(spacelang("eval", "model", "--data", "digits", "--json").out)
+    assert again[0]["top1"] == tested[0]["top1"]
+    network = load(Path("model"))
+    assert sum(p.numel() for p in network.parameters()) == best["params"]
+    assert network(torch.randn(2, 3, 8, 8)).shape == (2, 10)
+
+
+def test_an_architecture_is_named_in_many_ways(spacelang, here: Path) -> None:
+    spacelang("evolve", *settings(SMALL_SEARCH))
+    best = json.loads(spacelang("inspect", "--json").out)["best"]
+    (here / "arch.json").write_text(json.dumps(best["architecture"]))
+    for name in ("best", best["name"], best["line"], "arch.json"):
+        said = spacelang("export", name, "-o", "m")
+        assert said.code == 0, said.err
+        assert best["name"] in said.out
+    shown = spacelang("inspect", best["line"])
+    assert shown.code == 0
+    assert best["name"] in shown.out
+
+
+def test_a_search_that_is_killed_ends_with_the_same_answer(here: Path) -> None:
+    """Killed again and again on its way, the search loses at most the candidate in flight."""
+    command = [sys.executable, "-m", "spacelang", "evolve", "--json", *settings(SMALL_SEARCH)]
+    subprocess.run(["cp", "-r", "runs", "undisturbed"], check=True)
+    expected = subprocess.run(
+        [*command, "--runs", "undisturbed"], capture_output=True, text=True, check=True
+    ).stdout
+
+    journal = here / "runs" / "digits-1" / "journal.sqlite"
+    before = 0
+    for _ in range(3):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and scores(journal) < before + 4:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kept = scores(journal)
+        assert kept >= before, "a score that was written is gone"
+        before = kept
+    final = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert json.loads(final) == json.loads(expected)
+    with sqlite3.connect(journal) as database:
+        twice = database.execute("SELECT count(*) - count(DISTINCT architecture) FROM score").fetchone()[0]
+    assert twice == 0
+
+
+def scores(journal: Path) -> int:
+    """How many scores are in a journal that another process may be making just now."""
+    try:
+        with sqlite3.connect(journal) as database:
+            return database.execute("SELECT count(*) FROM score").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+
+
+def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-u", "-m", "spacelang", "train", DIGITS, "--set", "batch=32"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "step" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    assert process.wait(60) == 1
+    assert "Traceback" not in said
+    assert "go on with: spacelang train --resume digits-1" in said
+    assert (tmp_path / "runs" / "digits-1" / "checkpoint.pt").exists()
+
+
+def test_a_space_for_photos_without_data_is_a_preview(spacelang, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (
+        Path(DIGITS).read_text().replace("image    = 8", "image    = 40").replace("classes  = 10", "classes  = 99")
+    )
+    (tmp_path / "photos.space").write_text(text.replace("space digits", "space photos").replace("400K", "4M"))
+    said = spacelang("train", "photos.space", "--steps", "2")
+    assert said.code == 0, said.err
+    assert "PREVIEW" in said.err
+    assert "spacelang train photos.space --data FOLDER" in said.err
+    assert "not 99" in said.err, "that the digits have ten classes is said"
+    said = spacelang("evolve")
+    assert said.code == 0, said.err
+    assert said.out.startswith("PREVIEW")
+    assert "PREVIEW" in spacelang("inspect").out
+
+
+WRONG = {
+    "a missing file": (["train", "spaces/s33.space"], 1, "there is no file"),
+    "no file": (["train"], 1, "which space?"),
+    "an unknown data folder": (["train", DIGITS, "--data", "nowhere"], 1, "nowhere"),
+    "an unknown run": (["evolve", "digits-7"], 1, "no run 'digits-7'"),
+    "an unknown setting": (["train", DIGITS, "--set", "epocs=3"], 2, "did you mean `epochs`"),
+    "a setting without a value": (["train", DIGITS, "--set", "epochs"], 2, "NAME=VALUE"),
+    "an amount that is none": (["evolve", "--flops", "4.5 gigs"], 2, "not an amount"),
+    "a bound backwards": (["evolve", "--flops", "5G..4G"], 2, "runs backwards"),
+    "a time that is none": (["train", DIGITS, "--budget", "soon"], 2, "not a time"),
+    "a bound that nothing meets": (["evolve", "--flops", "9K"], 1, "no network of digits has flops <= 9 000"),
+    "no such architecture": (["export", "finest", "-o", "m"], 1, "names no architecture"),
+    "another space's line": (["export", "i8-p2-c10/9:h1q8m1w2/9:h1q8m1w2", "-o", "m"], 1, "does not hold this"),
+    "a broken line": (["inspect", "i8-p2-c10/9:h1q8m1w2x"], 1, "not an architecture"),
+    "nowhere to export to": (["export", "largest"], 1, "where to?"),
+    "an unknown device": (["evolve", "--device", "cuda:99"], 1, "cannot be used here"),
+    "an unknown timm model": (["import", "timm:swin_s3_tini_224", "-o", "m"], 1, "did you mean"),
+    "a finished run": (["train", "--resume"], 1, "has ended"),
+    "data for a run that has its own": (["train", "--resume", "--data", "digits"], 1, "its own data"),
+    "an unknown option": (["train", DIGITS, "--epochs", "3"], 2, "No such option"),
+    "not searched yet": (["export", "best", "-o", "m"], 1, "has not been searched yet"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG, ids=lambda name: name.replace(" ", "-"))
+def test_what_a_person_gets_wrong_gets_one_clear_message(spacelang, here: Path, case: str) -> None:
+    words, code, expected = WRONG[case]
+    said = spacelang(*words)
+    text = " ".join(said.err.replace("│", " ").split())
+    assert said.code == code, said.err
+    assert expected in text
+    assert "Traceback" not in said.err
+
+
+def test_a_checkpoint_of_another_space_is_refused(spacelang, here: Path) -> None:
+    text = Path(DIGITS).read_text().replace("embed in 8..32 step 8", "embed in 8..40 step 8")
+    (here / "other.space").write_text(text)
+    assert spacelang("train", "other.space", "--steps", "1", "--set", "batch=32").code == 0
+    os.replace("runs/digits-1/checkpoint.pt", "runs/digits-2/checkpoint.pt")
+    said = spacelang("evolve", "digits-2")
+    assert said.code == 1
+    assert "their supernets differ" in said.err
+
+
+def test_a_narrower_space_is_searched_on_the_same_supernet(spacelang, here: Path) -> None:
+    text = Path(DIGITS).read_text().replace("depth in 1..3", "depth in 1..2")
+    (here / "narrow.space").write_text(text)
+    said = spacelang("evolve", "--space", "narrow.space", "--json", *settings(SMALL_SEARCH))
+    assert said.code == 0, said.err
+    stages = json.loads(said.out)["architecture"]["stages"]
+    assert all(len(stage["layers"]) <= 2 for stage in stages)
+
+    (here / "wide.space").write_text(text.replace("embed in 8..32 step 8", "embed in 8..40 step 8"))
+    said = spacelang("evolve", "--space", "wide.space")
+    assert said.code == 1
+    assert "is not part of the space digits" in said.err
