@@ -48,6 +48,25 @@ class Diagnostic:
         return "error" if self.code.startswith("E") else "warning"
 
 
+MOST_FINDINGS = 100  # that are told of one text
+
+
+def first(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """The findings that are told: all, or the first of a text and that there are more."""
+    told = tuple(diagnostics)
+    if len(told) <= MOST_FINDINGS:
+        return told
+
+    def place(found: Diagnostic) -> tuple[bool, bool, int]:
+        return found.label.span.source is not None, found.severity != "error", found.label.span.start
+
+    ordered = sorted(told, key=place)
+    at = ordered[MOST_FINDINGS].label
+    message = f"there is more to say of this text than the {MOST_FINDINGS} findings that are told"
+    help_ = "mend these first, or begin with a space that is right: spacelang new"
+    return (*ordered[:MOST_FINDINGS], Diagnostic("E0157", message, Label(at.span), help=help_))
+
+
 def errors(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Those that forbid the space."""
     return tuple(d for d in diagnostics if d.severity == "error")
@@ -55,7 +74,8 @@ def errors(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant: at most a third of its letters differ."""
-    best = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    close = [other for other in known if abs(len(other) - len(word)) <= max(1, len(other) // 3)]
+    best = difflib.get_close_matches(word.lower(), close, n=1, cutoff=0.6)
     if best and _distance(word.lower(), best[0]) <= max(1, len(best[0]) // 3):
         return best[0]
     return None

@@ -48,10 +48,11 @@ def _usual_position(several: bool) -> tuple[Position, ...]:
 
 def _stage(stage: Stage) -> str:
     runs = [(layer, len(list(same))) for layer, same in groupby(stage.layers)]
-    return f"{stage.embed}:" + ",".join((f"{n}x" if n > 1 else "") + _layer(layer) for layer, n in runs)
+    return f"{stage.embed}:" + ",".join((f"{n}x" if n > 1 else "") + write_layer(layer) for layer, n in runs)
 
 
-def _layer(layer: Layer) -> str:
+def write_layer(layer: Layer) -> str:
+    """A layer's part of the line, such as `h3q96m4w7`."""
     window = "g" if layer.window == "global" else str(layer.window)
     mlp = decimal(layer.mlp).replace("/", "s")  # a ratio with no finite decimals: 10/3 is 10s3
     return f"h{layer.heads}q{layer.qkv}m{mlp}w{window}"

@@ -49,7 +49,7 @@ def _one(source: Source, diagnostic: Diagnostic, colour: bool) -> str:
         if shown and number > shown + 1:
             lines.append(paint(f"{'.' * margin}", "frame"))
         if number != shown:
-            line = _visible(text.line(number))[:_WIDEST]
+            line = _visible(text.line(number)[:_WIDEST])[:_WIDEST]
             lines.append(f"{paint(str(number).rjust(margin), 'frame')} {bar} {line}".rstrip())
             shown = number
         caret = "^" if label is diagnostic.label else "-"
@@ -74,9 +74,9 @@ def _underline(source: Source, label: Label, number: int, caret: str) -> str:
     line = source.line(number)
     start = source.position(label.span.start).column - 1
     end = min(start + max(1, label.span.end - label.span.start), max(len(line), start + 1))
-    before = _width(_visible(line[:start]))
-    under = max(1, _width(_visible(line[start:end])))
-    if before >= _WIDEST:
+    before = _width(_visible(line[: min(start, _WIDEST)]))
+    under = max(1, _width(_visible(line[start : min(end, start + _WIDEST)])))
+    if start >= _WIDEST or before >= _WIDEST:
         return f"(column {start + 1}) {label.text}".rstrip()
     return f"{' ' * before}{caret * min(under, _WIDEST - before)} {label.text}".rstrip()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from functools import cached_property
 from pathlib import Path
@@ -38,7 +39,7 @@ class Source:
 
     @cached_property
     def _starts(self) -> list[int]:
-        return [0] + [i + 1 for i, character in enumerate(self.text) if character == "\n"]
+        return [0, *(match.end() for match in re.finditer("\n", self.text))]
 
     @property
     def lines(self) -> int:
@@ -47,11 +48,15 @@ class Source:
 
     def position(self, offset: int) -> Position:
         """The line and column of an offset."""
+        if offset == 0:
+            return Position(1, 1)
         line = bisect_right(self._starts, offset)
         return Position(line, offset - self._starts[line - 1] + 1)
 
     def line(self, number: int) -> str:
         """The text of one line, numbered from 1, without its line break."""
+        if number == 1:  # said of texts that are refused unread, too: their lines are not counted
+            return self.text.partition("\n")[0].rstrip("\r")
         start = self._starts[number - 1]
         end = self._starts[number] - 1 if number < len(self._starts) else len(self.text)
         return self.text[start:end].rstrip("\r")

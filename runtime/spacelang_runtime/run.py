@@ -26,7 +26,7 @@ from typing import Any
 import cattrs
 from attrs import evolve, field, frozen
 
-from spacelang import interchange
+from spacelang import __version__, interchange
 from spacelang.expression import Number, exact
 from spacelang.recipe import Train
 from spacelang.space import Space
@@ -199,8 +199,8 @@ def write_best(run: Run, best: dict[str, Any]) -> None:
 
 def versions() -> dict[str, str]:
     """The versions of what a run's numbers depend on."""
-    found = {"python": python_version()}
-    for package in ("spacelang", "torch", "torchvision", "timm"):
+    found = {"python": python_version(), "spacelang": __version__}
+    for package in ("torch", "torchvision", "timm"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

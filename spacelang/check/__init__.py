@@ -20,7 +20,7 @@ from spacelang.check.outline import Outline, numbered, outline
 from spacelang.check.recipes import evolve_recipe, train_recipe
 from spacelang.check.rules import requires
 from spacelang.check.trunk import frame
-from spacelang.diagnostics import Diagnostic, Label, errors
+from spacelang.diagnostics import Diagnostic, Label, errors, first
 from spacelang.recipe import Evolve, Train
 from spacelang.source import Source
 from spacelang.space import Space
@@ -47,13 +47,13 @@ def compile_text(source: Source, load: Loader = nothing) -> Checked:
         # read, what is missing may only be missing with it, so that is not held against the text.
         excused = () if family.whole else _ABSENCES
         rest = [d for d in errors(checked.diagnostics) if d.code not in excused]
-        return Checked(None, (*family.diagnostics, *rest), sources=sources)
+        return Checked(None, first((*family.diagnostics, *rest)), sources=sources)
     # A warning about an inherited line is the other file's business.
     found = [d for d in checked.diagnostics if d.severity == "error" or d.label.span.source is None]
     if checked.space is not None:
         found += _narrowings(family.members, checked)
     space = None if errors(found) else checked.space
-    return Checked(space, (*family.diagnostics, *found), checked.replaced, sources)
+    return Checked(space, first((*family.diagnostics, *found)), checked.replaced, sources)
 
 
 _ABSENCES = ("E0201", "E0202", "E0210", "E0211", "E0212", "E0228")

@@ -49,7 +49,7 @@ def feasible(space: Space, layout: Outline) -> Iterator[Diagnostic]:
         yield from (_unbuildable(problem, blocks[problem.stage]) for problem in first.values())
         return
     if not all(left.stages):
-        yield empty(space, blocks)
+        yield empty(space, blocks, max(1, MOST_LOOKS // (4 * sum(looks.values()))))
         return
     for number, stage in enumerate(space.stages, 1):
         side = space.frame.side(number - 1)

@@ -9,7 +9,7 @@ from attrs import define, field, fields, frozen
 
 from spacelang.check.blocks import RECIPES, unknown_block
 from spacelang.check.synonyms import advice, meant
-from spacelang.diagnostics import Diagnostic, Fix, Label, listed, nearest
+from spacelang.diagnostics import MOST_FINDINGS, Diagnostic, Fix, Label, listed, nearest
 from spacelang.expression import Name, decimal, walk
 from spacelang.lower.cost import MEASURES
 from spacelang.recipe import Evolve, Train
@@ -134,6 +134,7 @@ def _stage(layout: Outline, block: tree.Block, literal: tree.Literal, found: lis
         message = f"stages are numbered 1, 2, 3, … up to {MOST_STAGES}"
         help_ = "the first stage is stage 1" if value == 0 else "number them in the order in which they follow"
         found.append(Diagnostic("E0206", message, Label(literal.span), help=help_))
+        layout.meant.add("stage")
         return
     number = int(value)
     if number in layout.stages:
@@ -183,7 +184,8 @@ def _layer_body(
                     )
                 )
             case tree.Block():
-                unknown_block(statement, "a layer", found)
+                if unknown_block(statement, "a layer", found) == "layer":
+                    _layer_body(statement.body, layer, layout, found)
             case tree.Edition() | tree.SpaceName() | tree.Extends():
                 found.append(_only_at_root(statement))
 
@@ -201,8 +203,10 @@ def _line(
         found.append(_repeated(name, scope[name.text].name.span))
     elif name.text in known:
         scope[name.text] = line
-    else:
+    elif len(found) < 2 * MOST_FINDINGS:
         found.append(_misplaced(name, known, where))
+        if found[-1].code == "E0234":
+            layout.name = layout.name or name.text
         layout.meant.add(meant(name.text, {*ROOT, *STAGE, *LAYER}) or name.text)
 
 

@@ -16,6 +16,7 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Run the command line; what a user can mend ends in one message and exit code 1."""
+    from spacelang.lower.too_large import TooLarge
     from spacelang_runtime.failure import Failure, Stopped
 
     # Threads that wait for one another sleep instead of spinning: beside other work, training is several times
@@ -29,6 +30,8 @@ def main() -> None:
         fail(stop.message, stop.remedy)
     except Failure as failure:
         fail(failure.message, failure.remedy)
+    except TooLarge as reason:
+        fail(f"too many sums of costs to be exact: {reason}")
     except KeyboardInterrupt:
         fail("stopped")
     except BrokenPipeError:  # the reader of a pipe has gone: nobody is left to tell

@@ -14,7 +14,9 @@ from spacelang.cli.export import export
 from spacelang.cli.fmt import fmt
 from spacelang.cli.import_ import import_
 from spacelang.cli.inspect import inspect
+from spacelang.cli.lsp import lsp
 from spacelang.cli.new import new
+from spacelang.cli.sample import sample
 from spacelang.cli.train import train
 
 app = typer.Typer(
@@ -30,6 +32,7 @@ app.command()(check)
 app.command()(explain)
 app.command()(fmt)
 app.command()(inspect)
+app.command()(sample)
 app.command()(diff)
 app.command("compile")(compile_)
 app.command()(train)
@@ -37,3 +40,4 @@ app.command()(evolve)
 app.command("eval")(evaluate)
 app.command()(export)
 app.command("import")(import_)
+app.command()(lsp)

@@ -19,15 +19,12 @@ def check(
     ] = "human",
 ) -> None:
     """Say all that is wrong with .space files."""
-    if format == "human":
-        broken = sum(not _said(path) for path in files)
-    else:
-        broken = _written(files, format)
-    if broken and format == "human":
+    if format != "human":
+        raise SystemExit(_written(files, format) > 0)
+    broken = sum(not _said(path) for path in files)
+    if broken:
         which = "it" if len(files) == 1 else f"{broken} of {len(files)} files"
         fail(f"{which} {'has' if broken == 1 else 'have'} errors")
-    if broken:
-        raise SystemExit(1)
 
 
 def _said(path: Path) -> bool:

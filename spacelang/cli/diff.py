@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spacelang.amount import short, spaced
-from spacelang.cli.terminal import console
+from spacelang.cli.terminal import console, grid
 from spacelang.cli.texts import compiled, open_text
 from spacelang.expression import Number, decimal
 from spacelang.table import listed
@@ -47,8 +47,6 @@ def _plain(found: Difference) -> dict[str, Any]:
 
 
 def _show(found: Difference) -> None:
-    from spacelang.cli.inspect import grid
-
     out = console()
     a, b = found.names
     out.print(f"[bold]{a}[/] → [bold]{b}[/]: {_verdict(found)}", soft_wrap=True)

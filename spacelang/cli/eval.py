@@ -11,8 +11,7 @@ import typer
 
 from spacelang.amount import short
 from spacelang.architecture import Architecture
-from spacelang.cli.inspect import grid
-from spacelang.cli.terminal import console, fail, say
+from spacelang.cli.terminal import console, fail, grid, say
 from spacelang.cli.train import RUNS
 from spacelang.cli.watch import progress
 from spacelang.lower.cost import price

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 
 @cache
@@ -16,6 +17,19 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160)
+
+
+def grid(heading: list[str], body: list[list[str]]) -> Table:
+    """Rows of text under a heading, in columns."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in heading:
+        table.add_column(name)
+    for row in body:
+        table.add_row(*row)
+    return table
 
 
 def say(line: str) -> None:

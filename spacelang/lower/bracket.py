@@ -7,6 +7,7 @@ from attrs import evolve, frozen
 from .bounds import EVERY, span
 from .chain import Bounds, Cell, Chain, Cost, Joint, Link, Option, Window
 from .count import count
+from .too_large import TooLarge
 
 CELLS = 1 << 20  # how finely a measure is divided where it is rounded
 
@@ -31,8 +32,6 @@ def bracket(chain: Chain, bounds: Bounds) -> Bracket:
     where even that does not fit). With N in all and n_i inside window i, at most min n_i and at least
     N - sum (N - n_i) are inside all.
     """
-    from .sums import TooLarge  # numpy, on use
-
     try:
         found = count(chain, bounds)
         return Bracket(found, found)

@@ -14,8 +14,9 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from .reach import Reach
-from .sums import EXACT, MOST, Array, Int, Sums, TooLarge, integers, layer, sums, ways
+from .sums import EXACT, MOST, Array, Int, Sums, integers, layer, sums, ways
 from .terms import Axes, Place, Terms
+from .too_large import TooLarge
 
 Index = NDArray[np.int32]
 

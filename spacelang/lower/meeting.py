@@ -20,8 +20,9 @@ from .half import Block, Half, Points, Step, blocks, cost_of, empty, grow, point
 from .pattern import Pattern, free
 from .plane import Plane, mass, plane
 from .reach import Reaches, reaches
-from .sums import EXACT, Array, Int, Real, TooLarge, integers
+from .sums import EXACT, Array, Int, Real, integers
 from .terms import Axes, Law, Place, Terms, places, terms, weights
+from .too_large import TooLarge
 
 LinkTable = tuple[tuple[tuple[int, ...] | None, ...], ...]
 Planes = tuple[Plane | None, ...]

@@ -8,14 +8,22 @@ depends on the width of its stage and on its own genes alone.
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
+
+from attrs import evolve
 
 from spacelang.architecture import Frame, Layer
 from spacelang.lower import plan
 from spacelang.lower.chain import Cell, Chain, Cost, Key, Option, joint
 from spacelang.lower.cost import MEASURES, cost
+from spacelang.lower.legal import Cell as LegalCell
 from spacelang.lower.legal import Legal
 from spacelang.lower.plan import Blueprint, LayerShape
 from spacelang.space import LAYER_DIMENSIONS, Searched, Space, StageSpace
+
+if TYPE_CHECKING:
+    from spacelang.lower.costs import CostTable
+    from spacelang.lower.lowered import Lowered
 
 
 def price(space: Space, legal: Legal) -> Chain:
@@ -34,6 +42,67 @@ def price(space: Space, legal: Legal) -> Chain:
             )
             for number, (before, after) in enumerate(zip(legal.stages, legal.stages[1:], strict=False))
         ),
+    )
+
+
+def with_table(lowered: Lowered, table: CostTable) -> Chain:
+    """The chain of a space with one measure more, read from a table of what each block costs.
+
+    Its costs are whole units of 1 / `table.scale`. Raises `NotATable` where the table lacks entries.
+    """
+    from spacelang.lower.costs import NotATable, head_key, layer_key, merge_key, stem_key
+
+    chain, stages = lowered.chain, lowered.legal.stages
+    if table.measure in chain.measures:
+        raise NotATable(f"there are two tables of {table.measure}")
+    last = len(stages)
+    ends = {
+        (number, cell.embed): [stem_key(cell.embed)] * (number == 1) + [head_key(cell.embed)] * (number == last)
+        for number, cells in enumerate(stages, 1)
+        for cell in cells
+    }
+    blocks = {
+        (number, cell.embed, layer): layer_key(number, cell.embed, layer)
+        for number, cells in enumerate(stages, 1)
+        for cell in cells
+        for layer in cell.options
+    }
+    merges = {
+        (number, i, j): merge_key(number, stages[number - 2][i].embed, stages[number - 1][j].embed)
+        for number, links in enumerate(lowered.legal.links, 2)
+        for i, j in sorted(links)
+    }
+    spent = table.of([*(key for keys in ends.values() for key in keys), *blocks.values(), *merges.values()])
+
+    @cache
+    def options(
+        number: int, embed: int, layers: tuple[Layer, ...], priced: tuple[Option, ...]
+    ) -> tuple[Option, ...]:
+        return tuple(
+            evolve(option, cost=(*option.cost, spent[blocks[number, embed, layer]]))
+            for layer, option in zip(layers, priced, strict=True)
+        )
+
+    def cell(number: int, legal: LegalCell, priced: Cell) -> Cell:
+        own = sum(spent[key] for key in ends[number, legal.embed])
+        layers = options(number, legal.embed, legal.options, priced.options)
+        return evolve(priced, cost=(*priced.cost, own), options=layers)
+
+    joints = []
+    for number, before in enumerate(chain.joints, 2):
+        links = {}
+        for i, j in lowered.legal.links[number - 2]:
+            link = before.link(i, j)
+            assert link is not None, "the chain links what is legal"
+            links[i, j] = (*link.cost, spent[merges[number, i, j]])
+        joints.append(joint(links, len(before.left), len(before.right)))
+    return Chain(
+        (*chain.measures, table.measure),
+        tuple(
+            tuple(cell(number, one, priced) for one, priced in zip(legal, cells, strict=True))
+            for number, (legal, cells) in enumerate(zip(stages, chain.stages, strict=True), 1)
+        ),
+        tuple(joints),
     )
 
 

@@ -16,6 +16,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from .terms import Axes, Terms
+from .too_large import TooLarge
 
 Int = NDArray[np.int64]
 Real = NDArray[np.float64]
@@ -23,10 +24,6 @@ Array = NDArray[Any]  # float64, or Python integers where these are not exact
 
 EXACT = 2**53  # below this, sums and products of integers are exact in float64
 MOST = 1 << 24  # no table is made of more sums than this
-
-
-class TooLarge(Exception):
-    """A question whose tables would not fit: says what has how many entries, and what to ask instead."""
 
 
 @frozen(eq=False)

@@ -37,6 +37,8 @@ def explain(tokens: list[Token], position: int, first: int) -> Diagnostic:
             return Diagnostic("E0601", "a path stands in double quotes", Label(span), help=help_)
         case "_LINE", _:
             return _broken_line(statement, span)
+        case "RBRACE", _ if kinds.count("LBRACE") <= kinds.count("RBRACE"):
+            return _broken_line(statement, span)
     if len(statement) > 100:
         help_ = "split it into several `require` lines; they hold together"
         at = Span(place(statement[0]).start, span.end)

@@ -18,7 +18,7 @@ from spacelang.syntax import tree
 from spacelang.syntax.balance import balanced
 from spacelang.syntax.build import Builder
 from spacelang.syntax.explain import explain
-from spacelang.syntax.scan import place, scan
+from spacelang.syntax.scan import place, put, scan
 from spacelang.syntax.slips import mended
 
 _MOST_ERRORS = 50
@@ -78,7 +78,7 @@ def _read(tokens: list[Token], builder: Builder, found: list[Diagnostic]) -> tup
     each token is read once, however many errors there are.
     """
     if tokens:
-        tokens.append(Token.new_borrow_pos("_LINE", "\n", tokens[-1]))
+        tokens.append(put("_LINE", "\n", tokens[-1]))
     foreign = sorted(d.label.span.start for d in found if d.code in _FOREIGN)
     parser = _lark().parse_interactive()
     state = parser.parser_state
@@ -110,7 +110,10 @@ def _read(tokens: list[Token], builder: Builder, found: list[Diagnostic]) -> tup
             i = max(last, first + (first == i))
     if errors == _MOST_ERRORS:
         return tree.File(()), False
-    return builder.transform(parser.feed_eof()), not errors  # type: ignore[no-untyped-call]
+    try:
+        return builder.transform(parser.feed_eof()), not errors  # type: ignore[no-untyped-call]
+    except UnexpectedToken:  # a statement was left out together with the brace that closed its block
+        return tree.File(()), False
 
 
 def _spoken_of(statement: list[Token], foreign: list[int]) -> bool:
@@ -145,7 +148,7 @@ def _statement(tokens: list[Token], position: int) -> tuple[int, int]:
     last, depth = first, 0
     while last < len(tokens):
         kind = tokens[last].type
-        if (kind == "_LINE" or (kind == "RBRACE" and last > position)) and depth <= 0 and last >= position:
+        if (kind == "_LINE" or kind == "RBRACE") and depth <= 0 and last >= position:
             break
         depth += {"LBRACE": 1, "RBRACE": -1}.get(kind, 0)
         last += 1

@@ -8,10 +8,10 @@ from lark import Lark, Token
 
 from spacelang.diagnostics import Diagnostic, Label
 from spacelang.source import Source, Span
-from spacelang.syntax.foreign import native
+from spacelang.syntax.foreign import MOST_TOKENS, native, too_many
 
+LONGEST_NAME = 64  # characters
 LARGEST_TEXT = 400_000  # characters; beyond it a text is refused unread
-MOST_TOKENS = 50_000  # words, numbers and signs; beyond it a text is refused before its meaning is looked at
 DEEPEST_NESTING = 32  # brackets inside one another
 
 
@@ -24,10 +24,14 @@ def scan(source: Source, lark: Lark) -> tuple[list[Token], list[Diagnostic]]:
     text, meant = native(source.text, found)
     tokens: list[Token] = []
     for token in merge(lark.lex(text), meant, key=lambda token: token.start_pos or 0):
+        if len(token) > LONGEST_NAME and token.type in ("NAME", "NUMBER"):
+            if token.type == "NAME":
+                message, help_ = f"a name has at most {LONGEST_NAME} characters", "shorten it"
+                found.append(Diagnostic("E0158", message, Label(place(token)), help=help_))
+            token = put(token.type, token[:LONGEST_NAME], token)
         tokens.append(token)
         if len(tokens) > MOST_TOKENS:
-            message = f"the text has more than {MOST_TOKENS:,} words, numbers and signs"
-            return [], [Diagnostic("E0109", message, Label(place(token)), help="one file describes one space")]
+            return [], [too_many(place(token))]
     return _logical(tokens, found), found
 
 
@@ -47,7 +51,7 @@ def _logical(stream: list[Token], found: list[Diagnostic]) -> list[Token]:
                 kind, opened = open_.pop()
                 found.append(unclosed(opened))
                 closing = ("RPAR", ")") if kind == "(" else ("RBRACE", "}")
-                kept.append(Token.new_borrow_pos(*closing, token))
+                kept.append(put(*closing, token))
         kept.append(token)
         match token.type:
             case "LPAR":
@@ -63,6 +67,11 @@ def _logical(stream: list[Token], found: list[Diagnostic]) -> list[Token]:
             found.append(Diagnostic("E0110", message, Label(place(token)), help=help_))
             return []
     return kept
+
+
+def put(kind: str, value: str, at: Token) -> Token:
+    """A token that the reader puts in at the place of another."""
+    return Token.new_borrow_pos(kind, value, at)
 
 
 def place(token: Token) -> Span:

@@ -14,9 +14,9 @@ from spacelang.lower.count import count
 from spacelang.lower.meeting import frame
 from spacelang.lower.pattern import free
 from spacelang.lower.product import product
-from spacelang.lower.sums import TooLarge
 from spacelang.lower.tall import tall
 from spacelang.lower.terms import terms
+from spacelang.lower.too_large import TooLarge
 
 from .chains import chains, everything, fits, law_given, patterns, windows
 

@@ -1,0 +1,128 @@
+"""Bounds on the whole network, as a recipe states them: `require 4G <= flops <= 4.5G`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from math import ceil, floor
+
+from spacelang.amount import short
+from spacelang.check.outline import LAYER, STAGE
+from spacelang.check.synonyms import advice, meant
+from spacelang.check.values import number, spot
+from spacelang.diagnostics import Diagnostic, Fix, Label, listed
+from spacelang.expression import Compare, Constant, Expression, Logic, Name, Number, Relation, decimal, walk
+from spacelang.lower.cost import MEASURES
+from spacelang.recipe import Bound
+from spacelang.source import Span
+from spacelang.syntax import tree
+
+LEAST_AMOUNT = 1000  # no network has fewer MACs or parameters: a bound below it has lost its unit
+
+_MIRROR: Mapping[Relation, Relation] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+
+
+def bounds_of(condition: Expression, found: list[Diagnostic]) -> list[Bound]:
+    """`4G <= flops <= 4.5G and params <= 28M` as bounds, each on one measure."""
+    match condition:
+        case Logic("and", left, right):
+            return [*bounds_of(left, found), *bounds_of(right, found)]
+        case Compare(first, rest) if "!=" not in [relation for relation, _ in rest]:
+            sides = (first, *(part for _, part in rest))
+            bounds: list[Bound] = []
+            for left, (relation, right) in zip(sides, rest, strict=False):
+                one = _bound(left, relation, right, found)
+                if one is None:
+                    return []
+                bounds.append(one)
+            return bounds
+    found.append(_no_bound(condition))
+    return []
+
+
+def _bound(left: Expression, relation: Relation, right: Expression, found: list[Diagnostic]) -> Bound | None:
+    if isinstance(right, Name):
+        left, relation, right = right, _MIRROR[relation], left
+    mentioned = [part for part in walk(right) if isinstance(part, Name)]
+    if not isinstance(left, Name) or mentioned:
+        found.append(_no_bound(left))
+        return None
+    if left.name not in MEASURES:
+        found.append(_no_measure(left))
+        return None
+    value = number(right, {}, found)
+    if value is None:
+        return None
+    if 0 < value < LEAST_AMOUNT:
+        unit = "G" if left.name == "flops" else "M"
+        message = f"no network has {left.name} of {decimal(value)}: the unit is missing"
+        text = f"{decimal(value)}{unit}"
+        fix = Fix(spot(right), text) if isinstance(right, Constant) else None
+        found.append(Diagnostic("E0409", message, Label(spot(right)), help=f"write `{text}`", fix=fix))
+        return None
+    return bound_of(left.name, relation, value)
+
+
+def _no_measure(name: Name) -> Diagnostic:
+    """The finding for a bound on something that is not measured of a whole network."""
+    if name.name in (*STAGE, *LAYER):
+        message = f"`{name.name}` belongs to each stage or layer, not to a whole network"
+        help_ = f"write `require each stage: {name.name} …` at the root"
+        if name.name not in STAGE:
+            help_ = f"write `require each layer: {name.name} …` at the root"
+        return Diagnostic("E0415", message, Label(spot(name)), help=help_)
+    ours = meant(name.name, MEASURES)
+    help_ = advice(name.name, MEASURES) or f"a bound speaks of {listed(MEASURES)}"
+    fix = Fix(spot(name), ours) if ours else None
+    return Diagnostic("E0407", f"`{name.name}` is no measure of a network", Label(spot(name)), help=help_, fix=fix)
+
+
+def bound_of(measure: str, relation: Relation, value: Number) -> Bound:
+    """`measure relation value` in whole numbers: a network's cost is one, so `< 3` is `<= 2`."""
+    limits: Mapping[Relation, Callable[[], tuple[int | None, int | None]]] = {
+        "<": lambda: (None, ceil(value) - 1),
+        "<=": lambda: (None, floor(value)),
+        ">": lambda: (floor(value) + 1, None),
+        ">=": lambda: (ceil(value), None),
+        "==": lambda: (ceil(value), floor(value)),
+    }
+    return Bound(measure, *limits[relation]())
+
+
+def _no_bound(expression: Expression) -> Diagnostic:
+    return Diagnostic(
+        "E0408",
+        "a bound compares one measure with numbers",
+        Label(spot(expression)),
+        help="such as `require flops <= 4.5G` or `require 4G <= flops <= 4.5G`",
+    )
+
+
+def joined(bounds: Iterable[Bound]) -> tuple[Bound, ...]:
+    """One bound a measure: all that were said of it hold together."""
+    together: dict[str, Bound] = {}
+    for bound in bounds:
+        before = together.get(bound.measure, Bound(bound.measure, None, None))
+        lows = [low for low in (before.low, bound.low) if low is not None]
+        highs = [high for high in (before.high, bound.high) if high is not None]
+        together[bound.measure] = Bound(bound.measure, max(lows, default=None), min(highs, default=None))
+    return tuple(together[measure] for measure in sorted(together))
+
+
+def measured(block: tree.Block, measure: str) -> list[Span]:
+    """The places of the requires of a recipe that speak of a measure."""
+    return [
+        line.span
+        for line in block.body
+        if isinstance(line, tree.Require)
+        and any(isinstance(part, Name) and part.name == measure for part in walk(line.condition))
+    ]
+
+
+def contradictions(bounds: Iterable[Bound], block: tree.Block) -> Iterable[Diagnostic]:
+    for bound in bounds:
+        if bound.low is not None and bound.high is not None and bound.low > bound.high:
+            places = measured(block, bound.measure) or [block.span]
+            message = f"no {bound.measure} is at least {short(bound.low)} and at most {short(bound.high)}"
+            others = tuple(Label(place) for place in places[:-1])
+            help_ = "all bounds on one measure hold together: loosen one of them"
+            yield Diagnostic("E0405", message, Label(places[-1]), others=others, help=help_)

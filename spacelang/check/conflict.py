@@ -1,0 +1,163 @@
+"""Why the rules of a space leave nothing: the fewest rules that do it, and the values that come closest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from attrs import evolve, frozen
+
+from spacelang.check.assertion import distance, drawn
+from spacelang.diagnostics import Diagnostic, Label
+from spacelang.expression import Name, Number, UndefinedValue, decimal, evaluate, show, walk
+from spacelang.lower.legal import Cell, Legal, constants, legal
+from spacelang.source import Span
+from spacelang.space import Derived, Require, Searched, Settled, Space, dimensions
+
+_MOST_DRAWN = 4  # rules with the values under them
+Values = Mapping[str, Number]
+
+
+@frozen
+class _Point:
+    """Values of one stage that all other rules allow: by name, with those of the stage before."""
+
+    names: Values
+    previous: Values | None
+
+
+def empty(space: Space, blocks: Mapping[int, Span], trials: int) -> Diagnostic:
+    """The finding for a space that holds no network.
+
+    blocks: the place of each stage. trials: how often it may be asked what some of the rules leave.
+    """
+    number = next(n for n in range(1, len(space.stages) + 1) if not _something(_head(space, n)))
+    head = _head(space, number)
+    if not _something(evolve(head, requires=())):
+        return _no_width(head, number, blocks[number])
+    if len(head.requires) > trials:
+        return _first_empty(head, number, blocks)
+    rules = _fewest(head)
+    relaxed = evolve(head, requires=tuple(rule for rule in head.requires if rule not in rules))
+    relaxed = relaxed if any_left(relaxed) else evolve(head, requires=())
+    points = list(_points(relaxed, number, any(rule.level == "layer" for rule in rules)))
+    who = "it comes" if len(rules) == 1 else "they come"
+    where = f", where {who} closest" if len(points) > 1 else ""
+    notes = []
+    if points:
+        best = min(points, key=lambda p: sum(distance(rule.expression, p.names, p.previous) for rule in rules))
+        rows = [drawn(rule.expression, best.names, best.previous) for rule in rules[:_MOST_DRAWN]]
+        notes = [f"stage {number}{where}:\n" + "\n".join(rows)]
+    mentioned = {p.name for rule in rules for p in walk(rule.expression) if isinstance(p, Name)}
+    notes.append(_options(head, number, mentioned))
+    stage = Label(blocks[number], "no network gets past this stage")
+    places = [Label(rule.expression.span or blocks[number]) for rule in rules]
+    if len(rules) == 1:
+        message = f"no network meets `{show(rules[0].expression)}`"
+        help_ = "loosen the rule, or give the stage options that meet it"
+        return Diagnostic("E0344", message, places[0], (stage,), tuple(filter(None, notes)), help_)
+    message = f"{len(rules)} rules leave stage {number} nothing between them, though each alone leaves something"
+    help_ = "loosen one of them"
+    others = (*places[:-1], stage)
+    return Diagnostic("E0347", message, places[-1], others, tuple(filter(None, notes)), help_)
+
+
+def _first_empty(space: Space, number: int, blocks: Mapping[int, Span]) -> Diagnostic:
+    """The first rule after which nothing is left, found by halving; where there are too many to tell the fewest."""
+    low, high = 0, len(space.requires)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _something(evolve(space, requires=space.requires[:middle])):
+            low = middle
+        else:
+            high = middle
+    rule = space.requires[high - 1]
+    message = f"stage {number} has nothing left after `{show(rule.expression)}` and the rules before it"
+    stage = Label(blocks[number], "no network gets past this stage")
+    place = Label(rule.expression.span or blocks[number])
+    return Diagnostic("E0349", message, place, (stage,), help="loosen one of these rules")
+
+
+def any_left(space: Space) -> bool:
+    """Whether a space holds a network."""
+    left = legal(space)
+    return isinstance(left, Legal) and all(left.stages)
+
+
+def _something(space: Space) -> bool:
+    """Whether the rules leave something, be it values that no network can have."""
+    left = legal(space)
+    return not isinstance(left, Legal) or all(left.stages)
+
+
+def _head(space: Space, number: int) -> Space:
+    return evolve(space, stages=space.stages[:number])
+
+
+def _fewest(space: Space) -> list[Require]:
+    """Rules that leave nothing together, and something once any one of them is left out."""
+    kept = list(space.requires)
+    for rule in space.requires:
+        rest = tuple(other for other in kept if other is not rule)
+        if not _something(evolve(space, requires=rest)):
+            kept = list(rest)
+    return kept
+
+
+def _no_width(space: Space, number: int, block: Span) -> Diagnostic:
+    message = f"stage {number} has no legal layer: no option of `qkv` is a multiple of an option of `heads`"
+    help_ = "derive it, `qkv = heads * head_dim`, or change one of them"
+    return Diagnostic("E0345", message, Label(block), (), (_options(space, number, {"heads", "qkv"}),), help_)
+
+
+def _points(space: Space, number: int, layers: bool) -> Iterator[_Point]:
+    """What a stage may be under these rules, and what each of its layers may be."""
+    left = legal(space)
+    if not isinstance(left, Legal):
+        return
+    cells = left.stages[number - 1]
+    before = left.stages[number - 2] if number > 1 else ()
+    pairs = sorted(left.links[number - 2]) if number > 1 else [(-1, j) for j in range(len(cells))]
+    for i, j in pairs:
+        previous = {"embed": before[i].embed, "depth": before[i].depth} if number > 1 else None
+        names = {**constants(space.frame), "depth": cells[j].depth, "embed": cells[j].embed}
+        if layers:
+            for layer in _layers(space, number, cells[j], names):
+                yield _Point({**names, **layer}, previous)
+        else:
+            yield _Point(names, previous)
+
+
+def _layers(space: Space, number: int, cell: Cell, names: Values) -> Iterator[dict[str, Number]]:
+    stage, side = space.stages[number - 1], space.frame.side(number - 1)
+    for layer in cell.options:
+        window = side if layer.window == "global" else layer.window
+        values: dict[str, Number] = {"heads": layer.heads, "qkv": layer.qkv, "mlp": layer.mlp, "window": window}
+        match stage.head_dim:
+            case Settled(int() as width):
+                values["head_dim"] = width
+            case Derived(expression):
+                try:
+                    width_ = evaluate(expression, {**names, **values})
+                except (UndefinedValue, KeyError):
+                    continue
+                assert not isinstance(width_, bool)
+                values["head_dim"] = width_
+        yield values
+
+
+def _options(space: Space, number: int, names: Sequence[str] | set[str]) -> str:
+    """What the names of a rule may be in a stage."""
+    said = []
+    for name, dimension in dimensions(space.stages[number - 1]):
+        if name not in names:
+            continue
+        match dimension:
+            case Settled(value):
+                said.append(f"{name} is {value if isinstance(value, str) else decimal(value)}")
+            case Searched(values):
+                shown = [v if isinstance(v, str) else decimal(v) for v in values]
+                few = shown if len(shown) <= 8 else [*shown[:3], "…", *shown[-3:]]
+                said.append(f"{name} is one of {', '.join(few)}")
+            case Derived(expression):
+                said.append(f"{name} is {show(expression)}")
+    return f"in stage {number}, {'; '.join(said)}" if said else ""

@@ -1,0 +1,151 @@
+"""Bounds that no network meets, with their arithmetic: which stage spends how much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from attrs import frozen
+
+from spacelang.amount import short, spaced
+from spacelang.architecture import Architecture, Stage
+from spacelang.lower.chain import Chain, Genotype
+from spacelang.lower.cost import MEASURES, Measure, cost
+from spacelang.lower.extremes import largest, smallest
+from spacelang.lower.legal import Legal
+from spacelang.lower.plan import Block, Head, Merge, of_architecture
+from spacelang.lower.price import price
+from spacelang.recipe import Bound
+from spacelang.space import Space
+
+
+@frozen
+class Refusal:
+    """Why bounds cannot be met: in one line, with what the network that comes closest spends, and what to do."""
+
+    message: str
+    notes: tuple[str, ...]
+    help: str
+
+
+@frozen
+class Near:
+    """The values of a measure next to its bound that some network has."""
+
+    below: int | None
+    above: int | None
+
+
+@frozen
+class Ends:
+    """The networks with the least and the most of each measure."""
+
+    least: Mapping[Measure, Architecture]
+    most: Mapping[Measure, Architecture]
+
+
+def ends(space: Space, left: Legal) -> Ends:
+    """The ends of a space that holds a network."""
+    chain = price(space, left)
+    return Ends(
+        {measure: _network(space, left, chain, smallest(chain, (measure,))) for measure in MEASURES},
+        {measure: _network(space, left, chain, largest(chain, (measure,))) for measure in MEASURES},
+    )
+
+
+def _network(space: Space, left: Legal, chain: Chain, genotype: Genotype | None) -> Architecture:
+    assert genotype is not None, "a checked space holds a network"
+    stages = []
+    for cells, index, layers in zip(left.stages, genotype.cells, genotype.layers, strict=True):
+        cell = cells[index]
+        stages.append(Stage(cell.embed, tuple(cell.options[option] for option in layers)))
+    return Architecture(space.frame, tuple(stages))
+
+
+def beyond(bound: Bound, found: Ends) -> Refusal | None:
+    """Why no network of a space meets one bound, or None where it lies within what the space costs."""
+    if bound.measure not in MEASURES:
+        return None
+    measure: Measure = bound.measure
+    low, high = found.least[measure], found.most[measure]
+    if bound.high is not None and bound.high < spent(low, measure):
+        return _refusal(measure, f"at most {short(bound.high)}", "smallest", low)
+    if bound.low is not None and bound.low > spent(high, measure):
+        return _refusal(measure, f"at least {short(bound.low)}", "largest", high)
+    return None
+
+
+def needless(bound: Bound, found: Ends) -> tuple[int, int] | None:
+    """The least and the most that networks have of a measure, where a bound on it leaves none of them out."""
+    if bound.measure not in MEASURES:
+        return None
+    measure: Measure = bound.measure
+    low, high = spent(found.least[measure], measure), spent(found.most[measure], measure)
+    return (low, high) if bound.holds(low) and bound.holds(high) else None
+
+
+def _refusal(measure: Measure, asked: str, kind: str, network: Architecture) -> Refusal:
+    total = spent(network, measure)
+    word = "least" if kind == "smallest" else "most"
+    return Refusal(
+        f"no network has {measure} of {asked}: the {kind} has {short(total)}",
+        (f"where the {kind} network spends them:\n{arithmetic(network, measure)}",),
+        f"the {word} that can be met is {spaced(total)}: move the bound, or give the stages "
+        f"{'smaller' if kind == 'smallest' else 'larger'} options",
+    )
+
+
+def together(bounds: Iterable[Bound], near: Mapping[str, Near], found: Ends) -> Refusal:
+    """Why no network meets several bounds, each of which some network meets. near: by measure, the values next
+    to its bound that networks have under the others."""
+    asked = " and ".join(_said(bound) for bound in bounds)
+    notes = []
+    for measure, values in near.items():
+        known = [f"{spaced(value)} ({short(value)})" for value in (values.below, values.above) if value is not None]
+        if known:
+            notes.append(f"under the other bounds, the nearest {measure} are {' and '.join(known)}")
+    for name in MEASURES:
+        if name in near:
+            table = arithmetic(found.least[name], name)
+            notes.append(f"where the network with the least {name} spends them:\n{table}")
+    return Refusal(f"no network has {asked}", tuple(notes), "move one of the bounds to a value that can be met")
+
+
+def _said(bound: Bound) -> str:
+    low = f"{short(bound.low)} <= " if bound.low is not None else ""
+    high = f" <= {short(bound.high)}" if bound.high is not None else ""
+    return f"{low}{bound.measure}{high}"
+
+
+def spent(network: Architecture, measure: Measure) -> int:
+    """What a network costs."""
+    return sum(int(getattr(cost(part), measure)) for part in of_architecture(network))
+
+
+def arithmetic(network: Architecture, measure: Measure) -> str:
+    """What each part of a network spends, a line each, and the sum."""
+    stages = [0] * len(network.stages)
+    front = back = merged = 0
+    for part in of_architecture(network):
+        own = int(getattr(cost(part), measure))
+        match part:
+            case Block(stage=stage):
+                stages[stage] += own
+            case Merge():
+                merged += own
+            case Head():
+                back += own
+            case _:
+                front += own
+    rows = [("patches", front, "")]
+    for number, (own, stage_) in enumerate(zip(stages, network.stages, strict=True), 1):
+        layers = f"{len(stage_.layers)} layer{'s' if len(stage_.layers) > 1 else ''}"
+        rows.append((f"stage {number}", own, f"{layers} of {stage_.embed} channels"))
+    rows += [("merging", merged, "between the stages")] if len(stages) > 1 else []
+    rows += [("classes", back, ""), ("all", front + sum(stages) + merged + back, "")]
+    wide = max(len(name) for name, _, _ in rows)
+    amounts = [short(own) for _, own, _ in rows]
+    span = max(map(len, amounts))
+    return "\n".join(
+        f"{name.ljust(wide)}  {amount.rjust(span)}  {remark}".rstrip()
+        for (name, _, remark), amount in zip(rows, amounts, strict=True)
+    )

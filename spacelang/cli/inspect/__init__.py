@@ -1,0 +1,58 @@
+"""`spacelang inspect`: look at a space, a run or an architecture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spacelang.cli.inspect import architecture, run, space
+from spacelang.cli.terminal import fail
+from spacelang.cli.train import RUNS
+
+
+def inspect(
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            help="A .space file, a run, an architecture (line, JSON file, model folder); default: the latest run."
+        ),
+    ] = None,
+    flops: Annotated[
+        str | None, typer.Option(help="Of a space: count the networks with MACs 4.5G (at most) or 4G..4.5G.")
+    ] = None,
+    params: Annotated[
+        str | None, typer.Option(help="Of a space: count those with 28M parameters (at most) or 20M..28M.")
+    ] = None,
+    cost: Annotated[list[Path] | None, typer.Option(help="Of a space: a table of a further cost, as JSON.")] = None,
+    bound: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=WINDOW", help="A bound on any measure: latency=2.5..3.")
+    ] = None,
+    histogram: Annotated[
+        bool, typer.Option("--histogram", help="Of a space: how many networks cost how much, every bar exact.")
+    ] = False,
+    of: Annotated[str, typer.Option(help="Its measure: flops, params or that of a table.")] = "flops",
+    bins: Annotated[int, typer.Option(min=1, max=400, help="Bars of the histogram.")] = 20,
+    plot: Annotated[Path | None, typer.Option(help="Write the histogram to a .svg or .png file.")] = None,
+    options: Annotated[
+        bool, typer.Option("--options", help="Of a space: how many networks take each option, and their costs.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+) -> None:
+    """Show a space as a table with its size and costs, how far a run has come, or what a network is."""
+    asked = space.Asked(flops, params, tuple(cost or ()), tuple(bound or ()), histogram, of, bins, plot, options)
+    if what is not None and (what.endswith(".space") or what == "-"):
+        space.show(Path(what), asked, as_json)
+        return
+    if asked != space.Asked(of=of, bins=bins):
+        fail("bounds, costs, histograms and options are of a space", "name a .space file")
+    from spacelang_runtime.run import find
+    from spacelang_runtime.target import read
+
+    found = read(what) if what is not None else None
+    if found is not None:
+        architecture.show(found, as_json)
+    else:
+        run.show(find(runs, what), as_json)

@@ -1,0 +1,71 @@
+"""What each option of a space is worth, shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spacelang.cli.measures import LABELS, Measures
+from spacelang.cli.shares import share
+from spacelang.cli.terminal import console, grid
+from spacelang.expression import decimal
+from spacelang.lower.bracket import Bracket
+from spacelang.lower.effect import Effect
+from spacelang.space import Option
+
+
+def show(effects: tuple[Effect, ...], inside: Bracket, measures: Measures) -> None:
+    """Print a row for each option: the share of the networks inside the bounds that have it, and what these cost."""
+    out = console()
+    names = sorted({measure for one in effects for measure in one.ranges}, key=_order)
+    body = []
+    before: tuple[int, str] | None = None
+    for one in effects:
+        place = (one.stage, one.dimension)
+        ends = [one.ranges.get(measure) for measure in names]
+        body.append(
+            [
+                f"stage {one.stage}" if before is None or before[0] != one.stage else "",
+                one.dimension if place != before else "",
+                _written(one.option),
+                "dead" if one.dead else _shares(one, inside),
+                *(
+                    "" if end is None else f"{measures.short(m, end.lo)}..{measures.short(m, end.hi)}"
+                    for m, end in zip(names, ends, strict=True)
+                ),
+            ]
+        )
+        before = place
+    out.print()
+    out.print("networks that have each option (a layer's option: in at least one layer of the stage)")
+    labels = [LABELS.get(measure, measure) for measure in names]
+    out.print(grid(["", "", "option", "networks", *labels], body))
+
+
+def _order(measure: str) -> tuple[bool, str]:
+    return measure not in ("flops", "params"), measure
+
+
+def _shares(one: Effect, inside: Bracket) -> str:
+    if not (one.taken.exact and inside.exact):
+        return f"{one.taken.lower:.2e} to {one.taken.upper:.2e}"
+    return share(one.taken.lower, inside.lower)
+
+
+def _written(option: Option) -> str:
+    return option if isinstance(option, str) else decimal(option)
+
+
+def facts(one: Effect, measures: Measures) -> dict[str, Any]:
+    """An option's effect as JSON values."""
+    return {
+        "stage": one.stage,
+        "dimension": one.dimension,
+        "option": _written(one.option),
+        "at_least": one.taken.lower,
+        "at_most": one.taken.upper,
+        "dead": one.dead,
+        **{
+            measure: {"smallest": measures.plain(measure, end.lo), "largest": measures.plain(measure, end.hi)}
+            for measure, end in one.ranges.items()
+        },
+    }

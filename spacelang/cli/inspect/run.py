@@ -1,0 +1,74 @@
+"""A run, shown."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from spacelang.amount import clock, short
+from spacelang.cli.terminal import console, grid
+
+if TYPE_CHECKING:
+    from spacelang_runtime.run import Run
+
+
+def show(run: Run, as_json: bool) -> None:
+    """Print how far a run has come, and the best of its last search."""
+    from spacelang_runtime.journal import open_journal
+
+    record, state, best = run.record, run.state, run.best
+    with open_journal(run.folder) as journal:
+        searches, scores = journal.counts()
+        leaders = journal.best(5)
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    "run": run.name,
+                    "space": record.space,
+                    "data": record.data.name,
+                    "preview": record.preview,
+                    "created": record.created,
+                    "step": state.step if state else 0,
+                    "steps": state.limits.steps if state else record.limits.steps,
+                    "finished": state.finished if state else False,
+                    "losses": state.losses if state else {},
+                    "searches": searches,
+                    "scores": scores,
+                    "best": best,
+                },
+                indent=2,
+            )
+        )
+        return
+    out = console()
+    preview = "   PREVIEW: its numbers mean nothing" if record.preview else ""
+    out.print(f"[bold]{run.name}[/]   space {record.space}, {record.data.name}, {record.device}{preview}")
+    if state is None:
+        out.print("training has kept no checkpoint yet")
+    else:
+        status = "finished" if state.finished else "stopped; go on with --resume"
+        losses = ", ".join(f"{kind} {loss:.3f}" for kind, loss in state.losses.items())
+        out.print(f"trained   {state.step} steps in {clock(state.elapsed)}, {status}; last losses: {losses}")
+        if state.skipped:
+            out.print(f"          {state.skipped} steps were skipped: their losses were not finite")
+    if not leaders:
+        out.print(f"searched  not yet: spacelang evolve {run.name}")
+        return
+    out.print(f"searched  {searches} times, {scores} networks scored; the best of the last search:")
+    out.print()
+    body = [
+        [
+            s.entry.architecture[:8],
+            f"{s.accuracy:.2%}",
+            f"{s.correct}/{s.images}",
+            short(s.entry.flops),
+            short(s.entry.params),
+        ]
+        for s in leaders
+    ]
+    out.print(grid(["name", "held out", "right", "MACs", "params"], body))
+    out.print()
+    if best:
+        out.print(best["line"], soft_wrap=True)
+        out.print(f"take it home: spacelang export best -o model/ --run {run.name}")

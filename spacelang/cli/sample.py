@@ -1,0 +1,68 @@
+"""`spacelang sample`: networks of a space, drawn inside bounds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from spacelang import notation
+from spacelang.cli.measures import nearest_known, priced
+from spacelang.cli.terminal import fail
+from spacelang.cli.texts import compiled, open_text
+
+_STRETCHES = 10
+
+
+def sample(
+    file: Annotated[Path, typer.Argument(help="A .space file, or - for standard input.")],
+    number: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 10,
+    flops: Annotated[str | None, typer.Option(help="MACs: 4.5G (at most) or 4G..4.5G.")] = None,
+    params: Annotated[str | None, typer.Option(help="Parameters: 28M (at most) or 20M..28M.")] = None,
+    cost: Annotated[list[Path] | None, typer.Option(help="A table of a further cost, as JSON.")] = None,
+    bound: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=WINDOW", help="A bound on a measure: latency=2.5..3.")
+    ] = None,
+    law: Annotated[
+        Literal["random", "uniform"],
+        typer.Option(help="random: each dimension uniform; uniform: each network. Both given the bounds."),
+    ] = "random",
+    stratified: Annotated[
+        bool, typer.Option("--stratified", help="As many from each of ten stretches of MACs.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed, the same networks.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+) -> None:
+    """Draw networks of a space, exactly from a law and exactly inside bounds: name, MACs, params, line."""
+    from spacelang.lower.lowered import lower
+
+    source = open_text(file)
+    lowered, measures = priced(lower(compiled(source)), cost or [])
+    bounds = measures.windows(lowered.chain, flops, params, bound or [])
+
+    from spacelang.lower.chain import cost as cost_of
+    from spacelang.lower.draw import draw, stream
+    from spacelang.lower.stratify import stratified as spread
+    from spacelang.lower.terms import Law
+
+    chain, words = lowered.chain, stream(seed)
+    if stratified:
+        drawn = list(spread(chain, number, words, parts=_STRETCHES, law=Law(law), bounds=bounds))
+    else:
+        drawn = list(draw(chain, number, words, law=Law(law), bounds=bounds))
+    if not drawn:
+        fail(f"no network of {lowered.space.name} is inside the bounds", nearest_known(chain, bounds, measures))
+    found = [(lowered.architecture(one), cost_of(chain, one)) for one in drawn]
+    if as_json:
+        rows = [
+            {"name": one.name, "line": notation.write(one)}
+            | {m: measures.plain(m, value) for m, value in zip(chain.measures, spent, strict=True)}
+            for one, spent in found
+        ]
+        print(json.dumps(rows, indent=2))
+        return
+    for one, spent in found:
+        values = [f"{measures.short(m, v):>6}" for m, v in zip(chain.measures, spent, strict=True)]
+        print("  ".join([one.name, *values, notation.write(one)]))

@@ -1,0 +1,111 @@
+"""A further cost of a space, measured block by block: latency, energy, memory.
+
+A table is a JSON file:
+
+    {"measure": "latency", "unit": "ms",
+     "entries": {"stem/96": 0.12, "1/96:h3q96m4w7": 0.031, "merge/2/96:192": 0.02, "head/768": 0.01}}
+
+`stem/C`: the patch embedding, with what is joined and added to the patches, C channels wide. `S/C:genes`: one
+layer of stage S (from 1) C channels wide, its genes as the notation of an architecture writes them.
+`merge/S/C:D`: the merging layer that leads to stage S, from C channels to D. `head/C`: the head over C
+channels. The cost of a network is the sum over its blocks. Entries of other spaces may stand beside these.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from math import lcm
+from typing import Any
+
+from attrs import frozen
+
+from spacelang.architecture import Layer
+from spacelang.lower.cost import MEASURES
+from spacelang.notation import write_layer
+
+_DECIMALS = 9
+_MOST = 2**50  # of one entry in its unit: sums over a network stay far below 2^63
+
+
+class NotATable(ValueError):
+    """A table that cannot be read, or that lacks entries; the message says which."""
+
+
+@frozen
+class CostTable:
+    """What each block costs: `entries[key]` in whole units of 1 / `scale` of the unit `unit`."""
+
+    measure: str
+    unit: str
+    scale: int
+    entries: Mapping[str, int]
+
+    def of(self, keys: Iterable[str]) -> dict[str, int]:
+        """The entries of some keys. Raises `NotATable` that names the first that are missing."""
+        asked = list(dict.fromkeys(keys))
+        missing = [key for key in asked if key not in self.entries]
+        if missing:
+            first = ", ".join(f"`{key}`" for key in missing[:3]) + (", …" if len(missing) > 3 else "")
+            raise NotATable(f"{self.measure} lacks {len(missing)} of {len(asked)} entries of the space: {first}")
+        return {key: self.entries[key] for key in asked}
+
+
+def stem_key(embed: int) -> str:
+    """The key of a patch embedding."""
+    return f"stem/{embed}"
+
+
+def layer_key(stage: int, embed: int, layer: Layer) -> str:
+    """The key of a layer of a stage (from 1)."""
+    return f"{stage}/{embed}:{write_layer(layer)}"
+
+
+def merge_key(stage: int, embed: int, out: int) -> str:
+    """The key of the merging layer that leads to a stage (from 2)."""
+    return f"merge/{stage}/{embed}:{out}"
+
+
+def head_key(embed: int) -> str:
+    """The key of a head."""
+    return f"head/{embed}"
+
+
+def read(text: str) -> CostTable:
+    """The table of a JSON text. Raises `NotATable`."""
+    try:
+        found = json.loads(text, parse_float=Decimal)
+    except json.JSONDecodeError as error:
+        raise NotATable(f"line {error.lineno}: not JSON: {error.msg}") from None
+    if not isinstance(found, dict) or not isinstance(found.get("entries"), dict):
+        raise NotATable(
+            'it is not of the form {"measure": "latency", "unit": "ms", "entries": {"stem/96": 0.12, …}}'
+        )
+    measure, unit = found.get("measure"), found.get("unit", "")
+    if not isinstance(measure, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", measure) or measure in MEASURES:
+        raise NotATable("`measure` is a name of its own in small letters, such as latency")
+    if not isinstance(unit, str):
+        raise NotATable("`unit` is a text, such as ms")
+    exact = {key: _exact(key, value) for key, value in found["entries"].items()}
+    scale = lcm(*(value.denominator for value in exact.values()))
+    entries = {key: int(value * scale) for key, value in exact.items()}
+    for key, entry in entries.items():
+        if entry > _MOST:
+            raise NotATable(f"`{key}` is too large: choose a larger unit, or fewer decimals")
+    return CostTable(measure, unit, scale, entries)
+
+
+def _exact(key: str, value: Any) -> Fraction:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | Decimal)
+        or not Decimal(value).is_finite()
+        or value < 0
+    ):
+        raise NotATable(f"`{key}` is not a number from 0")
+    if isinstance(value, Decimal) and not -_DECIMALS <= value.normalize().as_tuple().exponent <= 20:  # type: ignore[operator]
+        raise NotATable(f"`{key}`: at most {_DECIMALS} decimals, please round {value}")
+    return Fraction(value)

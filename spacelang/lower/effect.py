@@ -1,0 +1,145 @@
+"""What each option of a space is worth: how many genotypes take it, and what these can cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from attrs import evolve, frozen
+
+from spacelang.architecture import Layer
+from spacelang.lower.bounds import span
+from spacelang.lower.bracket import Bracket, bracket
+from spacelang.lower.chain import Bounds, Cell, Chain, Joint, Window, cost
+from spacelang.lower.count import count
+from spacelang.lower.extremes import largest, smallest
+from spacelang.lower.legal import Cell as LegalCell
+from spacelang.lower.lowered import Lowered, existing
+from spacelang.space import STAGE_DIMENSIONS, Option, Searched, dimensions
+
+Parts = Callable[[Cell, LegalCell], list[Cell]]
+
+
+@frozen
+class Effect:
+    """One option of one stage (from 1).
+
+    taken: how many networks have it (a layer's option: in at least one layer of the stage). ranges: what those
+    cost, by measure; empty where no network has it. A dead option is one that no network has.
+    """
+
+    stage: int
+    dimension: str
+    option: Option
+    taken: Bracket
+    ranges: Mapping[str, Window]
+
+    @property
+    def dead(self) -> bool:
+        """Whether certainly no network has it."""
+        return self.taken.upper == 0
+
+
+def effects(lowered: Lowered, bounds: Bounds | None = None) -> Iterator[Effect]:
+    """The effect of each searched option among the networks inside the windows, stage by stage."""
+    chain, bounds = lowered.chain, bounds or {}
+    everyone = _count(chain, bounds)
+    for number, stage in enumerate(lowered.space.stages):
+        side = lowered.space.frame.side(number)
+        for name, dimension in dimensions(stage):
+            if not isinstance(dimension, Searched):
+                continue
+            for option in dimension.options:
+                found = min(option, side) if name == "window" and not isinstance(option, str) else option
+                if found != option and found in dimension.options:  # a window that clips to another one
+                    yield Effect(number + 1, name, option, Bracket(0, 0), {})
+                    continue
+                having, without = _split(lowered, number, name, found)
+                if name in STAGE_DIMENSIONS:
+                    taken = _count(having, bounds)
+                else:
+                    rest = _count(without, bounds)
+                    taken = Bracket(max(0, everyone.lower - rest.upper), everyone.upper - rest.lower)
+                yield Effect(number + 1, name, option, taken, _ranges(having, bounds) if taken.upper else {})
+
+
+def _split(lowered: Lowered, number: int, name: str, option: Option) -> tuple[Chain | None, Chain | None]:
+    """The chain of the networks that have an option, and that of those that have it nowhere in the stage.
+
+    Of a layer's option, the first is the chain whose first layer has it: with the order of layers left aside,
+    which no cost depends on, these are the networks that have it somewhere.
+    """
+    chain, legal = lowered.chain, lowered.legal.stages[number]
+    if name in STAGE_DIMENSIONS:
+        return (
+            _with(chain, legal, number, lambda cell, one: [cell] if getattr(one, name) == option else []),
+            _with(chain, legal, number, lambda cell, one: [] if getattr(one, name) == option else [cell]),
+        )
+
+    def has(layer: Layer) -> bool:
+        return bool(getattr(layer, name) == option)
+
+    def having(cell: Cell, one: LegalCell) -> list[Cell]:
+        first = [found.cost for found, layer in zip(cell.options, one.options, strict=True) if has(layer)]
+        return [
+            evolve(cell, depth=cell.depth - 1, cost=tuple(map(sum, zip(cell.cost, own, strict=True))))
+            for own in first
+        ]
+
+    def without(cell: Cell, one: LegalCell) -> list[Cell]:
+        rest = tuple(found for found, layer in zip(cell.options, one.options, strict=True) if not has(layer))
+        return [evolve(cell, options=rest)] if rest else []
+
+    return _with(chain, legal, number, having), _with(chain, legal, number, without)
+
+
+def _with(chain: Chain, legal: tuple[LegalCell, ...], number: int, parts: Parts) -> Chain | None:
+    """The chain with each cell of a stage in other parts; None where the stage has none left."""
+    found = [(old, new) for old, cell in enumerate(chain.stages[number]) for new in parts(cell, legal[old])]
+    if not found:
+        return None
+    kept = [old for old, _ in found]
+    stages, joints = list(chain.stages), list(chain.joints)
+    stages[number] = tuple(new for _, new in found)
+    if number:
+        before = joints[number - 1]
+        joints[number - 1] = Joint(before.left, tuple(before.right[old] for old in kept), before.table)
+    if number < len(joints):
+        after = joints[number]
+        joints[number] = Joint(tuple(after.left[old] for old in kept), after.right, after.table)
+    return Chain(chain.measures, tuple(stages), tuple(joints))
+
+
+def _count(chain: Chain | None, bounds: Bounds) -> Bracket:
+    if chain is None:
+        return Bracket(0, 0)
+    if bounds:
+        return bracket(chain, bounds)
+    total = count(chain)
+    return Bracket(total, total)
+
+
+def _ranges(chain: Chain | None, bounds: Bounds) -> dict[str, Window]:
+    """What the genotypes of a chain cost, by measure; empty where there is none."""
+    found: dict[str, Window] = {}
+    if chain is None or smallest(chain) is None:
+        return found
+    for axis, measure in enumerate(chain.measures):
+        if not bounds:
+            ends = (existing(smallest(chain, (measure,))), existing(largest(chain, (measure,))))
+            low, high = (cost(chain, end)[axis] for end in ends)
+            found[measure] = Window(low, high)
+            continue
+        inside = within(chain, measure, bounds)
+        if inside is not None:
+            found[measure] = inside
+    return found
+
+
+def within(chain: Chain, measure: str, bounds: Bounds) -> Window | None:
+    """What a measure reaches inside all windows, its own included; None where nothing is inside."""
+    from spacelang.lower.reached import reached  # numpy, on use
+
+    if measure not in bounds:
+        return span(chain, measure, bounds)
+    low, high = (reached(chain, measure, bounds[measure], bounds, None, most=most) for most in (False, True))
+    return None if low is None or high is None else Window(low, high)

@@ -1,0 +1,170 @@
+"""What may be typed at a place: the words of its scope that are not said there yet, and the values of a name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
+
+from attrs import frozen
+
+from spacelang.check.outline import EDITIONS
+from spacelang.lsp.context import Context, context
+from spacelang.lsp.words import BLOCKS, KEYWORDS, LAYER, MEASURES, NAMES, ROOT, STAGE, VALUES, Meaning
+from spacelang.source import Source, Span
+
+Kind = Literal["name", "block", "word", "value", "file"]
+
+_VALUES: Mapping[str, tuple[str, ...]] = {
+    "position": ("absolute", "bias", "relative"),
+    "token": ("class", "none"),
+    "pool": ("mean", "token"),
+    "stem_norm": ("yes", "no"),
+    "sandwich": ("largest", "smallest", "random"),
+}
+_CONSTANTS = ("image", "patch", "channels", "classes")
+_HEADS: Mapping[str, tuple[str, ...]] = {
+    "root": ("each stage", "stage", "each layer", "train", "evolve"),
+    "stage": ("each layer",),
+    "evolve": ("mutate",),
+}
+
+
+@frozen
+class Completion:
+    """Something that may stand at a place. span: what of the text it replaces."""
+
+    label: str
+    kind: Kind
+    detail: str
+    span: Span
+
+
+def completion(source: Source, offset: int, files: Sequence[str] = ()) -> tuple[Completion, ...]:
+    """What may be typed at an offset. files: the paths of other spaces, as this text would write them."""
+    text = source.text
+    within = context(text, offset)
+    if within.quiet:
+        return ()
+    if within.quoted is not None:
+        said = re.search(r"\b(extends|narrows)[ \t]*\Z", text[within.start : within.quoted - 1])
+        at = Span(within.quoted, offset)
+        return tuple(Completion(name, "file", "", at) for name in files) if said else ()
+    typed = re.search(r"\w*\Z", text[within.start : offset])
+    start = offset - len(typed.group()) if typed else offset
+    if text[start:offset][:1].isdigit():
+        return ()
+    return tuple(
+        Completion(label, kind, detail, Span(start, offset))
+        for label, kind, detail in _offered(text, within, text[within.start : start])
+    )
+
+
+_Offer = tuple[str, Kind, str]
+
+
+def _offered(text: str, within: Context, before: str) -> Iterator[_Offer]:
+    """before: what of the statement stands before the word that is typed."""
+    words = before.split()
+    if re.search(r"\d\Z|\.\.\Z", before) or within.level == "unknown":
+        return
+    if re.search(r"\bprevious\s*\.\s*\Z", before):
+        yield from _names(STAGE)
+        return
+    match words:
+        case []:
+            yield from _statements(text, within)
+        case ["edition"]:
+            yield from ((str(edition), "value", KEYWORDS["edition"]) for edition in EDITIONS)
+        case ["each"]:
+            yield from (
+                (head.removeprefix("each "), "block", BLOCKS[head.removeprefix("each ")])
+                for head in _HEADS.get(within.level, ())
+                if head.startswith("each ")
+            )
+        case ["require", "each"] if within.level in ("root", "stage"):
+            yield from ((level, "word", BLOCKS[level]) for level in ("stage", "layer"))
+        case ["require"] if within.level in ("root", "stage"):
+            yield "each", "word", KEYWORDS["each"]
+        case ["require", *_] if within.level == "evolve":
+            yield from ((name, "name", what) for name, what in MEASURES.items())
+        case ["require", "each", level, *_] if ":" in before:
+            yield from _expression({**STAGE, **(LAYER if level.startswith("layer") else {})}, before)
+            if level.startswith("stage"):
+                yield "previous", "word", VALUES["previous"]
+        case [name, *_] if re.match(r"\s*\w+\s*(=|in\b)", before):
+            yield from _value(name, within, before)
+
+
+def _statements(text: str, within: Context) -> Iterator[_Offer]:
+    """What a statement may begin with, less the names that the block around it says already."""
+    said = _said(text, within)
+    if within.level == "root":
+        yield from ((word, "word", KEYWORDS[word]) for word in ("edition", "space") if word not in said)
+        if not said & {"extends", "narrows"}:
+            yield from ((word, "word", KEYWORDS[word]) for word in ("extends", "narrows"))
+    yield from _names({n: m for n, m in NAMES.get(within.level, {}).items() if n not in said})
+    for head in _HEADS.get(within.level, ()):
+        if head == "stage" or head.split()[-1] not in said - {"stage"}:
+            shown = f"stage {1 + _stages(text)}" if head == "stage" else head
+            yield shown, "block", BLOCKS[head.split()[-1]]
+    if within.level in ("root", "stage", "evolve"):
+        yield "require", "word", KEYWORDS["require"]
+
+
+def _said(text: str, within: Context) -> set[str]:
+    """The words with which the statements of the block around a place begin, and of `each …` the second word."""
+    said: set[str] = set()
+    for match in re.finditer(
+        r"(?m)(?:^|[{}])[ \t]*(each[ \t]+)?([A-Za-z_]\w*)(?=[ \t]*(?:=|in\b|\{|\d|\"|\w))", text
+    ):
+        at = match.start(2)
+        if at == within.start or match.end() < within.body:
+            continue
+        here = context(text, match.start(1) if match.group(1) else at)
+        if here.body == within.body and not here.quiet and here.quoted is None:
+            said.add(match.group(2))
+    return said
+
+
+def _stages(text: str) -> int:
+    return max((int(number) for number in re.findall(r"(?m)^[ \t]*stage[ \t]+(\d{1,2})\b", text)), default=0)
+
+
+def _value(name: str, within: Context, before: str) -> Iterator[_Offer]:
+    """What the value of a name may be, or the options of a choice."""
+    if name in _VALUES:
+        yield from ((word, "value", VALUES.get(word, "The class token.")) for word in _VALUES[name])
+        return
+    if within.level not in ("root", "stage", "layer"):
+        return
+    searched = re.match(r"\s*\w+\s+in\b", before) is not None
+    if name == "window" and not re.search(r"[-+*/%(]\s*\Z|\.\.", before):
+        yield "global", "value", VALUES["global"]
+    if searched and re.search(r"\d\s+\Z|\w\s+\Z", before) and ".." in before and "step" not in before:
+        yield "step", "word", KEYWORDS["step"]
+        return
+    if within.level == "layer" and not searched:
+        known = {**STAGE, **NAMES["layer"]}
+        yield from _expression({n: m for n, m in known.items() if n != name}, before)
+    elif within.level != "root":
+        yield from _expression({}, before)
+        if not searched:
+            yield "previous", "word", VALUES["previous"]
+
+
+def _expression(names: Mapping[str, Meaning], before: str) -> Iterator[_Offer]:
+    """Names where an operand is expected; the words that join conditions where one has ended."""
+    if re.search(r"[\w)]\s+\Z", before) and not re.search(r"\b(and|or|not|in|step)\s+\Z", before):
+        if "require" in before:
+            yield from ((word, "word", KEYWORDS[word]) for word in ("and", "or"))
+        return
+    yield from _names(names)
+    yield from ((name, "name", ROOT[name].text) for name in _CONSTANTS)
+    yield from ((word, "word", VALUES[word]) for word in ("min", "max"))
+
+
+def _names(known: Mapping[str, Meaning]) -> Iterable[_Offer]:
+    for name, what in known.items():
+        unit = f" ({what.unit})" if what.unit else ""
+        yield name, "name", f"{what.text}{unit}"

@@ -1,0 +1,92 @@
+"""Which line of which file decides a name: the nearest scope's, and there the youngest file's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from attrs import frozen
+
+from spacelang.check.lineage import Member
+from spacelang.lsp.context import Level
+from spacelang.source import Source
+from spacelang.syntax import tree
+
+# From the farthest scope to the nearest: level, and whether it speaks of one stage alone.
+_SCOPES: tuple[tuple[Level, bool], ...] = (
+    ("root", False),
+    ("stage", False),
+    ("layer", False),
+    ("stage", True),
+    ("layer", True),
+)
+
+
+@frozen
+class Place:
+    """A setting or a choice where it stands. stage: the only stage it speaks of, or None."""
+
+    line: tree.Setting | tree.Choice
+    level: Level
+    stage: int | None
+    source: Source
+
+    @property
+    def scope(self) -> str:
+        """The scope as `inspect` names it."""
+        within = f"stage {self.stage}" if self.stage else ""
+        match self.level:
+            case "root":
+                return "the root"
+            case "stage":
+                return within or "each stage"
+            case "layer":
+                return f"{within}, each layer" if within else "each layer"
+            case recipe:
+                return recipe
+
+
+def places(members: Sequence[Member]) -> tuple[Place, ...]:
+    """All settings and choices of a lineage, the eldest file first."""
+    return tuple(place for m in members for place in _places(m.file.statements, "root", None, m.source))
+
+
+def _places(
+    statements: Iterable[tree.Statement], level: Level, stage: int | None, source: Source
+) -> Iterator[Place]:
+    for statement in statements:
+        match statement:
+            case tree.Setting() | tree.Choice():
+                yield Place(statement, level, stage, source)
+            case tree.Block(head=tree.Word("stage"), number=number, body=body):
+                one = int(number.value) if number and number.value.denominator == 1 else None
+                yield from _places(body, "stage", one, source)
+            case tree.Block(head=tree.Word("layer"), body=body):
+                yield from _places(body, "layer", stage, source)
+            case tree.Block(head=tree.Word("train" | "evolve" | "mutate" as recipe), body=body):
+                yield from _places(body, recipe, None, source)
+            case _:
+                pass
+
+
+def stages(members: Sequence[Member]) -> tuple[int, ...]:
+    """The numbers of the stages that a lineage has."""
+    numbers = {
+        int(statement.number.value)
+        for member in members
+        for statement in member.file.statements
+        if isinstance(statement, tree.Block) and statement.head.text == "stage" and statement.number
+    }
+    return tuple(sorted(numbers))
+
+
+def deciding(known: Sequence[Place], name: str, stage: int | None) -> Place | None:
+    """The line that decides a name in a stage, or, where `stage` is None, for the whole space."""
+    found = [
+        place
+        for place in known
+        if place.line.name.text == name
+        and (place.level, place.stage is not None) in _SCOPES
+        and (place.level == "root" if stage is None else place.stage in (None, stage))
+    ]
+    # Of equals, `max` would take the first: the youngest file comes last.
+    return max(reversed(found), key=lambda p: _SCOPES.index((p.level, p.stage is not None)), default=None)

@@ -1,0 +1,290 @@
+"""The shell that speaks the Language Server Protocol: positions in, values of the features out.
+
+It keeps no state but the open texts. Every text is sent whole when it changes, since what counts as the end of a
+line in an incremental change differs between editors and libraries, and texts are small.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from lsprotocol import types as lsp
+from pygls import uris
+from pygls.exceptions import JsonRpcException
+from pygls.lsp.server import LanguageServer
+
+from spacelang import resources
+from spacelang.check import compile_text
+from spacelang.check.lineage import Loader, nothing
+from spacelang.diagnostics import Diagnostic, Fix, Label
+from spacelang.lsp import symbols as outline
+from spacelang.lsp.buffers import loader
+from spacelang.lsp.completion import Completion, completion
+from spacelang.lsp.definition import definition
+from spacelang.lsp.fixes import QuickFix, fixes, together
+from spacelang.lsp.formatting import formatting
+from spacelang.lsp.hover import hover
+from spacelang.lsp.positions import Encoding, Lines
+from spacelang.lsp.rename import Refused, renamable, rename
+from spacelang.source import Source, Span
+from spacelang.syntax import parse, tree
+
+_PAUSE = 0.05  # seconds without another key before a text is checked
+_REQUEST_FAILED = -32803
+
+_SEVERITIES = {"error": lsp.DiagnosticSeverity.Error, "warning": lsp.DiagnosticSeverity.Warning}
+_COMPLETIONS = {
+    "name": lsp.CompletionItemKind.Property,
+    "block": lsp.CompletionItemKind.Module,
+    "word": lsp.CompletionItemKind.Keyword,
+    "value": lsp.CompletionItemKind.EnumMember,
+    "file": lsp.CompletionItemKind.File,
+}
+_SYMBOLS = {
+    "space": lsp.SymbolKind.Namespace,
+    "block": lsp.SymbolKind.Module,
+    "setting": lsp.SymbolKind.Constant,
+    "choice": lsp.SymbolKind.Enum,
+    "rule": lsp.SymbolKind.Boolean,
+}
+
+
+class Text:
+    """An open text with the way to count in it and the way to what it is made from."""
+
+    def __init__(self, server: LanguageServer, uri: str) -> None:
+        self.uri = uri
+        self.path = _path(uri)
+        document = server.workspace.get_text_document(uri)
+        self.version = document.version
+        self.source = Source(self.path or uri, document.source)
+        encoding = server.workspace.position_encoding
+        self.encoding: Encoding = "utf-8" if encoding == "utf-8" else "utf-32" if encoding == "utf-32" else "utf-16"
+        self.lines = Lines(document.source, self.encoding)
+        buffers = {p: d.source for u, d in server.workspace.text_documents.items() if (p := _path(u))}
+        self.load: Loader = loader(self.path, buffers) if self.path else nothing
+
+    def offset(self, position: lsp.Position) -> int:
+        return self.lines.offset(position.line, position.character)
+
+    def range(self, span: Span) -> lsp.Range:
+        return _range(self.lines, span)
+
+    def location(self, source: Source, span: Span) -> lsp.Location:
+        """A place in this text or in another."""
+        if source == self.source:
+            return lsp.Location(self.uri, self.range(span))
+        uri = uris.from_fs_path(source.name) or source.name
+        return lsp.Location(uri, _range(Lines(source.text, self.encoding), span))
+
+    def edits(self, edits: Iterable[Fix]) -> list[lsp.TextEdit]:
+        return [lsp.TextEdit(self.range(fix.span), fix.replacement) for fix in edits]
+
+
+def _path(uri: str) -> str | None:
+    """The path of a file by its URI, with `/` between folders; None where the text is in no file."""
+    path = uris.to_fs_path(uri) if uri.startswith("file:") else None
+    return Path(os.path.normpath(path)).as_posix() if path else None
+
+
+def _range(lines: Lines, span: Span) -> lsp.Range:
+    return lsp.Range(lsp.Position(*lines.position(span.start)), lsp.Position(*lines.position(span.end)))
+
+
+def findings(text: Text) -> list[lsp.Diagnostic]:
+    """What is wrong with a text, as an editor shows it."""
+    checked = compile_text(text.source, text.load)
+    link = next((s.span for s in parse(text.source).file.statements if isinstance(s, tree.Extends)), Span(0, 0))
+    return [_finding(text, diagnostic, link) for diagnostic in checked.diagnostics]
+
+
+def _finding(text: Text, diagnostic: Diagnostic, link: Span) -> lsp.Diagnostic:
+    """link: where the text says what it is made from: what is wrong over there is shown here."""
+    elsewhere = diagnostic.label.span.source is not None
+    others = (
+        (Label(diagnostic.label.span, diagnostic.message), *diagnostic.others) if elsewhere else diagnostic.others
+    )
+    related = [
+        lsp.DiagnosticRelatedInformation(text.location(o.span.source or text.source, o.span), o.text or "here")
+        for o in others
+    ]
+    said = [diagnostic.message, *filter(None, [diagnostic.label.text])]
+    said += [f"note: {note}" for note in diagnostic.notes]
+    said += [f"help: {diagnostic.help}"] if diagnostic.help else []
+    return lsp.Diagnostic(
+        range=text.range(link if elsewhere else diagnostic.label.span),
+        message="\n".join(said),
+        severity=_SEVERITIES[diagnostic.severity],
+        code=diagnostic.code,
+        code_description=lsp.CodeDescription((resources.folder("errors") / f"{diagnostic.code}.md").as_uri()),
+        source="spacelang",
+        related_information=related or None,
+    )
+
+
+def publish(server: LanguageServer, uri: str) -> None:
+    """Check an open text and say what is wrong with it."""
+    text = Text(server, uri)
+    found = findings(text)
+    server.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, found, text.version))
+
+
+def _publish_heirs(server: LanguageServer, changed: str) -> None:
+    """Check the open texts that are made from others, since one of these has changed."""
+    for uri, document in server.workspace.text_documents.items():
+        if uri != changed and ("extends" in document.source or "narrows" in document.source):
+            publish(server, uri)
+
+
+async def _changed(server: LanguageServer, params: lsp.DidChangeTextDocumentParams) -> None:
+    uri, version = params.text_document.uri, params.text_document.version
+    await asyncio.sleep(_PAUSE)
+    document = server.workspace.text_documents.get(uri)
+    if document is not None and document.version == version:
+        publish(server, uri)
+        _publish_heirs(server, uri)
+
+
+def _opened(server: LanguageServer, params: lsp.DidOpenTextDocumentParams) -> None:
+    publish(server, params.text_document.uri)
+    _publish_heirs(server, params.text_document.uri)
+
+
+def _closed(server: LanguageServer, params: lsp.DidCloseTextDocumentParams) -> None:
+    uri = params.text_document.uri
+    server.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, []))
+    _publish_heirs(server, uri)
+
+
+def _files_changed(server: LanguageServer, params: lsp.DidChangeWatchedFilesParams) -> None:
+    _publish_heirs(server, "")
+
+
+def _hover(server: LanguageServer, params: lsp.HoverParams) -> lsp.Hover | None:
+    text = Text(server, params.text_document.uri)
+    found = hover(text.source, text.offset(params.position), text.load)
+    if found is None:
+        return None
+    return lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, found.markdown), text.range(found.span))
+
+
+def _completion(server: LanguageServer, params: lsp.CompletionParams) -> list[lsp.CompletionItem]:
+    text = Text(server, params.text_document.uri)
+    found = completion(text.source, text.offset(params.position), _neighbours(text))
+    return [_item(text, number, offer) for number, offer in enumerate(found)]
+
+
+def _neighbours(text: Text) -> list[str]:
+    """The spaces beside a text."""
+    folder = Path(text.path).parent if text.path else None
+    if folder is None or not folder.is_dir():
+        return []
+    return sorted(p.name for p in folder.glob("*.space") if p.as_posix() != text.path)[:200]
+
+
+def _item(text: Text, number: int, offer: Completion) -> lsp.CompletionItem:
+    return lsp.CompletionItem(
+        label=offer.label,
+        kind=_COMPLETIONS[offer.kind],
+        documentation=offer.detail or None,
+        sort_text=f"{number:03d}",
+        text_edit=lsp.TextEdit(text.range(offer.span), offer.label),
+    )
+
+
+def _definition(server: LanguageServer, params: lsp.DefinitionParams) -> list[lsp.Location]:
+    text = Text(server, params.text_document.uri)
+    found = definition(text.source, text.offset(params.position), text.load)
+    return [text.location(target.source, target.span) for target in found]
+
+
+def _formatting(server: LanguageServer, params: lsp.DocumentFormattingParams) -> list[lsp.TextEdit]:
+    text = Text(server, params.text_document.uri)
+    return text.edits(formatting(text.source))
+
+
+def _document_symbols(server: LanguageServer, params: lsp.DocumentSymbolParams) -> list[lsp.DocumentSymbol]:
+    text = Text(server, params.text_document.uri)
+
+    def shown(symbol: outline.Symbol) -> lsp.DocumentSymbol:
+        children = [shown(child) for child in symbol.children]
+        name, whole = text.range(symbol.name_span), text.range(symbol.span)
+        return lsp.DocumentSymbol(symbol.name, _SYMBOLS[symbol.kind], whole, name, symbol.detail, children=children)
+
+    return [shown(symbol) for symbol in outline.symbols(text.source)]
+
+
+def _code_actions(server: LanguageServer, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
+    text = Text(server, params.text_document.uri)
+    start, end = text.offset(params.range.start), text.offset(params.range.end)
+    offered = fixes(compile_text(text.source, text.load).diagnostics, text.source.text)
+    only = params.context.only
+    actions: list[lsp.CodeAction] = []
+    if only is None or lsp.CodeActionKind.QuickFix in only:
+        actions += [_action(text, o) for o in offered if _touches(o.diagnostic.label.span, start, end)]
+    all_ = together(offered)
+    if len(all_) > 1 and (only is None or {"source", lsp.CodeActionKind.SourceFixAll} & set(only)):
+        edit = lsp.WorkspaceEdit({text.uri: text.edits(all_)})
+        actions.append(lsp.CodeAction("Mend all slips", lsp.CodeActionKind.SourceFixAll, edit=edit))
+    return actions
+
+
+def _touches(span: Span, start: int, end: int) -> bool:
+    return span.start <= end and start <= span.end
+
+
+def _action(text: Text, offered: QuickFix) -> lsp.CodeAction:
+    return lsp.CodeAction(
+        title=offered.title,
+        kind=lsp.CodeActionKind.QuickFix,
+        diagnostics=[_finding(text, offered.diagnostic, Span(0, 0))],
+        is_preferred=offered.preferred,
+        edit=lsp.WorkspaceEdit({text.uri: text.edits([offered.fix])}),
+    )
+
+
+def _prepare_rename(server: LanguageServer, params: lsp.PrepareRenameParams) -> lsp.Range:
+    text = Text(server, params.text_document.uri)
+    match renamable(text.source, text.offset(params.position)):
+        case Refused(reason):
+            raise JsonRpcException(reason, _REQUEST_FAILED)
+        case span:
+            return text.range(span)
+
+
+def _rename(server: LanguageServer, params: lsp.RenameParams) -> lsp.WorkspaceEdit:
+    text = Text(server, params.text_document.uri)
+    match rename(text.source, text.offset(params.position), params.new_name):
+        case Refused(reason):
+            raise JsonRpcException(reason, _REQUEST_FAILED)
+        case edits:
+            return lsp.WorkspaceEdit({text.uri: text.edits(edits)})
+
+
+def server(version: str) -> LanguageServer:
+    """A language server with all features, ready for `start_io`."""
+    made = LanguageServer("spacelang", version, text_document_sync_kind=lsp.TextDocumentSyncKind.Full)
+    features: dict[str, tuple[Callable[..., Any], Any]] = {
+        lsp.TEXT_DOCUMENT_DID_OPEN: (_opened, None),
+        lsp.TEXT_DOCUMENT_DID_CHANGE: (_changed, None),
+        lsp.TEXT_DOCUMENT_DID_CLOSE: (_closed, None),
+        lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES: (_files_changed, None),
+        lsp.TEXT_DOCUMENT_HOVER: (_hover, None),
+        lsp.TEXT_DOCUMENT_COMPLETION: (_completion, lsp.CompletionOptions(trigger_characters=[".", '"', " "])),
+        lsp.TEXT_DOCUMENT_DEFINITION: (_definition, None),
+        lsp.TEXT_DOCUMENT_FORMATTING: (_formatting, None),
+        lsp.TEXT_DOCUMENT_DOCUMENT_SYMBOL: (_document_symbols, None),
+        lsp.TEXT_DOCUMENT_CODE_ACTION: (
+            _code_actions,
+            lsp.CodeActionOptions([lsp.CodeActionKind.QuickFix, lsp.CodeActionKind.SourceFixAll]),
+        ),
+        lsp.TEXT_DOCUMENT_PREPARE_RENAME: (_prepare_rename, None),
+        lsp.TEXT_DOCUMENT_RENAME: (_rename, lsp.RenameOptions(prepare_provider=True)),
+    }
+    for name, (feature, options) in features.items():
+        made.feature(name, options)(feature)
+    return made
