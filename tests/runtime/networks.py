@@ -11,6 +11,7 @@ from torch import nn
 from spacelang.architecture import Architecture, Frame, Stage
 from spacelang.check import compile_text
 from spacelang.lower.lowered import Lowered, lower
+from spacelang.project import loader
 from spacelang.resources import folder
 from spacelang.source import read
 from spacelang.space import Dimension, Searched, Settled, Space, StageSpace
@@ -20,7 +21,8 @@ SHIPPED = tuple(sorted(path.stem for path in folder("spaces").glob("*.space")))
 
 @cache
 def shipped(name: str) -> Lowered:
-    space = compile_text(read(folder("spaces") / f"{name}.space")).space
+    source = read(folder("spaces") / f"{name}.space")
+    space = compile_text(source, loader(source.name)).space
     assert space is not None
     return lower(space)
 

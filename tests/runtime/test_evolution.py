@@ -23,7 +23,7 @@ def digits() -> Lowered:
 def merit(candidate: Candidate) -> float:
     """A stand-in for accuracy that is not size: layers that have what it likes count, those that do not cost."""
     layers = [layer for stage in candidate.architecture.stages for layer in stage.layers]
-    return sum(2 * (layer.mlp == 3) + (layer.heads == 4) + (layer.window == 2) - 2 for layer in layers)
+    return sum(2 * (layer.mlp == 3) + (layer.heads == 2) + (layer.window == 2) - 2 for layer in layers)
 
 
 def told(evolution: Evolution) -> Evolution:
@@ -35,8 +35,8 @@ def told(evolution: Evolution) -> Evolution:
 
 BOUNDS = [
     (),
-    (Bound("flops", None, 600_000),),
-    (Bound("flops", 590_000, 600_000), Bound("params", None, 120_000)),
+    (Bound("flops", None, 400_000),),
+    (Bound("flops", 390_000, 400_000), Bound("params", None, 80_000)),
 ]
 
 
@@ -94,7 +94,7 @@ def test_a_score_once_told_stays(digits: Lowered) -> None:
 
 def test_evolution_beats_drawing_at_equal_cost(digits: Lowered) -> None:
     """On a landscape with a direction, the best of the search is better than the best of as many random ones."""
-    bounds = (Bound("flops", None, 900_000),)
+    bounds = (Bound("flops", None, 500_000),)
     recipe = Evolve(population=20, parents=5, generations=8, crossover=10, mutation=10, bounds=bounds)
     asked = recipe.population + recipe.generations * (recipe.crossover + recipe.mutation)
     for seed in range(5):
