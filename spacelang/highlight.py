@@ -19,7 +19,6 @@ class SpaceLexer(RegexLexer):  # type: ignore[misc]  # Pygments ships no types
     """Pygments' view of the language: it knows words and shapes, and not whether they are right."""
 
     name = "Space"
-    url = "https://pypi.org/project/spacelang/"
     aliases: ClassVar = ["space", "spacelang"]
     filenames: ClassVar = ["*.space"]
     mimetypes: ClassVar = ["text/x-space"]

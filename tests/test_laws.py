@@ -69,7 +69,7 @@ def imported_at_top(path: Path) -> set[str]:
 def test_inspecting_a_space_loads_no_torch() -> None:
     code = f"""
 import contextlib, io
-from spacelang.cli import app
+from spacelang.cli.commands import app
 with contextlib.redirect_stdout(io.StringIO()):
     app(["inspect", {str(ROOT / "spaces" / "s3.space")!r}], standalone_mode=False)
 """

@@ -30,6 +30,8 @@ def test_an_installed_wheel_checks_a_shipped_space(tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = "import sys; sys.path.insert(0, 'site'); import spacelang; print(spacelang.__file__)\n"
     code += "sys.argv = ['spacelang', 'check', 's3.space']; from spacelang.cli import main; main()"
-    out = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    out = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout
     assert str(tmp_path) in out
     assert "s3.space: ok" in out

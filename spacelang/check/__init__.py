@@ -19,7 +19,7 @@ from spacelang.check.lineage import Loader, Member, inherited, lineage, nothing,
 from spacelang.check.outline import Outline, numbered, outline
 from spacelang.check.recipes import evolve_recipe, train_recipe
 from spacelang.check.rules import requires
-from spacelang.check.trunk import frame
+from spacelang.check.trunk import STAND_IN, frame
 from spacelang.diagnostics import Diagnostic, Label, errors, first
 from spacelang.recipe import Evolve, Train
 from spacelang.source import Source
@@ -66,14 +66,14 @@ def check(*members: Member) -> Checked:
     layout = inherited(layouts)
     numbered(layout, found)
     trunk = frame(layout, found)
-    if trunk is None:
-        return Checked(None, tuple(found))
-    stages = stage_spaces(layout, trunk, found)
-    rules = requires(layout, trunk, found)
+    # Where the root is wrong, the rest is looked at all the same, so that all errors come at once.
+    stages = stage_spaces(layout, trunk or STAND_IN, found)
+    rules = requires(layout, trunk or STAND_IN, found)
+    shapeless = bool(errors(found)) or trunk is None
     train, evolve = Train(), Evolve()
     for each in layouts:
         train, evolve = train_recipe(each, found, train), evolve_recipe(each, found, evolve)
-    if errors(found) or layout.name is None or layout.edition is None:
+    if shapeless or trunk is None or layout.name is None or layout.edition is None:
         return Checked(None, tuple(found))
     space = Space(layout.name, layout.edition, trunk, stages, rules, train, evolve)
     found += feasible(space, layout)

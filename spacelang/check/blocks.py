@@ -16,8 +16,8 @@ _LAYERS = ("layer", "layers", "block", "blocks")
 def unknown_block(block: tree.Block, where: str, found: list[Diagnostic]) -> str | int | None:
     """Report a block that does not belong where it stands: "the root", "a stage" or "a layer".
 
-    Returns which block it is meant to be, where that is plain: `stage` or `layer` for those of all, a number
-    for one stage.
+    Returns which block it is meant to be, where that is plain: `each stage`, `stage` (which is not known),
+    `layer`, or the number of a stage.
     """
     word = block.head.text.lower()
     if word in _LAYERS:
@@ -85,7 +85,10 @@ def _stage(block: tree.Block, where: str, found: list[Diagnostic]) -> str | int 
         message = "a block that speaks of one stage begins with `stage` and its number"
         _say(block, found, "E0230", message, f"write `{header} {{`", header)
         return int(written)
+    if block.each:
+        message = "a block that speaks of all stages begins with `each stage`"
+        _say(block, found, "E0230", message, "write `each stage {`", "each stage")
+        return "each stage"
     help_ = "write `each stage {` for all stages, or `stage 1 {` for one"
-    header_ = "each stage" if block.each else None
-    _say(block, found, "E0232", "this block does not say which stages it speaks of", help_, header_)
+    _say(block, found, "E0232", "this block does not say which stages it speaks of", help_)
     return "stage"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from math import ceil, floor
 
 from spacelang.amount import short
-from spacelang.check.outline import LAYER, STAGE
+from spacelang.check.misplaced import LAYER, STAGE
 from spacelang.check.synonyms import advice, meant
 from spacelang.check.values import number, spot
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed

@@ -8,11 +8,9 @@ from math import prod
 
 from spacelang.amount import short
 from spacelang.check.bounds import measured
-from spacelang.check.conflict import empty
 from spacelang.check.outline import Outline
-from spacelang.check.spending import beyond, ends, needless
 from spacelang.diagnostics import Diagnostic, Label, listed
-from spacelang.expression import Binary, Constant, Expression, Number, decimal, walk
+from spacelang.expression import Binary, Constant, Expression, Number, decimal, mentions, walk
 from spacelang.lower.legal import Legal, Unbuildable, legal
 from spacelang.source import Span
 from spacelang.space import (
@@ -23,6 +21,7 @@ from spacelang.space import (
     Searched,
     Settled,
     Space,
+    StageSpace,
     dimensions,
 )
 
@@ -49,6 +48,8 @@ def feasible(space: Space, layout: Outline) -> Iterator[Diagnostic]:
         yield from (_unbuildable(problem, blocks[problem.stage]) for problem in first.values())
         return
     if not all(left.stages):
+        from spacelang.check.conflict import empty  # a space that holds networks need not wait for it
+
         yield empty(space, blocks, max(1, MOST_LOOKS // (4 * sum(looks.values()))))
         return
     for number, stage in enumerate(space.stages, 1):
@@ -62,16 +63,23 @@ def feasible(space: Space, layout: Outline) -> Iterator[Diagnostic]:
 
 def _looks(space: Space, number: int) -> int:
     """How many values are looked at to find what the rules leave of a stage."""
-    stage, before = space.stages[number - 1], space.stages[number - 2] if number > 1 else None
-    cells = _size(stage.depth) * _size(stage.embed)
-    neighbours = _size(before.depth) * _size(before.embed) if before else 1
-    layers = prod(_size(getattr(stage, name)) for name in (*LAYER_DIMENSIONS, "head_dim"))
+    stage = space.stages[number - 1]
     rules = [rule for rule in space.requires if rule.stage in (None, number)]
-    weight = {"stage": 1, "layer": 1}
+    derived = [d.expression for _, d in dimensions(stage) if isinstance(d, Derived)]
+    weight = {"stage": 1, "layer": 5 + sum(map(_weight, derived))}
     for rule in rules:
         weight[rule.level] += _weight(rule.expression)
-    derived = sum(_weight(d.expression) for _, d in dimensions(stage) if isinstance(d, Derived))
-    return neighbours * cells * weight["stage"] + cells * layers * (weight["layer"] + derived)
+    # Where nothing speaks of the depth, all depths share one answer.
+    deep = any(mentions(expression, "depth") for expression in (*derived, *(rule.expression for rule in rules)))
+    before = space.stages[number - 2] if number > 1 else None
+    layers = prod(_size(getattr(stage, name)) for name in (*LAYER_DIMENSIONS, "head_dim"))
+    judged = (_cells(before, deep) if before else 1) * _cells(stage, True) * weight["stage"]
+    linked = (_cells(before, True) if before else 1) * _cells(stage, True) * 2
+    return judged + linked + _cells(stage, deep) * layers * weight["layer"]
+
+
+def _cells(stage: StageSpace, deep: bool) -> int:
+    return _size(stage.embed) * (_size(stage.depth) if deep else 1)
 
 
 def _size(dimension: Dimension) -> int:
@@ -95,6 +103,8 @@ def _bounds(space: Space, left: Legal, layout: Outline) -> Iterator[Diagnostic]:
     block = layout.recipes.get("evolve")
     if not space.evolve.bounds or block is None or priced > MOST_PRICED:
         return
+    from spacelang.check.spending import beyond, ends, needless  # a space without bounds need not wait for it
+
     found = ends(space, left)
     for bound in space.evolve.bounds:
         places = measured(block, bound.measure) or [block.span]

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Literal
 
-from attrs import define, field, fields, frozen
+from attrs import define, field, frozen
 
 from spacelang.check.blocks import RECIPES, unknown_block
-from spacelang.check.synonyms import advice, meant
+from spacelang.check.misplaced import LAYER, ROOT, STAGE, misplaced
+from spacelang.check.synonyms import meant
 from spacelang.diagnostics import MOST_FINDINGS, Diagnostic, Fix, Label, listed, nearest
 from spacelang.expression import Name, decimal, walk
 from spacelang.lower.cost import MEASURES
-from spacelang.recipe import Evolve, Train
 from spacelang.source import Span
 from spacelang.syntax import tree
 
 EDITIONS = (2026,)
 Line = tree.Setting | tree.Choice
 
-ROOT = ("image", "patch", "channels", "classes", "head_dim", "position", "token", "pool", "stem_norm")
-STAGE = ("depth", "embed", "head_dim")
-LAYER = ("heads", "qkv", "mlp", "window", "head_dim")
 MOST_STAGES = 16
 
 
@@ -89,8 +86,9 @@ def outline(file: tree.File, found: list[Diagnostic]) -> Outline:
                 match unknown_block(statement, "the root", found):
                     case "layer":
                         _layer_body(statement.body, layout.each_layer, layout, found)
-                    case "stage":
-                        layout.meant.add("stage")
+                    case "each stage" | "stage" as meant_:
+                        if meant_ == "stage":
+                            layout.meant.add("stage")
                         _stage_body(statement.body, None, layout.each_stage, layout.each_layer, layout, found)
                     case int(value):
                         _stage(layout, statement, tree.Literal(value, statement.head.span), found)
@@ -204,40 +202,10 @@ def _line(
     elif name.text in known:
         scope[name.text] = line
     elif len(found) < 2 * MOST_FINDINGS:
-        found.append(_misplaced(name, known, where))
+        found.append(misplaced(name, known, where))
         if found[-1].code == "E0234":
             layout.name = layout.name or name.text
         layout.meant.add(meant(name.text, {*ROOT, *STAGE, *LAYER}) or name.text)
-
-
-def _misplaced(name: tree.Word, known: tuple[str, ...], where: str) -> Diagnostic:
-    homes: Mapping[str, tuple[str, ...]] = {
-        "at the root, outside all blocks": ROOT,
-        "in a stage, such as `each stage { … }`": STAGE,
-        "in `each layer { … }`, inside a stage": LAYER,
-    }
-    if name.text in ("name", "title", "id") and where == "the root":
-        help_ = "the name of a space is a line of its own: `space NAME`"
-        return Diagnostic("E0234", "a space is named without `=`", Label(name.span), help=help_)
-    for recipe, kind in (("train", Train), ("evolve", Evolve)):
-        if name.text in {field.name for field in fields(kind)}:
-            help_ = f"write it in `{recipe} {{ … }}`"
-            message = f"`{name.text}` does not belong to {where}"
-            return Diagnostic("E0208", message, Label(name.span), help=help_)
-    for home, names in homes.items():
-        if name.text in names:
-            return Diagnostic(
-                "E0208", f"`{name.text}` does not belong to {where}", Label(name.span), help=f"write it {home}"
-            )
-    ours = meant(name.text, known)
-    said = advice(name.text, known) or advice(name.text, {*ROOT, *STAGE, *LAYER})
-    return Diagnostic(
-        "E0207",
-        f"`{name.text}` is nothing that {where} has",
-        Label(name.span),
-        help=said or f"there are {listed(known, 'and')}",
-        fix=Fix(name.span, ours) if ours else None,
-    )
 
 
 def _rule(statement: tree.Require, stage: int | None, layout: Outline, found: list[Diagnostic]) -> None:

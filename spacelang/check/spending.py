@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
@@ -94,9 +94,17 @@ def _refusal(measure: Measure, asked: str, kind: str, network: Architecture) -> 
     )
 
 
-def together(bounds: Iterable[Bound], near: Mapping[str, Near], found: Ends) -> Refusal:
-    """Why no network meets several bounds, each of which some network meets. near: by measure, the values next
-    to its bound that networks have under the others."""
+def unmet(bounds: Sequence[Bound], near: Mapping[str, Near], found: Ends) -> Refusal:
+    """Why no network meets all of these bounds, which is known already.
+
+    near: by measure, the values next to its bound that networks have under the other bounds. The first bound that
+    lies beyond what any network costs is to blame; where there is none, all of them are.
+    """
+    alone = (beyond(bound, found) for bound in bounds)
+    return next((refusal for refusal in alone if refusal), None) or _together(bounds, near, found)
+
+
+def _together(bounds: Sequence[Bound], near: Mapping[str, Near], found: Ends) -> Refusal:
     asked = " and ".join(_said(bound) for bound in bounds)
     notes = []
     for measure, values in near.items():

@@ -13,6 +13,7 @@ from spacelang.source import Span
 from spacelang.syntax import tree
 
 LARGEST_IMAGE = 16_384
+STAND_IN = Frame(224, 16, 3, 1000, ("absolute",), "none", "mean", stem_norm=False)
 
 
 def frame(layout: Outline, found: list[Diagnostic]) -> Frame | None:

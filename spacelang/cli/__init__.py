@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import sys
 
-from spacelang.cli.app import app
+from spacelang.cli.commands import application
 from spacelang.cli.terminal import fail
 
-__all__ = ["app", "main"]
+__all__ = ["main"]
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     # faster for it. It has to be said before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        app()
+        application(sys.argv[1:])()
     except Stopped as stop:
         if os.environ.get("RANK", "0") != "0":
             raise SystemExit(1) from None

@@ -10,7 +10,9 @@ from spacelang.cli.terminal import fail
 
 
 def lsp(
-    stdio: Annotated[bool, typer.Option("--stdio", help="Speak over standard input and output, as always.")] = False,
+    stdio: Annotated[
+        bool, typer.Option("--stdio", help="Speak over standard input and output, as always.")
+    ] = False,
 ) -> None:
     """Serve an editor: what is wrong as you type, what words mean, what may be typed, and the mends.
 

@@ -27,7 +27,9 @@ def sample(
     ] = None,
     law: Annotated[
         Literal["random", "uniform"],
-        typer.Option(help="random: each dimension uniform; uniform: each network. Both given the bounds."),
+        typer.Option(
+            help="random: each stage, then each layer, uniform; uniform: each network. Both given the bounds."
+        ),
     ] = "random",
     stratified: Annotated[
         bool, typer.Option("--stratified", help="As many from each of ten stretches of MACs.")

@@ -77,13 +77,11 @@ def head_key(embed: int) -> str:
 def read(text: str) -> CostTable:
     """The table of a JSON text. Raises `NotATable`."""
     try:
-        found = json.loads(text, parse_float=Decimal)
+        found = json.loads(text, parse_float=Decimal, parse_constant=str)
     except json.JSONDecodeError as error:
         raise NotATable(f"line {error.lineno}: not JSON: {error.msg}") from None
     if not isinstance(found, dict) or not isinstance(found.get("entries"), dict):
-        raise NotATable(
-            'it is not of the form {"measure": "latency", "unit": "ms", "entries": {"stem/96": 0.12, …}}'
-        )
+        raise NotATable('it is not of the form {"measure": "latency", "unit": "ms", "entries": {…}}')
     measure, unit = found.get("measure"), found.get("unit", "")
     if not isinstance(measure, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", measure) or measure in MEASURES:
         raise NotATable("`measure` is a name of its own in small letters, such as latency")
@@ -99,13 +97,13 @@ def read(text: str) -> CostTable:
 
 
 def _exact(key: str, value: Any) -> Fraction:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | Decimal)
-        or not Decimal(value).is_finite()
-        or value < 0
-    ):
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value < 0:
         raise NotATable(f"`{key}` is not a number from 0")
-    if isinstance(value, Decimal) and not -_DECIMALS <= value.normalize().as_tuple().exponent <= 20:  # type: ignore[operator]
-        raise NotATable(f"`{key}`: at most {_DECIMALS} decimals, please round {value}")
-    return Fraction(value)
+    if value > _MOST:
+        raise NotATable(f"`{key}` is too large: choose a larger unit")
+    if value and Decimal(value).adjusted() < -20:  # before it becomes a fraction of that size
+        raise NotATable(f"`{key}` is too small: choose a smaller unit")
+    exact = Fraction(value)
+    if 10**_DECIMALS % exact.denominator:
+        raise NotATable(f"`{key}` has more than {_DECIMALS} decimals: round it")
+    return exact

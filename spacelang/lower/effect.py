@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from attrs import evolve, frozen
 
 from spacelang.architecture import Layer
-from spacelang.lower.bounds import span
 from spacelang.lower.bracket import Bracket, bracket
 from spacelang.lower.chain import Bounds, Cell, Chain, Joint, Window, cost
 from spacelang.lower.count import count
@@ -24,7 +23,7 @@ class Effect:
     """One option of one stage (from 1).
 
     taken: how many networks have it (a layer's option: in at least one layer of the stage). ranges: what those
-    cost, by measure; empty where no network has it. A dead option is one that no network has.
+    cost, by measure (inside windows: by measure that has one); empty where no network has it.
     """
 
     stage: int
@@ -129,17 +128,15 @@ def _ranges(chain: Chain | None, bounds: Bounds) -> dict[str, Window]:
             low, high = (cost(chain, end)[axis] for end in ends)
             found[measure] = Window(low, high)
             continue
-        inside = within(chain, measure, bounds)
-        if inside is not None:
+        # The range of a measure under windows on others takes long: that of every option would take minutes.
+        if measure in bounds and (inside := _within(chain, measure, bounds)) is not None:
             found[measure] = inside
     return found
 
 
-def within(chain: Chain, measure: str, bounds: Bounds) -> Window | None:
+def _within(chain: Chain, measure: str, bounds: Bounds) -> Window | None:
     """What a measure reaches inside all windows, its own included; None where nothing is inside."""
     from spacelang.lower.reached import reached  # numpy, on use
 
-    if measure not in bounds:
-        return span(chain, measure, bounds)
     low, high = (reached(chain, measure, bounds[measure], bounds, None, most=most) for most in (False, True))
     return None if low is None or high is None else Window(low, high)

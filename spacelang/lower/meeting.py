@@ -94,7 +94,8 @@ def frame(known: Terms, pattern: Pattern, bounds: Bounds, last: int | None = Non
     stages = tuple(places(known, pattern, t) for t in range(len(known.chain.stages)))
     every = [axis for axis, name in enumerate(names) if name in bounds]
     every.sort(key=lambda axis: axis == last)
-    whole = reaches(known, stages, tuple(every)).whole
+    reach = reaches(known, stages, tuple(every))
+    whole = reach.whole
     if whole is None:
         return None
     binding: list[tuple[int, int, int]] = []
@@ -112,7 +113,7 @@ def frame(known: Terms, pattern: Pattern, bounds: Bounds, last: int | None = Non
         axes,
         np.array([low for _, low, _ in binding], np.int64),
         np.array([high for _, _, high in binding], np.int64),
-        reaches(known, stages, axes),
+        reach if axes == tuple(every) else reaches(known, stages, axes),
     )
 
 

@@ -23,6 +23,7 @@ _VALUES: Mapping[str, tuple[str, ...]] = {
     "sandwich": ("largest", "smallest", "random"),
 }
 _CONSTANTS = ("image", "patch", "channels", "classes")
+_WORD = re.compile(r'#[^\n]*|"[^"\n]*"?|[{}\n]|\w+')
 _HEADS: Mapping[str, tuple[str, ...]] = {
     "root": ("each stage", "stage", "each layer", "train", "evolve"),
     "stage": ("each layer",),
@@ -113,18 +114,27 @@ def _statements(text: str, within: Context) -> Iterator[_Offer]:
 
 
 def _said(text: str, within: Context) -> set[str]:
-    """The words with which the statements of the block around a place begin, and of `each …` the second word."""
+    """The words with which the other statements of the block around a place begin; of `each …`, the second word."""
     said: set[str] = set()
-    for match in re.finditer(
-        r"(?m)(?:^|[{}])[ \t]*(each[ \t]+)?([A-Za-z_]\w*)(?=[ \t]*(?:=|in\b|\{|\d|\"|\w))", text
-    ):
-        at = match.start(2)
-        if at == within.start or match.end() < within.body:
-            continue
-        here = context(text, match.start(1) if match.group(1) else at)
-        if here.body == within.body and not here.quiet and here.quoted is None:
-            said.add(match.group(2))
-    return said
+    depth, begins = 0, True
+    for match in _WORD.finditer(text, within.body):
+        word = match.group()
+        match word[0]:
+            case "{":
+                depth += 1
+            case "}" if depth == 0:
+                break
+            case "}":
+                depth, begins = depth - 1, True
+            case "\n":
+                begins = True
+            case "#" | '"':
+                pass
+            case _ if begins and depth == 0:
+                begins = word == "each"
+                if not text[within.start : match.start()].isspace() and match.start() != within.start:
+                    said.add(word)
+    return said - {"each"}
 
 
 def _stages(text: str) -> int:

@@ -16,7 +16,7 @@ from spacelang.lower.legal import Legal, legal
 from spacelang.lower.subset import taken
 from spacelang.lsp.context import Context, context
 from spacelang.lsp.definition import path_at
-from spacelang.lsp.places import Place, deciding, places, stages
+from spacelang.lsp.places import Place, deciding, places, speaking, stages
 from spacelang.lsp.usage import networks, using
 from spacelang.lsp.words import BLOCKS, Meaning, meaning
 from spacelang.source import Source, Span
@@ -83,14 +83,17 @@ class _Facts:
         return (within.stage,) if within.stage else stages(self.members)
 
     def origin(self, name: str, stage: int) -> str:
-        """Where a dimension is decided, in words."""
-        place = deciding(self.known, name, stage)
-        if place is None:
+        """Where a dimension is decided, and which line that one replaces."""
+        lines = speaking(self.known, name, stage)
+        if not lines:
             return "by default"
-        line = place.source.position(place.line.span.start).line
-        if place.source == self.members[-1].source:
-            return f"`{place.scope}`, line {line}"
-        return f"inherited from `{_base(place.source.name)}`, `{place.scope}`, line {line}"
+        inherited = "" if lines[0].source == self.members[-1].source else "inherited from "
+        replaced = f", in place of {self._where(lines[1])}" if len(lines) > 1 else ""
+        return f"{inherited}{self._where(lines[0])}{replaced}"
+
+    def _where(self, place: Place) -> str:
+        file = "" if place.source == self.members[-1].source else f"`{_base(place.source.name)}`, "
+        return f"{file}`{place.scope}`, line {place.source.position(place.line.span.start).line}"
 
     def dimension(self, name: str, stage: int) -> Dimension | None:
         if self.space is None or stage > len(self.space.stages):

@@ -79,14 +79,19 @@ def stages(members: Sequence[Member]) -> tuple[int, ...]:
     return tuple(sorted(numbers))
 
 
-def deciding(known: Sequence[Place], name: str, stage: int | None) -> Place | None:
-    """The line that decides a name in a stage, or, where `stage` is None, for the whole space."""
+def speaking(known: Sequence[Place], name: str, stage: int | None) -> list[Place]:
+    """The lines that could decide a name in a stage, or, where `stage` is None, for the whole space: the nearest
+    first, which does. Of one scope, the youngest file is the nearest."""
     found = [
         place
-        for place in known
+        for place in reversed(known)
         if place.line.name.text == name
         and (place.level, place.stage is not None) in _SCOPES
         and (place.level == "root" if stage is None else place.stage in (None, stage))
     ]
-    # Of equals, `max` would take the first: the youngest file comes last.
-    return max(reversed(found), key=lambda p: _SCOPES.index((p.level, p.stage is not None)), default=None)
+    return sorted(found, key=lambda p: -_SCOPES.index((p.level, p.stage is not None)))
+
+
+def deciding(known: Sequence[Place], name: str, stage: int | None) -> Place | None:
+    """The line that decides a name in a stage, or, where `stage` is None, for the whole space."""
+    return next(iter(speaking(known, name, stage)), None)

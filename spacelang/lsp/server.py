@@ -7,36 +7,28 @@ line in an incremental change differs between editors and libraries, and texts a
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lsprotocol import types as lsp
-from pygls import uris
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
-from spacelang import resources
 from spacelang.check import compile_text
-from spacelang.check.lineage import Loader, nothing
-from spacelang.diagnostics import Diagnostic, Fix, Label
 from spacelang.lsp import symbols as outline
-from spacelang.lsp.buffers import loader
 from spacelang.lsp.completion import Completion, completion
 from spacelang.lsp.definition import definition
 from spacelang.lsp.fixes import QuickFix, fixes, together
 from spacelang.lsp.formatting import formatting
 from spacelang.lsp.hover import hover
-from spacelang.lsp.positions import Encoding, Lines
+from spacelang.lsp.opened import Text, finding, findings, text_of
 from spacelang.lsp.rename import Refused, renamable, rename
-from spacelang.source import Source, Span
-from spacelang.syntax import parse, tree
+from spacelang.source import Span
 
 _PAUSE = 0.05  # seconds without another key before a text is checked
 _REQUEST_FAILED = -32803
 
-_SEVERITIES = {"error": lsp.DiagnosticSeverity.Error, "warning": lsp.DiagnosticSeverity.Warning}
 _COMPLETIONS = {
     "name": lsp.CompletionItemKind.Property,
     "block": lsp.CompletionItemKind.Module,
@@ -53,82 +45,9 @@ _SYMBOLS = {
 }
 
 
-class Text:
-    """An open text with the way to count in it and the way to what it is made from."""
-
-    def __init__(self, server: LanguageServer, uri: str) -> None:
-        self.uri = uri
-        self.path = _path(uri)
-        document = server.workspace.get_text_document(uri)
-        self.version = document.version
-        self.source = Source(self.path or uri, document.source)
-        encoding = server.workspace.position_encoding
-        self.encoding: Encoding = "utf-8" if encoding == "utf-8" else "utf-32" if encoding == "utf-32" else "utf-16"
-        self.lines = Lines(document.source, self.encoding)
-        buffers = {p: d.source for u, d in server.workspace.text_documents.items() if (p := _path(u))}
-        self.load: Loader = loader(self.path, buffers) if self.path else nothing
-
-    def offset(self, position: lsp.Position) -> int:
-        return self.lines.offset(position.line, position.character)
-
-    def range(self, span: Span) -> lsp.Range:
-        return _range(self.lines, span)
-
-    def location(self, source: Source, span: Span) -> lsp.Location:
-        """A place in this text or in another."""
-        if source == self.source:
-            return lsp.Location(self.uri, self.range(span))
-        uri = uris.from_fs_path(source.name) or source.name
-        return lsp.Location(uri, _range(Lines(source.text, self.encoding), span))
-
-    def edits(self, edits: Iterable[Fix]) -> list[lsp.TextEdit]:
-        return [lsp.TextEdit(self.range(fix.span), fix.replacement) for fix in edits]
-
-
-def _path(uri: str) -> str | None:
-    """The path of a file by its URI, with `/` between folders; None where the text is in no file."""
-    path = uris.to_fs_path(uri) if uri.startswith("file:") else None
-    return Path(os.path.normpath(path)).as_posix() if path else None
-
-
-def _range(lines: Lines, span: Span) -> lsp.Range:
-    return lsp.Range(lsp.Position(*lines.position(span.start)), lsp.Position(*lines.position(span.end)))
-
-
-def findings(text: Text) -> list[lsp.Diagnostic]:
-    """What is wrong with a text, as an editor shows it."""
-    checked = compile_text(text.source, text.load)
-    link = next((s.span for s in parse(text.source).file.statements if isinstance(s, tree.Extends)), Span(0, 0))
-    return [_finding(text, diagnostic, link) for diagnostic in checked.diagnostics]
-
-
-def _finding(text: Text, diagnostic: Diagnostic, link: Span) -> lsp.Diagnostic:
-    """link: where the text says what it is made from: what is wrong over there is shown here."""
-    elsewhere = diagnostic.label.span.source is not None
-    others = (
-        (Label(diagnostic.label.span, diagnostic.message), *diagnostic.others) if elsewhere else diagnostic.others
-    )
-    related = [
-        lsp.DiagnosticRelatedInformation(text.location(o.span.source or text.source, o.span), o.text or "here")
-        for o in others
-    ]
-    said = [diagnostic.message, *filter(None, [diagnostic.label.text])]
-    said += [f"note: {note}" for note in diagnostic.notes]
-    said += [f"help: {diagnostic.help}"] if diagnostic.help else []
-    return lsp.Diagnostic(
-        range=text.range(link if elsewhere else diagnostic.label.span),
-        message="\n".join(said),
-        severity=_SEVERITIES[diagnostic.severity],
-        code=diagnostic.code,
-        code_description=lsp.CodeDescription((resources.folder("errors") / f"{diagnostic.code}.md").as_uri()),
-        source="spacelang",
-        related_information=related or None,
-    )
-
-
 def publish(server: LanguageServer, uri: str) -> None:
     """Check an open text and say what is wrong with it."""
-    text = Text(server, uri)
+    text = text_of(server, uri)
     found = findings(text)
     server.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, found, text.version))
 
@@ -165,7 +84,7 @@ def _files_changed(server: LanguageServer, params: lsp.DidChangeWatchedFilesPara
 
 
 def _hover(server: LanguageServer, params: lsp.HoverParams) -> lsp.Hover | None:
-    text = Text(server, params.text_document.uri)
+    text = text_of(server, params.text_document.uri)
     found = hover(text.source, text.offset(params.position), text.load)
     if found is None:
         return None
@@ -173,7 +92,7 @@ def _hover(server: LanguageServer, params: lsp.HoverParams) -> lsp.Hover | None:
 
 
 def _completion(server: LanguageServer, params: lsp.CompletionParams) -> list[lsp.CompletionItem]:
-    text = Text(server, params.text_document.uri)
+    text = text_of(server, params.text_document.uri)
     found = completion(text.source, text.offset(params.position), _neighbours(text))
     return [_item(text, number, offer) for number, offer in enumerate(found)]
 
@@ -197,18 +116,18 @@ def _item(text: Text, number: int, offer: Completion) -> lsp.CompletionItem:
 
 
 def _definition(server: LanguageServer, params: lsp.DefinitionParams) -> list[lsp.Location]:
-    text = Text(server, params.text_document.uri)
+    text = text_of(server, params.text_document.uri)
     found = definition(text.source, text.offset(params.position), text.load)
     return [text.location(target.source, target.span) for target in found]
 
 
 def _formatting(server: LanguageServer, params: lsp.DocumentFormattingParams) -> list[lsp.TextEdit]:
-    text = Text(server, params.text_document.uri)
+    text = text_of(server, params.text_document.uri)
     return text.edits(formatting(text.source))
 
 
 def _document_symbols(server: LanguageServer, params: lsp.DocumentSymbolParams) -> list[lsp.DocumentSymbol]:
-    text = Text(server, params.text_document.uri)
+    text = text_of(server, params.text_document.uri)
 
     def shown(symbol: outline.Symbol) -> lsp.DocumentSymbol:
         children = [shown(child) for child in symbol.children]
@@ -219,7 +138,7 @@ def _document_symbols(server: LanguageServer, params: lsp.DocumentSymbolParams) 
 
 
 def _code_actions(server: LanguageServer, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
-    text = Text(server, params.text_document.uri)
+    text = text_of(server, params.text_document.uri)
     start, end = text.offset(params.range.start), text.offset(params.range.end)
     offered = fixes(compile_text(text.source, text.load).diagnostics, text.source.text)
     only = params.context.only
@@ -241,14 +160,14 @@ def _action(text: Text, offered: QuickFix) -> lsp.CodeAction:
     return lsp.CodeAction(
         title=offered.title,
         kind=lsp.CodeActionKind.QuickFix,
-        diagnostics=[_finding(text, offered.diagnostic, Span(0, 0))],
+        diagnostics=[finding(text, offered.diagnostic)],
         is_preferred=offered.preferred,
         edit=lsp.WorkspaceEdit({text.uri: text.edits([offered.fix])}),
     )
 
 
 def _prepare_rename(server: LanguageServer, params: lsp.PrepareRenameParams) -> lsp.Range:
-    text = Text(server, params.text_document.uri)
+    text = text_of(server, params.text_document.uri)
     match renamable(text.source, text.offset(params.position)):
         case Refused(reason):
             raise JsonRpcException(reason, _REQUEST_FAILED)
@@ -257,7 +176,7 @@ def _prepare_rename(server: LanguageServer, params: lsp.PrepareRenameParams) -> 
 
 
 def _rename(server: LanguageServer, params: lsp.RenameParams) -> lsp.WorkspaceEdit:
-    text = Text(server, params.text_document.uri)
+    text = text_of(server, params.text_document.uri)
     match rename(text.source, text.offset(params.position), params.new_name):
         case Refused(reason):
             raise JsonRpcException(reason, _REQUEST_FAILED)

@@ -24,7 +24,7 @@ _FOREIGN = re.compile(
       | (?P<open>\[) | (?P<close>\])
       | (?P<end>;)
       | (?P<logic>&&?|\|\|?|!(?!=))
-      | (?P<relation>=>|=<|<>|===|!==|≤|≥|≠)
+      | (?P<relation>!=[=<>]+|=>|=<|<>|===|≤|≥|≠)
       | (?P<power>\*\*|\^)
       | (?P<sign>:=|[×·÷−–—…])
       | (?P<other>[^A-Za-z0-9_\ \t\f\r\n\#={}(),:.<>!+\-*/%\[\]"';&|≤≥≠×·÷−–—…^]+|\r(?!\n))
@@ -35,7 +35,7 @@ _FOREIGN = re.compile(
 _DECEIVING = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 _HIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\xa0\xad\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]")
 _PATH_FOLLOWS = re.compile(r"\b(?:extends|narrows)[ \t\f]*\Z")
-_RELATIONS = {"=>": ">=", "=<": "<=", "<>": "!=", "===": "==", "!==": "!=", "≤": "<=", "≥": ">=", "≠": "!="}
+_RELATIONS = {"=>": ">=", "=<": "<=", "<>": "!=", "===": "==", "≤": "<=", "≥": ">=", "≠": "!="}
 _LOGIC = {"&": "and", "&&": "and", "|": "or", "||": "or", "!": "not"}
 _SIGNS = {":=": "=", "×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "—": "-", "…": ".."}
 _TYPES = {"=": "EQUAL", "*": "STAR", "/": "SLASH", "-": "MINUS", "..": "_DOTS"}
@@ -127,7 +127,7 @@ def _said(match: re.Match[str], found: list[Diagnostic]) -> tuple[str, str]:
             say("E0131", f"`{text}` is written `{word}`", f"write `{word}`", word + " " * (text == "!"))
             return word.upper(), word
         case "relation":
-            ours = _RELATIONS[text]
+            ours = _RELATIONS.get(text, "!=")
             say("E0132", f"`{text}` is written `{ours}`", f"write `{ours}`", ours)
             return "RELATION", ours
         case "power":

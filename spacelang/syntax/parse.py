@@ -15,11 +15,9 @@ from spacelang import resources
 from spacelang.diagnostics import Diagnostic
 from spacelang.source import Source, Span
 from spacelang.syntax import tree
-from spacelang.syntax.balance import balanced
 from spacelang.syntax.build import Builder
 from spacelang.syntax.explain import explain
 from spacelang.syntax.scan import place, put, scan
-from spacelang.syntax.slips import mended
 
 _MOST_ERRORS = 50
 _MOST_OPERATORS = 100  # in one statement, so that no later pass recurses without bound
@@ -56,9 +54,16 @@ def _lark() -> Lark:
 def parse(source: Source) -> Parsed:
     """The tree of a text. Errors never stop it: a statement that cannot be read is left out and reported."""
     tokens, found = scan(source, _lark())
+    builder = Builder()
+    file, whole = _read(list(tokens), builder, [], most=1)
+    if whole and not found and not builder.found:
+        return Parsed(file, ())
+    from spacelang.syntax.balance import balanced  # a text that is right need not wait for these
+    from spacelang.syntax.slips import mended
+
     tokens = mended(source, balanced(source, tokens, found), found)
     builder = Builder()
-    file, whole = _read(tokens, builder, found)
+    file, whole = _read(tokens, builder, found, _MOST_ERRORS)
     bad = [d.label.span for d in builder.found]
     bad += [d.label.span for d in found if d.code in _FOREIGN and d.fix is None]
     kept = _without(file.statements, bad)
@@ -71,8 +76,8 @@ def tokens(source: Source) -> list[Token]:
     return scan(source, _lark())[0]
 
 
-def _read(tokens: list[Token], builder: Builder, found: list[Diagnostic]) -> tuple[tree.File, bool]:
-    """The tree of the tokens, and whether all of them were read.
+def _read(tokens: list[Token], builder: Builder, found: list[Diagnostic], most: int) -> tuple[tree.File, bool]:
+    """The tree of the tokens, and whether all of them were read. most: errors, after which reading ends.
 
     Where a statement cannot go on, the parser's stacks return to where it began, and reading goes on behind it:
     each token is read once, however many errors there are.
@@ -84,7 +89,7 @@ def _read(tokens: list[Token], builder: Builder, found: list[Diagnostic]) -> tup
     state = parser.parser_state
     heights = len(tokens) * [0]  # of the stack of states, before each token
     errors = operators = i = 0
-    while i < len(tokens) and errors < _MOST_ERRORS:
+    while i < len(tokens) and errors < most:
         token = tokens[i]
         operators = 0 if token.type in ("_LINE", "LBRACE") else operators + (token.type in _OPERATORS)
         heights[i] = len(state.state_stack)
@@ -104,11 +109,12 @@ def _read(tokens: list[Token], builder: Builder, found: list[Diagnostic]) -> tup
             if problem.code == "E0122" and i + 1 < len(tokens) and tokens[i + 1].type == "LBRACE":
                 i += 1  # the brace stands on the next line: read on as if on this one
                 continue
-            if first < i:
-                del state.state_stack[heights[first] :]
-                del state.value_stack[heights[first] - 1 :]
+            # What was left out before stands on no stack, and has no height.
+            height = next(height for height in heights[first : i + 1] if height)
+            del state.state_stack[height:]
+            del state.value_stack[height - 1 :]
             i = max(last, first + (first == i))
-    if errors == _MOST_ERRORS:
+    if errors == most:
         return tree.File(()), False
     try:
         return builder.transform(parser.feed_eof()), not errors  # type: ignore[no-untyped-call]

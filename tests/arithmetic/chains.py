@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise, product
 
@@ -108,7 +108,7 @@ def law_given(chain: Chain, pattern: Pattern, bounds: dict[str, Window], uniform
     return {genotype: chance / whole for genotype, chance in weight.items()}
 
 
-def chi_square(expected: dict[Genotype, Fraction], drawn: list[Genotype]) -> float:
+def chi_square(expected: Mapping[Hashable, Fraction], drawn: Sequence[Hashable]) -> float:
     """The chance of draws at least as far from the expected law as these (Wilson and Hilferty, 1931).
 
     Rare genotypes are pooled; a genotype that the law does not give makes it 0.

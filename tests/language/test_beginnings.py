@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spacelang.check import compile_text
-from spacelang.cli import app
+from spacelang.cli.commands import app
 from spacelang.codes import TITLES
 from spacelang.source import read
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from spacelang.check import compile_text
-from spacelang.cli import app
+from spacelang.cli.commands import app
 from spacelang.diff import Line, Options, Settings, change, diff
 from spacelang.lower.lowered import lower
 from spacelang.source import Source

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from spacelang.cli import app
+from spacelang.cli.commands import app
 from spacelang.source import Source
 from spacelang.syntax import parse
 from spacelang.syntax.foreign import comments

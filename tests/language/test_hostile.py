@@ -79,7 +79,15 @@ def test_real_files_with_pieces_lost_doubled_and_swapped_are_judged(text: str, c
 HEAD = "edition 2026\nspace x\nimage = 32\npatch = 4\nclasses = 10\n"
 STAGE = "stage {} {{\n  depth = 1\n  embed = 32\n  each layer {{\n    heads = 1\n    window = 1\n  }}\n}}\n"
 BODY = HEAD + STAGE.format(1)
+LARGE = HEAD + "".join(
+    STAGE.format(n)
+    .replace("embed = 32", "embed in {\n" + "".join(f"    {32 * n + i},  # option {i}\n" for i in range(9)) + "}")
+    .replace("depth = 1", "# so deep\n" * 90 + "depth in 1..3")
+    .replace("heads = 1", "heads in {\n" + "".join(f"    {n + i},\n" for i in range(6)) + "}")
+    for n in range(1, 17)
+)
 HOSTILE = {
+    "a space of two thousand lines": LARGE,
     "nested parentheses": HEAD + "classes = " + "(" * 100_000 + "1" + ")" * 100_000,
     "nested blocks": "a {\n" * 100_000,
     "nested indentation": "\n".join(" " * n + "a:" for n in range(800)),

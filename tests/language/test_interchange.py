@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from spacelang.check import compile_text
-from spacelang.cli import app
+from spacelang.cli.commands import app
 from spacelang.configspace import NotExpressible, to_configspace
 from spacelang.interchange import FORMAT, NotASpace, digest, from_json, to_json
 from spacelang.lower.lowered import lower

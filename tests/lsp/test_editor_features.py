@@ -75,8 +75,9 @@ def marked(text: str) -> tuple[Source, int]:
 
 
 def edited(text: str, edits: tuple[Fix, ...]) -> str:
-    """A text with edits made, as an editor makes them: all places are those of the old text."""
-    for edit in sorted(edits, key=lambda e: e.span.start, reverse=True):
+    """A text with edits made, as an editor makes them: all places are those of the old text, and what is put in at
+    one place stands in the order of the edits."""
+    for _, _, edit in sorted([(e.span.start, i, e) for i, e in enumerate(edits)], reverse=True):
         text = text[: edit.span.start] + edit.replacement + text[edit.span.end :]
     return text
 
@@ -185,7 +186,11 @@ def test_what_takes_an_option_is_what_is_lost_without_it() -> None:
         assert old in TINY
         less = legal(space(TINY.replace(old, new)))
         assert isinstance(less, Legal)
-        lost = [option for option in taken(whole.stages[stage - 1], name) if option not in taken(less.stages[stage - 1], name)]
+        lost = [
+            option
+            for option in taken(whole.stages[stage - 1], name)
+            if option not in taken(less.stages[stage - 1], name)
+        ]
         assert len(lost) == 1
         assert using(whole, stage, name, lost[0]) == networks(whole) - networks(less)
 
@@ -227,6 +232,7 @@ def test_hover_on_a_stage_shows_what_is_inherited_from_where() -> None:
     near = 'edition 2026\nspace near\nextends "tiny.space"\nst‸age 1 { embed = 24 }\n'
     text = said(near, tiny=TINY)
     assert "`embed` = 24, `stage 1`, line 4" in text
+    assert "line 4, in place of `tiny.space`, `stage 1`, line 15" in text
     assert "`mlp` in 2, 4, inherited from `tiny.space`, `each layer`, line 9" in text
 
 
@@ -329,7 +335,7 @@ def gone_to(text: str, **others: str) -> list[tuple[str, int]]:
 
 
 def test_a_name_leads_to_the_lines_that_decide_it() -> None:
-    assert gone_to(TINY.replace("= heads *", "= hea‸ds *")) == [("x.space", 16), ("x.space", 25)]
+    assert gone_to(TINY.replace("= heads *", "= hea‸ds *")) == [("x.space", 17), ("x.space", 26)]
     assert gone_to(TINY.replace("* head_dim", "* head_‸dim")) == [("x.space", 6)]
     assert gone_to(TINY.replace("previous.embed", "previous.em‸bed")) == [("x.space", 15)]
     assert gone_to("# hea‸ds\n" + TINY) == []
@@ -337,7 +343,7 @@ def test_a_name_leads_to_the_lines_that_decide_it() -> None:
 
 def test_a_name_leads_into_the_file_that_decides_it() -> None:
     near = 'edition 2026\nspace near\nextends "tiny.space"\nstage 1 { each layer { qkv = hea‸ds * 16 } }\n'
-    assert gone_to(near, tiny=TINY) == [("tiny.space", 16)]
+    assert gone_to(near, tiny=TINY) == [("tiny.space", 17)]
     nearer = near.replace("qkv", "heads = 2\n qkv")
     assert gone_to(nearer, tiny=TINY) == [("x.space", 4)]
 
@@ -351,7 +357,9 @@ def test_a_path_leads_to_its_file() -> None:
 
 
 def test_fixes_mend_a_broken_text() -> None:
-    broken = TINY.replace("image = 32", "img_size: 32;").replace("{16, 24}", "[16, 24]").replace("classes", "clases")
+    broken = (
+        TINY.replace("image = 32", "img_size: 32;").replace("{16, 24}", "[16, 24]").replace("classes", "clases")
+    )
     found = compile_text(Source("x.space", broken)).diagnostics
     for _ in range(4):
         offers = fixes(found, broken)

@@ -98,7 +98,8 @@ class Editor:
 
     def edited(self, name: str, edits: list[lsp.TextEdit]) -> str:
         text = self.texts[name]
-        for (start, end), new in sorted(((self.cut(name, e.range), e.new_text) for e in edits), reverse=True):
+        cuts = [(self.cut(name, edit.range), number, edit.new_text) for number, edit in enumerate(edits)]
+        for (start, end), _, new in sorted(cuts, reverse=True):
             text = text[:start] + new + text[end:]
         return text
 

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spacelang.cli.measures import LABELS, Measures
 from spacelang.cli.shares import share
 from spacelang.cli.terminal import console, grid
+from spacelang.cli.watch import progress
 from spacelang.expression import decimal
 from spacelang.lower.bracket import Bracket
-from spacelang.lower.effect import Effect
-from spacelang.space import Option
+from spacelang.lower.chain import Bounds
+from spacelang.lower.lowered import Lowered
+from spacelang.space import Option, Searched, dimensions
+
+if TYPE_CHECKING:
+    from spacelang.lower.effect import Effect
+
+
+def worth(lowered: Lowered, bounds: Bounds) -> tuple[Effect, ...]:
+    """The effects of all options. Inside bounds that is one count for each: how far it has come is shown."""
+    from spacelang.lower.effect import effects
+
+    if not bounds:
+        return tuple(effects(lowered))
+    stages = lowered.space.stages
+    searched = [found for stage in stages for _, found in dimensions(stage) if isinstance(found, Searched)]
+    whole = sum(len(found.options) for found in searched)
+    made = []
+    with progress("options") as tell:
+        for one in effects(lowered, bounds):
+            made.append(one)
+            tell(len(made) / whole, f"stage {one.stage}, {one.dimension} {_written(one.option)}")
+    return tuple(made)
 
 
 def show(effects: tuple[Effect, ...], inside: Bracket, measures: Measures) -> None:
-    """Print a row for each option: the share of the networks inside the bounds that have it, and what these cost."""
+    """Print a row for each option: the share of networks that have it, inside the bounds, and what these cost."""
     out = console()
     names = sorted({measure for one in effects for measure in one.ranges}, key=_order)
     body = []

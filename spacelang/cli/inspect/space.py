@@ -20,7 +20,6 @@ from spacelang.lower import cost
 from spacelang.lower.bracket import Bracket, bracket
 from spacelang.lower.chain import Bounds, Window
 from spacelang.lower.chain import cost as cost_of
-from spacelang.lower.effect import effects
 from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.lowered import Lowered, existing, lower
 from spacelang.space import Space
@@ -74,7 +73,7 @@ def show(path: Path, asked: Asked, as_json: bool) -> None:
         if asked.histogram and not as_json:
             distribution.show(histogram, asked.of, measures)
     if asked.options:
-        worth = tuple(effects(lowered, bounds))
+        worth = options.worth(lowered, bounds)
         facts["options"] = [options.facts(one, measures) for one in worth]
         if not as_json:
             options.show(worth, inside, measures)

@@ -1,0 +1,51 @@
+"""Names that stand where they mean nothing: what was meant, and where it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import fields
+
+from spacelang.check.synonyms import advice, meant
+from spacelang.diagnostics import Diagnostic, Fix, Label, listed
+from spacelang.recipe import Evolve, Train
+from spacelang.syntax import tree
+
+# What each scope has.
+ROOT = ("image", "patch", "channels", "classes", "head_dim", "position", "token", "pool", "stem_norm")
+STAGE = ("depth", "embed", "head_dim")
+LAYER = ("heads", "qkv", "mlp", "window", "head_dim")
+
+
+def misplaced(name: tree.Word, known: tuple[str, ...], where: str) -> Diagnostic:
+    """The finding for a name that its scope does not have. known: those that it has."""
+    homes: Mapping[str, tuple[str, ...]] = {
+        "at the root, outside all blocks": ROOT,
+        "in a stage, such as `each stage { … }`": STAGE,
+        "in `each layer { … }`, inside a stage": LAYER,
+    }
+    if name.text in ("name", "title", "id") and where == "the root":
+        help_ = "the name of a space is a line of its own: `space NAME`"
+        return Diagnostic("E0234", "a space is named without `=`", Label(name.span), help=help_)
+    for recipe, kind in (("train", Train), ("evolve", Evolve)):
+        if name.text in {field.name for field in fields(kind)}:
+            help_ = f"write it in `{recipe} {{ … }}`"
+            message = f"`{name.text}` does not belong to {where}"
+            return Diagnostic("E0208", message, Label(name.span), help=help_)
+    for home, names in homes.items():
+        if name.text in names:
+            return Diagnostic(
+                "E0208", f"`{name.text}` does not belong to {where}", Label(name.span), help=f"write it {home}"
+            )
+    ours = meant(name.text, known)
+    said = advice(name.text, known)
+    for home, names in homes.items():
+        if said is None and (other := advice(name.text, names)):
+            said = f"{other} Write it {home}" if other.endswith("?") else f"{other}; write it {home}"
+    return Diagnostic(
+        "E0207",
+        f"`{name.text}` is nothing that {where} has",
+        Label(name.span),
+        help=said or f"there are {listed(known, 'and')}",
+        fix=Fix(name.span, ours) if ours else None,
+    )
