@@ -10,7 +10,7 @@ import attrs
 import typer
 
 from spacelang import notation
-from spacelang.amount import NotAnAmount, clock, short, spaced, window
+from spacelang.amount import NotAnAmount, clock, short, window
 from spacelang.check import override
 from spacelang.check.bounds import bound_of, joined
 from spacelang.cli.terminal import fail, say
@@ -108,7 +108,8 @@ def _recipe(run: Run, lowered: Lowered, given: dict[str, str | None], settings: 
 
 
 def _feasible(lowered: Lowered, recipe: Evolve) -> None:
-    """Refuse bounds that no network meets, with the nearest values that some network has."""
+    """Refuse bounds that no network meets: with what the closest network spends, and the values that can be met."""
+    from spacelang.check.spending import Near, ends, unmet
     from spacelang.lower.bounds import nearest
     from spacelang.lower.draw import draw, stream
     from spacelang_runtime.evolution import windows
@@ -116,21 +117,10 @@ def _feasible(lowered: Lowered, recipe: Evolve) -> None:
     bounds = windows(recipe.bounds)
     if len(draw(lowered.chain, 1, stream(0), bounds=bounds)):
         return
-    known = []
-    for bound in recipe.bounds:
-        near = nearest(lowered.chain, bound.measure, bounds)
-        also = " (under the other bounds)" if len(bounds) > 1 else ""
-        values = [f"{spaced(value)} ({short(value)})" for value in (near.below, near.above) if value is not None]
-        if values:
-            known.append(f"the nearest {bound.measure}{also}: {' and '.join(values)}")
-    asked = " and ".join(_shown(bound) for bound in recipe.bounds)
-    fail(f"no network of {lowered.space.name} has {asked}", "; ".join(known) or "loosen one of the bounds")
-
-
-def _shown(bound: Bound) -> str:
-    low = f"{spaced(bound.low)} <= " if bound.low is not None else ""
-    high = f" <= {spaced(bound.high)}" if bound.high is not None else ""
-    return f"{low}{bound.measure}{high}"
+    near = {bound.measure: nearest(lowered.chain, bound.measure, bounds) for bound in recipe.bounds}
+    known = {measure: Near(found.below, found.above) for measure, found in near.items()}
+    refusal = unmet(recipe.bounds, known, ends(lowered.space, lowered.legal))
+    fail(refusal.message, "\n".join((refusal.help, *refusal.notes)))
 
 
 def _bounds(measure: str, text: str) -> list[Bound]:

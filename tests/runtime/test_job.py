@@ -179,7 +179,11 @@ WRONG = {
     "an amount that is none": (["evolve", "--flops", "4.5 gigs"], 2, "not an amount"),
     "a bound backwards": (["evolve", "--flops", "5G..4G"], 2, "runs backwards"),
     "a time that is none": (["train", DIGITS, "--budget", "soon"], 2, "not a time"),
-    "a bound that nothing meets": (["evolve", "--flops", "9K"], 1, "no network of digits has flops <= 9 000"),
+    "a bound that nothing meets": (
+        ["evolve", "--flops", "9K"],
+        1,
+        "no network has flops of at most 9.00K: the smallest has 17.6K",
+    ),
     "no such architecture": (["export", "finest", "-o", "m"], 1, "names no architecture"),
     "another space's line": (["export", "i8-p2-c10/9:h1q8m1w2/9:h1q8m1w2", "-o", "m"], 1, "does not hold this"),
     "a broken line": (["inspect", "i8-p2-c10/9:h1q8m1w2x"], 1, "not an architecture"),
