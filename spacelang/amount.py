@@ -40,7 +40,7 @@ def window(text: str) -> tuple[Fraction | None, Fraction | None]:
 def seconds(text: str) -> float:
     """`90s`, `10m` or `1.5h` in seconds."""
     match = _TIME.fullmatch(text.strip())
-    if not match:
+    if not match or not float(match.group(1)):
         raise NotAnAmount(f"{text!r} is not a time such as 90s, 10m or 1.5h")
     return float(Fraction(match.group(1)) * _SECONDS[match.group(2)])
 

@@ -179,7 +179,7 @@ def _tensors(path: Path) -> dict[str, Any]:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise Failure(f"cannot read {path}: {error.strerror or error}", "name the file of the weights") from None
-    except (SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except (SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError, LookupError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else "it is empty"
         raise Failure(f"{path} holds no tensors that can be read safely: {reason}", _FILES) from None
     if not isinstance(found, dict):

@@ -22,12 +22,13 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 
 
-def save(network: Network, folder: Path, notes: Mapping[str, Any]) -> None:
+def save(network: Network, folder: Path | str, notes: Mapping[str, Any]) -> None:
     """Write a network as `config.json`, its architecture and the notes, and `model.safetensors`.
 
     notes: JSON values about where the network comes from; `load` does not need them. Raises `Failure` where
     the folder cannot be written.
     """
+    folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -37,12 +38,13 @@ def save(network: Network, folder: Path, notes: Mapping[str, Any]) -> None:
     replace_json(folder / CONFIG, {"architecture": to_json(network.architecture), "notes": dict(notes)})
 
 
-def load(folder: Path) -> Network:
+def load(folder: Path | str) -> Network:
     """The network that `save` wrote, in evaluation mode, bit for bit and in the type it had.
 
     Raises `Failure` for a missing or damaged file, and where the weights are not those of the architecture:
     with the tensor and both shapes.
     """
+    folder = Path(folder)
     config = folder / CONFIG
     try:
         record = json.loads(_bytes(config))

@@ -86,7 +86,8 @@ def evolve(
     )
     print(notation.write(best.architecture))
     say(f"{outcome.scored} networks scored in {clock(outcome.seconds)}")
-    say("next: spacelang inspect, spacelang eval, or spacelang export best -o model/")
+    where = f"{found.name}" + (f" --runs {runs}" if runs != RUNS else "")
+    say(f"next: spacelang eval best --run {where}, or spacelang export best -o model/ --run {where}")
 
 
 def _recipe(run: Run, lowered: Lowered, given: dict[str, str | None], settings: list[str]) -> Evolve:

@@ -153,7 +153,8 @@ def _train(job: Job, world: World, profile: bool) -> None:
     say(f"trained {run.name}: {standing.step} steps in {clock(standing.elapsed)}{where}")
     for file, why in dataset.skipped.items():
         say(f"skipped {file}: {why}")
-    say(f"next: spacelang evolve {run.name}" + ("" if job.space.evolve.bounds else " --flops 4.5G"))
+    elsewhere = f" --runs {run.folder.parent}" if run.folder.parent != RUNS else ""
+    say(f"next: spacelang evolve {run.name}{elsewhere}" + ("" if job.space.evolve.bounds else " --flops 4.5G"))
 
 
 def _speaker(world: World) -> Callable[[str], None]:

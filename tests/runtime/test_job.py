@@ -84,7 +84,7 @@ def test_a_text_becomes_a_model(spacelang, here: Path) -> None:
     assert spacelang("export", "best", "-o", "model").code == 0
     again = json.loads(spacelang("eval", "model", "--data", "digits", "--json").out)
     assert again[0]["top1"] == tested[0]["top1"]
-    network = load(Path("model"))
+    network = load("model/")
     assert sum(p.numel() for p in network.parameters()) == best["params"]
     assert network(torch.randn(2, 3, 8, 8)).shape == (2, 10)
 
@@ -178,6 +178,7 @@ WRONG = {
     "a setting without a value": (["train", DIGITS, "--set", "epochs"], 2, "NAME=VALUE"),
     "an amount that is none": (["evolve", "--flops", "4.5 gigs"], 2, "not an amount"),
     "a bound backwards": (["evolve", "--flops", "5G..4G"], 2, "runs backwards"),
+    "no time at all": (["train", DIGITS, "--budget", "0s"], 2, "not a time"),
     "a time that is none": (["train", DIGITS, "--budget", "soon"], 2, "not a time"),
     "a bound that nothing meets": (
         ["evolve", "--flops", "9K"],
