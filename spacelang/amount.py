@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 
 _COUNT = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)([KMGT]?)")
 _POWERS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _TIME = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(s|m|h|)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_QUANTITY = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)\s*(\D*)")
+_UNITS = {"ns": Fraction(1, 10**9), "us": Fraction(1, 10**6), "ms": Fraction(1, 1000), "s": Fraction(1)}
 
 
 class NotAnAmount(ValueError):
@@ -24,12 +27,24 @@ def count(text: str) -> Fraction:
     raise NotAnAmount(f"{text!r} is not an amount such as 4.5G, 28M or 650000{hint}")
 
 
-def window(text: str) -> tuple[Fraction | None, Fraction | None]:
-    """`4.5G` (at most), `4G..4.5G`, `4G..` (at least) or `..4.5G` as the two ends of a bound."""
+def quantity(text: str, unit: str) -> Fraction:
+    """`5ms` or `2500us` in a unit; a number without a unit is in that one already, and may end in `K M G T`."""
+    match = _QUANTITY.fullmatch(text.strip())
+    if match:
+        value, own = Fraction(match.group(1)), match.group(2)
+        if own == unit or own in _POWERS:
+            return value * _POWERS.get(own, 1)
+        if own in _UNITS and unit in _UNITS:
+            return value * _UNITS[own] / _UNITS[unit]
+    raise NotAnAmount(f"{text!r} is not an amount such as 2.5{unit}")
+
+
+def window(text: str, amount: Callable[[str], Fraction] = count) -> tuple[Fraction | None, Fraction | None]:
+    """`4.5G` (at most), `4G..4.5G`, `4G..` (at least) or `..4.5G` as the two ends of a bound, each an `amount`."""
     if ".." not in text:
-        return None, count(text)
+        return None, amount(text)
     low, _, high = text.partition("..")
-    ends = (count(low) if low.strip() else None, count(high) if high.strip() else None)
+    ends = (amount(low) if low.strip() else None, amount(high) if high.strip() else None)
     if ends == (None, None):
         raise NotAnAmount("a bound has at least one end, such as 4G..4.5G")
     if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:

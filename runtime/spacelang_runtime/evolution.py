@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from attrs import define, field, frozen
 
 from spacelang.architecture import Architecture
-from spacelang.lower.chain import Bounds, Genotype, Window, cost
+from spacelang.lower.bounds import windows
+from spacelang.lower.chain import Genotype, cost
 from spacelang.lower.draw import draw, stream
 from spacelang.lower.lowered import Lowered
 from spacelang.lower.operators import Child, Rates, cross, mutate
-from spacelang.recipe import Bound, Evolve
-
-INFINITE = 2**62  # beyond the cost of any network
+from spacelang.recipe import Evolve
 
 
 @frozen
@@ -31,13 +30,6 @@ class Candidate:
     params: int
     operator: str
     parents: tuple[str, ...] = ()
-
-
-def windows(bounds: tuple[Bound, ...]) -> Bounds:
-    """The bounds of a recipe as windows on the measures."""
-    return {
-        bound.measure: Window(bound.low or 0, INFINITE if bound.high is None else bound.high) for bound in bounds
-    }
 
 
 @define

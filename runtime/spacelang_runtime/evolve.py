@@ -13,6 +13,8 @@ from torch import Tensor
 
 from spacelang import interchange, notation
 from spacelang.architecture import Architecture, to_json
+from spacelang.lower.chain import digest
+from spacelang.lower.cost import MEASURES
 from spacelang.lower.lowered import Lowered
 from spacelang.recipe import Evolve
 from spacelang_runtime.data import Dataset
@@ -135,8 +137,10 @@ def _held_out(dataset: Dataset, device: torch.device, images: int | None) -> lis
 
 
 def _account(lowered: Lowered, recipe: Evolve) -> str:
-    """The space and the recipe as text: what makes two searches the same."""
+    """The space, the recipe and the further costs as text: what makes two searches the same."""
     record = {"space": interchange.digest(lowered.space), **asdict(recipe)}
+    if lowered.chain.measures != MEASURES:
+        record["costs"] = digest(lowered.chain)
     return json.dumps(record, default=str, sort_keys=True)
 
 

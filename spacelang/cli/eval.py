@@ -109,13 +109,19 @@ def _networks(
 
 def _random(lowered: Lowered, best: dict[str, Any] | None, count: int, seed: int) -> list[Architecture]:
     """Random networks inside the bounds of the last search, or of the recipe where there was none."""
+    from spacelang.lower.bounds import windows
     from spacelang.lower.draw import draw, stream
     from spacelang.recipe import Bound
-    from spacelang_runtime.evolution import windows
 
     if not count:
         return []
     bounds = tuple(Bound(**bound) for bound in best["bounds"]) if best else lowered.space.evolve.bounds
+    for bound in bounds:
+        if bound.measure not in lowered.chain.measures:
+            say(
+                f"the random networks are not bound in {bound.measure}, as the search was: its table is not at hand"
+            )
+    bounds = tuple(bound for bound in bounds if bound.measure in lowered.chain.measures)
     return [
         lowered.architecture(genotype)
         for genotype in draw(lowered.chain, count, stream(seed), bounds=windows(bounds))

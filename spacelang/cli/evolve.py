@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +11,10 @@ import attrs
 import typer
 
 from spacelang import notation
-from spacelang.amount import NotAnAmount, clock, short, window
+from spacelang.amount import clock
 from spacelang.check import override
-from spacelang.check.bounds import bound_of, joined
+from spacelang.check.bounds import joined
+from spacelang.cli.measures import LABELS, Measures, nearest_known, priced
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.train import RUNS
 from spacelang.cli.watch import progress
@@ -31,6 +33,13 @@ def evolve(
     run: Annotated[str | None, typer.Argument(help="A run (default: the latest).")] = None,
     flops: Annotated[str | None, typer.Option(help="MACs of the network: 4.5G (at most) or 4G..4.5G.")] = None,
     params: Annotated[str | None, typer.Option(help="Its parameters: 28M (at most) or 20M..28M.")] = None,
+    latency: Annotated[str | None, typer.Option(help="Of a table of latency: 5ms (at most) or 4ms..5ms.")] = None,
+    cost: Annotated[
+        list[Path] | None, typer.Option(help="A table of a further cost, as JSON, to bound as well.")
+    ] = None,
+    bound: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=WINDOW", help="A bound on a measure: energy=2..2.5.")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the evolve recipe for this search."),
@@ -48,18 +57,22 @@ def evolve(
     Every score is kept as it comes: a search that was stopped goes on when the same command is given again.
     """
     from spacelang.cli.narrower import narrower
+    from spacelang.lower.chain import cost as cost_of
     from spacelang.lower.lowered import lower
     from spacelang_runtime.run import find
 
     found = find(runs, run)
     wide = lower(found.space)
-    lowered = narrower(space, wide) if space else wide
-    recipe = _recipe(found, lowered, {"flops": flops, "params": params}, settings or [])
+    lowered, measures = priced(narrower(space, wide) if space else wide, cost or [])
+    named = {"flops": flops, "params": params, "latency": latency}
+    recipe = _recipe(found, lowered, measures.bounds(lowered.chain, named, bound or []), settings or [])
+    _feasible(lowered, recipe, measures)
     if found.record.preview:
         say("this run is a PREVIEW, so is this search: its numbers mean nothing")
         images = images or _PREVIEW_IMAGES
     outcome = _search(found, wide, lowered, recipe, device, images)
     best = outcome.best
+    spent = dict(zip(lowered.chain.measures, cost_of(lowered.chain, best.genotype), strict=True))
     if as_json:
         from spacelang.architecture import to_json
 
@@ -71,8 +84,7 @@ def evolve(
                     "name": best.architecture.name,
                     "line": notation.write(best.architecture),
                     "accuracy": outcome.accuracy,
-                    "flops": best.flops,
-                    "params": best.params,
+                    **{measure: measures.plain(measure, value) for measure, value in spent.items()},
                     "architecture": to_json(best.architecture),
                 },
                 indent=2,
@@ -80,9 +92,10 @@ def evolve(
         )
         return
     preview = "PREVIEW  " if found.record.preview else ""
+    costs = [f"{measures.short(measure, value)} {LABELS.get(measure, measure)}" for measure, value in spent.items()]
     print(
         f"{preview}best: {best.architecture.name}  {outcome.accuracy:.2%} of {outcome.images} held-out images, "
-        f"{short(best.flops)} MACs, {short(best.params)} params"
+        + ", ".join(costs)
     )
     print(notation.write(best.architecture))
     say(f"{outcome.scored} networks scored in {clock(outcome.seconds)}")
@@ -90,8 +103,8 @@ def evolve(
     say(f"next: spacelang eval best --run {where}, or spacelang export best -o model/ --run {where}")
 
 
-def _recipe(run: Run, lowered: Lowered, given: dict[str, str | None], settings: list[str]) -> Evolve:
-    """The run's recipe with what the command line changes, and with bounds that something meets."""
+def _recipe(run: Run, lowered: Lowered, given: Sequence[Bound], settings: list[str]) -> Evolve:
+    """The run's recipe with what the command line changes: a bound replaces those on the same measure."""
     recipe = lowered.space.evolve
     if run.record.preview:
         recipe = attrs.evolve(recipe, **{k: min(v, getattr(recipe, k)) for k, v in _PREVIEW.items()})
@@ -99,38 +112,27 @@ def _recipe(run: Run, lowered: Lowered, given: dict[str, str | None], settings: 
         recipe = override.evolve_with(recipe, override.settings(settings))
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--set") from None
-    bounds = [bound for bound in recipe.bounds if given.get(bound.measure) is None]
-    for measure, text in given.items():
-        if text is not None:
-            bounds += _bounds(measure, text)
-    recipe = attrs.evolve(recipe, bounds=joined(bounds))
-    _feasible(lowered, recipe)
-    return recipe
+    replaced = {bound.measure for bound in given}
+    kept = [bound for bound in recipe.bounds if bound.measure not in replaced]
+    return attrs.evolve(recipe, bounds=joined([*kept, *given]))
 
 
-def _feasible(lowered: Lowered, recipe: Evolve) -> None:
+def _feasible(lowered: Lowered, recipe: Evolve, measures: Measures) -> None:
     """Refuse bounds that no network meets: with what the closest network spends, and the values that can be met."""
     from spacelang.check.spending import Near, ends, unmet
-    from spacelang.lower.bounds import nearest
+    from spacelang.lower.bounds import nearest, windows
     from spacelang.lower.draw import draw, stream
-    from spacelang_runtime.evolution import windows
 
     bounds = windows(recipe.bounds)
     if len(draw(lowered.chain, 1, stream(0), bounds=bounds)):
         return
+    if measures.tables:
+        name = lowered.space.name
+        fail(f"no network of {name} is inside the bounds", nearest_known(lowered.chain, bounds, measures))
     near = {bound.measure: nearest(lowered.chain, bound.measure, bounds) for bound in recipe.bounds}
     known = {measure: Near(found.below, found.above) for measure, found in near.items()}
     refusal = unmet(recipe.bounds, known, ends(lowered.space, lowered.legal))
     fail(refusal.message, "\n".join((refusal.help, *refusal.notes)))
-
-
-def _bounds(measure: str, text: str) -> list[Bound]:
-    try:
-        low, high = window(text)
-    except NotAnAmount as reason:
-        raise typer.BadParameter(str(reason), param_hint=f"--{measure}") from None
-    ends = ((low, ">="), (high, "<="))
-    return [bound_of(measure, relation, end) for end, relation in ends if end is not None]  # type: ignore[arg-type]
 
 
 def _search(run: Run, wide: Lowered, lowered: Lowered, recipe: Evolve, device: str, images: int | None) -> Outcome:

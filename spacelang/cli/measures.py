@@ -1,9 +1,10 @@
-"""The measures of a space on the command line: cost tables read, windows on measures, their values shown."""
+"""The measures of a space on the command line: cost tables read, bounds on measures, their values shown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from math import ceil, floor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +13,12 @@ import attrs
 import typer
 from attrs import frozen
 
-from spacelang.amount import NotAnAmount, short, spaced, window
+from spacelang.amount import NotAnAmount, quantity, short, spaced, window
+from spacelang.check.bounds import joined
 from spacelang.cli.terminal import fail
 from spacelang.expression import decimal, exact
-from spacelang.lower.chain import Bounds, Chain, Window
+from spacelang.lower.chain import Bounds, Chain
+from spacelang.recipe import Bound
 
 if TYPE_CHECKING:
     from spacelang.lower.costs import CostTable
@@ -45,30 +48,34 @@ class Measures:
         """A value of a measure as JSON has it."""
         return float(Fraction(value, self.tables[measure].scale)) if measure in self.tables else value
 
-    def windows(self, chain: Chain, flops: str | None, params: str | None, others: Sequence[str]) -> Bounds:
-        """The windows of `--flops`, `--params` and `--bound`."""
-        asked = [("flops", flops, "--flops"), ("params", params, "--params")]
+    def bounds(
+        self, chain: Chain, named: Mapping[str, str | None], others: Sequence[str] = ()
+    ) -> tuple[Bound, ...]:
+        """The bounds of `--flops`, `--params` and `--latency` (by name; None: not given) and of `--bound`.
+
+        All that is said of one measure holds together. What is no bound on a measure of the chain ends the command.
+        """
+        asked = [(measure, text, f"--{measure}") for measure, text in named.items() if text is not None]
         for text in others:
-            name, _, values = text.partition("=")
-            if name.strip() not in chain.measures:
-                known = ", ".join(chain.measures)
-                raise typer.BadParameter(f"{name!r} is no measure here: {known}", param_hint="--bound")
-            asked.append((name.strip(), values, "--bound"))
-        found: dict[str, Window] = {}
-        for measure, given, hint in asked:
-            if given is None:
-                continue
-            try:
-                low, high = window(given)
-            except NotAnAmount as reason:
-                raise typer.BadParameter(str(reason), param_hint=hint) from None
-            scale = self.tables[measure].scale if measure in self.tables else 1
-            own = found.get(measure, Window(0, 2**62))
-            found[measure] = Window(
-                own.lo if low is None else max(own.lo, ceil(low * scale)),
-                own.hi if high is None else min(own.hi, floor(high * scale)),
+            measure, _, values = text.partition("=")
+            asked.append((measure.strip(), values, "--bound"))
+        return joined(self._bound(chain, *one) for one in asked)
+
+    def _bound(self, chain: Chain, measure: str, text: str, hint: str) -> Bound:
+        if measure not in chain.measures:
+            known = ", ".join(chain.measures)
+            raise typer.BadParameter(
+                f"{measure!r} is no measure here ({known}): name a table of it with --cost", param_hint=hint
             )
-        return found
+        table = self.tables.get(measure)
+        scale = table.scale if table else 1
+        try:
+            low, high = window(text, partial(quantity, unit=table.unit)) if table else window(text)
+        except NotAnAmount as reason:
+            raise typer.BadParameter(str(reason), param_hint=hint) from None
+        return Bound(
+            measure, None if low is None else ceil(low * scale), None if high is None else floor(high * scale)
+        )
 
 
 def priced(lowered: Lowered, paths: Sequence[Path]) -> tuple[Lowered, Measures]:

@@ -12,6 +12,7 @@ from spacelang import notation
 from spacelang.cli.measures import nearest_known, priced
 from spacelang.cli.terminal import fail
 from spacelang.cli.texts import compiled, open_text
+from spacelang.lower.bounds import windows
 
 _STRETCHES = 10
 
@@ -21,9 +22,10 @@ def sample(
     number: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 10,
     flops: Annotated[str | None, typer.Option(help="MACs: 4.5G (at most) or 4G..4.5G.")] = None,
     params: Annotated[str | None, typer.Option(help="Parameters: 28M (at most) or 20M..28M.")] = None,
+    latency: Annotated[str | None, typer.Option(help="Of a table of latency: 5ms (at most) or 4ms..5ms.")] = None,
     cost: Annotated[list[Path] | None, typer.Option(help="A table of a further cost, as JSON.")] = None,
     bound: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=WINDOW", help="A bound on a measure: latency=2.5..3.")
+        list[str] | None, typer.Option(metavar="NAME=WINDOW", help="A bound on a measure: energy=2..2.5.")
     ] = None,
     law: Annotated[
         Literal["random", "uniform"],
@@ -42,7 +44,8 @@ def sample(
 
     source = open_text(file)
     lowered, measures = priced(lower(compiled(source)), cost or [])
-    bounds = measures.windows(lowered.chain, flops, params, bound or [])
+    named = {"flops": flops, "params": params, "latency": latency}
+    bounds = windows(measures.bounds(lowered.chain, named, bound or []))
 
     from spacelang.lower.chain import cost as cost_of
     from spacelang.lower.draw import draw, stream

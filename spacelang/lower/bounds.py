@@ -1,11 +1,14 @@
-"""How far a measure reaches inside windows on the others: its range there, and the nearest feasible values."""
+"""Bounds as windows; how far a measure reaches inside windows on the others, and the nearest feasible values."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from attrs import frozen
 
-from .chain import Bounds, Chain, Window
-from .pattern import Pattern
+from spacelang.lower.chain import Bounds, Chain, Window
+from spacelang.lower.pattern import Pattern
+from spacelang.recipe import Bound
 
 EVERY = Window(-(2**62), 2**62)  # wider than any measure
 
@@ -18,12 +21,22 @@ class Nearest:
     above: int | None
 
 
+def windows(bounds: Iterable[Bound]) -> Bounds:
+    """Bounds as a recipe states them, one a measure, as windows on the measures."""
+    return {
+        bound.measure: Window(
+            EVERY.lo if bound.low is None else bound.low, EVERY.hi if bound.high is None else bound.high
+        )
+        for bound in bounds
+    }
+
+
 def span(chain: Chain, measure: str, bounds: Bounds | None = None, pattern: Pattern | None = None) -> Window | None:
     """The least and most of a measure among genotypes inside the windows on the other measures.
 
     None where nothing is inside these.
     """
-    from .reached import reached  # numpy, on use
+    from spacelang.lower.reached import reached  # numpy, on use
 
     low = reached(chain, measure, EVERY, bounds or {}, pattern, most=False)
     if low is None:
@@ -35,7 +48,7 @@ def span(chain: Chain, measure: str, bounds: Bounds | None = None, pattern: Patt
 
 def nearest(chain: Chain, measure: str, bounds: Bounds, pattern: Pattern | None = None) -> Nearest:
     """The feasible values of `measure` next to its window in `bounds`, under the other windows."""
-    from .reached import reached  # numpy, on use
+    from spacelang.lower.reached import reached  # numpy, on use
 
     window = bounds[measure]
     return Nearest(

@@ -7,6 +7,7 @@ of the language; a space is lowered to it, and genotypes of it are read back as 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 
 from attrs import field, frozen
@@ -110,6 +111,21 @@ class Chain:
         for joint_, left, right in zip(joints, self.stages, self.stages[1:], strict=False):
             if len(joint_.left) != len(left) or len(joint_.right) != len(right):
                 raise ValueError("a joint gives every cell of its two stages a class")
+
+
+def digest(chain: Chain) -> str:
+    """The SHA-256 of all that a chain holds: equal for equal chains, on every machine."""
+    lists: dict[tuple[Option, ...], int] = {}
+    cells = [
+        [(cell.depth, cell.embed, cell.cost, lists.setdefault(cell.options, len(lists))) for cell in stage]
+        for stage in chain.stages
+    ]
+    options = [[(tuple(map(str, option.key)), option.cost) for option in found] for found in lists]
+    joints = [
+        (found.left, found.right, [[link and link.cost for link in row] for row in found.table])
+        for found in chain.joints
+    ]
+    return hashlib.sha256(repr((chain.measures, cells, options, joints)).encode()).hexdigest()
 
 
 @frozen

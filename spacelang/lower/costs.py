@@ -25,6 +25,7 @@ from attrs import frozen
 
 from spacelang.architecture import Layer
 from spacelang.lower.cost import MEASURES
+from spacelang.lower.legal import Legal
 from spacelang.notation import write_layer
 
 _DECIMALS = 9
@@ -72,6 +73,22 @@ def merge_key(stage: int, embed: int, out: int) -> str:
 def head_key(embed: int) -> str:
     """The key of a head."""
     return f"head/{embed}"
+
+
+def blocks(legal: Legal) -> tuple[str, ...]:
+    """The keys of all blocks that networks of a space are made of: what a table of it has to hold."""
+    keys: dict[str, None] = {}
+    last = len(legal.stages)
+    for number, cells in enumerate(legal.stages, 1):
+        for cell in cells:
+            ends = [stem_key(cell.embed)] * (number == 1) + [head_key(cell.embed)] * (number == last)
+            layers = [layer_key(number, cell.embed, layer) for layer in cell.options]
+            keys |= dict.fromkeys([*ends, *layers])
+        if number > 1:
+            before = legal.stages[number - 2]
+            links = sorted(legal.links[number - 2])
+            keys |= dict.fromkeys(merge_key(number, before[i].embed, cells[j].embed) for i, j in links)
+    return tuple(keys)
 
 
 def read(text: str) -> CostTable:

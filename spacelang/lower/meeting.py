@@ -91,6 +91,8 @@ def frame(known: Terms, pattern: Pattern, bounds: Bounds, last: int | None = Non
     Measure `last`, if given, keeps its axis even where its window cannot be missed, and that axis is the last.
     """
     names = known.chain.measures
+    if unknown := set(bounds) - set(names):
+        raise ValueError(f"the chain has no measure {sorted(unknown)[0]}: it has {', '.join(names)}")
     stages = tuple(places(known, pattern, t) for t in range(len(known.chain.stages)))
     every = [axis for axis, name in enumerate(names) if name in bounds]
     every.sort(key=lambda axis: axis == last)

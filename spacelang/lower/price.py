@@ -50,41 +50,25 @@ def with_table(lowered: Lowered, table: CostTable) -> Chain:
 
     Its costs are whole units of 1 / `table.scale`. Raises `NotATable` where the table lacks entries.
     """
-    from spacelang.lower.costs import NotATable, head_key, layer_key, merge_key, stem_key
+    from spacelang.lower.costs import NotATable, blocks, head_key, layer_key, merge_key, stem_key
 
     chain, stages = lowered.chain, lowered.legal.stages
     if table.measure in chain.measures:
         raise NotATable(f"there are two tables of {table.measure}")
-    last = len(stages)
-    ends = {
-        (number, cell.embed): [stem_key(cell.embed)] * (number == 1) + [head_key(cell.embed)] * (number == last)
-        for number, cells in enumerate(stages, 1)
-        for cell in cells
-    }
-    blocks = {
-        (number, cell.embed, layer): layer_key(number, cell.embed, layer)
-        for number, cells in enumerate(stages, 1)
-        for cell in cells
-        for layer in cell.options
-    }
-    merges = {
-        (number, i, j): merge_key(number, stages[number - 2][i].embed, stages[number - 1][j].embed)
-        for number, links in enumerate(lowered.legal.links, 2)
-        for i, j in sorted(links)
-    }
-    spent = table.of([*(key for keys in ends.values() for key in keys), *blocks.values(), *merges.values()])
+    spent = table.of(blocks(lowered.legal))
 
     @cache
     def options(
         number: int, embed: int, layers: tuple[Layer, ...], priced: tuple[Option, ...]
     ) -> tuple[Option, ...]:
         return tuple(
-            evolve(option, cost=(*option.cost, spent[blocks[number, embed, layer]]))
+            evolve(option, cost=(*option.cost, spent[layer_key(number, embed, layer)]))
             for layer, option in zip(layers, priced, strict=True)
         )
 
     def cell(number: int, legal: LegalCell, priced: Cell) -> Cell:
-        own = sum(spent[key] for key in ends[number, legal.embed])
+        own = spent[stem_key(legal.embed)] if number == 1 else 0
+        own += spent[head_key(legal.embed)] if number == len(stages) else 0
         layers = options(number, legal.embed, legal.options, priced.options)
         return evolve(priced, cost=(*priced.cost, own), options=layers)
 
@@ -94,7 +78,8 @@ def with_table(lowered: Lowered, table: CostTable) -> Chain:
         for i, j in lowered.legal.links[number - 2]:
             link = before.link(i, j)
             assert link is not None, "the chain links what is legal"
-            links[i, j] = (*link.cost, spent[merges[number, i, j]])
+            merge = merge_key(number, stages[number - 2][i].embed, stages[number - 1][j].embed)
+            links[i, j] = (*link.cost, spent[merge])
         joints.append(joint(links, len(before.left), len(before.right)))
     return Chain(
         (*chain.measures, table.measure),

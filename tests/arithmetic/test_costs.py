@@ -51,6 +51,7 @@ def test_a_network_costs_the_sum_of_its_blocks(space: Written) -> None:
     found = lowered(space.text)
     entries = table(found)
     read = costs.read(text(entries))
+    assert set(costs.blocks(found.legal)) == set(entries)
     chain = with_table(found, read)
     assert chain.measures == ("flops", "params", "latency")
     spent = []

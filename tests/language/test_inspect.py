@@ -12,7 +12,10 @@ from typer.testing import CliRunner
 
 from spacelang import cli, notation
 from spacelang.cli.commands import app
+from spacelang.cli.texts import compiled, open_text
 from spacelang.lower.cost import price
+from spacelang.lower.costs import blocks
+from spacelang.lower.lowered import lower
 from spacelang.lower.too_large import TooLarge
 
 DIGITS = "spaces/digits.space"
@@ -62,6 +65,48 @@ def test_bounds_that_nothing_meets_name_the_nearest_values() -> None:
     result = CliRunner().invoke(app, ["sample", DIGITS, "--flops", "1"])
     assert result.exit_code == 1
     assert f"{whole['flops']['smallest']:,}".replace(",", " ") in result.stderr
+
+
+@pytest.fixture
+def latencies(tmp_path: Path) -> str:
+    """A table of latency of the digits space, in ms with three decimals."""
+    found = lower(compiled(open_text(Path(DIGITS))))
+    entries = {key: (at * 7919 % 1000) / 1000 for at, key in enumerate(sorted(blocks(found.legal)))}
+    (tmp_path / "latency.json").write_text(json.dumps({"measure": "latency", "unit": "ms", "entries": entries}))
+    return str(tmp_path / "latency.json")
+
+
+@pytest.mark.parametrize("words", [("--latency", "3ms"), ("--latency", "3000us"), ("--bound", "latency=3")])
+def test_a_table_of_latency_bounds_what_is_drawn(latencies: str, words: tuple[str, ...]) -> None:
+    rows = json.loads(printed("sample", DIGITS, "-n", "30", "--cost", latencies, *words, "--json"))
+    assert len(rows) == 30
+    assert all(row["latency"] <= 3 for row in rows)
+    free = json.loads(printed("sample", DIGITS, "-n", "30", "--cost", latencies, "--json"))
+    assert any(row["latency"] > 3 for row in free)
+    counted = json.loads(printed("inspect", DIGITS, "--cost", latencies, *words, "--json"))
+    assert 0 < counted["inside"]["at_least"] < counted["architectures"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--latency", "5ms"), "name a table of it with --cost"),
+        (("--cost", "TABLE", "--latency", "5kg"), "'5kg' is not an amount such as 2.5ms"),
+        (("--cost", "TABLE", "--latency", "5ms..2ms"), "runs backwards"),
+        (("--cost", "TABLE", "--bound", "energy=5"), "'energy' is no measure here"),
+    ],
+)
+def test_a_bound_that_says_nothing_is_refused(latencies: str, words: tuple[str, ...], said: str) -> None:
+    result = CliRunner().invoke(app, ["sample", DIGITS, *(latencies if w == "TABLE" else w for w in words)])
+    assert result.exit_code != 0
+    assert said in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_the_nearest_latency_is_named_in_the_unit_of_its_table(latencies: str) -> None:
+    whole = json.loads(printed("inspect", DIGITS, "--cost", latencies, "--json"))
+    result = CliRunner().invoke(app, ["sample", DIGITS, "--cost", latencies, "--latency", "1us"])
+    assert result.exit_code == 1
+    assert f"the nearest latency: {whole['latency']['smallest']} ms" in result.stderr
 
 
 def test_a_question_too_large_ends_in_one_message(

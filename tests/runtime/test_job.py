@@ -14,6 +14,9 @@ import torch
 from attrs import frozen
 
 from spacelang.cli import main
+from spacelang.lower.costs import blocks
+from spacelang.lower.lowered import lower
+from spacelang_runtime.run import find
 from spacelang_runtime.saved import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,6 +90,27 @@ def test_a_text_becomes_a_model(spacelang, here: Path) -> None:
     network = load("model/")
     assert sum(p.numel() for p in network.parameters()) == best["params"]
     assert network(torch.randn(2, 3, 8, 8)).shape == (2, 10)
+
+
+def test_a_search_inside_a_bound_on_a_measured_cost(spacelang, here: Path) -> None:
+    space = lower(find(here / "runs", "digits-1").space)
+    entries = {block: (at * 7919 % 1000) / 1000 for at, block in enumerate(blocks(space.legal))}
+    Path("latency.json").write_text(json.dumps({"measure": "latency", "unit": "ms", "entries": entries}))
+    words = ("evolve", "--cost", "latency.json", *settings(SMALL_SEARCH), "--json", "--flops", "500K")
+    best = json.loads(spacelang(*words, "--latency", "2500us").out)
+    assert best["flops"] <= 500_000
+    assert best["latency"] <= 2.5
+    said = spacelang("eval", "best", "--random", "2")
+    assert "not bound in latency" in said.err
+    refused = spacelang(*words, "--latency", "1us")
+    assert refused.code == 1
+    assert "the nearest latency" in refused.err
+    for entry in entries:  # a table of other costs is another search
+        entries[entry] /= 4
+    Path("latency.json").write_text(json.dumps({"measure": "latency", "unit": "ms", "entries": entries}))
+    assert spacelang(*words, "--bound", "latency=2.5").code == 0
+    with sqlite3.connect(here / "runs" / "digits-1" / "journal.sqlite") as journal:
+        assert journal.execute("SELECT count(*) FROM search").fetchone() == (2,)
 
 
 def test_an_architecture_is_named_in_many_ways(spacelang, here: Path) -> None:

@@ -25,9 +25,12 @@ def inspect(
     params: Annotated[
         str | None, typer.Option(help="Of a space: count those with 28M parameters (at most) or 20M..28M.")
     ] = None,
+    latency: Annotated[
+        str | None, typer.Option(help="Of a space, by a table of latency: 5ms (at most) or 4ms..5ms.")
+    ] = None,
     cost: Annotated[list[Path] | None, typer.Option(help="Of a space: a table of a further cost, as JSON.")] = None,
     bound: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=WINDOW", help="A bound on any measure: latency=2.5..3.")
+        list[str] | None, typer.Option(metavar="NAME=WINDOW", help="A bound on any measure: energy=2..2.5.")
     ] = None,
     histogram: Annotated[
         bool, typer.Option("--histogram", help="Of a space: how many networks cost how much, every bar exact.")
@@ -42,7 +45,9 @@ def inspect(
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
 ) -> None:
     """Show a space as a table with its size and costs, how far a run has come, or what a network is."""
-    asked = space.Asked(flops, params, tuple(cost or ()), tuple(bound or ()), histogram, of, bins, plot, options)
+    asked = space.Asked(
+        flops, params, latency, tuple(cost or ()), tuple(bound or ()), histogram, of, bins, plot, options
+    )
     if what is not None and (what.endswith(".space") or what == "-"):
         space.show(Path(what), asked, as_json)
         return

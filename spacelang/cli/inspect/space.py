@@ -17,6 +17,7 @@ from spacelang.cli.shares import share
 from spacelang.cli.terminal import console, fail, grid
 from spacelang.cli.texts import checked, open_text
 from spacelang.lower import cost
+from spacelang.lower.bounds import windows
 from spacelang.lower.bracket import Bracket, bracket
 from spacelang.lower.chain import Bounds, Window
 from spacelang.lower.chain import cost as cost_of
@@ -32,6 +33,7 @@ class Asked:
 
     flops: str | None = None
     params: str | None = None
+    latency: str | None = None
     costs: tuple[Path, ...] = ()
     bounds: tuple[str, ...] = ()
     histogram: bool = False
@@ -49,7 +51,8 @@ def show(path: Path, asked: Asked, as_json: bool) -> None:
         fail(f"{source.name} has errors")
     lowered, measures = priced(lower(result.space), asked.costs)
     ranges = _ranges(lowered)
-    bounds = measures.windows(lowered.chain, asked.flops, asked.params, asked.bounds)
+    named = {"flops": asked.flops, "params": asked.params, "latency": asked.latency}
+    bounds = windows(measures.bounds(lowered.chain, named, asked.bounds))
     if asked.of not in lowered.chain.measures:
         fail(f"{asked.of} is no measure of the space", f"one of {', '.join(lowered.chain.measures)}")
     facts = _facts(lowered, ranges, measures)
