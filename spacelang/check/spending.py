@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from spacelang.amount import short, spaced
-from spacelang.architecture import Architecture, Stage
-from spacelang.lower.chain import Chain, Genotype
+from spacelang.architecture import Architecture
 from spacelang.lower.cost import MEASURES, Measure, cost
 from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.legal import Legal
+from spacelang.lower.lowered import existing, network
 from spacelang.lower.plan import Block, Head, Merge, of_architecture
 from spacelang.lower.price import price
 from spacelang.recipe import Bound
@@ -46,19 +46,11 @@ class Ends:
 def ends(space: Space, left: Legal) -> Ends:
     """The ends of a space that holds a network."""
     chain = price(space, left)
-    return Ends(
-        {measure: _network(space, left, chain, smallest(chain, (measure,))) for measure in MEASURES},
-        {measure: _network(space, left, chain, largest(chain, (measure,))) for measure in MEASURES},
+    least, most = (
+        {measure: network(space.frame, left, existing(end(chain, (measure,)))) for measure in MEASURES}
+        for end in (smallest, largest)
     )
-
-
-def _network(space: Space, left: Legal, chain: Chain, genotype: Genotype | None) -> Architecture:
-    assert genotype is not None, "a checked space holds a network"
-    stages = []
-    for cells, index, layers in zip(left.stages, genotype.cells, genotype.layers, strict=True):
-        cell = cells[index]
-        stages.append(Stage(cell.embed, tuple(cell.options[option] for option in layers)))
-    return Architecture(space.frame, tuple(stages))
+    return Ends(least, most)
 
 
 def beyond(bound: Bound, found: Ends) -> Refusal | None:

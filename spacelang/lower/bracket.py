@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from attrs import evolve, frozen
 
-from .bounds import EVERY, span
-from .chain import Bounds, Cell, Chain, Cost, Joint, Link, Option, Window
-from .count import count
-from .too_large import TooLarge
+from spacelang.lower.bounds import EVERY, span
+from spacelang.lower.chain import Bounds, Cell, Chain, Cost, Joint, Link, Option, Window
+from spacelang.lower.count import count
+from spacelang.lower.too_large import TooLarge
 
 CELLS = 1 << 20  # how finely a measure is divided where it is rounded
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .chain import Bounds, Chain
-from .pattern import Pattern, free
-from .terms import places, terms
+from spacelang.lower.chain import Bounds, Chain
+from spacelang.lower.pattern import Pattern, free
+from spacelang.lower.terms import places, terms
 
 
 def count(chain: Chain, bounds: Bounds | None = None, pattern: Pattern | None = None) -> int:
@@ -12,7 +12,7 @@ def count(chain: Chain, bounds: Bounds | None = None, pattern: Pattern | None = 
     pattern = pattern or free(chain)
     if not bounds:
         return total(chain, pattern)
-    from .tally import tally  # numpy, on use
+    from spacelang.lower.tally import tally  # numpy, on use
 
     return tally(chain, bounds, pattern)
 

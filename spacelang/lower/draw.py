@@ -19,14 +19,14 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from .chain import Bounds, Chain, Genotype
-from .half import Block, Half, Points
-from .meeting import Prepared, drawable
-from .pattern import Pattern, free
-from .plane import draw as draw_from
-from .plane import mass
-from .sums import Real
-from .terms import Law
+from spacelang.lower.chain import Bounds, Chain, Genotype
+from spacelang.lower.half import Block, Half, Points
+from spacelang.lower.pattern import Pattern, free
+from spacelang.lower.plane import draw as draw_from
+from spacelang.lower.plane import mass
+from spacelang.lower.prepared import Prepared, drawable
+from spacelang.lower.sums import Real
+from spacelang.lower.terms import Law
 
 Index = NDArray[np.int64]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .chain import Cell, Chain, Cost, Genotype
+from spacelang.lower.chain import Cell, Chain, Cost, Genotype
 
 
 def smallest(chain: Chain, by: Sequence[str] = ("flops", "params")) -> Genotype | None:

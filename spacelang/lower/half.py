@@ -13,10 +13,10 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from .reach import Reach
-from .sums import EXACT, MOST, Array, Int, Sums, integers, layer, sums, ways
-from .terms import Axes, Place, Terms
-from .too_large import TooLarge
+from spacelang.lower.reach import Reach
+from spacelang.lower.sums import EXACT, MOST, Array, Int, Sums, integers, layer, sums, ways
+from spacelang.lower.terms import Axes, Place, Terms
+from spacelang.lower.too_large import TooLarge
 
 Index = NDArray[np.int32]
 

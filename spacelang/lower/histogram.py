@@ -7,16 +7,16 @@ from itertools import pairwise
 
 from attrs import frozen
 
-from .bounds import span
-from .chain import Bounds, Chain, Window
-from .count import count
-from .half import points
-from .pattern import free
-from .reach import reaches
-from .spectrum import DIGIT, LONGEST, Grid, step_of
-from .spectrum import whole as spectrum
-from .sums import Array, Int
-from .terms import Law, places, terms, weights
+from spacelang.lower.bounds import span
+from spacelang.lower.chain import Bounds, Chain, Window
+from spacelang.lower.count import count
+from spacelang.lower.half import points
+from spacelang.lower.pattern import free
+from spacelang.lower.reach import reaches
+from spacelang.lower.spectrum import DIGIT, LONGEST, Grid, step_of
+from spacelang.lower.spectrum import whole as spectrum
+from spacelang.lower.sums import Array, Int
+from spacelang.lower.terms import Law, places, terms, weights
 
 
 @frozen(eq=False)

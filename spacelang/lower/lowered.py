@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from spacelang.architecture import Architecture, Stage
+from spacelang.architecture import Architecture, Frame, Stage
 from spacelang.lower.chain import Chain, Genotype, Window, cost
 from spacelang.lower.cost import Measure
 from spacelang.lower.count import count
@@ -48,11 +48,7 @@ class Lowered:
 
     def architecture(self, genotype: Genotype) -> Architecture:
         """The network that a genotype of the chain is."""
-        stages = []
-        for cells, index, layers in zip(self.legal.stages, genotype.cells, genotype.layers, strict=True):
-            cell = cells[index]
-            stages.append(Stage(cell.embed, tuple(cell.options[option] for option in layers)))
-        return Architecture(self.space.frame, tuple(stages))
+        return network(self.space.frame, self.legal, genotype)
 
     def genotype(self, architecture: Architecture) -> Genotype:
         """Where an architecture lies in the space. Raises ValueError, which says what keeps it out."""
@@ -78,6 +74,15 @@ class Lowered:
             cells.append(index)
             layers.append(tuple(options.index(layer) for layer in stage.layers))
         return Genotype(tuple(cells), tuple(layers))
+
+
+def network(frame: Frame, left: Legal, genotype: Genotype) -> Architecture:
+    """The network that a genotype of the chain is, among what a space leaves legal."""
+    stages = []
+    for cells, index, layers in zip(left.stages, genotype.cells, genotype.layers, strict=True):
+        cell = cells[index]
+        stages.append(Stage(cell.embed, tuple(cell.options[option] for option in layers)))
+    return Architecture(frame, tuple(stages))
 
 
 def existing(genotype: Genotype | None) -> Genotype:

@@ -9,38 +9,23 @@ answer, then a completion of it, is an exact draw. Nothing is rejected: what can
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from math import prod
 
 import numpy as np
 from attrs import evolve, frozen
 
-from .chain import Bounds, Chain, Window
-from .half import Block, Half, Points, Step, blocks, cost_of, empty, grow, points
-from .pattern import Pattern, free
-from .plane import Plane, mass, plane
-from .reach import Reaches, reaches
-from .sums import EXACT, Array, Int, Real, integers
-from .terms import Axes, Law, Place, Terms, places, terms, weights
-from .too_large import TooLarge
+from spacelang.lower.frame import Frame
+from spacelang.lower.half import Block, Half, Points, Step, blocks, cost_of, empty, grow, points
+from spacelang.lower.plane import Plane, plane
+from spacelang.lower.sums import EXACT, Array, Int, Real, integers
+from spacelang.lower.terms import Law, weights
+from spacelang.lower.too_large import TooLarge
 
 LinkTable = tuple[tuple[tuple[int, ...] | None, ...], ...]
 Planes = tuple[Plane | None, ...]
 PART = 1 << 18  # so many queries are computed at once: what they need stays near the processor
 MOST_QUERIES = 1 << 27  # no more are answered: what they weigh takes a gigabyte
 MOST_LOOKS = 1 << 36  # with three measures bounded, every query looks at every datum
-
-
-@frozen(eq=False)
-class Frame:
-    """A chain under a pattern and windows: only the windows that can be missed remain."""
-
-    known: Terms
-    stages: tuple[tuple[Place, ...], ...]
-    axes: Axes
-    low: Int
-    high: Int
-    reach: Reaches
 
 
 @frozen(eq=False)
@@ -67,15 +52,6 @@ class Meeting:
 
 
 @frozen(eq=False)
-class Prepared:
-    """A meeting ready for draws: the data as planes; `running` sums what the queries weigh inside."""
-
-    met: Meeting
-    planes: Planes
-    running: Real
-
-
-@frozen(eq=False)
 class Part:
     """Some rows of a block of queries: the numbers, the costs (axes, n), and the rows they come from."""
 
@@ -83,40 +59,6 @@ class Part:
     rows: slice
     numbers: slice
     cost: Int
-
-
-def frame(known: Terms, pattern: Pattern, bounds: Bounds, last: int | None = None) -> Frame | None:
-    """The chain under a pattern and windows; None where already the spans of cost leave nothing inside.
-
-    Measure `last`, if given, keeps its axis even where its window cannot be missed, and that axis is the last.
-    """
-    names = known.chain.measures
-    if unknown := set(bounds) - set(names):
-        raise ValueError(f"the chain has no measure {sorted(unknown)[0]}: it has {', '.join(names)}")
-    stages = tuple(places(known, pattern, t) for t in range(len(known.chain.stages)))
-    every = [axis for axis, name in enumerate(names) if name in bounds]
-    every.sort(key=lambda axis: axis == last)
-    reach = reaches(known, stages, tuple(every))
-    whole = reach.whole
-    if whole is None:
-        return None
-    binding: list[tuple[int, int, int]] = []
-    for axis, least, most in zip(every, *whole, strict=True):
-        window = bounds[names[axis]]
-        low, high = max(window.lo, least), min(window.hi, most)
-        if low > high:
-            return None
-        if (low, high) != (least, most) or axis == last:
-            binding.append((axis, low, high))
-    axes = tuple(axis for axis, _, _ in binding)
-    return Frame(
-        known,
-        stages,
-        axes,
-        np.array([low for _, low, _ in binding], np.int64),
-        np.array([high for _, _, high in binding], np.int64),
-        reach if axes == tuple(every) else reaches(known, stages, axes),
-    )
 
 
 def meeting(found: Frame, law: Law, *, exact: bool) -> Meeting:
@@ -158,36 +100,6 @@ def meeting(found: Frame, law: Law, *, exact: bool) -> Meeting:
     if len(found.axes) > 2 and met.size * len(data.weight) > MOST_LOOKS:
         raise TooLarge(f"{len(found.axes)} measures are bounded at once: bound at most two in so large a space")
     return met
-
-
-def drawable(chain: Chain, pattern: Pattern, bounds: Bounds, law: Law) -> Prepared | None:
-    """What draws from a pattern inside windows need; None where nothing is inside.
-
-    The latest are kept: two of whole spaces, which can be large, and some of patterns, which children share.
-    """
-    windows = tuple(sorted(bounds.items(), key=lambda item: item[0]))
-    return (_whole if pattern == free(chain) else _part)(chain, pattern, windows, law)
-
-
-def prepared(chain: Chain, pattern: Pattern, windows: tuple[tuple[str, Window], ...], law: Law) -> Prepared | None:
-    """What `drawable` gives, made anew and not kept."""
-    found = frame(terms(chain), pattern, dict(windows))
-    if found is None:
-        return None
-    met = meeting(found, law, exact=False)
-    sides = planes(met.data, rounded(met.data.weight, met.data.total))
-    running = np.zeros(met.size)
-    for part in parts(met):
-        inside = running[part.numbers]
-        for side, low, high in boxes(met, sides, part):
-            inside += mass(side, low, high)
-        inside *= weight_of(met, part).astype(np.float64)
-    np.cumsum(running, out=running)
-    return Prepared(met, sides, running) if len(running) and running[-1] > 0 else None
-
-
-_whole = lru_cache(maxsize=2)(prepared)
-_part = lru_cache(maxsize=32)(prepared)
 
 
 def parts(met: Meeting) -> Iterator[Part]:
@@ -271,14 +183,3 @@ def digits(half: Half) -> Iterator[tuple[int, Planes]]:
         return
     for power in range(0, half.total.bit_length(), 28):  # 2^25 points of 28 bits stay below 2^53
         yield power, planes(half, ((half.weight >> power) & (2**28 - 1)).astype(np.float64))
-
-
-def rounded(weight: Array, total: int) -> Real:
-    """Whole weights below 2^53 in all.
-
-    Where the weights are more than that, they are rounded to multiples of total / 2^52, none to nothing: what
-    is feasible stays feasible, and the probability of a point is right to within 2^-52 absolutely.
-    """
-    if total < EXACT:
-        return weight.astype(np.float64, copy=False)
-    return np.maximum(1.0, np.floor(weight.astype(np.float64) / float(total) * 2.0**52))

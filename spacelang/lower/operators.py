@@ -13,11 +13,11 @@ from typing import Literal
 
 from attrs import frozen
 
-from .chain import Bounds, Chain, Genotype, inside
-from .draw import Stream, sample
-from .meeting import drawable
-from .pattern import Pattern
-from .terms import Law, Terms, places, terms
+from spacelang.lower.chain import Bounds, Chain, Genotype, inside
+from spacelang.lower.draw import Stream, sample
+from spacelang.lower.pattern import Pattern
+from spacelang.lower.prepared import drawable
+from spacelang.lower.terms import Law, Terms, places, terms
 
 
 @frozen

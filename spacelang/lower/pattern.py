@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from .chain import Chain, Key
+from spacelang.lower.chain import Chain, Key
 
 
 @frozen

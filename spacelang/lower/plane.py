@@ -12,7 +12,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from .sums import Int, Real
+from spacelang.lower.sums import Int, Real
 
 Rank = NDArray[np.int64]
 Index = NDArray[np.int32]

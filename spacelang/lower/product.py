@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .sums import Array, Real
+from spacelang.lower.sums import Array, Real
 
 
 def product(weight: Array, inside: Real) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from .chain import Joint
-from .terms import Axes, Place, Terms
+from spacelang.lower.chain import Joint
+from spacelang.lower.terms import Axes, Place, Terms
 
 Span = tuple[tuple[int, ...], tuple[int, ...]]  # least and most, one entry per axis
 Reach = dict[int, Span]  # by class of a joint; a class that nothing reaches is missing

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .chain import Bounds, Chain, Window
-from .meeting import Meeting, Part, Planes, boxes, frame, meeting, parts, planes
-from .pattern import Pattern, free
-from .plane import extreme
-from .terms import Law, terms
+from spacelang.lower.chain import Bounds, Chain, Window
+from spacelang.lower.frame import frame
+from spacelang.lower.meeting import Meeting, Part, Planes, boxes, meeting, parts, planes
+from spacelang.lower.pattern import Pattern, free
+from spacelang.lower.plane import extreme
+from spacelang.lower.terms import Law, terms
 
 
 def reached(

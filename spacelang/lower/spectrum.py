@@ -14,8 +14,8 @@ from math import gcd
 import numpy as np
 from attrs import frozen
 
-from .sums import Int
-from .terms import Place, Terms
+from spacelang.lower.sums import Int
+from spacelang.lower.terms import Place, Terms
 
 DIGIT = 40
 LONGEST = 1 << 22  # cells of a grid: sums of so many digits stay below 2^63

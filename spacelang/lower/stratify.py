@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .bounds import span
-from .chain import Bounds, Chain, Genotype, Window
-from .draw import Stream, sample
-from .histogram import strata
-from .meeting import prepared
-from .pattern import free
-from .terms import Law
+from spacelang.lower.bounds import span
+from spacelang.lower.chain import Bounds, Chain, Genotype, Window
+from spacelang.lower.draw import Stream, sample
+from spacelang.lower.histogram import strata
+from spacelang.lower.pattern import free
+from spacelang.lower.prepared import prepared
+from spacelang.lower.terms import Law
 
 
 def stratified(

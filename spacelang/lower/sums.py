@@ -15,8 +15,8 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from .terms import Axes, Terms
-from .too_large import TooLarge
+from spacelang.lower.terms import Axes, Terms
+from spacelang.lower.too_large import TooLarge
 
 Int = NDArray[np.int64]
 Real = NDArray[np.float64]

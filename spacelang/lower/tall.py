@@ -11,12 +11,12 @@ from __future__ import annotations
 import numpy as np
 from attrs import evolve, frozen
 
-from .meeting import Frame
-from .product import product
-from .reach import reaches
-from .spectrum import DIGIT, LONGEST, Grid, Spectrum, layered, point, step_of, whole
-from .sums import EXACT, Int, Real
-from .terms import Place
+from spacelang.lower.frame import Frame
+from spacelang.lower.product import product
+from spacelang.lower.reach import reaches
+from spacelang.lower.spectrum import DIGIT, LONGEST, Grid, Spectrum, layered, point, step_of, whole
+from spacelang.lower.sums import EXACT, Int, Real
+from spacelang.lower.terms import Place
 
 
 def tall(found: Frame) -> int | None:

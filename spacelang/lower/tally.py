@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from .chain import Bounds, Chain
-from .meeting import boxes, digits, frame, meeting, parts, weight_of
-from .pattern import Pattern
-from .plane import mass
-from .product import product
-from .sums import EXACT
-from .tall import tall
-from .terms import Law, terms
+from spacelang.lower.chain import Bounds, Chain
+from spacelang.lower.frame import frame
+from spacelang.lower.meeting import boxes, digits, meeting, parts, weight_of
+from spacelang.lower.pattern import Pattern
+from spacelang.lower.plane import mass
+from spacelang.lower.product import product
+from spacelang.lower.sums import EXACT
+from spacelang.lower.tall import tall
+from spacelang.lower.terms import Law, terms
 
 
 def tally(chain: Chain, bounds: Bounds, pattern: Pattern) -> int:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from .chain import Chain, Key, Option
-from .pattern import Pattern
+from spacelang.lower.chain import Chain, Key, Option
+from spacelang.lower.pattern import Pattern
 
 if TYPE_CHECKING:
-    from .sums import Layer
+    from spacelang.lower.sums import Layer
 
 Axes = tuple[int, ...]
 

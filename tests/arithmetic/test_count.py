@@ -11,7 +11,7 @@ from spacelang.lower import meeting, sums
 from spacelang.lower.bracket import Bracket, between, bracket
 from spacelang.lower.chain import Cell, Chain, Option, Window, joint
 from spacelang.lower.count import count
-from spacelang.lower.meeting import frame
+from spacelang.lower.frame import frame
 from spacelang.lower.pattern import free
 from spacelang.lower.product import product
 from spacelang.lower.tall import tall
