@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from spacelang.architecture import Architecture, Frame
 from spacelang.lower.plan import Block, Head, Merge, Stem, Tokens, of_architecture
@@ -17,19 +18,28 @@ from spacelang_runtime.attention import additions, attend
 from spacelang_runtime.merging import neighbours
 from spacelang_runtime.windows import Grid, cut, grid_of
 
+Taps = tuple[tuple[int, int], ...]
+
 
 class Network(nn.Module):
     """The model of an architecture, with random weights.
 
     Its tree: stem, tokens (where there is a class token or there are absolute positions), stages[i].merge
-    (from the second), stages[i].layers[j], head.
+    (from the second), stages[i].layers[j], head. drop_path: in training, the chance that a sample skips half a
+    layer; it rises linearly from 0 in the first layer to this value in the last (Huang et al., 2016).
+
+    taps: the layers whose output `features` gives, as (stage, layer) counted from 0; channels and strides: of
+    these maps. checkpointing: whether training computes layers anew in the backward pass instead of keeping
+    what is inside them; set it to save memory.
     """
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, drop_path: float = 0.0) -> None:
         super().__init__()
         self.architecture = architecture
+        self.checkpointing = False
         self.tokens: Joined | None = None
         self.stages = nn.ModuleList([Stage()])
+        step, before = drop_path / max(architecture.depth - 1, 1), 0
         for blueprint in of_architecture(architecture):
             match blueprint:
                 case Stem():
@@ -39,9 +49,13 @@ class Network(nn.Module):
                 case Merge():
                     self.stages.append(Stage(Merging(blueprint)))
                 case Block():
-                    self.stages[-1].layers.append(Layer(blueprint))
+                    self.stages[-1].layers.append(Layer(blueprint, step * before))
+                    before += 1
                 case Head():
                     self.head = Classifier(blueprint, architecture.frame)
+        self.taps = taps(architecture)
+        self.channels = tuple(architecture.stages[stage].embed for stage, _ in self.taps)
+        self.strides = tuple(architecture.frame.patch << stage for stage, _ in self.taps)
 
     def forward(self, images: Tensor) -> Tensor:
         """The logits of images of any size that is whole patches: [B, channels, H, W] → [B, classes].
@@ -50,19 +64,58 @@ class Network(nn.Module):
         absolute positions and the bias of global attention are resized bicubically. Raises ValueError for a
         side that is not whole patches.
         """
+        return self.head(self.encode(images)[0])
+
+    def features(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The maps of the layers `taps`: of each stage its last layer's, of a single stage four layers' at
+        even distances (fewer where it is not so deep), without the class token.
+
+        images: [B, channels, H, W] of any size; zeros below and to the right fill the last patches. Gives
+        [B, channels[i], ⌈H / strides[i]⌉, ⌈W / strides[i]⌉] each, not normalised.
+        """
+        patch = self.stem.patch
+        below, beside = -images.shape[-2] % patch, -images.shape[-1] % patch
+        if below or beside:
+            images = F.pad(images, (0, beside, 0, below))
+        return self.encode(images, self.taps)[2]
+
+    def encode(self, images: Tensor, taps: Taps = ()) -> tuple[Tensor, Grid, tuple[Tensor, ...]]:
+        """What the layers make of images: the last layer's tokens [B, tokens, C], the grid they lie on, and
+        the maps [B, C, rows, columns] of the layers `taps`."""
         x, grid = self.stem(images)
         if self.tokens is not None:
             x = self.tokens(x, grid)
-        for stage in self.stages:
+        maps = []
+        for number, stage in enumerate(self.stages):
             if stage.merge is not None:
                 x, grid = stage.merge(x, grid)
-            for layer in stage.layers:
-                x = layer(x, grid)
-        return self.head(x)
+            for index, layer in enumerate(stage.layers):
+                if self.checkpointing and self.training:
+                    x = checkpoint(layer, x, grid, use_reentrant=False)
+                else:
+                    x = layer(x, grid)
+                if (number, index) in taps:
+                    maps.append(as_map(x, grid))
+        return x, grid, tuple(maps)
 
     def no_weight_decay(self) -> set[str]:
         """The names of the parameters that weight decay leaves alone: all but kernels and matrices."""
         return {name for name, _ in self.named_parameters() if not name.endswith("weight") or "norm" in name}
+
+
+def taps(architecture: Architecture) -> Taps:
+    """The layers whose maps are a network's features, as (stage, layer) counted from 0."""
+    depths = [len(stage.layers) for stage in architecture.stages]
+    if len(depths) > 1:
+        return tuple((stage, depth - 1) for stage, depth in enumerate(depths))
+    (depth,) = depths
+    return tuple((0, end - 1) for end in sorted({-(-depth * quarter // 4) for quarter in (1, 2, 3, 4)}))
+
+
+def as_map(x: Tensor, grid: Grid) -> Tensor:
+    """The tokens of a map in their places, without a class token: [B, tokens, C] → [B, C, rows, columns]."""
+    first = x.shape[1] - grid[0] * grid[1]
+    return x[:, first:].transpose(1, 2).unflatten(2, grid)
 
 
 class Patches(nn.Module):
@@ -115,10 +168,14 @@ class Merging(nn.Module):
 
 
 class Layer(nn.Module):
-    """One transformer layer: attention and MLP, each behind a LayerNorm and beside a shortcut."""
+    """One transformer layer: attention and MLP, each behind a LayerNorm and beside a shortcut.
 
-    def __init__(self, plan: Block) -> None:
+    drop: in training, the chance that a sample takes the shortcut alone.
+    """
+
+    def __init__(self, plan: Block, drop: float = 0.0) -> None:
         super().__init__()
+        self.drop = drop
         self.norm1 = nn.LayerNorm(plan.embed)
         self.attention = Attention(plan)
         self.norm2 = nn.LayerNorm(plan.embed)
@@ -126,8 +183,14 @@ class Layer(nn.Module):
         self.contract = linear(plan.hidden, plan.embed)
 
     def forward(self, x: Tensor, grid: Grid) -> Tensor:
-        x = x + self.attention(self.norm1(x), grid)
-        return x + self.contract(F.gelu(self.expand(self.norm2(x))))
+        x = x + self.skipped(self.attention(self.norm1(x), grid))
+        return x + self.skipped(self.contract(F.gelu(self.expand(self.norm2(x)))))
+
+    def skipped(self, x: Tensor) -> Tensor:
+        """x with some samples zeroed in training, and the others scaled so that the expectation is x."""
+        if not self.training or not self.drop:
+            return x
+        return x * F.dropout(x.new_ones(x.shape[0], 1, 1), self.drop)
 
 
 class Attention(nn.Module):
