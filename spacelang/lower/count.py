@@ -30,6 +30,6 @@ def total(chain: Chain, pattern: Pattern) -> int:
                 met = chain.joints[t - 1].right[place.cell]
                 before = sum(number for label, number in ways.items() if table[label][met] is not None)
             label = chain.joints[t].left[place.cell] if t < len(chain.joints) else 0
-            found[label] = found.get(label, 0) + before * place.size**place.free
+            found[label] = found.get(label, 0) + before * place.ways
         ways = found
     return sum(ways.values())

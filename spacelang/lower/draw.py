@@ -26,7 +26,7 @@ from spacelang.lower.plane import draw as draw_from
 from spacelang.lower.plane import mass
 from spacelang.lower.prepared import Prepared, drawable
 from spacelang.lower.sums import Real
-from spacelang.lower.terms import Law
+from spacelang.lower.terms import Choice, Law
 
 Index = NDArray[np.int64]
 
@@ -146,21 +146,23 @@ def _layers(stage: Points, point: Index, source: Stream) -> tuple[Index, Index]:
     """The cell of each drawn point of a stage, and the options of its layers."""
     local = stage.cell[point]
     block = np.full((len(point), max(len(place.layers) for place in stage.cells)), -1, np.int64)
-    for number, place in enumerate(stage.cells):
-        mine = np.nonzero(local == number)[0]
-        if not len(mine):
-            continue
-        block[mine, : len(place.layers)] = [-1 if option is None else option for option in place.layers]
-        vacant = [layer for layer, option in enumerate(place.layers) if option is None]
+    for number in np.unique(local).tolist():
+        place, mine = stage.cells[number], np.nonzero(local == number)[0]
+        block[mine, : len(place.layers)] = [one if isinstance(one, int) else -1 for one in place.layers]
+        vacant = [layer for layer, one in enumerate(place.layers) if one is None]
+        vacant += [layer for layer, one in enumerate(place.layers) if isinstance(one, Choice)]
         entry = stage.entry[point[mine]]
         table = stage.tables[number]
         for layer in reversed(vacant):
             assert table.shorter is not None
-            # The last of k layers takes an option by the number of ways of the k - 1 before it.
-            before = table.before[entry]
-            ways = np.append(table.shorter.weights, 0.0)[before]  # entry -1, no way, is the appended one
-            option = _choose(ways, source)
-            block[mine, layer] = option
-            entry = before[np.arange(len(mine)), option]
+            if table.before is None:
+                entry, option = np.divmod(entry, len(table.options))
+            else:
+                # The last of k layers takes an option by what it and the ways of the k - 1 before it weigh.
+                before = table.before[entry]
+                ways = np.append(table.shorter.weights, 0.0)[before]  # entry -1, no way, is the appended one
+                option = _choose(ways * table.shares, source)
+                entry = before[np.arange(len(mine)), option]
+            block[mine, layer] = table.options[option]
             table = table.shorter
     return np.array([place.cell for place in stage.cells])[local], block

@@ -54,5 +54,5 @@ def frame(known: Terms, pattern: Pattern, bounds: Bounds, last: int | None = Non
         axes,
         np.array([low for _, low, _ in binding], np.int64),
         np.array([high for _, _, high in binding], np.int64),
-        reach if axes == tuple(every) else reaches(known, stages, axes),
+        reach if axes == tuple(every) else reach.along([every.index(axis) for axis in axes]),
     )

@@ -14,7 +14,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from spacelang.lower.reach import Reach
-from spacelang.lower.sums import EXACT, MOST, Array, Int, Sums, integers, layer, sums, ways
+from spacelang.lower.sums import EXACT, MOST, Array, Int, Sums, completions, integers, ways
 from spacelang.lower.terms import Axes, Place, Terms
 from spacelang.lower.too_large import TooLarge
 
@@ -40,8 +40,11 @@ def points(known: Terms, cells: tuple[Place, ...], axes: Axes, weight: Sequence[
     Weights are float64 while their total is below 2^53, where they are exact; beyond, they are Python
     integers if `exact`, else float64 to a relative error of 2^-52.
     """
-    tables = tuple(sums(layer(known, cell.options, axes), cell.free) for cell in cells)
-    total = sum(one * cell.size**cell.free for one, cell in zip(weight, cells, strict=True))
+    vacant = [(cell.options, cell.free, cell.choices) for cell in cells]
+    # Cells that differ in what is settled alone share a table.
+    made = {kind: completions(known, cell, axes) for kind, cell in dict(zip(vacant, cells, strict=True)).items()}
+    tables = tuple(made[kind] for kind in vacant)
+    total = sum(one * cell.ways for one, cell in zip(weight, cells, strict=True))
     if total.bit_length() > 1000:  # near the end of float64
         raise TooLarge(f"a stage of some 2^{total.bit_length()} variants is too deep to draw from")
     whole = total >= EXACT and exact

@@ -166,10 +166,11 @@ def _table(found: Frame, t: int) -> LinkTable:
     )
 
 
-def planes(half: Half, weight: Real) -> Planes:
-    """The data by class, weighed by whole numbers, ready for boxes."""
+def planes(half: Half, weight: Real, looks: int = 0) -> Planes:
+    """The data by class, weighed by whole numbers, ready for some `looks` boxes."""
     return tuple(
-        plane(half.cost[:, group], weight[group]) if group.start < group.stop else None for group in half.groups
+        plane(half.cost[:, group], weight[group], looks) if group.start < group.stop else None
+        for group in half.groups
     )
 
 

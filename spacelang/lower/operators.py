@@ -1,21 +1,23 @@
 """Mutation and crossover on a chain, closed under windows.
 
-Both say which genes are free and which are settled, and leave the rest to the one exact draw: free genes come
-from the law of `random`, given the settled ones and the windows. There are no retries. Where what is settled
-leaves nothing inside the windows, the (first) parent comes back, and the child says so. Without windows the
-operators are those of Chen et al. 2021, Alg. 2.
+Both say which genes are settled, which are between two parents and which are free, and leave the rest to the one
+exact draw, given the windows. There are no retries. Where nothing is inside the windows, as for parents outside
+of them, the (first) parent comes back, and the child says so. Without windows the operators are those of Chen et
+al. 2021, Alg. 2.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import product
 from typing import Literal
 
 from attrs import frozen
 
 from spacelang.lower.chain import Bounds, Chain, Genotype, inside
 from spacelang.lower.draw import Stream, sample
-from spacelang.lower.pattern import Pattern
+from spacelang.lower.pattern import Either, Pattern
 from spacelang.lower.prepared import drawable
 from spacelang.lower.terms import Law, Terms, places, terms
 
@@ -51,7 +53,8 @@ def mutate(
     children = []
     for parent in parents:
         pattern = loosened(chain, parent, rates, source)
-        children.append(_child(chain, pattern, "mutation", (parent,), source, bounds or {}))
+        (genotype,) = _drawn(chain, pattern, 1, source, bounds or {})
+        children.append(Child(genotype or parent, "mutation", (parent,), genotype is None))
     return tuple(children)
 
 
@@ -61,14 +64,21 @@ def cross(
     """One child per pair of parents.
 
     Depth and embed of each stage come from either parent by a fair coin each; the whole block of a layer that
-    both have, from either by a fair coin; a layer that only the deeper one has, from that one. The child of
-    parents inside the windows is inside.
+    both have, from either by a fair coin; a layer that only the deeper one has, from that one. A block that is no
+    option of the width it comes to is free. The coins are conditioned on the rules and on the windows: a child has
+    the probability of its coins among all of which a network inside comes. So the child of parents inside is
+    inside, and what a parent is to the other is the only reason for one to come back.
     """
-    children = []
-    for pair in pairs:
-        pattern = mixed(chain, *pair, source)
-        children.append(_child(chain, pattern, "crossover", pair, source, bounds or {}))
-    return tuple(children)
+    met: dict[tuple[Genotype, Genotype], list[int]] = {}
+    for number, pair in enumerate(pairs):
+        met.setdefault(pair, []).append(number)
+    children: dict[int, Child] = {}
+    for pair, numbers in met.items():
+        pattern = mixed(chain, *pair)
+        drawn = _drawn(chain, pattern, len(numbers), source, bounds or {})
+        for number, genotype in zip(numbers, drawn, strict=True):
+            children[number] = Child(genotype or pair[0], "crossover", pair, genotype is None)
+    return tuple(children[number] for number in range(len(pairs)))
 
 
 def loosened(chain: Chain, parent: Genotype, rates: Rates, source: Stream) -> Pattern:
@@ -89,72 +99,33 @@ def loosened(chain: Chain, parent: Genotype, rates: Rates, source: Stream) -> Pa
     return Pattern(tuple(cells), tuple(blocks))
 
 
-def mixed(chain: Chain, one: Genotype, other: Genotype, source: Stream) -> Pattern:
-    """The pattern of a crossover: every gene from either parent.
-
-    A (depth, embed) that is no cell of its stage leaves the depth free, or all of the stage where no cell has
-    that embed. From left to right, a stage whose cells no link allows after those before it becomes free.
-    """
-    tosses = sum(2 + max(map(len, layers)) for layers in zip(one.layers, other.layers, strict=True))
-    coins = iter((source.uniform(tosses) < 0.5).tolist())
-    cells, blocks = [], []
+def mixed(chain: Chain, one: Genotype, other: Genotype) -> Pattern:
+    """The pattern of a crossover: every gene between the two parents."""
+    cells, coins, blocks = [], [], []
     for t, stage in enumerate(chain.stages):
         first, second = stage[one.cells[t]], stage[other.cells[t]]
-        depth = (first if next(coins) else second).depth
-        embed = (first if next(coins) else second).embed
-        wide = tuple(number for number, cell in enumerate(stage) if cell.embed == embed)
-        cells.append(tuple(number for number in wide if stage[number].depth == depth) or wide)
-        keys = [
-            tuple(cell.options[option].key for option in genotype.layers[t])
+        falls = Counter(product((first.depth, second.depth), (first.embed, second.embed)))
+        met = {number: falls[cell.depth, cell.embed] for number, cell in enumerate(stage)}
+        cells.append(tuple(number for number, coin in met.items() if coin))
+        coins.append(tuple(coin for coin in met.values() if coin))
+        mine, its = (
+            [cell.options[option].key for option in genotype.layers[t]]
             for cell, genotype in ((first, one), (second, other))
-        ]
-        shared = min(map(len, keys))
-        block = [a if next(coins) else b for a, b in zip(keys[0][:shared], keys[1][:shared], strict=True)]
-        rest = max(keys, key=len)[shared:]
-        for _ in rest:
-            next(coins)
-        blocks.append((*block, *rest))
-    return Pattern(_linked(chain, cells), tuple(blocks))
+        )
+        shared = [a if a == b else Either(a, b) for a, b in zip(mine, its, strict=False)]
+        blocks.append((*shared, *max(mine, its, key=len)[len(shared) :]))
+    return Pattern(tuple(cells), tuple(blocks), tuple(coins))
 
 
-def _linked(chain: Chain, cells: Sequence[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
-    """The cells, with a stage made free where no link allows it after what stands before it.
-
-    Where even that finds no link, the stages before it become free too.
-    """
-    found = [cells[0]]
-    met = set(cells[0])
-    for t, joint in enumerate(chain.joints):
-        everything = tuple(range(len(chain.stages[t + 1])))
-        choice = cells[t + 1]
-        after = {j for j in choice if any(joint.link(i, j) for i in met)}
-        if not after:
-            choice = everything
-            after = {j for j in choice if any(joint.link(i, j) for i in met)}
-        if not after:
-            found = [tuple(range(len(stage))) for stage in chain.stages[: t + 1]]
-            after = set(everything)
-        found.append(choice)
-        met = after
-    return tuple(found)
-
-
-def _child(
-    chain: Chain,
-    pattern: Pattern,
-    origin: Literal["mutation", "crossover"],
-    parents: tuple[Genotype, ...],
-    source: Stream,
-    bounds: Bounds,
-) -> Child:
+def _drawn(
+    chain: Chain, pattern: Pattern, number: int, source: Stream, bounds: Bounds
+) -> Sequence[Genotype | None]:
+    """So many genotypes of a pattern inside windows; None each where nothing is inside."""
     only = _only(terms(chain), pattern)
     if only is not None:
-        fits = inside(chain, only, bounds)
-        return Child(only if fits else parents[0], origin, parents, not fits)
+        return [only if inside(chain, only, bounds) else None] * number
     prepared = drawable(chain, pattern, bounds, Law.RANDOM)
-    if prepared is None:
-        return Child(parents[0], origin, parents, True)
-    return Child(next(iter(sample(prepared, 1, source))), origin, parents, False)
+    return [None] * number if prepared is None else list(sample(prepared, number, source))
 
 
 def _only(known: Terms, pattern: Pattern) -> Genotype | None:
@@ -164,8 +135,8 @@ def _only(known: Terms, pattern: Pattern) -> Genotype | None:
         if len(choice) > 1:
             return None
         (place,) = places(known, pattern, stage)
-        if place.free:
+        if place.free or place.choices:
             return None
         cells.append(place.cell)
-        blocks.append(tuple(option for option in place.layers if option is not None))
+        blocks.append(tuple(option for option in place.layers if isinstance(option, int)))
     return Genotype(tuple(cells), tuple(blocks))

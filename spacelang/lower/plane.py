@@ -3,7 +3,8 @@
 The weights are whole numbers below 2^53 in all, kept as float64, so every sum and difference of them here is
 exact, whatever its order. With one coordinate a box is a difference of running sums. With two, a wavelet
 matrix holds the points in the order of the first, sorted bit by bit by their rank in the second; a box is
-log2(n) lookups. With more, or with few points, every point is looked at.
+log2(n) lookups. Few points that many boxes are asked of have a table of all corners instead. With more
+coordinates every point is looked at.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from spacelang.lower.sums import Int, Real
 Rank = NDArray[np.int64]
 Index = NDArray[np.int32]
 
-FEW = 24  # so many points are looked at one by one
+CORNERS = 1 << 10  # a table of so many corners is always worth it; of more, for as many boxes as corners
 SEARCHED = 4096  # so many are searched without a table
 BLOCK = 1 << 19  # so many boxes are looked up at once: what they need stays near the processor
 
@@ -60,9 +61,17 @@ def ascent(values: Int) -> Ascent:
 
 def between(found: Ascent, low: Int, high: Int) -> tuple[Rank, Rank]:
     """Where low..high lie among the values: from the first to one past the last; never reversed."""
+    if not len(low):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     if found.below is None or len(low) < len(found.below) // 64:
-        left: Rank = np.searchsorted(found.values, low, side="left")
-        right: Rank = np.searchsorted(found.values, high, side="right")
+        values, last = found.values, len(found.values)
+        # A window is often open on one side: then one search is enough.
+        left: Rank = (
+            np.zeros(len(low), np.int64) if low.max() <= values[0] else np.searchsorted(values, low, side="left")
+        )
+        right: Rank = (
+            np.full(len(high), last) if high.min() >= values[-1] else np.searchsorted(values, high, side="right")
+        )
     else:
         last = len(found.below) - 1
         left = found.below[np.clip(-((found.base - low) // found.step), 0, last)].astype(np.int64)
@@ -75,7 +84,8 @@ class Plane:
     """n weighted points: cost (axes, n), and what answers boxes over them.
 
     `order` sorts them by the first coordinate, `second` by the second; `levels` go from the highest bit of
-    the second's rank to the lowest.
+    the second's rank to the lowest. `corners[i, j]`, where there are few points, is what those weigh that are among
+    the first i by the first coordinate and among the first j by the second.
     """
 
     cost: Int
@@ -87,6 +97,7 @@ class Plane:
     second_cost: Ascent
     second_sum: Real
     levels: tuple[Level, ...]
+    corners: Real | None = None
 
     @property
     def size(self) -> int:
@@ -94,12 +105,12 @@ class Plane:
         return len(self.weight)
 
 
-def plane(cost: Int, weight: Real) -> Plane:
-    """The points of cost (axes, n) and of whole weights (n,) below 2^53 in all, made ready for boxes."""
+def plane(cost: Int, weight: Real, looks: int = 0) -> Plane:
+    """The points of cost (axes, n) and of whole weights (n,) below 2^53 in all, ready for some `looks` boxes."""
     axes, size = cost.shape
     none = np.zeros(0, np.int64)
     nothing = Ascent(none, 0, 1, None)
-    if axes == 0 or axes > 2 or size <= FEW:
+    if axes == 0 or axes > 2:
         return Plane(cost, weight, none, nothing, _running(weight), none, nothing, np.zeros(0), ())
     order = np.argsort(cost[0], kind="stable")
     first, first_sum = ascent(cost[0][order]), _running(weight[order])
@@ -108,6 +119,13 @@ def plane(cost: Int, weight: Real) -> Plane:
     second = np.argsort(cost[1], kind="stable")
     rank = np.empty(size, np.int32)
     rank[second] = np.arange(size, dtype=np.int32)
+    second_cost, second_sum = ascent(cost[1][second]), _running(weight[second])
+    if size * size <= max(CORNERS, looks):
+        corners = np.zeros((size + 1, size + 1))
+        corners[np.arange(1, size + 1), rank[order] + 1] = weight[order]
+        np.cumsum(corners, axis=0, out=corners)
+        np.cumsum(corners, axis=1, out=corners)
+        return Plane(cost, weight, order, first, first_sum, second, second_cost, second_sum, (), corners)
     levels = []
     rank, rest = rank[order], weight[order]
     for bit in reversed(range((size - 1).bit_length())):
@@ -117,17 +135,7 @@ def plane(cost: Int, weight: Real) -> Plane:
         levels.append(Level(zeros, _running(np.where(one, 0.0, rest))))
         rank = np.concatenate([rank[~one], rank[one]])
         rest = np.concatenate([rest[~one], rest[one]])
-    return Plane(
-        cost,
-        weight,
-        order,
-        first,
-        first_sum,
-        second,
-        ascent(cost[1][second]),
-        _running(weight[second]),
-        tuple(levels),
-    )
+    return Plane(cost, weight, order, first, first_sum, second, second_cost, second_sum, tuple(levels))
 
 
 def mass(points: Plane, low: Int, high: Int) -> Real:
@@ -182,6 +190,9 @@ def extreme(points: Plane, low: Int, high: Int, *, most: bool) -> tuple[Rank, In
 
 def _select(points: Plane, left: Rank, right: Rank, target: Real) -> Rank:
     """The rank in the second at which the weight of the points left..right of the first exceeds `target`."""
+    if points.corners is not None:
+        running = points.corners[right, 1:] - points.corners[left, 1:]
+        return np.asarray((running <= target[:, None]).sum(axis=1))
     rank = np.zeros(len(target), np.int64)
     for level in points.levels:
         zero_left, zero_right = level.zeros[left], level.zeros[right]
@@ -196,7 +207,7 @@ def _select(points: Plane, left: Rank, right: Rank, target: Real) -> Rank:
 
 
 def _looked_at(points: Plane) -> bool:
-    return len(points.cost) > 0 and len(points.order) == 0
+    return len(points.cost) > 2
 
 
 def _contains(points: Plane, low: Int, high: Int) -> NDArray[np.bool_]:
@@ -214,6 +225,12 @@ def _mass(points: Plane, low: Int, high: Int) -> Real:
     if len(points.cost) == 1:
         return points.first_sum[right] - points.first_sum[left]
     least, most = between(points.second_cost, low[1], high[1])
+    if points.corners is not None:
+        found = points.corners[right, most]
+        for row, column, sign in ((left, most, -1), (right, least, -1), (left, least, 1)):
+            if row.any() and column.any():  # else an open side: there is nothing below it
+                found += sign * points.corners[row, column]
+        return found
     found = np.zeros(low.shape[1])
     some = (left < right) & (least < most)
     every_second = some & (least == 0) & (most == points.size)
@@ -229,6 +246,8 @@ def _mass(points: Plane, low: Int, high: Int) -> Real:
 
 def _below(points: Plane, left: Rank, right: Rank, rank: Rank) -> Real:
     """What the points left..right of the first order weigh whose rank in the second is below `rank`."""
+    if points.corners is not None:
+        return np.asarray(points.corners[right, rank] - points.corners[left, rank])
     found = np.zeros(len(left))
     every = rank >= points.size
     found[every] = points.first_sum[right[every]] - points.first_sum[left[every]]

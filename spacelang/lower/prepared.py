@@ -28,10 +28,10 @@ class Prepared:
 def drawable(chain: Chain, pattern: Pattern, bounds: Bounds, law: Law) -> Prepared | None:
     """What draws from a pattern inside windows need; None where nothing is inside.
 
-    The latest are kept: two of whole spaces, which can be large, and some of patterns, which children share.
+    The latest two of whole spaces are kept, for they are large and long in the making.
     """
     windows = tuple(sorted(bounds.items(), key=lambda item: item[0]))
-    return (_whole if pattern == free(chain) else _part)(chain, pattern, windows, law)
+    return (_whole if pattern == free(chain) else prepared)(chain, pattern, windows, law)
 
 
 def prepared(chain: Chain, pattern: Pattern, windows: tuple[tuple[str, Window], ...], law: Law) -> Prepared | None:
@@ -40,7 +40,7 @@ def prepared(chain: Chain, pattern: Pattern, windows: tuple[tuple[str, Window], 
     if found is None:
         return None
     met = meeting(found, law, exact=False)
-    sides = planes(met.data, rounded(met.data.weight, met.data.total))
+    sides = planes(met.data, rounded(met.data.weight, met.data.total), met.size)
     running = np.zeros(met.size)
     for part in parts(met):
         inside = running[part.numbers]
@@ -52,7 +52,6 @@ def prepared(chain: Chain, pattern: Pattern, windows: tuple[tuple[str, Window], 
 
 
 _whole = lru_cache(maxsize=2)(prepared)
-_part = lru_cache(maxsize=32)(prepared)
 
 
 def rounded(weight: Array, total: int) -> Real:

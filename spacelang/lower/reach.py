@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import add
 
 from attrs import frozen
 
@@ -24,6 +25,18 @@ class Reaches:
     left: tuple[Reach, ...]
     right: tuple[Reach, ...]
     whole: Span | None
+
+    def along(self, kept: Sequence[int]) -> Reaches:
+        """The same along some of the axes, by their positions."""
+
+        def span(one: Span) -> Span:
+            return tuple(one[0][at] for at in kept), tuple(one[1][at] for at in kept)
+
+        left, right = (
+            tuple({label: span(one) for label, one in reach.items()} for reach in side)
+            for side in (self.left, self.right)
+        )
+        return Reaches(left, right, None if self.whole is None else span(self.whole))
 
     def beyond_left(self, joint: Joint, t: int, axes: Axes) -> Reach:
         """What joint t and the stages after it add, by the class of stage t."""
@@ -59,10 +72,12 @@ def reaches(known: Terms, stages: Sequence[tuple[Place, ...]], axes: Axes) -> Re
 
 
 def _span(known: Terms, cell: Place, axes: Axes) -> Span:
-    costs = [option.cost for option in known.lists[cell.options]] if cell.free else []
-    least = tuple(cell.base[a] + (cell.free * min(cost[a] for cost in costs) if costs else 0) for a in axes)
-    most = tuple(cell.base[a] + (cell.free * max(cost[a] for cost in costs) if costs else 0) for a in axes)
-    return least, most
+    least, most = known.ends[cell.options]
+    chosen = [[known.lists[cell.options][option].cost for option in choice.options] for choice in cell.choices]
+    return (
+        tuple(cell.base[a] + cell.free * least[a] + sum(min(c[a] for c in some) for some in chosen) for a in axes),
+        tuple(cell.base[a] + cell.free * most[a] + sum(max(c[a] for c in some) for some in chosen) for a in axes),
+    )
 
 
 def _through(
@@ -103,10 +118,7 @@ def _across(joint: Joint, reach: Reach, axes: Axes, *, flipped: bool) -> Reach:
 
 
 def _plus(one: Span, other: Span) -> Span:
-    return (
-        tuple(map(sum, zip(one[0], other[0], strict=True))),
-        tuple(map(sum, zip(one[1], other[1], strict=True))),
-    )
+    return tuple(map(add, one[0], other[0])), tuple(map(add, one[1], other[1]))
 
 
 def _hull(one: Span, other: Span) -> Span:

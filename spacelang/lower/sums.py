@@ -1,6 +1,6 @@
 """What k layers with one option list can cost together, and in how many ways.
 
-The layers of a cell share one option list, so their sum takes few values: those of the multisets of options
+The free layers of a cell share one option list, so their sum takes few values: those of the multisets of options
 (8 layers of 18 options cost one of 8 041 pairs of MACs and parameters, not one of 18^8). The table for k
 layers follows from that for k - 1 by one outer sum, and remembers by what it was reached, so that a sum is
 turned back into k options by k small draws.
@@ -15,7 +15,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from spacelang.lower.terms import Axes, Terms
+from spacelang.lower.terms import Axes, Place, Terms
 from spacelang.lower.too_large import TooLarge
 
 Int = NDArray[np.int64]
@@ -24,31 +24,68 @@ Array = NDArray[Any]  # float64, or Python integers where these are not exact
 
 EXACT = 2**53  # below this, sums and products of integers are exact in float64
 MOST = 1 << 24  # no table is made of more sums than this
+FEW = 1 << 10  # up to so many sums of choices are listed as they come, equal ones too
 
 
 @frozen(eq=False)
 class Sums:
-    """The distinct costs of k layers.
+    """What some layers can cost together.
 
-    `cost` is (measures, n). `weights` (n,) counts the option sequences that cost it, in float64: exactly while
-    options^k is below 2^53, beyond to a relative error of k · options · 2^-53 (all terms are positive).
-    `before` is (n, options): the entry of the table for k - 1, `shorter`, that is left when the last layer
-    takes that option, -1 where there is none.
+    `cost` is (measures, n). `weights` (n,) is the weight of the option sequences that cost it (their number,
+    where all options weigh one), in float64: exactly while the total is below 2^53, beyond to a relative error
+    of layers · options · 2^-53 (all terms are positive). The last layer takes one of `options`, which weigh
+    `shares`. `before` is (n, options): the entry of the table without it, `shorter`, that is left when it takes
+    each, -1 where there is none. None: entry i is what entry i // options was, with option i % options.
     """
 
     cost: Int
     weights: Real
-    before: NDArray[np.int32]
+    options: Int
+    shares: Real
+    before: NDArray[np.int32] | None
     shorter: Sums | None = None
+
+
+def nothing(measures: int) -> Sums:
+    """The table of no layers: one sum that costs nothing."""
+    none = np.zeros(0, np.int64)
+    return Sums(np.zeros((measures, 1), np.int64), np.ones(1), none, np.zeros(0), None)
+
+
+def extended(last: Sums, cost: Int, options: Int, shares: Real, *, merged: bool) -> Sums:
+    """The table with one layer more, which takes one of `options` of cost (measures, options) by their shares.
+
+    merged: equal sums become one entry.
+    """
+    measures, size = last.cost.shape
+    if size * len(options) > MOST:
+        raise TooLarge(
+            f"some layers have {size * len(options):,} sums of costs: bound fewer measures at once, or give the "
+            "space fewer layers or options"
+        )
+    whole = (last.cost[:, :, None] + cost[:, None, :]).reshape(measures, size * len(options))
+    if not merged:
+        return Sums(whole, np.multiply.outer(last.weights, shares).reshape(-1), options, shares, None, last)
+    _, first, entry = np.unique(label(whole), return_index=True, return_inverse=True)
+    entry = entry.reshape(-1)
+    before = np.full((len(first), len(options)), -1, np.int32)
+    before[entry, np.tile(np.arange(len(options)), size)] = np.repeat(np.arange(size, dtype=np.int32), len(options))
+    weight = np.bincount(entry, weights=np.multiply.outer(last.weights, shares).reshape(-1))
+    return Sums(
+        np.ascontiguousarray(whole[:, first]), weight.astype(np.float64, copy=False), options, shares, before, last
+    )
 
 
 @lru_cache(maxsize=256)
 def ways(table: Sums) -> Array:
-    """The exact counts of a table as Python integers."""
+    """The exact weights of a table as Python integers."""
     if table.shorter is None:
         return np.array([1], object)
-    found: Array = np.append(ways(table.shorter), 0)[table.before].sum(axis=1)  # -1 is the appended entry: no way
-    return found
+    found, shares = ways(table.shorter), integers(table.shares)
+    if table.before is None:
+        return np.multiply.outer(found, shares).reshape(-1)
+    whole: Array = (np.append(found, 0)[table.before] * shares).sum(axis=1)  # -1 is the appended entry: no way
+    return whole
 
 
 @frozen(eq=False)
@@ -74,24 +111,22 @@ def sums(layer: Layer, count: int) -> Sums:
     measures, options = layer.cost.shape
     tables = layer.tables
     if not tables:
-        tables.append(Sums(np.zeros((measures, 1), np.int64), np.ones(1), np.zeros((1, options), np.int32)))
+        tables.append(nothing(measures))
     while len(tables) <= count:
-        last = tables[-1]
-        entries = last.cost.shape[1] * options
-        if entries > MOST:
-            raise TooLarge(
-                f"{len(tables)} layers have some {entries:,} sums of costs: bound fewer measures at once, or "
-                "give the space fewer layers or options"
-            )
-        cost = (last.cost[:, :, None] + layer.cost[:, None, :]).reshape(measures, last.cost.shape[1] * options)
-        _, first, entry = np.unique(label(cost), return_index=True, return_inverse=True)
-        entry = entry.reshape(-1)
-        previous = np.repeat(np.arange(last.cost.shape[1], dtype=np.int32), options)
-        before = np.full((len(first), options), -1, np.int32)
-        before[entry, np.tile(np.arange(options), last.cost.shape[1])] = previous
-        weight = np.bincount(entry, weights=last.weights[previous]).astype(np.float64, copy=False)
-        tables.append(Sums(np.ascontiguousarray(cost[:, first]), weight, before, last))
+        tables.append(extended(tables[-1], layer.cost, np.arange(options), np.ones(options), merged=True))
     return tables[count]
+
+
+def completions(known: Terms, place: Place, axes: Axes) -> Sums:
+    """What the layers of a place that are not settled can cost: the free ones first, then those that choose."""
+    own = layer(known, place.options, axes)
+    table = sums(own, place.free)
+    for choice in place.choices:
+        options = np.array(choice.options)
+        merged = not axes or len(table.weights) * len(options) > FEW
+        shares = np.array(choice.shares, np.float64)
+        table = extended(table, own.cost[:, options], options, shares, merged=merged)
+    return table
 
 
 def label(cost: Int) -> Int:

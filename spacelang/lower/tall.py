@@ -30,7 +30,7 @@ def tall(found: Frame) -> int | None:
     answer = 0
     for places in alike.values():
         # One cell without cost or layers holds the deep stage's place among the others.
-        bare = evolve(places[0], free=0, base=(0,) * len(known.chain.measures))
+        bare = evolve(places[0], free=0, ways=1, base=(0,) * len(known.chain.measures))
         others = [(bare,) if t == deep else cells for t, cells in enumerate(stages)]
         ends = reaches(known, others, (axis,)).whole
         if ends is None:

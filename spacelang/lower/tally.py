@@ -18,7 +18,7 @@ def tally(chain: Chain, bounds: Bounds, pattern: Pattern) -> int:
     found = frame(terms(chain), pattern, bounds)
     if found is None:
         return 0
-    if len(found.axes) == 1 and any(place.size**place.free >= EXACT for cells in found.stages for place in cells):
+    if len(found.axes) == 1 and any(place.ways >= EXACT for cells in found.stages for place in cells):
         answer = tall(found)
         if answer is not None:
             return answer

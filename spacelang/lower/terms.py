@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from enum import Enum
-from functools import lru_cache
-from math import lcm
+from functools import cached_property, lru_cache
+from math import lcm, prod
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from spacelang.lower.chain import Chain, Key, Option
-from spacelang.lower.pattern import Pattern
+from spacelang.lower.chain import Chain, Cost, Key, Option
+from spacelang.lower.pattern import Either, Pattern
 
 if TYPE_CHECKING:
     from spacelang.lower.sums import Layer
@@ -30,7 +30,7 @@ class Law(Enum):
     RANDOM = "random"
 
 
-@frozen(eq=False)
+@frozen(eq=False, slots=False)  # its ends are found once
 class Terms:
     """The distinct option lists of a chain, which cell uses which, and the tables made of them so far."""
 
@@ -39,6 +39,12 @@ class Terms:
     index: tuple[dict[Key, int], ...]
     list_of: tuple[tuple[int, ...], ...]
     layers: dict[tuple[int, Axes], Layer] = field(factory=dict, repr=False)
+
+    @cached_property
+    def ends(self) -> tuple[tuple[Cost, Cost], ...]:
+        """The least and the most that an option of each list costs, measure by measure."""
+        columns = [list(zip(*(option.cost for option in options), strict=True)) for options in self.lists]
+        return tuple((tuple(map(min, found)), tuple(map(max, found))) for found in columns)
 
 
 @lru_cache(maxsize=16)
@@ -54,44 +60,85 @@ def terms(chain: Chain) -> Terms:
 
 
 @frozen
+class Choice:
+    """A layer that takes one of some options, by whole weights."""
+
+    options: tuple[int, ...]
+    shares: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """What the options weigh together."""
+        return sum(self.shares)
+
+
+@frozen
 class Place:
-    """One cell under a pattern: the option of each layer (None: free), the number of free layers, its list."""
+    """One cell under a pattern.
+
+    layers: the option of each layer, a choice of some, None where it is free; `choices` are those that choose, and
+    `free` is how many are free. options: the number of the cell's option list; size: its length. base: what the
+    cell and its settled layers cost, one integer per measure. coins: by how many falls of the coins the cell comes
+    about. ways: what all completions weigh together.
+    """
 
     cell: int
-    layers: tuple[int | None, ...]
+    layers: tuple[int | Choice | None, ...]
     free: int
-    options: int  # number of the option list
-    size: int  # its length
-    base: tuple[int, ...]  # cost of the cell and of its settled layers, one integer per measure
+    options: int
+    size: int
+    base: tuple[int, ...]
+    coins: int
+    choices: tuple[Choice, ...]
+    ways: int
 
 
 def places(known: Terms, pattern: Pattern, stage: int) -> tuple[Place, ...]:
     """The cells that the pattern leaves to a stage, each with what the pattern settles in it."""
     found = []
-    for cell in pattern.cells[stage]:
+    for at, cell in enumerate(pattern.cells[stage]):
         value = known.chain.stages[stage][cell]
         number = known.list_of[stage][cell]
         index = known.index[number]
-        keys = pattern.layers[stage][: value.depth]
-        settled = tuple(None if key is None else index.get(key) for key in keys)
-        settled += (None,) * (value.depth - len(settled))
-        base = value.cost
-        for option in settled:
-            if option is not None:
-                base = tuple(map(sum, zip(base, value.options[option].cost, strict=True)))
-        free = settled.count(None)
-        found.append(Place(cell, settled, free, number, len(value.options), base))
+        layers: list[int | Choice | None] = []
+        for key in pattern.layers[stage][: value.depth]:
+            match key:
+                case None:
+                    layers.append(None)
+                case Either(one, other):
+                    layers.append(_between(index.get(one), index.get(other), len(value.options)))
+                case _:
+                    layers.append(index.get(key))
+        layers += [None] * (value.depth - len(layers))
+        settled = [value.options[layer].cost for layer in layers if isinstance(layer, int)]
+        base = tuple(map(sum, zip(value.cost, *settled, strict=True)))
+        coins = pattern.coins[stage][at] if pattern.coins else 1
+        choices = tuple(layer for layer in layers if isinstance(layer, Choice))
+        free, size = layers.count(None), len(value.options)
+        ways = size**free * prod(choice.total for choice in choices)
+        found.append(Place(cell, tuple(layers), free, number, size, base, coins, choices, ways))
     return tuple(found)
+
+
+def _between(one: int | None, other: int | None, size: int) -> int | Choice | None:
+    """One of two options by a fair coin; on a side that is no option here, any option with equal chance."""
+    if one == other:
+        return one
+    if one is not None and other is not None:
+        return Choice((one, other), (1, 1))
+    kept = one if one is not None else other
+    return Choice(tuple(range(size)), tuple(size + 1 if option == kept else 1 for option in range(size)))
 
 
 def weights(cells: tuple[Place, ...], law: Law) -> tuple[int, ...]:
     """The integer weight of one completion of each cell.
 
-    RANDOM weighs a completion of k free layers among m options by m^-k; the weights are multiplied by the
-    least common multiple of the denominators, so that they are integers and their law is exact.
+    UNIFORM looks at neither coins nor shares, and is meant for patterns without them. RANDOM weighs a completion
+    of k free layers among m options by m^-k, times what its choices are of all theirs and the coins of the cell;
+    the weights are multiplied by the least common multiple of the denominators, so that they are integers and
+    their law is exact.
     """
     if law is Law.UNIFORM:
         return (1,) * len(cells)
-    denominators = [cell.size**cell.free for cell in cells]
-    scale = lcm(*denominators)
-    return tuple(scale // denominator for denominator in denominators)
+    scale = lcm(*(cell.ways for cell in cells))
+    return tuple(cell.coins * scale // cell.ways for cell in cells)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import product
+from math import prod
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from spacelang.lower import sums
 from spacelang.lower.chain import Cell, Chain, Genotype, Option, Window, inside, joint
 from spacelang.lower.draw import draw, stream
-from spacelang.lower.operators import Rates, cross, mixed, mutate
+from spacelang.lower.operators import Rates, cross, mutate
 from spacelang.lower.pattern import Pattern
 
 from .chains import allowed, chains, chi_square, everything, law_given, windows
@@ -118,21 +121,92 @@ def test_a_key_that_the_new_width_forbids_becomes_free() -> None:
     assert {genotype.layers[0] for genotype in seen if genotype.cells[0] == 0} == {(0,)}
 
 
-def test_a_pair_of_stages_that_no_link_allows_becomes_free_from_left_to_right() -> None:
+def crossover_law(
+    chain: Chain, one: Genotype, other: Genotype, bounds: dict[str, Window]
+) -> dict[Genotype, Fraction]:
+    """Crossover by enumeration of its coins, less those of which no genotype inside comes."""
+    parents = (one, other)
+    shared = [min(map(len, pair)) for pair in zip(one.layers, other.layers, strict=True)]
+    law: dict[Genotype, Fraction] = {}
+    for tossed in product((0, 1), repeat=2 * len(shared) + sum(shared)):
+        coins = iter(tossed)
+        stages: list[list[tuple[int, tuple[int, ...], Fraction]]] = []  # cell, layers and chance of each completion
+        for t, stage in enumerate(chain.stages):
+            own = [stage[parent.cells[t]] for parent in parents]
+            keys = [[cell.options[o].key for o in p.layers[t]] for cell, p in zip(own, parents, strict=True)]
+            shape = (own[next(coins)].depth, own[next(coins)].embed)
+            block = [keys[next(coins)][layer] for layer in range(shared[t])] + max(keys, key=len)[shared[t] :]
+            found = [j for j, cell in enumerate(stage) if (cell.depth, cell.embed) == shape]
+            choices: list[tuple[int, tuple[int, ...], Fraction]] = []
+            for j in found:
+                options = [option.key for option in stage[j].options]
+                legal = [
+                    [options.index(key)] if key in options else list(range(len(options)))
+                    for key in block[: stage[j].depth]
+                ]
+                whole = prod(map(len, legal))
+                choices += [(j, layers, Fraction(1, whole)) for layers in product(*legal)]
+            stages.append(choices)
+        for parts in product(*stages):
+            child = Genotype(tuple(j for j, _, _ in parts), tuple(layers for _, layers, _ in parts))
+            if allowed(chain, child.cells) and inside(chain, child, bounds):
+                law[child] = law.get(child, Fraction(0)) + prod(
+                    (chance for _, _, chance in parts), start=Fraction(1)
+                )
+    whole_law = sum(law.values(), Fraction(0))
+    return {child: chance / whole_law for child, chance in law.items()}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.integers(0, 2**32))
+def test_crossover_follows_its_coins_given_the_rules_and_the_windows(data: st.DataObject, seed: int) -> None:
+    chain = data.draw(chains())
+    everyone = everything(chain)
+    assume(0 < len(everyone) <= 2000)
+    spent = list(everyone.values())
+    ends = data.draw(st.lists(st.sampled_from(spent), min_size=2, max_size=2))
+    bounds = {
+        measure: Window(*sorted(cost[axis] for cost in ends))
+        for axis, measure in enumerate(chain.measures)
+        if data.draw(st.booleans())
+    }
+    fitting = sorted((one for one in everyone if inside(chain, one, bounds)), key=repr)
+    assume(fitting)
+    one, other = data.draw(st.sampled_from(fitting)), data.draw(st.sampled_from(fitting))
+    children = cross(chain, [(one, other)] * 2000, stream(seed), bounds)
+    assert not any(child.returned for child in children)
+    law = crossover_law(chain, one, other, bounds)
+    assert chi_square(law, [child.genotype for child in children]) > UNLIKELY
+
+
+def test_crossover_of_many_layers_is_drawn_from_merged_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums of choices are listed one by one while they are few; the law is the same where equal ones are one."""
+    monkeypatch.setattr(sums, "FEW", 0)
+    options = tuple(Option((key,), (key, key * key)) for key in range(3))
+    chain = Chain(("flops", "params"), ((Cell(6, 1, (0, 0), options),),), ())
+    one, other = Genotype((0,), ((0, 1, 2, 0, 1, 2),)), Genotype((0,), ((1, 0, 0, 2, 1, 0),))
+    bounds = {"flops": Window(3, 6), "params": Window(3, 9)}
+    children = cross(chain, [(one, other)] * 4000, stream(5), bounds)
+    law = crossover_law(chain, one, other, bounds)
+    assert len(law) > 8
+    assert chi_square(law, [child.genotype for child in children]) > UNLIKELY
+
+
+def test_a_child_of_two_parents_inside_is_a_mixture_inside() -> None:
     chain = two_stages()
-    wide, narrow = Genotype((2, 2), ((0,), (0,))), Genotype((0, 0), ((0,), (0,)))
-    seen = {mixed(chain, wide, narrow, source).cells for source in map(stream, range(60))}
-    assert seen == {((2,), (2,)), ((0,), (0,)), ((0,), (2,)), ((2,), (0, 1, 2, 3))}
+    one, other = Genotype((0, 0), ((0,), (1,))), Genotype((0, 0), ((1,), (0,)))
+    bounds = {"flops": Window(5, 5)}  # what both parents spend; of their mixtures, two spend 4 or 6
+    children = cross(chain, [(one, other)] * 100, stream(0), bounds)
+    assert not any(child.returned for child in children)
+    assert {child.genotype for child in children} == {one, other}
 
 
 def test_where_nothing_is_inside_the_parent_comes_back_and_says_so() -> None:
     chain = two_stages()
     one, other = Genotype((0, 0), ((0,), (1,))), Genotype((0, 0), ((1,), (0,)))
-    bounds = {"flops": Window(5, 5)}  # what both parents spend; a mixture may spend 4 or 6
-    children = cross(chain, [(one, other)] * 100, stream(0), bounds)
-    assert {child.returned for child in children} == {False, True}
-    assert all(child.genotype == one for child in children if child.returned)
-    assert {child.genotype for child in children if not child.returned} == {one, other}
+    (child,) = cross(chain, [(one, other)], stream(0), {"flops": Window(100, 200)})
+    assert child.returned
+    assert child.genotype == one
 
 
 def test_a_child_of_no_coin_is_its_parent() -> None:

@@ -30,9 +30,16 @@ def around(seed: int, axes: int, boxes: int, reach: int) -> tuple[np.ndarray, np
 
 
 @settings(max_examples=120, deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 2), st.integers(1, 400), st.integers(1, 60), st.booleans())
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 2),
+    st.integers(1, 400),
+    st.integers(1, 60),
+    st.booleans(),
+    st.sampled_from((0, 10**6)),
+)
 def test_mass_and_extremes_are_those_of_every_point(
-    seed: int, axes: int, size: int, reach: int, tabled: bool
+    seed: int, axes: int, size: int, reach: int, tabled: bool, looks: int
 ) -> None:
     cost, weight = scattered(seed, axes, size, reach)
     low, high = around(seed, axes, 80, reach)
@@ -40,7 +47,7 @@ def test_mass_and_extremes_are_those_of_every_point(
     with pytest.MonkeyPatch.context() as patch:
         if tabled:  # tables of ranks are made for large sets alone, otherwise
             patch.setattr(module, "SEARCHED", 1)
-        points, ones = plane(cost, weight), plane(cost, np.ones(size))
+        points, ones = (plane(cost, one, looks) for one in (weight, np.ones(size)))
     assert mass(points, low, high).tolist() == (inside @ weight).tolist()
     for most in (False, True):
         some, value = extreme(ones, low, high, most=most)
@@ -50,11 +57,11 @@ def test_mass_and_extremes_are_those_of_every_point(
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 2**32), st.integers(0, 2), st.integers(1, 150))
-def test_draws_from_a_box_are_by_weight(seed: int, axes: int, size: int) -> None:
+@given(st.integers(0, 2**32), st.integers(0, 2), st.integers(1, 150), st.sampled_from((0, 10**6)))
+def test_draws_from_a_box_are_by_weight(seed: int, axes: int, size: int, looks: int) -> None:
     cost, weight = scattered(seed, axes, size, 20)
     low, high = around(seed, axes, 12, 20)
-    points = plane(cost, weight)
+    points = plane(cost, weight, looks)
     inside = mass(points, low, high)
     box = int(np.argmax(inside > 0))
     if not inside[box]:
