@@ -20,7 +20,7 @@ from spacelang.recipe import Evolve, Train
 from spacelang.space import Space
 from spacelang_runtime.atomic import replace
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.run import Limits
+from spacelang_runtime.record import Limits
 
 FORMAT = "spacelang.checkpoint/1"
 
@@ -28,13 +28,15 @@ FORMAT = "spacelang.checkpoint/1"
 @frozen
 class Standing:
     """How far a training has come. step: steps done, skipped ones included. elapsed: seconds of training.
-    skipped: steps whose loss was not finite; streak: how many of them were the last. losses: the last ones."""
+    skipped: steps whose loss was not finite; streak: how many of them were the last. losses: the last ones.
+    waited: seconds of `elapsed` that were spent waiting for data."""
 
     step: int = 0
     elapsed: float = 0.0
     skipped: int = 0
     streak: int = 0
     losses: dict[str, float] = field(factory=dict)
+    waited: float = 0.0
 
 
 @frozen(eq=False)

@@ -14,4 +14,4 @@ class Failure(Exception):
 
 
 class Stopped(Failure):
-    """Every process of a job was asked to stop and has kept what it had: one of them says so."""
+    """Every process of a job has ended for the same reason and has kept what it had: one of them says so."""

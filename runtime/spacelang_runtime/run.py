@@ -6,6 +6,7 @@
     state.json       how far training has come (`State`)
     checkpoint.pt    the supernet's weights and all that training needs to go on
     best.json        the best network that a search has found
+    launch           the torchrun job that last trained it, so that its restarts find it
     tensorboard/     scalars; trace/: profiles
 
 This module does not import torch, so that commands that only look at runs answer at once.
@@ -13,78 +14,21 @@ This module does not import torch, so that commands that only look at runs answe
 
 from __future__ import annotations
 
-import json
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from fractions import Fraction
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from platform import python_version
 from typing import Any
 
-import cattrs
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
-from spacelang import __version__, interchange
-from spacelang.expression import Number, exact
-from spacelang.recipe import Train
+from spacelang import interchange
 from spacelang.space import Space
 from spacelang_runtime.atomic import replace, replace_json
 from spacelang_runtime.failure import Failure
-
-FORMAT = "spacelang.run/1"
-
-
-@frozen
-class Data:
-    """What was trained on. where: as the user wrote it. fingerprint: the same for the same images."""
-
-    where: str
-    name: str
-    fingerprint: str
-    classes: tuple[str, ...]
-
-
-@frozen
-class Limits:
-    """What ends a training: `steps` updates, or `budget` seconds of training, whichever comes first."""
-
-    steps: int
-    budget: float | None = None
-
-
-@frozen
-class Record:
-    """Where a run came from. name: of its folder, given by `create`. created: UTC, ISO 8601.
-    overrides: what the command line changed in the recipe, as written. processes: how many trained together."""
-
-    space: str
-    data: Data
-    recipe: Train
-    limits: Limits
-    device: str
-    command: tuple[str, ...]
-    overrides: dict[str, str] = field(factory=dict)
-    preview: bool = False
-    processes: int = 1
-    name: str = ""
-    created: str = ""
-    versions: dict[str, str] = field(factory=dict)
-    format: str = FORMAT
-
-
-@frozen
-class State:
-    """How far training has come at the last checkpoint. losses: the last, by kind of network (largest,
-    smallest, random). elapsed: seconds of training. skipped: steps whose loss was not finite."""
-
-    step: int
-    limits: Limits
-    elapsed: float
-    losses: dict[str, float]
-    skipped: int
-    finished: bool
+from spacelang_runtime.record import Record, State, damaged, read, read_json, read_text, versions, written
 
 
 @frozen
@@ -113,28 +57,34 @@ class Run:
     @property
     def source(self) -> str:
         """The text that the space was compiled from."""
-        return _text(self.folder / "source.space")
+        return read_text(self.folder / "source.space")
 
     @property
     def space(self) -> Space:
         """The compiled space, with the recipes and classes really used."""
         path = self.folder / "space.json"
         try:
-            return interchange.from_json(_text(path))
+            return interchange.from_json(read_text(path))
         except interchange.NotASpace as reason:
-            raise _damaged(path, str(reason)) from None
+            raise damaged(path, str(reason)) from None
 
     @property
     def state(self) -> State | None:
         """How far training has come; None before the first checkpoint."""
         path = self.folder / "state.json"
-        return _structure(path, State) if path.exists() else None
+        return read(path, State) if path.exists() else None
 
     @property
     def best(self) -> dict[str, Any] | None:
         """The best network found, as its search wrote it; None before a search has ended."""
         path = self.folder / "best.json"
-        return _json(path) if path.exists() else None
+        return read_json(path) if path.exists() else None
+
+    @property
+    def launch(self) -> str:
+        """The torchrun job that last trained it (`world.Launch`); empty where there was none."""
+        path = self.folder / "launch"
+        return read_text(path) if path.exists() else ""
 
 
 def create(runs: Path, record: Record, source: str, space: Space) -> Run:
@@ -155,7 +105,7 @@ def create(runs: Path, record: Record, source: str, space: Space) -> Run:
     )
     replace(folder / "source.space", lambda file: file.write(source.encode()))
     replace(folder / "space.json", lambda file: file.write(interchange.to_json(space).encode()))
-    replace_json(folder / "run.json", _convert.unstructure(record))
+    replace_json(folder / "run.json", written(record))
     return Run(folder, record)
 
 
@@ -189,7 +139,12 @@ def every(runs: Path) -> Iterator[Run]:
 
 def write_state(run: Run, state: State) -> None:
     """Keep how far training has come."""
-    replace_json(run.folder / "state.json", _convert.unstructure(state))
+    replace_json(run.folder / "state.json", written(state))
+
+
+def write_launch(run: Run, launch: str) -> None:
+    """Keep which torchrun job trains this run."""
+    replace(run.folder / "launch", lambda file: file.write(launch.encode()))
 
 
 def write_best(run: Run, best: dict[str, Any]) -> None:
@@ -197,15 +152,22 @@ def write_best(run: Run, best: dict[str, Any]) -> None:
     replace_json(run.folder / "best.json", best)
 
 
-def versions() -> dict[str, str]:
-    """The versions of what a run's numbers depend on."""
-    found = {"python": python_version(), "spacelang": __version__}
-    for package in ("torch", "torchvision", "timm"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+def of_launch(runs: Path, launch: str) -> Run | None:
+    """The run that a torchrun job trains; None where it has not made one yet."""
+    trained = [run for run in every(runs) if run.launch == launch]
+    return max(trained, key=lambda run: (run.record.created, run.name), default=None)
+
+
+@contextmanager
+def kept_if_learned(run: Run) -> Iterator[None]:
+    """Take the run away where what happens inside fails before the first checkpoint: there is nothing to go on
+    with, and nobody should find it as the latest."""
+    try:
+        yield
+    except BaseException:
+        if not run.checkpoint.exists():
+            shutil.rmtree(run.folder, ignore_errors=True)
+        raise
 
 
 def _take(runs: Path, name: str) -> Path:
@@ -222,47 +184,4 @@ def _take(runs: Path, name: str) -> Path:
 
 
 def _open(folder: Path) -> Run:
-    return Run(folder, _structure(folder / "run.json", Record))
-
-
-def _structure(path: Path, kind: type[Any]) -> Any:
-    record = _json(path)
-    if not isinstance(record, dict):
-        raise _damaged(path, "it is not an object")
-    try:
-        return _convert.structure(record, kind)
-    except cattrs.BaseValidationError as error:
-        raise _damaged(path, "; ".join(cattrs.transform_error(error))) from None
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(_text(path))
-    except ValueError as error:
-        raise _damaged(path, f"it is not JSON ({error})") from None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise Failure(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise _damaged(path, f"it is not UTF-8 ({error.reason} at byte {error.start})") from None
-
-
-def _damaged(path: Path, reason: str) -> Failure:
-    return Failure(f"{path} is damaged: {reason}", f"restore it, or delete {path.parent} and run again")
-
-
-def _converter() -> cattrs.Converter:
-    converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_unstructure_hook(Fraction, lambda v: int(v) if v.denominator == 1 else str(v))
-    converter.register_structure_hook_func(lambda t: t == Number, lambda v, _: exact(Fraction(v)))
-    converter.register_structure_hook_func(
-        lambda t: t == Number | None, lambda v, _: None if v is None else exact(Fraction(v))
-    )
-    return converter
-
-
-_convert = _converter()
+    return Run(folder, read(folder / "run.json", Record))

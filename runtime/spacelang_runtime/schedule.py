@@ -13,7 +13,7 @@ import math
 from attrs import frozen
 
 from spacelang.recipe import Train
-from spacelang_runtime.run import Limits
+from spacelang_runtime.record import Limits
 
 
 @frozen

@@ -12,12 +12,13 @@ from spacelang.space import Space
 from spacelang_runtime import checkpoint
 from spacelang_runtime.data import Dataset, open_dataset
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.run import Data, Limits, Record, Run, create, find
+from spacelang_runtime.record import Data, Limits, Record
+from spacelang_runtime.run import Run, create, find, of_launch, write_launch
 from spacelang_runtime.sandwich import source_of
 from spacelang_runtime.schedule import finished, limits
 from spacelang_runtime.train import Job
 from spacelang_runtime.trained import untrained
-from spacelang_runtime.world import World, agree
+from spacelang_runtime.world import World, agree, launch
 
 Say = Callable[[str], None]
 
@@ -51,6 +52,8 @@ def new(order: Order, runs: Path, world: World, workers: int, say: Say) -> Job:
         say(f"{dataset.name} has {found} classes, not {space.frame.classes}: the head follows the data")
         space = evolve(space, frame=evolve(space.frame, classes=found))
     bounds = limits(space.train, dataset.steps_per_epoch(space.train.batch), order.steps, order.budget)
+    lowered = lower(space)
+    model = untrained(lowered, world.device)
     name = None
     if world.leads:
         record = Record(
@@ -64,10 +67,9 @@ def new(order: Order, runs: Path, world: World, workers: int, say: Say) -> Job:
             preview=order.preview,
             processes=world.size,
         )
-        name = create(runs, record, order.source, space).name
+        name = _launched(create(runs, record, order.source, space)).name
     run = find(runs, agree(world, name))
-    lowered = lower(run.space)
-    return Job(run, space, untrained(lowered, world.device), source_of(lowered), dataset, bounds)
+    return Job(run, space, model, source_of(lowered), dataset, bounds)
 
 
 def resumed(
@@ -77,6 +79,42 @@ def resumed(
 
     Raises `Failure` where it has ended by these limits, and where its data is not what it was.
     """
+    job = _again(run, world, workers, say, steps, budget)
+    assert job.checkpoint is not None
+    at = job.checkpoint.standing
+    if finished(job.limits, at.step, at.elapsed):
+        raise Failure(_ended(run, job.limits, at), _more(job.limits, at))
+    return job
+
+
+def restarted(
+    runs: Path, world: World, workers: int, say: Say, steps: int | None = None, budget: float | None = None
+) -> Job | None:
+    """What torchrun trained when one of its processes died and it started all of them again: the job goes on from
+    its last checkpoint, or from its beginning where there is none yet.
+
+    None where these processes are the first, or where none before them had come to making a run.
+    """
+    job, name = launch(), None
+    if job is None or not job.restarts:
+        return None
+    if world.leads:
+        run = of_launch(runs, job.name)
+        name = run.name if run else None
+    name = agree(world, name)
+    if name is None:
+        return None
+    say(f"a process has died: {name} goes on from its last checkpoint (restart {job.restarts})")
+    run = find(runs, name)
+    if run.checkpoint.exists():
+        return _again(run, world, workers, say, steps, budget)
+    space, dataset = run.space, dataset_of(run, say, workers)
+    lowered = lower(space)
+    return Job(run, space, untrained(lowered, world.device), source_of(lowered), dataset, run.record.limits)
+
+
+def _again(run: Run, world: World, workers: int, say: Say, steps: int | None, budget: float | None) -> Job:
+    """The job that goes on from a run's checkpoint."""
     space = run.space
     _shareable(space.train.batch, world)
     dataset = dataset_of(run, say, workers)
@@ -84,11 +122,17 @@ def resumed(
     bounds = kept.limits
     if steps is not None or budget is not None:
         bounds = limits(space.train, dataset.steps_per_epoch(space.train.batch), steps, budget)
-    at = kept.standing
-    if finished(bounds, at.step, at.elapsed):
-        raise Failure(f"{run.name} has ended: {_account(bounds, at)}", _more(bounds, at))
+    if world.leads:
+        _launched(run)
     lowered = lower(space)
     return Job(run, space, untrained(lowered, world.device), source_of(lowered), dataset, bounds, kept)
+
+
+def _launched(run: Run) -> Run:
+    """The run, once it is kept which torchrun job trains it."""
+    if job := launch():
+        write_launch(run, job.name)
+    return run
 
 
 def dataset_of(run: Run, say: Say, workers: int = 0) -> Dataset:
@@ -113,9 +157,11 @@ def _shareable(batch: int, world: World) -> None:
         )
 
 
-def _account(bounds: Limits, at: checkpoint.Standing) -> str:
+def _ended(run: Run, bounds: Limits, at: checkpoint.Standing) -> str:
+    if at.step > bounds.steps:
+        return f"{run.name} is past step {bounds.steps}: it has made {at.step} steps"
     spent = f", {at.elapsed:.0f} s of {bounds.budget:.0f} s" if bounds.budget is not None else ""
-    return f"{at.step} steps of {bounds.steps}{spent}"
+    return f"{run.name} has ended: {at.step} steps of {bounds.steps}{spent}"
 
 
 def _more(bounds: Limits, at: checkpoint.Standing) -> str:

@@ -23,20 +23,21 @@ from contextlib import ExitStack, closing
 
 import torch
 from attrs import frozen
-from timm.utils import ModelEmaV3
 from torch.nn.functional import cross_entropy
 
 from spacelang.recipe import Sandwich, Train
 from spacelang.space import Space
-from spacelang_runtime import checkpoint as checkpoints
 from spacelang_runtime.checkpoint import Checkpoint, Standing
 from spacelang_runtime.data import Batch, Dataset
 from spacelang_runtime.data.chance import seed_of
 from spacelang_runtime.failure import Failure, Stopped
-from spacelang_runtime.gradient import Gradient, attach
+from spacelang_runtime.gradient import Gradient
 from spacelang_runtime.interrupt import interruptible
-from spacelang_runtime.optimizer import adamw
-from spacelang_runtime.run import Limits, Run, State, write_state
+from spacelang_runtime.learner import learner
+from spacelang_runtime.memory import enough_memory
+from spacelang_runtime.pace import Pace
+from spacelang_runtime.record import Limits
+from spacelang_runtime.run import Run, kept_if_learned
 from spacelang_runtime.sandwich import KINDS, Member, Source, sandwich
 from spacelang_runtime.scalars import scalars
 from spacelang_runtime.schedule import finished, progress, remaining, schedule
@@ -62,39 +63,49 @@ class Job:
     checkpoint: Checkpoint | None = None
 
 
-def train(job: Job, world: World, observe: Observe, *, profile: bool = False, every: float = 300.0) -> Standing:
+def train(
+    job: Job,
+    world: World,
+    observe: Observe,
+    *,
+    profile: bool = False,
+    every: float = 300.0,
+    shard: bool = False,
+) -> Standing:
     """Train until the job's limits are reached; keep a checkpoint every so many seconds, and at the end.
 
-    Raises `Failure` where it is interrupted, where ten losses in a row are no numbers, where memory or disk
-    do not suffice: what was learned until then is in the run's checkpoint, but for the last two, which leave
-    the one before.
+    shard: whether each process keeps only its part of the optimizer's state. Raises `Failure` where it is
+    interrupted, where ten losses in a row are no numbers, where a process has died, where memory or disk do not
+    suffice: what was learned until then is in the run's checkpoint, but for the last three, which leave the one
+    before. A run that fails before its first checkpoint is taken away.
     """
     recipe, limits, model = job.run.record.recipe, job.limits, job.model.train()
-    gradient = attach(model.parameters(), notes=len(KINDS) + 2)
-    optimizer = adamw(model, recipe)
-    average = averaged(model, recipe)
-    at = restore(job, model, optimizer, average) if job.checkpoint else Standing()
-    good, cosine = at, schedule(recipe)
-
-    def save(standing: Standing) -> None:
-        if world.leads:
-            keep(job, standing, model, optimizer, average)
+    cosine = schedule(recipe)
 
     with ExitStack() as stack:
+        if world.leads:
+            stack.enter_context(kept_if_learned(job.run))
         stopping = stack.enter_context(interruptible())
+        stack.enter_context(enough_memory(recipe.batch))
+        learned = learner(model, recipe, len(KINDS) + 2, world.size if shard else 1)
+        gradient = learned.gradient
+        at = learned.restore(job.run, job.checkpoint) if job.checkpoint else Standing()
+        good = at
+
+        def save(standing: Standing) -> None:
+            learned.save(job.run, job.space, limits, standing, world)
+
         watchers = [observe, stack.enter_context(scalars(job.run, at.step))] if world.leads else []
         traced = stack.enter_context(tracing(job.run, world)) if profile else lambda: None
         left = limits.steps - at.step
         batches = stack.enter_context(
             closing(job.dataset.train_batches(at.step, left, world.rank, world.size, world.device))
         )
-        saved = began = time.monotonic()
-        origin = began - at.elapsed
-        pace, waits, made = 0.0, 0.0, 0
+        pace = Pace()
+        origin, saved = time.monotonic() - at.elapsed, at.elapsed
 
         while not finished(limits, at.step, at.elapsed):
-            batch = next(batches)
-            waited = time.monotonic() - began
+            batch = pace.wait(batches)
             members = sandwich(job.source, recipe.sandwich, recipe.seed, at.step)
 
             # Every network's gradients add up in the same place …
@@ -106,34 +117,26 @@ def train(job: Job, world: World, observe: Observe, *, profile: bool = False, ev
             # … and are summed over the processes.
             gradient.notes[STOP] = float(stopping())
             gradient.notes[CLOCK] = time.monotonic() - origin if world.leads else 0.0
-            gradient.reduce()
-            norm, notes = gradient.read()
+            norm, notes = gradient.reduce()
 
             # One update, unless it would be of no numbers.
             rate = cosine.rate(progress(limits, at.step + 1, at.elapsed))
             problem = trouble(at.step, members, norm, notes)
             if not problem:
                 gradient.clip(norm, float(recipe.clip))
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
-                optimizer.step()
-                if average:
-                    average.update(model, at.step + 1)
+                learned.update(rate, at.step + 1)
 
             # Where this leaves us.
+            pace.stepped()
             at = Standing(
                 step=at.step + 1,
                 elapsed=notes[CLOCK],
                 skipped=at.skipped + bool(problem),
                 streak=at.streak + 1 if problem else 0,
                 losses={kind: notes[i] for i, kind in enumerate(KINDS) if getattr(recipe.sandwich, kind)},
+                waited=at.waited + pace.waited,
             )
             good = good if problem else at
-            now = time.monotonic()
-            made += 1
-            weight = max(0.05, 1 / made)
-            pace, waits = pace + weight * (now - began - pace), waits + weight * (waited - waits)
-            began = now
             step = Step(
                 step=at.step,
                 steps=limits.steps,
@@ -141,10 +144,10 @@ def train(job: Job, world: World, observe: Observe, *, profile: bool = False, ev
                 losses=at.losses,
                 rate=rate,
                 norm=norm,
-                images=recipe.batch / pace,
-                waiting=waits / pace,
+                images=recipe.batch / pace.seconds,
+                waiting=pace.waiting,
                 elapsed=at.elapsed,
-                left=remaining(limits, at.step, at.elapsed, pace),
+                left=remaining(limits, at.step, at.elapsed, pace.seconds),
                 skipped=at.skipped,
                 problem=problem,
             )
@@ -153,16 +156,16 @@ def train(job: Job, world: World, observe: Observe, *, profile: bool = False, ev
             traced()
             if at.streak == STREAK:
                 save(good)
-                raise Failure(
+                raise Stopped(
                     f"{STREAK} steps in a row without a finite loss; the last: {problem}",
                     f"the weights of step {good.step} are kept in {job.run.name}; train anew with a smaller "
                     "learning_rate or a smaller clip",
                 )
             if notes[STOP]:
                 break
-            if now - saved >= every:
+            if at.elapsed - saved >= every:  # by the leader's clock: all processes take part
                 save(at)
-                saved = now
+                saved = at.elapsed
 
         save(at)
         meet(world)
@@ -221,46 +224,3 @@ def trouble(step: int, members: Sequence[Member], norm: float, notes: Sequence[f
         names = [member.architecture.name for member in members if set(bad) & set(member.kinds)]
         return f"step {step + 1}: the loss of {', '.join(bad)} is not finite ({', '.join(names)})"
     return "" if math.isfinite(norm) else f"step {step + 1}: the gradient is not finite"
-
-
-def averaged(model: Supernet, recipe: Train) -> ModelEmaV3 | None:
-    """The moving average of the weights that a recipe asks for. Its decay rises to the recipe's, so that a
-    short run does not average over the weights that it began with."""
-    if not recipe.ema:
-        return None
-    return ModelEmaV3(model, decay=float(recipe.ema), use_warmup=True, exclude_buffers=True)
-
-
-def keep(
-    job: Job, at: Standing, model: Supernet, optimizer: torch.optim.Optimizer, average: ModelEmaV3 | None
-) -> None:
-    """Put the training's checkpoint and its state on the disk."""
-    checkpoints.save(
-        job.run.checkpoint,
-        Checkpoint(
-            space=job.space.name,
-            digest=checkpoints.digest(job.space),
-            limits=job.limits,
-            standing=at,
-            weights=model.state_dict(),
-            average=average.module.state_dict() if average else None,
-            optimizer=optimizer.state_dict(),
-        ),
-    )
-    done = finished(job.limits, at.step, at.elapsed)
-    write_state(job.run, State(at.step, job.limits, at.elapsed, at.losses, at.skipped, done))
-
-
-def restore(job: Job, model: Supernet, optimizer: torch.optim.Optimizer, average: ModelEmaV3 | None) -> Standing:
-    """Put a checkpoint back into what training works on, on any number of processes."""
-    checkpoint = job.checkpoint
-    assert checkpoint is not None
-    try:
-        model.load_state_dict(checkpoint.weights)
-        optimizer.load_state_dict(checkpoint.optimizer)
-        if average:
-            average.module.load_state_dict(checkpoint.average or checkpoint.weights)
-    except (RuntimeError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise Failure(f"{job.run.checkpoint} does not fit its space: {reason}", "train anew") from None
-    return checkpoint.standing

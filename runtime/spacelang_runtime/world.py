@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -43,7 +44,12 @@ def join(device: str = "auto") -> Iterator[World]:
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     try:
-        dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        # torchrun's store outlives the processes that it starts again, and with it the addresses of the dead: each
+        # start has to write under a name of its own.
+        store, _, _ = next(dist.rendezvous("env://"))
+        store = dist.PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+        backend = "nccl" if chosen.type == "cuda" else "gloo"
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     except (RuntimeError, ValueError) as error:
         raise Failure(
             f"process {rank} of {size} cannot reach the others: {error}",
@@ -76,16 +82,51 @@ def precision(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=fast)
 
 
+@contextmanager
+def together() -> Iterator[None]:
+    """What all processes do at once. Raises `Failure` where one of them has died."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not dist.is_initialized() or isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise Failure(
+            f"another process of this training has ended: {str(error).splitlines()[0]}",
+            "its own message tells why; torchrun --max-restarts N goes on from the last checkpoint by itself",
+        ) from None
+
+
 def agree(world: World, value: Any) -> Any:
     """The value that the leading process has, in every process."""
     if world.size == 1:
         return value
     box = [value]
-    dist.broadcast_object_list(box, src=0)
+    with together():
+        dist.broadcast_object_list(box, src=0)
     return box[0]
 
 
 def meet(world: World) -> None:
     """Wait until every process is here."""
     if world.size > 1:
-        dist.barrier()
+        with together():
+            dist.barrier()
+
+
+@frozen
+class Launch:
+    """The torchrun job that this process is of. name: the same for all of its processes and over its restarts.
+    restarts: how often its processes have been started again because one had died."""
+
+    name: str
+    restarts: int
+
+
+def launch() -> Launch | None:
+    """The torchrun job that this process is of; None where it is of none that can be told from others."""
+    restarts, name = os.environ.get("TORCHELASTIC_RESTART_COUNT"), os.environ.get("TORCHELASTIC_RUN_ID", "none")
+    if name == "none":
+        # What torchrun calls a job that was given no name. FOLDER/attempt_N/RANK/error.json: its folder is its own.
+        above = Path(os.environ.get("TORCHELASTIC_ERROR_FILE", "")).parents
+        name = str(above[2]) if len(above) > 3 else ""
+    return Launch(name, int(restarts)) if restarts and name else None

@@ -29,7 +29,8 @@ def main() -> None:
             raise SystemExit(1) from None
         fail(stop.message, stop.remedy)
     except Failure as failure:
-        fail(failure.message, failure.remedy)
+        several = os.environ.get("WORLD_SIZE", "1") != "1"
+        fail((f"process {os.environ.get('RANK')}: " if several else "") + failure.message, failure.remedy)
     except TooLarge as reason:
         fail(f"too many sums of costs to be exact: {reason}")
     except KeyboardInterrupt:

@@ -46,6 +46,10 @@ def train(
     profile: Annotated[
         bool, typer.Option("--profile", help="Keep a trace of a few steps for TensorBoard.")
     ] = False,
+    every: Annotated[str, typer.Option(help="Keep a checkpoint so often, such as 30s or 5m.")] = "5m",
+    shard: Annotated[
+        bool, typer.Option("--shard", help="Under torchrun: share the optimizer's memory out among the GPUs.")
+    ] = False,
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
 ) -> None:
     """Train the supernet of a space by the sandwich rule.
@@ -53,7 +57,8 @@ def train(
     Each step trains the largest network, the smallest and two random ones on one batch. Under torchrun the same
     command trains on many GPUs. Without --data it trains on the built-in handwritten digits.
     """
-    limit = _seconds(budget)
+    limit = None if budget is None else _seconds(budget, "--budget")
+    pause = _seconds(every, "--every")
     if resume:
         if data is not None or settings:
             fail("a run goes on with its own data and recipe", "leave out --data and --set, or train a new run")
@@ -61,15 +66,16 @@ def train(
         fail("which space?", "name a .space file, such as: spacelang train spaces/digits.space")
     order = None if resume else _order(str(space), data, steps, limit, settings or [])
 
+    from spacelang_runtime.start import new, restarted
     from spacelang_runtime.world import join
 
     with join(device) as world:
-        job = (
-            _resumed(space, runs, world, workers, steps, limit)
-            if order is None
-            else _new(order, runs, world, workers)
-        )
-        _train(job, world, profile)
+        job = restarted(runs, world, _workers(workers), _speaker(world), steps, limit)
+        if job is None and order is None:
+            job = _resumed(space, runs, world, workers, steps, limit)
+        elif job is None:
+            job = new(order, runs, world, _workers(workers), _speaker(world))
+        _train(job, world, profile, pause, shard)
 
 
 def _order(path: str, data: str | None, steps: int | None, limit: float | None, settings: list[str]) -> Order:
@@ -107,12 +113,6 @@ def _preview(order: Order, path: str) -> Order:
     )
 
 
-def _new(order: Order, runs: Path, world: World, workers: int | None) -> Job:
-    from spacelang_runtime.start import new
-
-    return new(order, runs, world, _workers(workers), _speaker(world))
-
-
 def _resumed(
     name: str | None, runs: Path, world: World, workers: int | None, steps: int | None, limit: float | None
 ) -> Job:
@@ -128,12 +128,12 @@ def _resumed(
     return resumed(find(runs, name), world, _workers(workers), _speaker(world), steps, limit)
 
 
-def _train(job: Job, world: World, profile: bool) -> None:
+def _train(job: Job, world: World, profile: bool, every: float, shard: bool) -> None:
     from spacelang_runtime.train import train
 
     run, dataset = job.run, job.dataset
     if not world.leads:
-        train(job, world, lambda _: None, profile=profile)
+        train(job, world, lambda _: None, profile=profile, every=every, shard=shard)
         return
     sizes = f"{dataset.train_size} images to train on, {dataset.search_size} held out for the search"
     say(f"run {run.name}: {dataset.name}, {sizes}; {world.device}" + (f" ×{world.size}" if world.size > 1 else ""))
@@ -148,7 +148,7 @@ def _train(job: Job, world: World, profile: bool) -> None:
             if step.problem:
                 say(f"skipped: {step.problem} ({step.skipped} so far)")
 
-        standing = train(job, world, watch, profile=profile)
+        standing = train(job, world, watch, profile=profile, every=every, shard=shard)
     where = f"; trace in {run.trace}" if profile else ""
     say(f"trained {run.name}: {standing.step} steps in {clock(standing.elapsed)}{where}")
     for file, why in dataset.skipped.items():
@@ -165,8 +165,8 @@ def _workers(workers: int | None) -> int:
     return workers if workers is not None else min(16, max(0, (os.cpu_count() or 1) - 1))
 
 
-def _seconds(text: str | None) -> float | None:
+def _seconds(text: str, option: str) -> float:
     try:
-        return None if text is None else seconds(text)
+        return seconds(text)
     except NotAnAmount as reason:
-        raise typer.BadParameter(str(reason), param_hint="--budget") from None
+        raise typer.BadParameter(str(reason), param_hint=option) from None

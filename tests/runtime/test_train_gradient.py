@@ -22,7 +22,7 @@ def test_backward_adds_into_the_vector():
     for factor in (1.0, 0.5):
         _loss(ours, factor).backward()
         _loss(theirs, factor).backward()
-    norm, notes = gradient.read()
+    norm, notes = gradient.reduce()
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(a.grad, b.grad, rtol=0, atol=0)
         assert a.grad.untyped_storage().data_ptr() == gradient.buffer.untyped_storage().data_ptr()
@@ -36,7 +36,7 @@ def test_clipping_is_torchs(limit):
     gradient = attach(ours.parameters(), notes=0)
     _loss(ours).backward()
     _loss(theirs).backward()
-    gradient.clip(gradient.read()[0], limit)
+    gradient.clip(gradient.reduce()[0], limit)
     nn.utils.clip_grad_norm_(theirs.parameters(), limit)
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(a.grad, b.grad, rtol=1e-4, atol=0)
@@ -47,7 +47,7 @@ def test_a_limit_of_nothing_does_not_clip():
     gradient = attach(model.parameters(), notes=0)
     _loss(model).backward()
     before = gradient.values.clone()
-    gradient.clip(gradient.read()[0], 0)
+    gradient.clip(gradient.reduce()[0], 0)
     assert torch.equal(gradient.values, before)
 
 
@@ -60,4 +60,4 @@ def test_what_a_step_did_not_touch_has_a_gradient_of_zero():
     _loss(model[0]).backward()
     assert all(torch.count_nonzero(p.grad) == 0 for p in model[2].parameters())
     assert all(torch.count_nonzero(p.grad) > 0 for p in model[0].parameters())
-    assert gradient.read()[1] == [0]
+    assert gradient.reduce()[1] == [0]

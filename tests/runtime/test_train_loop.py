@@ -20,7 +20,8 @@ from spacelang_runtime import checkpoint
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.gradient import attach
 from spacelang_runtime.optimizer import adamw
-from spacelang_runtime.run import Limits, find
+from spacelang_runtime.record import Limits
+from spacelang_runtime.run import find
 from spacelang_runtime.sandwich import Member, sandwich
 from spacelang_runtime.train import fuse, train
 from spacelang_runtime.trained import trained
@@ -188,6 +189,31 @@ def test_ten_in_a_row_end_the_run_and_keep_the_last_good_weights(tmp_path):
     assert all(bool(tensor.isfinite().all()) for tensor in kept.weights.values())
 
 
+@pytest.mark.parametrize("fault", [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: no memory")])
+def test_a_batch_that_memory_does_not_hold_ends_in_one_message_and_leaves_no_dead_run(tmp_path, fault):
+    class Huge(Noise):
+        def train_batches(self, first_step, steps, rank, world, device):
+            yield from super().train_batches(first_step, 0, rank, world, device)
+            raise fault
+
+    with pytest.raises(Failure, match="main memory does not hold a step of 8 images") as failure:
+        train(new_job(tmp_path, dataset=Huge()), ALONE, lambda step: None)
+    assert "batch = 4" in failure.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_fails_later_keeps_what_it_has_learned(tmp_path):
+    class Ending(Noise):
+        def train_batches(self, first_step, steps, rank, world, device):
+            yield from super().train_batches(first_step, 3, rank, world, device)
+            raise Failure("the disk is gone")
+
+    job = new_job(tmp_path, dataset=Ending())
+    with pytest.raises(Failure, match="the disk is gone"):
+        train(job, ALONE, lambda step: None, every=1e-9)
+    assert checkpoint.load(job.run.checkpoint, job.space).standing.step == 3
+
+
 def test_what_a_run_has_learned_is_what_others_find(tmp_path):
     job = new_job(tmp_path)
     train(job, ALONE, lambda step: None)
@@ -200,11 +226,9 @@ def test_what_a_run_has_learned_is_what_others_find(tmp_path):
 
 def test_norms_biases_tables_and_tokens_do_not_decay(tmp_path):
     job = new_job(tmp_path, evolve(RECIPE, learning_rate=Fraction(1, 100), weight_decay=1, warmup=0))
-    optimizer = adamw(job.model, job.run.record.recipe)
+    optimizer = adamw(job.model, job.run.record.recipe, notes=0)
     before = {name: parameter.detach().clone() for name, parameter in job.model.named_parameters()}
-    for parameter in job.model.parameters():
-        parameter.grad = torch.zeros_like(parameter)
-    optimizer.step()
+    optimizer.step(0.01)
     moved = {n for n, p in job.model.named_parameters() if not torch.equal(p, before[n])}
     assert moved
     assert all(job.model.get_parameter(name).ndim >= 2 for name in moved)

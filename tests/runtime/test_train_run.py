@@ -14,17 +14,8 @@ from spacelang.recipe import Train
 from spacelang.space import Settled, Space, StageSpace
 from spacelang_runtime import atomic
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.run import (
-    Data,
-    Limits,
-    Record,
-    State,
-    create,
-    every,
-    find,
-    write_best,
-    write_state,
-)
+from spacelang_runtime.record import Data, Limits, Record, State
+from spacelang_runtime.run import create, every, find, write_best, write_state
 
 STAGE = StageSpace(Settled(1), Settled(8), Settled(2), Settled(8), Settled(Fraction(7, 2)), Settled(2), Settled(4))
 SPACE = Space("s3", 2026, Frame(8, 2, 3, 4, ("bias",), "none", "mean", True), (STAGE,))

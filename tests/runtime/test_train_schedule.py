@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from timm.scheduler import CosineLRScheduler
 
 from spacelang.recipe import Train
-from spacelang_runtime.run import Limits
+from spacelang_runtime.record import Limits
 from spacelang_runtime.schedule import finished, limits, progress, remaining, schedule
 
 

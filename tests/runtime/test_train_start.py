@@ -40,6 +40,8 @@ def test_a_run_resumes_from_the_disk_with_its_own_limits_or_larger_ones(tmp_path
     with pytest.raises(Failure, match="has ended: 3 steps of 3") as ended:
         resumed(run, ALONE, 0, _quiet)
     assert "--steps 6" in ended.value.remedy
+    with pytest.raises(Failure, match="is past step 2: it has made 3 steps"):
+        resumed(run, ALONE, 0, _quiet, steps=2)
     assert train(resumed(run, ALONE, 0, _quiet, steps=5), ALONE, lambda step: None).step == 5
     assert run.state.limits.steps == 5
 

@@ -13,7 +13,8 @@ from tiny_training import ALONE, RECIPE, Noise, new_job
 
 from spacelang_runtime import checkpoint
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.run import Limits, find
+from spacelang_runtime.record import Limits
+from spacelang_runtime.run import find
 from spacelang_runtime.train import train
 from spacelang_runtime.world import agree, choose, join
 
@@ -46,7 +47,7 @@ class Account:
     weights: dict[str, list[float]]
 
 
-def _account(runs, world, dataset):
+def _account(runs, world, dataset, **how):
     job = new_job(runs / str(world.rank), STILL, Limits(6), dataset)
     drawn, losses, ended = [], [], ""
 
@@ -57,7 +58,7 @@ def _account(runs, world, dataset):
 
     try:
         watched = evolve(job, source=evolve(job.source, draw=draw))
-        train(watched, world, lambda step: losses.append(dict(step.losses)))
+        train(watched, world, lambda step: losses.append(dict(step.losses)), **how)
     except Failure as failure:
         ended = failure.message
     return Account(drawn, losses, ended, {k: v.tolist() for k, v in job.model.state_dict().items()})
@@ -72,7 +73,8 @@ def _process(rank, port, runs, answers):
             agreed = agree(world, f"process {rank}")
             whole = _account(runs / "whole", world, Noise())
             stopped = _account(runs / "stopped", world, _Stopping() if rank == 1 else Noise())
-        answers.put((rank, agreed, whole, stopped))
+            shared = _account(runs / "shared", world, Noise(), shard=True)
+        answers.put((rank, agreed, whole, stopped, shared))
     except BaseException:
         answers.put((rank, traceback.format_exc()))
         raise
@@ -80,7 +82,7 @@ def _process(rank, port, runs, answers):
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    """Two processes train twice: undisturbed, and with a signal to the second."""
+    """Two processes train three times: undisturbed, with a signal to the second, and with a shared optimizer."""
     runs = tmp_path_factory.mktemp("two")
     context = multiprocessing.get_context("spawn")
     answers, port = context.Queue(), _port()
@@ -95,7 +97,7 @@ def two(tmp_path_factory):
 
 
 def test_two_processes_learn_what_one_does(two, tmp_path):
-    _, ((_, _, leader, _), (_, _, follower, _)) = two
+    _, ((_, _, leader, _, _), (_, _, follower, _, _)) = two
     losses = []
     job = new_job(tmp_path, STILL, Limits(6))
     train(job, ALONE, lambda step: losses.append(dict(step.losses)))
@@ -107,27 +109,41 @@ def test_two_processes_learn_what_one_does(two, tmp_path):
 
 
 def test_all_processes_train_the_same_networks(two):
-    _, ((_, _, leader, _), (_, _, follower, _)) = two
+    _, ((_, _, leader, _, _), (_, _, follower, _, _)) = two
     assert leader.drawn == follower.drawn
     assert len({name for names in leader.drawn for name in names}) > 1
 
 
 def test_one_process_speaks_and_writes_for_all(two):
-    runs, ((_, first, _, _), (_, second, follower, _)) = two
+    runs, ((_, first, _, _, _), (_, second, follower, _, _)) = two
     assert first == second == "process 0"
     assert follower.losses == []
     assert [find(runs / "whole" / str(rank)).checkpoint.exists() for rank in range(2)] == [True, False]
 
 
-def test_what_two_processes_trained_one_goes_on_with(two, tmp_path):
+def test_an_optimizer_shared_out_learns_and_keeps_what_a_whole_one_does(two):
+    runs, ((_, _, whole, _, leader), (_, _, _, _, follower)) = two
+    assert leader.weights == follower.weights
+    for name, values in whole.weights.items():
+        torch.testing.assert_close(torch.tensor(leader.weights[name]), torch.tensor(values), rtol=2e-4, atol=2e-5)
+    one, other = (find(runs / how / "0") for how in ("whole", "shared"))
+    kept, theirs = (checkpoint.load(run.checkpoint, run.space).optimizer for run in (one, other))
+    assert kept["param_groups"] == theirs["param_groups"]
+    for index, state in kept["state"].items():
+        for name, value in state.items():
+            torch.testing.assert_close(theirs["state"][index][name], value, rtol=2e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("how", ["whole", "shared"])
+def test_what_two_processes_trained_one_goes_on_with(two, tmp_path, how):
     runs, _ = two
-    run = find(runs / "whole" / "0")
+    run = find(runs / how / "0")
     job = evolve(new_job(tmp_path, STILL, Limits(8)), checkpoint=checkpoint.load(run.checkpoint, run.space))
     assert train(job, ALONE, lambda step: None).step == 8
 
 
 def test_a_signal_to_one_process_stops_all_after_the_same_step(two):
-    runs, ((_, _, _, leader), (_, _, _, follower)) = two
+    runs, ((_, _, _, leader, _), (_, _, _, follower, _)) = two
     assert leader.ended.startswith("stopped at step 3 of 6")
     assert follower.ended.startswith("stopped at step 3 of 6")
     assert leader.weights == follower.weights

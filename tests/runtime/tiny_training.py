@@ -14,7 +14,8 @@ from spacelang.lower.lowered import lower
 from spacelang.recipe import Train
 from spacelang.space import Searched, Settled, Space, StageSpace
 from spacelang_runtime.data import Batch
-from spacelang_runtime.run import Data, Limits, Record, Run, create
+from spacelang_runtime.record import Data, Limits, Record
+from spacelang_runtime.run import Run, create
 from spacelang_runtime.sandwich import source_of
 from spacelang_runtime.train import Job
 from spacelang_runtime.trained import untrained
