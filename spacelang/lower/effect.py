@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
@@ -14,6 +15,9 @@ from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.legal import Cell as LegalCell
 from spacelang.lower.lowered import Lowered, existing
 from spacelang.space import STAGE_DIMENSIONS, Option, Searched, dimensions
+
+if TYPE_CHECKING:
+    from spacelang.lower.worth import Worths
 
 Parts = Callable[[Cell, LegalCell], list[Cell]]
 
@@ -39,9 +43,18 @@ class Effect:
 
 
 def effects(lowered: Lowered, bounds: Bounds | None = None) -> Iterator[Effect]:
-    """The effect of each searched option among the networks inside the windows, stage by stage."""
+    """The effect of each searched option among the networks inside the windows, stage by stage.
+
+    Inside windows all of them follow from one look at the points of every stage; where these do not fit, each is
+    counted by itself.
+    """
     chain, bounds = lowered.chain, bounds or {}
-    everyone = _count(chain, bounds)
+    known: Worths | None = None
+    if bounds:
+        from spacelang.lower.worth import worths  # numpy, on use
+
+        known = worths(chain, bounds)
+    everyone = _count(chain, bounds) if known is None else Bracket(0, 0)
     for number, stage in enumerate(lowered.space.stages):
         side = lowered.space.frame.side(number)
         for name, dimension in dimensions(stage):
@@ -51,6 +64,10 @@ def effects(lowered: Lowered, bounds: Bounds | None = None) -> Iterator[Effect]:
                 found = min(option, side) if name == "window" and not isinstance(option, str) else option
                 if found != option and found in dimension.options:  # a window that clips to another one
                     yield Effect(number + 1, name, option, Bracket(0, 0), {})
+                    continue
+                if known is not None:
+                    number_taken, ranges = known.of(number, lowered.legal.stages[number], name, found)
+                    yield Effect(number + 1, name, option, Bracket(number_taken, number_taken), ranges)
                     continue
                 having, without = _split(lowered, number, name, found)
                 if name in STAGE_DIMENSIONS:

@@ -8,8 +8,9 @@ answer, then a completion of it, is an exact draw. Nothing is rejected: what can
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
+from typing import Literal
 
 import numpy as np
 from attrs import evolve, frozen
@@ -61,8 +62,8 @@ class Part:
     cost: Int
 
 
-def meeting(found: Frame, law: Law, *, exact: bool) -> Meeting:
-    """The two halves of a chain, cut where they are smallest.
+def meeting(found: Frame, law: Law, *, exact: bool, asks: Literal["first", "last"] | None = None) -> Meeting:
+    """The two halves of a chain, cut where they are smallest. asks: which half asks; None: the larger.
 
     With `exact` every weight is exact (Python integers where float64 would round): for counting. Without,
     weights of halves beyond 2^53 are float64: for drawing. Raises TooLarge where the halves would not fit.
@@ -78,21 +79,23 @@ def meeting(found: Frame, law: Law, *, exact: bool) -> Meeting:
     first, second = (
         (prod(stages[t].total for t in half) >= EXACT, prod(sizes[t] for t in half)) for half in (forth, back)
     )
-    asks = forth if not back or (forth and second < first) else back
-    kept = back if asks is forth else forth
+    larger = forth if not back or (forth and second < first) else back
+    asking = larger if asks is None else forth if asks == "first" else back
+    kept = back if asking is forth else forth
     data = half = empty(len(found.axes))
     for t in kept:
         data = grow(data, _step(found, stages[t], t, rightwards=kept is forth), found.low, found.high, exact=exact)
-    for t in asks[:-1]:
-        half = grow(half, _step(found, stages[t], t, rightwards=asks is forth), found.low, found.high, exact=exact)
-    step = _step(found, stages[asks[-1]], asks[-1], rightwards=asks is forth)
+    for t in asking[:-1]:
+        step = _step(found, stages[t], t, rightwards=asking is forth)
+        half = grow(half, step, found.low, found.high, exact=exact)
+    step = _step(found, stages[asking[-1]], asking[-1], rightwards=asking is forth)
     table: LinkTable = (((0,) * len(found.axes),),)
     if kept:
-        table = _table(found, cut - 1) if asks is forth else tuple(zip(*_table(found, cut - 1), strict=True))
-    last = stages[asks[-1]]
+        table = _table(found, cut - 1) if asking is forth else tuple(zip(*_table(found, cut - 1), strict=True))
+    last = stages[asking[-1]]
     if exact and half.total * last.total >= EXACT:
         half, last = evolve(half, weight=integers(half.weight)), evolve(last, weight=integers(last.weight))
-    met = Meeting(found, half, asks[-1], last, blocks(half, step), data, table)
+    met = Meeting(found, half, asking[-1], last, blocks(half, step), data, table)
     if met.size > MOST_QUERIES:
         raise TooLarge(
             f"{met.size:,} sums of costs are too many to look at: bound fewer measures at once, or narrow the space"
@@ -166,11 +169,11 @@ def _table(found: Frame, t: int) -> LinkTable:
     )
 
 
-def planes(half: Half, weight: Real, looks: int = 0) -> Planes:
-    """The data by class, weighed by whole numbers, ready for some `looks` boxes."""
+def planes(half: Half, weight: Real, looks: int = 0, order: Sequence[int] | None = None) -> Planes:
+    """The data by class, weighed by whole numbers, ready for some `looks` boxes; the axes in some other order."""
+    cost = half.cost if order is None else half.cost[list(order)]
     return tuple(
-        plane(half.cost[:, group], weight[group], looks) if group.start < group.stop else None
-        for group in half.groups
+        plane(cost[:, group], weight[group], looks) if group.start < group.stop else None for group in half.groups
     )
 
 

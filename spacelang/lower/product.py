@@ -1,4 +1,4 @@
-"""The exact sum of many products of whole numbers."""
+"""The exact sums of many products of whole numbers."""
 
 from __future__ import annotations
 
@@ -25,3 +25,22 @@ def product(weight: Array, inside: Real) -> int:
         size = int((one * other).sum())
         answer += low + (((size - low) + 2**63) >> 64 << 64)
     return answer
+
+
+def products(inside: Real, weight: Array) -> Array:
+    """The exact sum of the products of each row of `inside` (rows, n) with whole weights (n,)."""
+    if weight.dtype != object:
+        size = inside @ weight
+        if size.max(initial=0) < 2.0**53:
+            return np.array(size.astype(np.int64).tolist(), object)
+        # As in `product`: modulo 2^64 the sum is exact in integers, and its size is known closely enough.
+        if size.max() * len(weight) * 2.0**-52 < 2.0**62:
+            low = (inside.astype(np.uint64) @ weight.astype(np.uint64)).tolist()
+            return np.array(
+                [
+                    one + (((int(whole) - one) + 2**63) >> 64 << 64)
+                    for one, whole in zip(low, size.tolist(), strict=True)
+                ],
+                object,
+            )
+    return np.array([product(weight, row) for row in inside], object)

@@ -76,12 +76,13 @@ def extended(last: Sums, cost: Int, options: Int, shares: Real, *, merged: bool)
     )
 
 
-@lru_cache(maxsize=256)
-def ways(table: Sums) -> Array:
-    """The exact weights of a table as Python integers."""
+@lru_cache(maxsize=512)
+def ways(table: Sums, without: frozenset[int] = frozenset()) -> Array:
+    """The exact weights of a table as Python integers, of the sequences that take none of some options."""
     if table.shorter is None:
         return np.array([1], object)
-    found, shares = ways(table.shorter), integers(table.shares)
+    found, shares = ways(table.shorter, without), integers(table.shares)
+    shares = np.where([option in without for option in table.options.tolist()], 0, shares)
     if table.before is None:
         return np.multiply.outer(found, shares).reshape(-1)
     whole: Array = (np.append(found, 0)[table.before] * shares).sum(axis=1)  # -1 is the appended entry: no way

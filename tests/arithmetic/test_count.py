@@ -13,7 +13,7 @@ from spacelang.lower.chain import Cell, Chain, Option, Window, joint
 from spacelang.lower.count import count
 from spacelang.lower.frame import frame
 from spacelang.lower.pattern import free
-from spacelang.lower.product import product
+from spacelang.lower.product import product, products
 from spacelang.lower.tall import tall
 from spacelang.lower.terms import terms
 from spacelang.lower.too_large import TooLarge
@@ -73,7 +73,9 @@ def test_counts_beyond_float_precision_are_exact(options: int, depth: int, low: 
 @given(st.lists(st.tuples(st.integers(0, 2**53 - 1), st.integers(0, 2**53 - 1)), min_size=1, max_size=30))
 def test_sums_of_products_of_whole_numbers_are_exact(pairs: list[tuple[int, int]]) -> None:
     one, other = (np.array(column, np.float64) for column in zip(*pairs, strict=True))
-    assert product(one, other) == sum(a * b for a, b in pairs)
+    whole = sum(a * b for a, b in pairs)
+    assert product(one, other) == whole
+    assert products(np.stack([other, other]), one).tolist() == [whole, whole]
 
 
 @settings(max_examples=30, deadline=None)

@@ -1,0 +1,67 @@
+"""What the options of a space are worth inside windows: all of them from one look at the points of every stage.
+
+A network that has an option of the stage's own dimensions is a point of one of its cells with a completion. One
+that has an option of a layer is a sequence of layers that takes it somewhere: all sequences, less those without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from attrs import frozen
+
+from spacelang.lower.chain import Bounds, Chain, Window
+from spacelang.lower.completed import Completed, completed
+from spacelang.lower.frame import frame
+from spacelang.lower.legal import Cell
+from spacelang.lower.pattern import free
+from spacelang.lower.sums import ways
+from spacelang.lower.terms import terms
+from spacelang.lower.too_large import TooLarge
+from spacelang.space import STAGE_DIMENSIONS, Option
+
+Worth = tuple[int, dict[str, Window]]
+
+
+@frozen(eq=False)
+class Worths:
+    """The completions of every stage inside windows on some measures; no stages: nothing is inside."""
+
+    measures: tuple[str, ...]
+    stages: tuple[Completed, ...]
+
+    def of(self, stage: int, legal: Sequence[Cell], name: str, option: Option) -> Worth:
+        """How many networks inside have an option of a stage (a layer's: somewhere in it), and what these cost."""
+        if not self.stages:
+            return 0, {}
+        found = self.stages[stage]
+        own = name in STAGE_DIMENSIONS
+        parts = []
+        for place, table in zip(found.points.cells, found.points.tables, strict=True):
+            cell = legal[place.cell]
+            if own:
+                parts.append(ways(table) if getattr(cell, name) == option else 0 * ways(table))
+            else:
+                taken = (at for at, layer in enumerate(cell.options) if getattr(layer, name) == option)
+                parts.append(ways(table) - ways(table, frozenset(taken)))
+        weight = np.concatenate(parts)
+        having = np.nonzero((weight != 0) & (found.count != 0))[0]
+        if not len(having):
+            return 0, {}
+        ranges = {
+            measure: Window(int(found.least[axis, having].min()), int(found.most[axis, having].max()))
+            for axis, measure in enumerate(self.measures)
+        }
+        return int((weight[having] * found.count[having]).sum()), ranges
+
+
+def worths(chain: Chain, bounds: Bounds) -> Worths | None:
+    """What the options are worth inside windows; None where the points of the stages do not fit."""
+    found = frame(terms(chain), free(chain), bounds, every=True)
+    if found is None:
+        return Worths((), ())
+    try:
+        return Worths(tuple(chain.measures[axis] for axis in found.axes), completed(found))
+    except TooLarge:
+        return None
