@@ -1,0 +1,156 @@
+"""The search algorithms: who is kept after a generation, and who is made of those who are kept.
+
+All of them draw, mutate and cross by the same exact operators inside the same bounds, and ask for equally many
+networks a generation, so that they can be compared at equal cost.
+
+    paper        the `parents` best of everything scored have children (Chen et al., 2021, supplement, Alg. 2)
+    random       every generation is drawn anew
+    regularized  the last `population` networks, the oldest leave; each child is the mutation of the best of
+                 `parents` drawn from these (aging evolution: Real et al., 2019)
+    nsga2        the `population` best by non-dominated fronts, then by crowding; parents win tournaments of two by
+                 the same order (Deb et al., 2002)
+
+The first was made for one generation at a time; the others take the recipe's words as said above. Regularized
+evolution makes `crossover + mutation` children at once, where its authors make one: with `crossover=0` and
+`mutation=1` it is theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+from attrs import frozen
+
+from spacelang.lower.chain import Bounds, Chain, Genotype
+from spacelang.lower.draw import Stream, draw
+from spacelang.lower.operators import Child, Rates, cross, mutate
+from spacelang.recipe import Evolve
+from spacelang_runtime.pareto import Point, crowding, fronts
+
+Algorithm = Literal["paper", "random", "regularized", "nsga2"]
+ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
+BY_RANK: tuple[Algorithm, ...] = ("paper", "random")  # only the best of everything scored matter to these
+
+
+@frozen
+class Standing:
+    """A network that has its scores. point: less is better in each entry, the first being accuracy. name: settles
+    ties, so that they do not depend on who was scored first."""
+
+    genotype: Genotype
+    point: Point
+    name: str
+
+
+@frozen
+class Field:
+    """What children are drawn from: the space's chain, the bounds, the recipe and a stream of numbers."""
+
+    chain: Chain
+    bounds: Bounds
+    recipe: Evolve
+    source: Stream
+
+
+def survivors(
+    algorithm: Algorithm,
+    recipe: Evolve,
+    before: Sequence[Standing],
+    told: Sequence[Standing],
+    ranked: Callable[[int], Sequence[Standing]],
+) -> tuple[Standing, ...]:
+    """Who is kept after a generation. before: who was kept so far. told: this generation, in the order asked.
+    ranked: the best so many of everything scored."""
+    match algorithm:
+        case "paper":
+            return tuple(ranked(recipe.parents))
+        case "random":
+            return ()
+        case "regularized":
+            return (*before, *told)[-recipe.population :]
+        case "nsga2":
+            every = {standing.name: standing for standing in (*before, *told)}
+            return tuple(_by_fronts(list(every.values()))[: recipe.population])
+
+
+def children(
+    algorithm: Algorithm, kept: Sequence[Standing], field: Field
+) -> tuple[Child, ...] | tuple[Genotype, ...]:
+    """The next generation: children of those kept, or networks drawn anew."""
+    recipe = field.recipe
+    match algorithm:
+        case "paper":
+            return _crossed_and_mutated(field, _anyone(kept), _anyone_else(kept))
+        case "random":
+            return tuple(draw(field.chain, recipe.crossover + recipe.mutation, field.source, bounds=field.bounds))
+        case "regularized":
+            count = recipe.crossover + recipe.mutation
+            chosen = []
+            for _ in range(count):
+                sample = [kept[int(pick * len(kept))] for pick in field.source.uniform(recipe.parents)]
+                chosen.append(min(sample, key=lambda standing: (standing.point, standing.name)).genotype)
+            return mutate(field.chain, chosen, rates(recipe), field.source, field.bounds)
+        case "nsga2":
+            place = {standing.name: number for number, standing in enumerate(_by_fronts(list(kept)))}
+            winner = _tournament(kept, place)
+            return _crossed_and_mutated(field, winner, lambda next_, _: winner(next_))
+
+
+Pick = Callable[[Callable[[], float]], Standing]
+Other = Callable[[Callable[[], float], Standing], Standing]
+
+
+def _crossed_and_mutated(field: Field, pick: Pick, other: Other) -> tuple[Child, ...]:
+    """`crossover` children of two parents, then `mutation` children of one."""
+    recipe = field.recipe
+
+    def following() -> float:
+        return float(field.source.uniform(1)[0])
+
+    pairs = []
+    for _ in range(recipe.crossover):
+        one = pick(following)
+        pairs.append((one.genotype, other(following, one).genotype))
+    singles = [pick(following).genotype for _ in range(recipe.mutation)]
+    return (
+        *cross(field.chain, pairs, field.source, field.bounds),
+        *mutate(field.chain, singles, rates(recipe), field.source, field.bounds),
+    )
+
+
+def rates(recipe: Evolve) -> Rates:
+    """The recipe's chances of mutation, as the operators take them."""
+    return Rates(float(recipe.mutate.depth), float(recipe.mutate.embed), float(recipe.mutate.layer))
+
+
+def _anyone(kept: Sequence[Standing]) -> Pick:
+    return lambda following: kept[int(following() * len(kept))]
+
+
+def _anyone_else(kept: Sequence[Standing]) -> Other:
+    def other(following: Callable[[], float], one: Standing) -> Standing:
+        rest = [standing for standing in kept if standing is not one] or kept
+        return rest[int(following() * len(rest))]
+
+    return other
+
+
+def _tournament(kept: Sequence[Standing], place: dict[str, int]) -> Pick:
+    """The better one of two, by the order of `_by_fronts`."""
+
+    def pick(following: Callable[[], float]) -> Standing:
+        two = [kept[int(following() * len(kept))] for _ in range(2)]
+        return min(two, key=lambda standing: place[standing.name])
+
+    return pick
+
+
+def _by_fronts(standings: list[Standing]) -> list[Standing]:
+    """By front, then from the least crowded on (the crowded comparison of NSGA-II), then by name."""
+    ordered: list[Standing] = []
+    for members in fronts([standing.point for standing in standings]):
+        distance = crowding([standings[i].point for i in members])
+        placed = sorted(zip(members, distance, strict=True), key=lambda m: (-m[1], standings[m[0]].name))
+        ordered += [standings[i] for i, _ in placed]
+    return ordered
