@@ -1,4 +1,4 @@
-"""Evolution under constraints (Alg. 2 of Chen et al., 2021, supplement), as ask and tell.
+"""Evolution under constraints (Alg. 2 of Chen et al., 2021, supplement, and others), as ask and tell.
 
 `ask` gives the networks of the next generation, `tell` takes their scores; only `tell` knows what a good
 network is. Everything drawn follows from the seed and the generation's number, so a search that starts again
@@ -8,6 +8,7 @@ with the scores it already has walks the same way and ends with the same answer.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 
 from attrs import define, field, frozen
 
@@ -16,36 +17,79 @@ from spacelang.lower.bounds import windows
 from spacelang.lower.chain import Genotype, cost
 from spacelang.lower.draw import draw, stream
 from spacelang.lower.lowered import Lowered
-from spacelang.lower.operators import Child, Rates, cross, mutate
+from spacelang.lower.operators import Child
 from spacelang.recipe import Evolve
+from spacelang_runtime import pareto
+from spacelang_runtime.algorithms import Algorithm, Field, Standing, children, survivors
+
+ACCURACY = "accuracy"
 
 
 @frozen
 class Candidate:
-    """A network to score. operator: what made it, `draw`, `crossover` or `mutation`. parents: their digests."""
+    """A network to score. costs: by measure of the space. operator: what made it, `draw`, `crossover` or
+    `mutation`. parents: their digests. digest: of the architecture."""
 
     architecture: Architecture
     genotype: Genotype
-    flops: int
-    params: int
+    costs: Mapping[str, int]
     operator: str
     parents: tuple[str, ...] = ()
+    digest: str = field(init=False)
+
+    @digest.default
+    def _digest(self) -> str:
+        return self.architecture.digest
+
+    @property
+    def flops(self) -> int:
+        return self.costs["flops"]
+
+    @property
+    def params(self) -> int:
+        return self.costs["params"]
+
+
+@frozen
+class Goals:
+    """What a search is after. names: `accuracy` first, then measures, of which less is better."""
+
+    names: tuple[str, ...] = (ACCURACY,)
+
+    def point(self, candidate: Candidate, score: int) -> pareto.Point:
+        """A candidate as less-is-better numbers."""
+        return (-score, *(candidate.costs[name] for name in self.names[1:]))
 
 
 @define
 class Evolution:
-    """A search in progress. scores: by digest, of everything told; higher is better."""
+    """A search in progress.
+
+    budget: how many different networks it may ask for in all, None: as many as the recipe says. scores: by digest,
+    of everything told: images told right; None: left in a race, below the parents of its time.
+    """
 
     lowered: Lowered
     recipe: Evolve
-    scores: dict[str, float] = field(factory=dict)
+    algorithm: Algorithm = "paper"
+    goals: Goals = Goals()
+    budget: int | None = None
+    scores: dict[str, int | None] = field(factory=dict)
     seen: dict[str, Candidate] = field(factory=dict)
+    kept: tuple[Standing, ...] = ()
     generation: int = 0
 
     @property
     def finished(self) -> bool:
         """Whether the last generation has been told: the first population and `generations` after it."""
-        return self.generation > self.recipe.generations
+        spent = self.budget is not None and len(self.seen) >= self.budget
+        return spent or self.generation > self.recipe.generations
+
+    @property
+    def asked(self) -> int:
+        """How many networks it will have asked for in the end, those asked for twice counted twice."""
+        recipe = self.recipe
+        return recipe.population + recipe.generations * (recipe.crossover + recipe.mutation)
 
     def ask(self) -> tuple[Candidate, ...]:
         """The networks of this generation. Some may be known: what was scored keeps its score."""
@@ -53,51 +97,89 @@ class Evolution:
         chain, bounds = self.lowered.chain, windows(self.recipe.bounds)
         if self.generation == 0:
             drawn = draw(chain, self.recipe.population, random, bounds=bounds)
-            return tuple(self._candidate(genotype, "draw", ()) for genotype in drawn)
-        parents = self.ranked()[: self.recipe.parents]
-        rates = self.recipe.mutate
-        picks = iter(random.uniform(2 * self.recipe.crossover + self.recipe.mutation).tolist())
+            return self._affordable([self._candidate(genotype, "draw", ()) for genotype in drawn])
+        names = {standing.genotype: standing.name for standing in self.kept}
+        made = children(self.algorithm, self.kept, Field(chain, bounds, self.recipe, random))
+        return self._affordable([self._made(one, names) for one in made])
 
-        def pick(among: list[Candidate]) -> Candidate:
-            return among[int(next(picks) * len(among))]
-
-        pairs = []
-        for _ in range(self.recipe.crossover):
-            one = pick(parents)
-            other = pick([parent for parent in parents if parent is not one] or parents)
-            pairs.append((one.genotype, other.genotype))
-        singles = [pick(parents).genotype for _ in range(self.recipe.mutation)]
-        children = [
-            *cross(chain, pairs, random, bounds),
-            *mutate(
-                chain, singles, Rates(float(rates.depth), float(rates.embed), float(rates.layer)), random, bounds
-            ),
-        ]
-        names = {parent.genotype: parent.architecture.digest for parent in parents}
-        return tuple(self._child(child, names) for child in children)
-
-    def tell(self, candidates: tuple[Candidate, ...], scores: Mapping[str, float]) -> None:
+    def tell(self, candidates: tuple[Candidate, ...], scores: Mapping[str, int | None]) -> None:
         """The scores of a generation, by digest: the next one can be asked for."""
         for candidate in candidates:
-            digest = candidate.architecture.digest
-            self.scores.setdefault(digest, scores[digest])
-            self.seen.setdefault(digest, candidate)
+            self.scores.setdefault(candidate.digest, scores[candidate.digest])
+            self.seen.setdefault(candidate.digest, candidate)
+        told = [self._standing(c) for c in candidates if self.scores[c.digest] is not None]
+        self.kept = survivors(
+            self.algorithm,
+            self.recipe,
+            self.kept,
+            told,
+            lambda count: [self._standing(candidate) for candidate in self.ranked()[:count]],
+        )
         self.generation += 1
 
     def ranked(self) -> list[Candidate]:
-        """Everything scored so far, the best first: by score, then by fewer MACs, then by digest."""
-        return sorted(
-            self.seen.values(),
-            key=lambda c: (-self.scores[c.architecture.digest], c.flops, c.architecture.digest),
-        )
+        """Everything scored in full so far, the best first: by score, then by fewer MACs, then by digest."""
+        full = sorted(self._scored(), key=lambda scored: (-scored[1], scored[0].flops, scored[0].digest))
+        return [candidate for candidate, _ in full]
 
-    def _child(self, child: Child, names: Mapping[Genotype, str]) -> Candidate:
-        return self._candidate(child.genotype, child.origin, tuple(names[parent] for parent in child.parents))
+    def front(self) -> list[Candidate]:
+        """Of everything scored in full, what no other beats in all goals, from the least accurate on."""
+        ranked = self.ranked()
+        members = pareto.front([self.goals.point(c, self._score(c)) for c in ranked])
+        return sorted((ranked[i] for i in members), key=lambda c: (self._score(c), c.digest))
+
+    def volume(self, images: int) -> float:
+        """The hypervolume of everything scored in full, as a share of the whole field from 0 to 1.
+
+        The reference point is accuracy 0 at the greatest cost that the space has inside the bounds on that cost;
+        the opposite corner is accuracy 1 at the least. images: each network is scored on.
+        """
+        worst, best = [0], [-images]
+        bounds = windows(self.recipe.bounds)
+        for name in self.goals.names[1:]:
+            whole = self.lowered.range(name)
+            window = bounds.get(name, whole)
+            worst.append(min(whole.hi, window.hi))
+            best.append(max(whole.lo, window.lo))
+        field = 1
+        for far, near in zip(worst, best, strict=True):
+            field *= max(far - near, 1)
+        points = [self.goals.point(candidate, self._score(candidate)) for candidate in self.front()]
+        return pareto.hypervolume(points, tuple(worst)) / field
+
+    def _scored(self) -> list[tuple[Candidate, int]]:
+        scored = ((candidate, self.scores[digest]) for digest, candidate in self.seen.items())
+        return [(candidate, score) for candidate, score in scored if score is not None]
+
+    def _score(self, candidate: Candidate) -> int:
+        score = self.scores[candidate.digest]
+        assert score is not None, "asked of what was scored in full"
+        return score
+
+    def _standing(self, candidate: Candidate) -> Standing:
+        return Standing(candidate.genotype, self.goals.point(candidate, self._score(candidate)), candidate.digest)
+
+    def _affordable(self, candidates: list[Candidate]) -> tuple[Candidate, ...]:
+        """The candidates up to the last that the budget pays for."""
+        if self.budget is None:
+            return tuple(candidates)
+        new: set[str] = set()
+        fits = []
+        for candidate in candidates:
+            new |= {candidate.digest} - self.seen.keys()
+            fits.append(len(self.seen) + len(new) <= self.budget)
+        return tuple(islice(candidates, fits.index(False) if False in fits else None))
+
+    def _made(self, one: Child | Genotype, names: Mapping[Genotype, str]) -> Candidate:
+        match one:
+            case Genotype():
+                return self._candidate(one, "draw", ())
+            case Child(genotype=genotype, origin=origin, parents=parents):
+                return self._candidate(genotype, origin, tuple(names[parent] for parent in parents))
 
     def _candidate(self, genotype: Genotype, operator: str, parents: tuple[str, ...]) -> Candidate:
-        spent = dict(zip(self.lowered.chain.measures, cost(self.lowered.chain, genotype), strict=True))
-        architecture = self.lowered.architecture(genotype)
-        return Candidate(architecture, genotype, spent["flops"], spent["params"], operator, parents)
+        costs = dict(zip(self.lowered.chain.measures, cost(self.lowered.chain, genotype), strict=True))
+        return Candidate(self.lowered.architecture(genotype), genotype, costs, operator, parents)
 
 
 def _seed(seed: int, generation: int) -> int:

@@ -1,47 +1,53 @@
-"""The journal of a run's searches: every score, as it comes, in SQLite.
+"""The journal of a run's searches: every score, as it comes, in SQLite. Its tables are told in docs/journal.md.
 
 A score belongs to the weights it was taken with (the training step of the run), to the images it was taken on
-(how many of the held-out split, from its beginning) and to an architecture; it is written before the next
-candidate starts, so that a search that is killed loses at most the one in flight. Scores are shared by all
-searches of a run.
-
-    score      step, images, architecture: the key; correct: images told right; seconds, device, at
-    network    architecture: its digest; line: as text; flops, params
-    search     recipe and bounds as JSON; step and images of its scores; when it began and ended; its winner
-    candidate  search, generation, place: the key; architecture; operator; parents (digests)
+(how many of the held-out split, from its beginning) and to an architecture; once `record` returns it is on the
+disk, so that a search that is killed loses at most what is in flight. Scores are shared by all searches of a run.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from attrs import frozen
+import attrs
+import numpy as np
+from attrs import field, frozen
 
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.racing import Right
 
-VERSION = 1
+VERSION = 2
 _SCHEMA = """
 CREATE TABLE network (
     architecture TEXT PRIMARY KEY, line TEXT NOT NULL, flops INTEGER NOT NULL, params INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE score (
-    step INTEGER NOT NULL, images INTEGER NOT NULL, architecture TEXT NOT NULL REFERENCES network,
-    correct INTEGER NOT NULL, seconds REAL NOT NULL, device TEXT NOT NULL, at TEXT NOT NULL,
-    PRIMARY KEY (step, images, architecture)
+    step INTEGER NOT NULL, total INTEGER NOT NULL, architecture TEXT NOT NULL REFERENCES network,
+    images INTEGER NOT NULL, correct INTEGER NOT NULL, right BLOB NOT NULL,
+    seconds REAL NOT NULL, device TEXT NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (step, total, architecture)
 ) WITHOUT ROWID;
 CREATE TABLE search (
-    search INTEGER PRIMARY KEY, recipe TEXT NOT NULL, step INTEGER NOT NULL, images INTEGER NOT NULL,
-    began TEXT NOT NULL, ended TEXT, winner TEXT REFERENCES network, UNIQUE (recipe, step, images)
+    search INTEGER PRIMARY KEY, account TEXT NOT NULL, step INTEGER NOT NULL, total INTEGER NOT NULL,
+    began TEXT NOT NULL, ended TEXT, winner TEXT REFERENCES network, UNIQUE (account, step, total)
 );
 CREATE TABLE candidate (
     search INTEGER NOT NULL REFERENCES search, generation INTEGER NOT NULL, place INTEGER NOT NULL,
     architecture TEXT NOT NULL REFERENCES network, operator TEXT NOT NULL, parents TEXT NOT NULL,
+    costs TEXT NOT NULL, images INTEGER, correct INTEGER,
     PRIMARY KEY (search, generation, place)
+) WITHOUT ROWID;
+CREATE INDEX candidates ON candidate (search, architecture);
+CREATE TABLE generation (
+    search INTEGER NOT NULL REFERENCES search, generation INTEGER NOT NULL,
+    best INTEGER NOT NULL, spread REAL NOT NULL, spent INTEGER NOT NULL, saved INTEGER NOT NULL,
+    volume REAL, parents TEXT NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (search, generation)
 ) WITHOUT ROWID;
 """
 
@@ -54,6 +60,17 @@ class Entry:
     line: str
     flops: int
     params: int
+
+
+@frozen
+class Proposed:
+    """A candidate of a generation: its network, the operator that made it, the digests of its parents, and all that
+    it costs by measure."""
+
+    entry: Entry
+    operator: str
+    parents: tuple[str, ...]
+    costs: Mapping[str, int] = field(factory=dict)
 
 
 @frozen
@@ -71,13 +88,30 @@ class Score:
 
 @frozen
 class Search:
-    """One search of a run: number, recipe and bounds (JSON text), the weights and images it scored with."""
+    """One search of a run: its number, its account (what was asked for, as JSON), the training step whose weights
+    it scores with, and the images of a full score."""
 
     number: int
-    recipe: str
+    account: str
     step: int
-    images: int
+    total: int
     ended: bool
+
+
+@frozen
+class Generation:
+    """How a generation went. best: most images right so far. spread: standard deviation of the accuracies of its
+    networks, those left in a race by the images they saw. spent, saved: images that the networks so far were judged
+    on, and those that races left unseen.
+    volume: hypervolume of the front so far, where there are several goals. parents: digests of those kept."""
+
+    number: int
+    best: int
+    spread: float
+    spent: int
+    saved: int
+    volume: float | None
+    parents: tuple[str, ...]
 
 
 @frozen(eq=False)
@@ -86,49 +120,73 @@ class Journal:
 
     database: sqlite3.Connection
 
-    def search(self, recipe: str, step: int, images: int) -> Search:
-        """The search of this recipe with these weights and images: the one begun before, or a new one."""
+    def search(self, account: str, step: int, total: int) -> Search:
+        """The search of this account with these weights and images: the one begun before, or a new one."""
         with self.database as db:
             db.execute(
-                "INSERT OR IGNORE INTO search (recipe, step, images, began) VALUES (?, ?, ?, ?)",
-                (recipe, step, images, _now()),
+                "INSERT OR IGNORE INTO search (account, step, total, began) VALUES (?, ?, ?, ?)",
+                (account, step, total, _now()),
             )
         row = self.database.execute(
-            "SELECT search, ended IS NOT NULL FROM search WHERE recipe = ? AND step = ? AND images = ?",
-            (recipe, step, images),
+            "SELECT search, ended IS NOT NULL FROM search WHERE account = ? AND step = ? AND total = ?",
+            (account, step, total),
         ).fetchone()
-        return Search(row[0], recipe, step, images, bool(row[1]))
+        return Search(row[0], account, step, total, bool(row[1]))
 
-    def propose(
-        self, search: Search, generation: int, candidates: Sequence[tuple[Entry, str, tuple[str, ...]]]
-    ) -> None:
-        """Keep a generation's candidates: each with the operator that made it and its parents."""
+    def propose(self, search: Search, generation: int, candidates: Sequence[Proposed]) -> None:
+        """Keep a generation's candidates."""
         with self.database as db:
             db.executemany(
                 "INSERT OR IGNORE INTO network VALUES (?, ?, ?, ?)",
-                [(e.architecture, e.line, e.flops, e.params) for e, _, _ in candidates],
+                [(c.entry.architecture, c.entry.line, c.entry.flops, c.entry.params) for c in candidates],
             )
             db.executemany(
-                "INSERT OR IGNORE INTO candidate VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO candidate VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
                 [
-                    (search.number, generation, place, entry.architecture, operator, json.dumps(parents))
-                    for place, (entry, operator, parents) in enumerate(candidates)
+                    (search.number, generation, place, c.entry.architecture, c.operator, *_texts(c))
+                    for place, c in enumerate(candidates)
                 ],
             )
 
-    def known(self, search: Search) -> dict[str, int]:
-        """How many images each network already scored told right, by digest, with this search's weights."""
+    def known(self, search: Search) -> dict[str, Right]:
+        """What each network already looked at told right of the first images, with this search's weights."""
         rows = self.database.execute(
-            "SELECT architecture, correct FROM score WHERE step = ? AND images = ?", (search.step, search.images)
+            "SELECT architecture, images, right FROM score WHERE step = ? AND total = ?",
+            (search.step, search.total),
         )
-        return dict(rows.fetchall())
+        return {name: _unpacked(bits, images) for name, images, bits in rows}
 
-    def record(self, search: Search, architecture: str, correct: int, seconds: float, device: str) -> None:
-        """Keep one score. Once this returns, it is on the disk."""
+    def record(self, search: Search, architecture: str, right: Right, seconds: float, device: str) -> None:
+        """Keep what a network told right of the first `len(right)` images. Once this returns, it is on the disk.
+
+        What is known already stands; more images of the same network take its place.
+        """
+        correct, bits = int(right.sum()), np.packbits(right).tobytes()
+        key = (search.step, search.total, architecture)
         with self.database as db:
             db.execute(
-                "INSERT OR IGNORE INTO score VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (search.step, search.images, architecture, correct, seconds, device, _now()),
+                """INSERT INTO score VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                   ON CONFLICT DO UPDATE SET images = excluded.images, correct = excluded.correct,
+                       right = excluded.right, seconds = seconds + excluded.seconds,
+                       device = excluded.device, at = excluded.at
+                   WHERE excluded.images > images""",
+                (*key, len(right), correct, bits, seconds, device, _now()),
+            )
+
+    def close_generation(
+        self, search: Search, generation: Generation, judged: Mapping[str, tuple[int, int]]
+    ) -> None:
+        """A generation has been judged. judged: by digest, after how many images, and how many right."""
+        number, *figures = attrs.astuple(generation, recurse=False)[:-1]
+        with self.database as db:
+            db.executemany(
+                """UPDATE candidate SET images = ?, correct = ?
+                   WHERE search = ? AND generation = ? AND architecture = ?""",
+                [(*found, search.number, number, name) for name, found in judged.items()],
+            )
+            db.execute(
+                "INSERT OR IGNORE INTO generation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (search.number, number, *figures, json.dumps(generation.parents), _now()),
             )
 
     def close_search(self, search: Search, winner: str) -> None:
@@ -139,17 +197,33 @@ class Journal:
                 (_now(), winner, search.number),
             )
 
+    def last(self) -> Search | None:
+        """The search begun last."""
+        row = self.database.execute(
+            "SELECT search, account, step, total, ended IS NOT NULL FROM search ORDER BY search DESC LIMIT 1"
+        ).fetchone()
+        return Search(*row[:4], bool(row[4])) if row else None
+
     def best(self, count: int = 1) -> list[Score]:
-        """The best networks of the search begun last, the best first."""
+        """The best networks of the search begun last, of those scored on all images; the best first."""
         rows = self.database.execute(
             """SELECT DISTINCT n.architecture, n.line, n.flops, n.params, s.correct, s.images
                FROM search JOIN candidate c USING (search) JOIN network n USING (architecture)
-               JOIN score s ON s.architecture = n.architecture AND s.step = search.step AND s.images = search.images
-               WHERE search.search = (SELECT max(search) FROM search)
+               JOIN score s ON s.architecture = n.architecture AND s.step = search.step AND s.total = search.total
+               WHERE search.search = (SELECT max(search) FROM search) AND s.images = s.total
                ORDER BY s.correct DESC, n.flops, n.architecture LIMIT ?""",
             (count,),
         )
         return [Score(Entry(*row[:4]), row[4], row[5]) for row in rows]
+
+    def generations(self, search: Search) -> list[Generation]:
+        """How the generations of a search went, those that have ended."""
+        rows = self.database.execute(
+            "SELECT generation, best, spread, spent, saved, volume, parents FROM generation WHERE search = ? "
+            "ORDER BY generation",
+            (search.number,),
+        )
+        return [Generation(*row[:6], tuple(json.loads(row[6]))) for row in rows]
 
     def named(self, prefix: str) -> list[Entry]:
         """The networks whose digest begins so."""
@@ -160,7 +234,7 @@ class Journal:
         return [Entry(*row) for row in rows]
 
     def counts(self) -> tuple[int, int]:
-        """How many searches there were, and how many scores."""
+        """How many searches there were, and how many networks have been looked at."""
         row = self.database.execute("SELECT (SELECT count(*) FROM search), (SELECT count(*) FROM score)")
         searches, scores = row.fetchone()
         return searches, scores
@@ -170,7 +244,7 @@ class Journal:
 def open_journal(folder: Path) -> Iterator[Journal]:
     """The journal of a run's folder; it is made where there is none.
 
-    Raises `Failure` where the file is not a journal, is of a newer version, or cannot be written.
+    Raises `Failure` where the file is not a journal, is of another version, or cannot be written.
     """
     path = folder / "journal.sqlite"
     database = None
@@ -183,10 +257,11 @@ def open_journal(folder: Path) -> Iterator[Journal]:
         _prepare(database, path)
         yield Journal(database)
     except sqlite3.DatabaseError as error:
+        full = any(word in str(error) for word in ("full", "disk I/O"))
         raise Failure(
             f"cannot use {path}: {error}",
             "free some space and run the same command again; what was scored is kept"
-            if "full" in str(error)
+            if full
             else "check that the folder can be written; if the file is damaged, move it away and search again",
         ) from None
     finally:
@@ -198,8 +273,18 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
         raise Failure(f"{path} was written by a newer version", "update spacelang")
+    if 0 < version < VERSION:
+        raise Failure(f"{path} was written by an older version", "move it away and search again")
     if version == 0:
         database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+
+
+def _texts(proposed: Proposed) -> tuple[str, str]:
+    return json.dumps(proposed.parents), json.dumps(dict(proposed.costs))
+
+
+def _unpacked(bits: bytes, images: int) -> Right:
+    return np.unpackbits(np.frombuffer(bits, np.uint8), count=images).astype(np.bool_)
 
 
 def _now() -> str:

@@ -19,7 +19,13 @@ def untrained(lowered: Lowered, device: torch.device) -> Supernet:
 
 
 def trained(run: Run, lowered: Lowered, device: torch.device) -> Supernet:
-    """The supernet of a run in evaluation mode, with its averaged weights where its recipe averages.
+    """The supernet of a run in evaluation mode: see `trained_at`."""
+    return trained_at(run, lowered, device)[0]
+
+
+def trained_at(run: Run, lowered: Lowered, device: torch.device) -> tuple[Supernet, int]:
+    """The supernet of a run in evaluation mode, with its averaged weights where its recipe averages, and the
+    training step that they are of.
 
     lowered: of the run's space. Raises `Failure` where the run has no checkpoint, a damaged one, or one of
     another space.
@@ -31,4 +37,4 @@ def trained(run: Run, lowered: Lowered, device: torch.device) -> Supernet:
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise Failure(f"{run.checkpoint} does not fit its space: {reason}", "train anew") from None
-    return model.eval()
+    return model.eval(), kept.standing.step

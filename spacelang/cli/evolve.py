@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,15 +15,17 @@ from spacelang import notation
 from spacelang.amount import clock
 from spacelang.check import override
 from spacelang.check.bounds import joined
+from spacelang.cli.board import board
 from spacelang.cli.measures import LABELS, Measures, nearest_known, priced
+from spacelang.cli.method import method_of, print_front
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.train import RUNS
-from spacelang.cli.watch import progress
 from spacelang.recipe import Bound, Evolve
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.evolve import Outcome, Scored
+    from spacelang_runtime.crew import Crew
+    from spacelang_runtime.evolve import Method, Outcome
     from spacelang_runtime.run import Run
 
 _PREVIEW = {"population": 8, "parents": 4, "generations": 2, "crossover": 3, "mutation": 3}
@@ -45,6 +48,19 @@ def evolve(
         typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the evolve recipe for this search."),
     ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Score every network on all images: no races.")] = False,
+    risk: Annotated[
+        float, typer.Option(help="The chance that races, which leave the hopeless early, change the outcome.")
+    ] = 0.001,
+    pareto: Annotated[
+        str | None, typer.Option(metavar="GOALS", help="A front instead of one network: accuracy,flops.")
+    ] = None,
+    algorithm: Annotated[
+        str | None, typer.Option(help="paper, random, regularized or nsga2 (default: paper; with --pareto nsga2).")
+    ] = None,
+    candidates: Annotated[
+        int | None, typer.Option(min=1, help="End when so many different networks have been scored.")
+    ] = None,
     space: Annotated[
         Path | None, typer.Option(help="Search a narrower space on this supernet, such as spaces/s3_mobile.space.")
     ] = None,
@@ -54,10 +70,10 @@ def evolve(
 ) -> None:
     """Find the best network of a run's space within bounds, by evolution over its trained supernet.
 
-    Every score is kept as it comes: a search that was stopped goes on when the same command is given again.
+    Every score is kept as it comes: a search that was stopped goes on when the same command is given again. Under
+    torchrun the same command scores on many GPUs, and ends with the same answer.
     """
     from spacelang.cli.narrower import narrower
-    from spacelang.lower.chain import cost as cost_of
     from spacelang.lower.lowered import lower
     from spacelang_runtime.run import find
 
@@ -68,11 +84,18 @@ def evolve(
     recipe = _recipe(found, lowered, measures.bounds(lowered.chain, named, bound or []), settings or [])
     _feasible(lowered, recipe, measures)
     if found.record.preview:
-        say("this run is a PREVIEW, so is this search: its numbers mean nothing")
         images = images or _PREVIEW_IMAGES
-    outcome = _search(found, wide, lowered, recipe, device, images)
+    method = method_of(lowered, algorithm, pareto, None if exact else risk, candidates)
+
+    from spacelang_runtime.crew import join
+
+    with join(device) as crew:
+        if found.record.preview and crew.leads:
+            say("this run is a PREVIEW, so is this search: its numbers mean nothing")
+        outcome = _search(found, wide, lowered, recipe, method, crew, images)
+    if outcome is None:
+        return
     best = outcome.best
-    spent = dict(zip(lowered.chain.measures, cost_of(lowered.chain, best.genotype), strict=True))
     if as_json:
         from spacelang.architecture import to_json
 
@@ -84,7 +107,18 @@ def evolve(
                     "name": best.architecture.name,
                     "line": notation.write(best.architecture),
                     "accuracy": outcome.accuracy,
-                    **{measure: measures.plain(measure, value) for measure, value in spent.items()},
+                    **{measure: measures.plain(measure, value) for measure, value in best.costs.items()},
+                    "images": {"judged on": outcome.spent, "saved by races": outcome.saved},
+                    "hypervolume": outcome.volume,
+                    "front": [
+                        {
+                            "name": candidate.architecture.name,
+                            "line": notation.write(candidate.architecture),
+                            "accuracy": correct / outcome.images,
+                            **{name: measures.plain(name, value) for name, value in candidate.costs.items()},
+                        }
+                        for candidate, correct in outcome.front
+                    ],
                     "architecture": to_json(best.architecture),
                 },
                 indent=2,
@@ -92,13 +126,18 @@ def evolve(
         )
         return
     preview = "PREVIEW  " if found.record.preview else ""
-    costs = [f"{measures.short(measure, value)} {LABELS.get(measure, measure)}" for measure, value in spent.items()]
+    costs = [
+        f"{measures.short(measure, value)} {LABELS.get(measure, measure)}" for measure, value in best.costs.items()
+    ]
     print(
         f"{preview}best: {best.architecture.name}  {outcome.accuracy:.2%} of {outcome.images} held-out images, "
         + ", ".join(costs)
     )
     print(notation.write(best.architecture))
-    say(f"{outcome.scored} networks scored in {clock(outcome.seconds)}")
+    if outcome.front:
+        print_front(outcome, measures)
+    races = f"; races saved {outcome.saved / (outcome.spent + outcome.saved):.0%} of the images"
+    say(f"{outcome.scored} networks scored in {clock(outcome.seconds)}" + (races if outcome.saved else ""))
     where = f"{found.name}" + (f" --runs {runs}" if runs != RUNS else "")
     say(f"next: spacelang eval best --run {where}, or spacelang export best -o model/ --run {where}")
 
@@ -135,23 +174,25 @@ def _feasible(lowered: Lowered, recipe: Evolve, measures: Measures) -> None:
     fail(refusal.message, "\n".join((refusal.help, *refusal.notes)))
 
 
-def _search(run: Run, wide: Lowered, lowered: Lowered, recipe: Evolve, device: str, images: int | None) -> Outcome:
-    """Search `lowered` on the supernet of `wide`, of which it is a part."""
-    from spacelang_runtime import checkpoint
+def _search(
+    run: Run, wide: Lowered, lowered: Lowered, recipe: Evolve, method: Method, crew: Crew, images: int | None
+) -> Outcome | None:
+    """Search `lowered` on the supernet of `wide`, of which it is a part; None in a process that only helps."""
+    from spacelang_runtime.crew import Waves, follow
+    from spacelang_runtime.decoded import decoded
     from spacelang_runtime.evolve import evolve as search
+    from spacelang_runtime.images import place
+    from spacelang_runtime.scoring import Scorer
     from spacelang_runtime.start import dataset_of
-    from spacelang_runtime.trained import trained
-    from spacelang_runtime.world import choose
+    from spacelang_runtime.trained import trained_at
 
-    chosen = choose(device)
-    model = trained(run, wide, chosen)
-    step = checkpoint.load(run.checkpoint, wide.space).standing.step
-    dataset = dataset_of(run, say)
-    with progress(f"evolve {run.name}") as show:
-
-        def watch(scored: Scored) -> None:
-            left = scored.seconds / scored.done * (scored.asked - scored.done)
-            text = f"generation {scored.generation}  best {scored.best:.2%}  {clock(left)} left"
-            show(scored.done / scored.asked, text)
-
-        return search(run, lowered, recipe, model, dataset, chosen, step, watch, images)
+    tell = say if crew.leads else lambda _: None
+    model, step = trained_at(run, wide, crew.device)
+    dataset = dataset_of(run, tell, min(16, (os.cpu_count() or 1) - 1))
+    held_out = place(decoded(dataset, images, tell), dataset.frame, crew.device)
+    scorer = Scorer(model, held_out, dataset.normalise)
+    if not crew.leads:
+        follow(crew, scorer.judge, len(held_out))
+        return None
+    with board(f"evolve {run.name}") as watch:
+        return search(run, lowered, recipe, method, Waves(crew, scorer.judge, len(held_out)), step, watch)

@@ -1,30 +1,42 @@
 """What the journal was told, it knows, whatever happened in between."""
 
 import sqlite3
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.journal import Entry, open_journal
+from spacelang_runtime.journal import Entry, Generation, Journal, Proposed, Search, open_journal
 
 ONE = Entry("a" * 64, "line one", 100, 10)
 TWO = Entry("b" * 64, "line two", 90, 9)
+RIGHT = np.arange(50) % 5 != 0  # 40 of 50
+LESS = RIGHT[:20]
+
+
+def proposed(journal: Journal, step: int = 5, total: int = 50) -> Search:
+    search = journal.search("account", step, total)
+    children = [Proposed(ONE, "draw", ()), Proposed(TWO, "mutation", (ONE.architecture,), {"latency": 3})]
+    journal.propose(search, 0, children)
+    return search
 
 
 def filled(folder: Path) -> None:
     with open_journal(folder) as journal:
-        search = journal.search("recipe", step=5, images=50)
-        journal.propose(search, 0, [(ONE, "draw", ()), (TWO, "mutation", (ONE.architecture,))])
-        journal.record(search, ONE.architecture, 40, 0.1, "cpu")
-        journal.record(search, TWO.architecture, 40, 0.1, "cpu")
+        search = proposed(journal)
+        journal.record(search, ONE.architecture, RIGHT, 0.1, "cpu")
+        journal.record(search, TWO.architecture, RIGHT[::-1], 0.1, "cpu")
 
 
-def test_scores_outlive_the_process(tmp_path: Path) -> None:
+def test_scores_outlive_the_process_image_by_image(tmp_path: Path) -> None:
     filled(tmp_path)
     with open_journal(tmp_path) as journal:
-        search = journal.search("recipe", step=5, images=50)
-        assert journal.known(search) == {ONE.architecture: 40, TWO.architecture: 40}
+        known = journal.known(journal.search("account", step=5, total=50))
+        assert known.keys() == {ONE.architecture, TWO.architecture}
+        assert np.array_equal(known[ONE.architecture], RIGHT)
+        assert np.array_equal(known[TWO.architecture], RIGHT[::-1])
         assert journal.counts() == (1, 2)
 
 
@@ -38,22 +50,43 @@ def test_of_equal_scores_the_cheaper_network_is_better(tmp_path: Path) -> None:
 def test_scores_of_other_weights_or_images_are_not_mixed_in(tmp_path: Path) -> None:
     filled(tmp_path)
     with open_journal(tmp_path) as journal:
-        assert journal.known(journal.search("recipe", step=6, images=50)) == {}
-        assert journal.known(journal.search("recipe", step=5, images=49)) == {}
+        assert journal.known(journal.search("account", step=6, total=50)) == {}
+        assert journal.known(journal.search("account", step=5, total=49)) == {}
 
 
 def test_another_search_shares_the_scores(tmp_path: Path) -> None:
     filled(tmp_path)
     with open_journal(tmp_path) as journal:
-        assert ONE.architecture in journal.known(journal.search("another recipe", step=5, images=50))
+        assert ONE.architecture in journal.known(journal.search("another account", step=5, total=50))
 
 
-def test_a_first_score_stands(tmp_path: Path) -> None:
-    filled(tmp_path)
+def test_more_images_of_a_network_replace_fewer_and_never_the_other_way(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
-        search = journal.search("recipe", step=5, images=50)
-        journal.record(search, ONE.architecture, 1, 0.1, "cpu")
-        assert journal.known(search)[ONE.architecture] == 40
+        search = proposed(journal)
+        journal.record(search, ONE.architecture, LESS, 0.1, "cpu")
+        assert len(journal.known(search)[ONE.architecture]) == 20
+        journal.record(search, ONE.architecture, RIGHT, 0.1, "cpu")
+        journal.record(search, ONE.architecture, ~LESS, 0.1, "cpu")
+        assert np.array_equal(journal.known(search)[ONE.architecture], RIGHT)
+
+
+def test_what_lost_a_race_is_not_among_the_best(tmp_path: Path) -> None:
+    with open_journal(tmp_path) as journal:
+        search = proposed(journal)
+        journal.record(search, ONE.architecture, np.ones(20, np.bool_), 0.1, "cpu")
+        journal.record(search, TWO.architecture, RIGHT, 0.1, "cpu")
+        assert [score.entry for score in journal.best(2)] == [TWO]
+
+
+def test_a_generation_is_kept_as_it_first_ended(tmp_path: Path) -> None:
+    generation = Generation(0, 40, 0.01, 70, 30, None, (ONE.architecture,))
+    with open_journal(tmp_path) as journal:
+        search = proposed(journal)
+        for _ in range(2):  # a search that goes on tells it again
+            journal.close_generation(search, generation, {ONE.architecture: (50, 40), TWO.architecture: (20, 16)})
+        assert journal.generations(search) == [generation]
+        judged = journal.database.execute("SELECT images, correct FROM candidate ORDER BY place").fetchall()
+        assert judged == [(50, 40), (20, 16)]
 
 
 def test_networks_are_found_by_the_beginning_of_their_names(tmp_path: Path) -> None:
@@ -63,16 +96,86 @@ def test_networks_are_found_by_the_beginning_of_their_names(tmp_path: Path) -> N
         assert journal.named("%") == []
 
 
+def test_a_full_disk_loses_nothing_of_before(tmp_path: Path) -> None:
+
+    def until_full() -> None:
+        with open_journal(tmp_path) as journal:
+            search = proposed(journal)
+            journal.record(search, ONE.architecture, RIGHT, 0.1, "cpu")
+            pages = journal.database.execute("PRAGMA page_count").fetchone()[0]
+            journal.database.execute(f"PRAGMA max_page_count = {pages}")  # the disk ends here
+            journal.record(search, TWO.architecture, np.ones(10**6, np.bool_), 0.1, "cpu")
+
+    with pytest.raises(Failure, match="full") as raised:
+        until_full()
+    assert "what was scored is kept" in raised.value.remedy
+    with open_journal(tmp_path) as journal:
+        assert journal.database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert journal.known(journal.search("account", 5, 50)).keys() == {ONE.architecture}
+        journal.record(journal.search("account", 5, 50), TWO.architecture, RIGHT, 0.1, "cpu")
+        assert len(journal.known(journal.search("account", 5, 50))) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are of POSIX systems")
+def test_a_file_that_may_not_grow_is_one_clear_message(tmp_path: Path) -> None:
+    import resource
+    import signal
+
+    filled(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+        with pytest.raises(Failure, match=r"journal\.sqlite"), open_journal(tmp_path) as journal:
+            journal.record(proposed(journal, 7), ONE.architecture, np.ones(10**7, np.bool_), 0.1, "cpu")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    with open_journal(tmp_path) as journal:
+        assert len(journal.known(journal.search("account", 5, 50))) == 2
+
+
 def test_a_file_that_is_no_journal_is_named(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite").write_bytes(b"this is not a database, however long it may be" * 100)
     with pytest.raises(Failure, match=r"journal\.sqlite"), open_journal(tmp_path):
         pass
 
 
-def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("version", "said"), [(99, "newer version"), (1, "older version")])
+def test_a_journal_of_another_version_is_refused(tmp_path: Path, version: int, said: str) -> None:
     filled(tmp_path)
     database = sqlite3.connect(tmp_path / "journal.sqlite")
-    database.execute("PRAGMA user_version = 99")
+    database.execute(f"PRAGMA user_version = {version}")
     database.close()
-    with pytest.raises(Failure, match="newer version"), open_journal(tmp_path):
+    with pytest.raises(Failure, match=said), open_journal(tmp_path):
         pass
+
+
+SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "journal.md"
+
+
+def test_the_documented_schema_is_the_schema(tmp_path: Path) -> None:
+    """Every column of every table is told in docs/journal.md, and nothing else is."""
+    documented: dict[str, list[str]] = {}
+    table = ""
+    for line in SCHEMA.read_text(encoding="utf-8").splitlines():
+        if line.startswith("## `"):
+            table = line.split("`")[1]
+        elif line.startswith("| `") and table:
+            documented.setdefault(table, []).append(line.split("`")[1])
+    with open_journal(tmp_path) as journal:
+        tables = [row[0] for row in journal.database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        found = {
+            name: [row[1] for row in journal.database.execute(f"PRAGMA table_info({name})")] for name in tables
+        }
+    assert documented == found
+
+
+def test_the_documented_questions_are_answered(tmp_path: Path) -> None:
+    filled(tmp_path)
+    asked = SCHEMA.read_text(encoding="utf-8").split("```sql\n")[1:]
+    assert asked
+    with open_journal(tmp_path) as journal:
+        journal.close_search(journal.search("account", 5, 50), TWO.architecture)
+        for question in asked:
+            assert journal.database.execute(question.split("```")[0]).fetchall(), question

@@ -1,0 +1,93 @@
+"""The held-out images where a network reads them: on the device, or as near to it as they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from spacelang.architecture import Frame
+from spacelang_runtime.data.hold import room
+from spacelang_runtime.decoded import Decoded
+
+TOKENS = 256 * 56 * 56  # of the first stage, in a batch: enough to keep a GPU at work
+LEAST, MOST = 64, 1024  # images in a batch
+SHARE = 8  # a batch is at most such a part of all images: a race wants looks before the end
+
+Place = Literal["device", "pinned", "host"]
+
+
+@frozen(eq=False)
+class Images:
+    """pictures: uint8 [n, channels, side, side]. labels: int64 [n], on the device. place: where the pictures lie:
+    on the device; in memory that it copies from by itself; or wherever the file they were mapped from is."""
+
+    pictures: Tensor
+    labels: Tensor
+    device: torch.device
+    place: Place
+    batch: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batches(self, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """The images from `start` on as batches on the device, in their fixed order."""
+        spans = [(at, min(at + self.batch, len(self))) for at in range(start, len(self), self.batch)]
+        match self.place:
+            case "device":
+                for first, last in spans:
+                    yield self.pictures[first:last], self.labels[first:last]
+            case _:
+                yield from self._ahead(spans)
+
+    def _ahead(self, spans: list[tuple[int, int]]) -> Iterator[tuple[Tensor, Tensor]]:
+        """One batch is being read and copied while the one before is computed."""
+        stream = torch.cuda.Stream(self.device)
+
+        def fetch(first: int, last: int) -> tuple[Tensor, Tensor]:
+            part = self.pictures[first:last]
+            part = part if self.place == "pinned" else part.pin_memory()
+            with torch.cuda.stream(stream):
+                # `part` goes with the copy: pinned memory must not be used anew before the copy has ended.
+                return part, part.to(self.device, non_blocking=True)
+
+        with ThreadPoolExecutor(1) as reader:
+            waiting = [reader.submit(fetch, *span) for span in spans[:1]]
+            for number, (first, last) in enumerate(spans):
+                _, on_device = waiting.pop().result()
+                if number + 1 < len(spans):
+                    waiting.append(reader.submit(fetch, *spans[number + 1]))
+                computing = torch.cuda.current_stream(self.device)
+                computing.wait_stream(stream)
+                on_device.record_stream(computing)
+                yield on_device, self.labels[first:last]
+
+
+def place(decoded: Decoded, frame: Frame, device: torch.device) -> Images:
+    """Decoded images brought as near to a device as they fit: into half of its free memory, into the memory of the
+    host, or left in the file."""
+    size = decoded.pictures.nbytes
+    labels = torch.from_numpy(decoded.labels).to(device)
+    pictures = torch.from_numpy(decoded.pictures)
+    batch = batch_of(frame, len(decoded))
+    if device.type != "cuda" or size <= torch.cuda.mem_get_info(device)[0] // 2:
+        return Images(pictures.to(device), labels, device, "device", batch)
+    if size <= room():
+        return Images(pictures.pin_memory(), labels, device, "pinned", batch)
+    return Images(pictures, labels, device, "host", batch)
+
+
+def batch_of(frame: Frame, images: int) -> int:
+    """How many images are scored at a time.
+
+    It follows from the image and their number, not from the device: the same network on the same images is then
+    computed in the same batches everywhere, and a race is looked at after the same images.
+    """
+    fitting = TOKENS // frame.side(0) ** 2
+    part = -(-images // SHARE)
+    return max(LEAST, min(fitting, MOST, -(-part // LEAST) * LEAST))

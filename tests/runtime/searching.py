@@ -1,0 +1,86 @@
+"""A space to search, and judges that need no network: what the tests of the search stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import torch
+from attrs import define, evolve, field
+
+from spacelang.architecture import Architecture
+from spacelang.check import compile_text
+from spacelang.lower.lowered import Lowered, lower
+from spacelang.recipe import Bound, Evolve
+from spacelang.resources import folder
+from spacelang.source import read
+from spacelang_runtime.crew import Crew, Waves
+from spacelang_runtime.evolve import Ended, Method, Outcome, Scored
+from spacelang_runtime.evolve import evolve as search
+from spacelang_runtime.racing import Race, Right
+from spacelang_runtime.run import Data, Limits, Record, Run, create
+from spacelang_runtime.scoring import Task, Verdict, judged, stops
+
+IMAGES = 2000
+RECIPE = Evolve(
+    population=12, parents=4, generations=5, crossover=6, mutation=6, bounds=(Bound("flops", None, 400_000),)
+)
+CPU = torch.device("cpu")
+
+
+@cache
+def digits() -> Lowered:
+    space = compile_text(read(folder("spaces") / "digits.space")).space
+    assert space is not None
+    return lower(space)
+
+
+@cache
+def answers(architecture: Architecture) -> Right:
+    """What a network is said to tell right: it depends on its layers, on how hard an image is, and on luck."""
+    layers = [layer for stage in architecture.stages for layer in stage.layers]
+    merit = np.mean([(layer.mlp == 3) + (layer.heads == 2) + (layer.window == 2) for layer in layers])
+    hard = np.random.default_rng(0).random(IMAGES)
+    luck = np.random.default_rng(int(sha256(architecture.name.encode()).hexdigest()[:8], 16)).random(IMAGES)
+    return hard + 0.1 * luck < 0.3 + 0.2 * merit
+
+
+@define
+class Pretender:
+    """Judges as a scorer does, from `answers`. looked: by digest, how many images were looked at, each time."""
+
+    looked: list[tuple[str, int]] = field(factory=list)
+    before: Callable[[Task], None] = lambda task: None
+
+    def __call__(self, task: Task, race: Race | None = None) -> Verdict:
+        self.before(task)
+        right = task.known
+        while (used := judged(right, race, IMAGES)) is None:
+            right = answers(task.architecture)[: next(s for s in stops(race, IMAGES) if s > len(right))]
+        self.looked.append((task.digest, len(right) - len(task.known)))
+        return Verdict(task.digest, right, used, 0.001, "nowhere")
+
+
+def new_run(runs: Path) -> Run:
+    space = digits().space
+    record = Record("digits", Data("d", "d", "", ()), space.train, Limits(1), "cpu", ())
+    return create(runs, record, "", space)
+
+
+def searched(
+    run: Run,
+    judge: Pretender,
+    method: Method = Method(),
+    recipe: Evolve = RECIPE,
+    crew: Crew = Crew(0, 1, CPU),
+    observe: Callable[[Scored | Ended], None] = lambda seen: None,
+) -> Outcome:
+    return search(run, digits(), recipe, method, Waves(crew, judge, IMAGES), 1, observe)
+
+
+def timeless(outcome: Outcome) -> Outcome:
+    """An outcome without what may differ between two searches of the same account."""
+    return evolve(outcome, seconds=0.0, scored=0)

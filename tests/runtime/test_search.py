@@ -1,0 +1,218 @@
+"""A search ends with the same answer however it was scored: raced or in full, in pieces, by one or by many."""
+
+import threading
+import time
+from pathlib import Path
+
+import attrs
+import pytest
+import torch.distributed as dist
+from searching import CPU, IMAGES, RECIPE, Pretender, answers, digits, new_run, searched, timeless
+
+from spacelang_runtime import crew as crews
+from spacelang_runtime.algorithms import ALGORITHMS
+from spacelang_runtime.crew import Crew, follow
+from spacelang_runtime.evolution import Evolution, Goals
+from spacelang_runtime.evolve import Ended, Method, Scored
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.journal import open_journal
+
+EXACT = Method(risk=None)
+
+
+def parents(folder: Path) -> list[tuple[str, ...]]:
+    """The parents' sets of the last search, generation by generation."""
+    with open_journal(folder) as journal:
+        search = journal.last()
+        assert search is not None
+        return [generation.parents for generation in journal.generations(search)]
+
+
+def test_races_spare_images_and_keep_the_parents(tmp_path: Path) -> None:
+    exact, raced = new_run(tmp_path / "exact"), new_run(tmp_path / "raced")
+    full = searched(exact, Pretender(), EXACT)
+    part = searched(raced, Pretender(), Method(risk=1e-3))
+    assert part.best.digest == full.best.digest
+    assert parents(raced.folder) == parents(exact.folder)
+    assert full.saved == 0
+    assert part.saved > 0.1 * part.spent
+    assert part.spent + part.saved == full.spent
+
+
+def test_a_generous_race_saves_more(tmp_path: Path) -> None:
+    saved = [searched(new_run(tmp_path / str(r)), Pretender(), Method(risk=r)).saved for r in (1e-6, 1e-3, 0.5)]
+    assert saved == sorted(saved)
+    assert saved[0] < saved[2]
+
+
+def test_what_is_left_in_a_race_really_falls_short(tmp_path: Path) -> None:
+    run, seen = new_run(tmp_path), []
+    searched(run, Pretender(), observe=seen.append)
+    left = [s.candidate.architecture for s in seen if isinstance(s, Scored) and s.left]
+    ends = [s for s in seen if isinstance(s, Ended)]
+    weakest = min(round(accuracy * IMAGES) for _, accuracy in ends[-1].leaders)
+    assert left
+    assert all(answers(architecture).sum() < weakest for architecture in left)
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("method", [Method(), EXACT, Method("nsga2", ("accuracy", "flops", "params"))])
+def test_a_search_in_pieces_is_the_search(tmp_path: Path, method: Method) -> None:
+    whole = Pretender()
+    expected = searched(new_run(tmp_path / "whole"), whole, method)
+    run, looked = new_run(tmp_path / "pieces"), []
+    while True:
+        judge = Pretender()
+
+        def until(task, judge=judge):
+            if len(judge.looked) == 7:
+                raise Stop
+
+        judge.before = until
+        try:
+            found = searched(run, judge, method)
+            looked += judge.looked
+            break
+        except Stop:
+            looked += judge.looked
+    assert timeless(found) == timeless(expected)
+    assert sorted(looked) == sorted(whole.looked), "the same images of the same networks, each once"
+    assert parents(run.folder) == parents(tmp_path / "whole" / run.name)
+
+
+def test_a_later_search_looks_at_no_image_again(tmp_path: Path) -> None:
+    run, first, second = new_run(tmp_path), Pretender(), Pretender()
+    searched(run, first, Method(risk=0.01))
+    found = searched(run, second, EXACT)
+    assert timeless(found) == timeless(searched(new_run(tmp_path / "fresh"), Pretender(), EXACT))
+    looked: dict[str, int] = {}
+    for digest, images in (*first.looked, *second.looked):
+        looked[digest] = looked.get(digest, 0) + images
+    assert max(looked.values()) <= IMAGES
+    assert searched(run, third := Pretender(), EXACT).scored == 0
+    assert third.looked == []
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_every_algorithm_stays_inside_and_pays_for_what_it_may(tmp_path: Path, algorithm) -> None:
+    goals = ("accuracy", "flops") if algorithm == "nsga2" else ("accuracy",)
+    judge, recipe = Pretender(), attrs.evolve(RECIPE, generations=50)
+    seen: list[Scored] = []
+    found = searched(
+        new_run(tmp_path),
+        judge,
+        Method(algorithm, goals, budget=40),
+        recipe,
+        observe=lambda s: seen.append(s) if isinstance(s, Scored) else None,
+    )
+    assert len({digest for digest, _ in judge.looked}) == found.scored == 40
+    assert all(s.candidate.flops <= 400_000 for s in seen)
+    best = max(answers(s.candidate.architecture).sum() for s in seen if not s.left)
+    assert found.correct == best
+
+
+def test_aging_evolution_forgets_its_oldest(tmp_path: Path) -> None:
+    """With one child at a time: each is the mutation of one of the last `population` networks, even where a better
+    one is older."""
+    recipe = attrs.evolve(RECIPE, population=5, parents=2, crossover=0, mutation=1, generations=30)
+    evolution = Evolution(digits(), recipe, "regularized")
+    history = []
+    while not evolution.finished:
+        candidates = evolution.ask()
+        if evolution.generation:
+            (child,) = candidates
+            assert child.operator == "mutation"
+            assert set(child.parents) <= set(history[-5:])
+        evolution.tell(candidates, {c.digest: 1000 - evolution.generation for c in candidates})
+        history += [c.digest for c in candidates]
+
+
+def test_the_hypervolume_never_falls_and_the_front_is_undominated(tmp_path: Path) -> None:
+    ends: list[Ended] = []
+    method = Method("nsga2", ("accuracy", "flops", "params"))
+    found = searched(
+        new_run(tmp_path), Pretender(), method, observe=lambda s: ends.append(s) if isinstance(s, Ended) else None
+    )
+    volumes = [end.generation.volume for end in ends]
+    assert volumes == sorted(volumes)
+    assert volumes[-1] == found.volume
+    points = [Goals(method.goals).point(c, correct) for c, correct in found.front]
+    assert points == sorted(points, reverse=True)
+    assert found.front[-1][0].digest == found.best.digest
+
+
+@pytest.fixture
+def store() -> dist.TCPStore:
+    """Where a crew meets. It goes with the test, not before."""
+    return dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+
+
+def crew_of(size: int, store: dist.TCPStore) -> list[Crew]:
+    """So many members of a crew in this process, each with a connection of its own."""
+    return [Crew(rank, size, CPU, dist.PrefixStore("search", store.clone())) for rank in range(size)]
+
+
+def beating(crew: Crew) -> threading.Event:
+    parted = threading.Event()
+    store = crew.store.underlying_store.clone()
+    threading.Thread(target=crews.beat, args=(store, crew.rank, parted), daemon=True).start()
+    return parted
+
+
+@pytest.mark.parametrize("method", [Method(), EXACT])
+def test_three_processes_find_what_one_does(tmp_path: Path, store, method: Method) -> None:
+    alone = searched(new_run(tmp_path / "alone"), Pretender(), method)
+    leader, *others = crew_of(3, store)
+    helpers = [Pretender(before=lambda task: time.sleep(0.002)) for _ in others]
+    threads = [
+        threading.Thread(target=follow, args=(crew, helper, IMAGES))
+        for crew, helper in zip(others, helpers, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    own = Pretender(before=lambda task: time.sleep(0.002))
+    together = searched(new_run(tmp_path / "together"), own, method, crew=leader)
+    leader.store.set("end", "")
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert timeless(together) == timeless(alone)
+    judged = [name for judge in (own, *helpers) for name, _ in judge.looked]
+    assert len(judged) == len(set(judged)), "no network was taken twice"
+    assert all(judge.looked for judge in (own, *helpers)), "everybody had work"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_process_that_dies_costs_its_candidate_in_flight(tmp_path: Path, store, monkeypatch) -> None:
+    monkeypatch.setattr(crews, "PATIENCE", 1.0)
+    monkeypatch.setattr(crews, "BEAT", 0.1)
+    alone = searched(new_run(tmp_path / "alone"), Pretender())
+    leader, mortal = crew_of(2, store)
+    pulse = beating(mortal)
+    dying: list[str] = []
+
+    def die(task):
+        if len(helper.looked) == 3:
+            dying.append(task.digest)
+            pulse.set()
+            raise SystemExit
+
+    helper = Pretender(before=die)
+    thread = threading.Thread(target=follow, args=(mortal, helper, IMAGES))
+    thread.start()
+    own = Pretender(before=lambda task: time.sleep(0.005))
+    together = searched(new_run(tmp_path / "together"), own, crew=leader)
+    thread.join(30)
+    assert timeless(together) == timeless(alone)
+    assert dying
+    assert dying[0] in {name for name, _ in own.looked}
+
+
+def test_a_process_with_other_images_is_refused(store) -> None:
+    leader, other = crew_of(2, store)
+    leader.store.set("1/tasks", crews.wave([], None, IMAGES))
+    with pytest.raises(Failure, match="has 5 images"):
+        follow(other, Pretender(), 5)
