@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spacelang.amount import clock, short
 from spacelang.cli.terminal import console, grid
+from spacelang.lower.cost import MEASURES
 
 if TYPE_CHECKING:
     from spacelang_runtime.run import Run
+
+
+def _bound(bound: dict[str, Any]) -> str:
+    """A bound as it was asked for: `flops <= 4.50G`. What a table measures is in units that only the table knows."""
+    low, high, measure = bound["low"], bound["high"], bound["measure"]
+    if measure not in MEASURES:
+        return f"a bound on {measure}"
+    at_least = f"{short(low)} <= " if low is not None else ""
+    return at_least + measure + (f" <= {short(high)}" if high is not None else "")
 
 
 def show(run: Run, as_json: bool) -> None:
@@ -20,6 +30,10 @@ def show(run: Run, as_json: bool) -> None:
     with open_journal(run.folder) as journal:
         searches, scores = journal.counts()
         leaders = journal.best(5)
+        last = journal.last()
+        ended = journal.generations(last) if last else []
+    account = json.loads(last.account) if last else {}
+    bounds = [_bound(bound) for bound in account.get("bounds", ())]
     if as_json:
         print(
             json.dumps(
@@ -35,6 +49,8 @@ def show(run: Run, as_json: bool) -> None:
                     "losses": state.losses if state else {},
                     "searches": searches,
                     "scores": scores,
+                    "bounds": account.get("bounds", []),
+                    "generations": len(ended),
                     "best": best,
                 },
                 indent=2,
@@ -55,7 +71,10 @@ def show(run: Run, as_json: bool) -> None:
     if not leaders:
         out.print(f"searched  not yet: spacelang evolve {run.name}")
         return
-    out.print(f"searched  {searches} times, {scores} networks scored; the best of the last search:")
+    status = "ended" if last and last.ended else "stopped; the same command goes on"
+    within = f" with {' and '.join(bounds)}" if bounds else ""
+    out.print(f"searched  {searches} times, {scores} networks looked at")
+    out.print(f"          the last search{within}: {len(ended)} generations, {status}; its best:")
     out.print()
     body = [
         [
