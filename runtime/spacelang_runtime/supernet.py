@@ -16,7 +16,9 @@ from spacelang.lower.plan import Block, Head, Merge, Plan, Stem, Tokens
 from spacelang_runtime import positions
 from spacelang_runtime.attention import additions, attend
 from spacelang_runtime.fit import limits, require_fit
+from spacelang_runtime.fused import course
 from spacelang_runtime.merging import neighbours
+from spacelang_runtime.slices import prefix
 from spacelang_runtime.windows import Grid, cut, grid_of
 
 Slices = dict[str, Tensor]
@@ -58,6 +60,8 @@ class Supernet(nn.Module):
         """
         require_fit(self.frame, self.limits, architecture)
         step = drop_path / max(architecture.depth - 1, 1) if self.training else 0.0
+        if course.serves(self, images):
+            return course.run(self, images, architecture, course.keeping(images, architecture.depth, step))
         before = 0
         x, grid = self.stem(images, architecture.stages[0].embed)
         if self.tokens is not None:
@@ -280,11 +284,3 @@ def skipping(x: Tensor, chance: float) -> Tensor:
 def small(*shape: int) -> nn.Parameter:
     """A parameter of small random values, as Swin and timm begin: normal, deviation 0.02, cut at ±2."""
     return nn.Parameter(nn.init.trunc_normal_(torch.empty(shape), std=0.02))
-
-
-def prefix(tensor: Tensor, *sizes: int) -> Tensor:
-    """tensor[: sizes[0], : sizes[1], …], and the tensor itself where that is all of it."""
-    for dim, size in enumerate(sizes):
-        if tensor.shape[dim] != size:
-            tensor = tensor.narrow(dim, 0, size)
-    return tensor

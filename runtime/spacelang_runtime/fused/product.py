@@ -1,0 +1,21 @@
+"""Matrix products whose factors are slices of weights, and those whose results are added to slices of gradients."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x·weightᵀ + bias: [rows, C] and [out, C] → [rows, out]."""
+    return torch.mm(x, weight.t()) if bias is None else torch.addmm(bias, x, weight.t())
+
+
+def add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
+    """total += leftᵀ·right, summed in the type of total: [rows, A] and [rows, B], to [A, B], which may be a slice."""
+    if left.dtype == total.dtype:
+        total.addmm_(left.t(), right)
+    elif left.is_cuda:
+        torch.addmm(total, left.t(), right, torch.float32, out=total)
+    else:
+        total += torch.mm(left.t().to(total.dtype), right.to(total.dtype))
