@@ -101,10 +101,14 @@ def priced(lowered: Lowered, paths: Sequence[Path]) -> tuple[Lowered, Measures]:
 def nearest_known(chain: Chain, bounds: Bounds, measures: Measures) -> str:
     """The feasible values next to windows that hold nothing, in words."""
     from spacelang.lower.bounds import nearest
+    from spacelang.lower.too_large import TooLarge
 
     known = []
     for measure in bounds:
-        near = nearest(chain, measure, bounds)
+        try:
+            near = nearest(chain, measure, bounds)
+        except TooLarge:
+            continue
         also = " under the other bounds" if len(bounds) > 1 else ""
         values = [measures.spaced(measure, value) for value in (near.below, near.above) if value is not None]
         if values:

@@ -10,7 +10,7 @@ import typer
 
 from spacelang import notation
 from spacelang.cli.measures import nearest_known, priced
-from spacelang.cli.terminal import fail
+from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import compiled, open_text
 from spacelang.lower.bounds import windows
 
@@ -56,7 +56,10 @@ def sample(
     if stratified:
         drawn = list(spread(chain, number, words, parts=_STRETCHES, law=Law(law), bounds=bounds))
     else:
-        drawn = list(draw(chain, number, words, law=Law(law), bounds=bounds))
+        made = draw(chain, number, words, law=Law(law), bounds=bounds)
+        if made.narrowed:
+            say("drawn from a slightly narrower window: there are too many sums to draw exactly at its ends")
+        drawn = list(made)
     if not drawn:
         fail(f"no network of {lowered.space.name} is inside the bounds", nearest_known(chain, bounds, measures))
     found = [(lowered.architecture(one), cost_of(chain, one)) for one in drawn]

@@ -65,6 +65,11 @@ def between(chain: Chain, measure: str, window: Window, cells: int) -> Bracket:
     return Bracket(max(0, lower), upper)
 
 
+def rounded_up(chain: Chain, measure: str, step: int) -> Chain:
+    """The chain with one measure, every cost of it in whole steps, rounded up."""
+    return _rounded(chain, measure, step, upwards=True)
+
+
 def _rounded(chain: Chain, measure: str, step: int, *, upwards: bool) -> Chain:
     """The chain with one measure, every cost of it divided by `step` and rounded to a whole number."""
     axis = chain.measures.index(measure)

@@ -20,15 +20,19 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from spacelang.lower.chain import Bounds, Chain, Genotype
+from spacelang.lower.frame import Frame
 from spacelang.lower.half import Block, Half, Points
+from spacelang.lower.meeting import Meeting, Planes, parts, weight_of
 from spacelang.lower.pattern import Pattern, free
 from spacelang.lower.plane import draw as draw_from
 from spacelang.lower.plane import mass
-from spacelang.lower.prepared import Prepared, drawable
-from spacelang.lower.sums import Real
+from spacelang.lower.prepared import Deep, Prepared, drawable
+from spacelang.lower.sums import Int, Real
+from spacelang.lower.tall import Kind
 from spacelang.lower.terms import Choice, Law
 
 Index = NDArray[np.int64]
+LOOKS = 1 << 22  # so many are made at once
 
 
 @frozen(eq=False)
@@ -49,10 +53,14 @@ def stream(seed: int) -> Stream:
 
 @frozen(eq=False)
 class Draws:
-    """n genotypes: `cells` (n, stages); `layers[t]` (n, greatest depth of stage t), -1 past the drawn depth."""
+    """n genotypes: `cells` (n, stages); `layers[t]` (n, greatest depth of stage t), -1 past the drawn depth.
+
+    narrowed: they come from a slightly narrower window than asked for, the largest that could be summed exactly.
+    """
 
     cells: Index
     layers: tuple[Index, ...]
+    narrowed: bool = False
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -85,46 +93,129 @@ def draw(
     return Draws(np.zeros((0, len(depths)), np.int64), tuple(np.zeros((0, d), np.int64) for d in depths))
 
 
-def sample(prepared: Prepared, count: int, source: Stream) -> Draws:
-    """`count` draws from a meeting that has something inside."""
-    met, running = prepared.met, prepared.running
-    query = np.searchsorted(running, source.uniform(count) * running[-1], side="right")
+def sample(ready: Prepared | Deep, count: int, source: Stream) -> Draws:
+    """`count` draws from what has something inside."""
+    if isinstance(ready, Deep):
+        return _sample_deep(ready, count, source)
+    met = ready.met
+    query = np.searchsorted(ready.running, source.uniform(count) * ready.running[-1], side="right")
+    low, high = (np.repeat(ends[:, None], count, axis=1) for ends in (met.frame.low, met.frame.high))
+    drawn = _read(met, ready.planes, query, low, high, source)
+    return _gathered(drawn, ready.narrowed)
+
+
+def _gathered(drawn: dict[int, tuple[Index, Index]], narrowed: bool) -> Draws:
+    stages = range(len(drawn))
+    return Draws(np.stack([drawn[t][0] for t in stages], axis=1), tuple(drawn[t][1] for t in stages), narrowed)
+
+
+def _read(
+    met: Meeting, sides: Planes, query: Index, low: Int, high: Int, source: Stream
+) -> dict[int, tuple[Index, Index]]:
+    """The cells and options of every stage for drawn queries, each completed inside its own windows (axes, n)."""
+    outer, here, datum = (np.zeros(len(query), np.int64) for _ in range(3))
     starts = np.array([block.start for block in met.blocks])
     asked = np.searchsorted(starts, query, side="right") - 1
-    outer, here, datum = (np.zeros(count, np.int64) for _ in range(3))
     for number in np.unique(asked).tolist():
         block, mine = met.blocks[number], np.nonzero(asked == number)[0]
         row, column = np.divmod(query[mine] - block.start, len(block.here))
         outer[mine] = block.rows.start + row
         here[mine] = block.here[column]
-        datum[mine] = _complete(prepared, block, outer[mine], here[mine], source)
+        spent = (
+            met.half.cost[:, outer[mine]] + met.stage.cost[:, here[mine]] + np.array(block.link, np.int64)[:, None]
+        )
+        datum[mine] = _complete(met, sides, block, low[:, mine] - spent, high[:, mine] - spent, source)
     drawn = {met.number: _layers(met.stage, here, source)}
     for half, point in ((met.half, outer), (met.data, datum)):
         for stage, found, entry in _unfold(half, point):
             drawn[stage] = _layers(found, entry, source)
-    stages = range(len(met.frame.stages))
-    return Draws(np.stack([drawn[t][0] for t in stages], axis=1), tuple(drawn[t][1] for t in stages))
+    return drawn
 
 
-def _complete(prepared: Prepared, block: Block, outer: Index, here: Index, source: Stream) -> Index:
-    """A point of the data for each query of a block, by weight among those inside."""
-    met = prepared.met
-    spent = met.half.cost[:, outer] + met.stage.cost[:, here] + np.array(block.link, np.int64)[:, None]
+def _complete(met: Meeting, planes: Planes, block: Block, low: Int, high: Int, source: Stream) -> Index:
+    """A point of the data for each query of a block, by weight among those inside what is left of its windows."""
     sides = [
-        (group.start, side, np.array(link, np.int64)[:, None] + spent)
-        for group, side, link in zip(met.data.groups, prepared.planes, met.table[block.label], strict=True)
+        (group.start, side, np.array(link, np.int64)[:, None])
+        for group, side, link in zip(met.data.groups, planes, met.table[block.label], strict=True)
         if side is not None and link is not None
     ]
-    low, high = met.frame.low[:, None], met.frame.high[:, None]
     inside = np.stack([mass(side, low - cost, high - cost) for _, side, cost in sides])
     choice = _choose(inside.T, source)
-    datum = np.zeros(len(outer), np.int64)
+    datum = np.zeros(low.shape[1], np.int64)
     for number, (start, side, cost) in enumerate(sides):
         mine = np.nonzero(choice == number)[0]
         if len(mine):
-            least, most = low - cost[:, mine], high - cost[:, mine]
+            least, most = low[:, mine] - cost, high[:, mine] - cost
             datum[mine] = start + draw_from(side, least, most, inside[number, mine], source.uniform(len(mine)))
     return datum
+
+
+def _sample_deep(ready: Deep, count: int, source: Stream) -> Draws:
+    """`count` draws where one stage is deep: its cell, what its layers cost, then these and the rest given that."""
+    found, at = ready.found, ready.stage
+    chosen = np.searchsorted(ready.running, source.uniform(count) * ready.running[-1], side="right")
+    depth = max(len(place.layers) for kind in ready.kinds for place in kind.places)
+    cells, layers = np.zeros(count, np.int64), np.full((count, depth), -1, np.int64)
+    drawn: dict[int, tuple[Index, Index]] = {at: (cells, layers)}
+    first = 0
+    for kind, (met, sides) in zip(ready.kinds, ready.rests, strict=True):
+        last = first + len(kind.places)
+        mine = np.nonzero((chosen >= first) & (chosen < last))[0]
+        if len(mine):
+            left = _deep_layers(found, kind, chosen[mine] - first, mine, cells, layers, source)
+            for stage, (cell, block) in _rest(met, sides, *left, source).items():
+                if stage != at:
+                    empty = np.zeros(count, np.int64), np.full((count, block.shape[1]), -1, np.int64)
+                    into = drawn.setdefault(stage, empty)
+                    into[0][mine], into[1][mine] = cell, block
+        first = last
+    return _gathered(drawn, ready.narrowed)
+
+
+def _deep_layers(
+    found: Frame, kind: Kind, places: Index, mine: Index, cells: Index, layers: Index, source: Stream
+) -> tuple[Int, Int]:
+    """Draws the deep stage into rows `mine` of `cells` and `layers`; returns what is left of the window."""
+    tables = list(kind.grown())
+    shifts = kind.costs // kind.step
+    low, high = (np.zeros((1, len(mine)), np.int64) for _ in range(2))
+    for number in np.unique(places).tolist():
+        place, which = kind.places[number], np.nonzero(places == number)[0]
+        rows = mine[which]
+        cells[rows] = place.cell
+        row = tables[place.free]
+        running = np.cumsum(row * kind.inside(found, place, len(row)))
+        value = np.searchsorted(running, source.uniform(len(rows)) * running[-1], side="right")
+        least, most = kind.window(found, place)
+        low[0, which], high[0, which] = least - value * kind.step, most - value * kind.step
+        layers[rows, : len(place.layers)] = [one if isinstance(one, int) else -1 for one in place.layers]
+        vacant = [layer for layer, one in enumerate(place.layers) if one is None]
+        for shorter, layer in zip(reversed(tables[: place.free]), reversed(vacant), strict=True):
+            before = value[:, None] - shifts
+            held = (before >= 0) & (before < len(shorter))
+            option = _choose(np.where(held, shorter[np.clip(before, 0, len(shorter) - 1)], 0.0), source)
+            layers[rows, layer] = option
+            value = value - shifts[option]
+    return low, high
+
+
+def _rest(met: Meeting, sides: Planes, low: Int, high: Int, source: Stream) -> dict[int, tuple[Index, Index]]:
+    """Draws the other stages, each inside a window of its own."""
+    queries: list[Index] = []
+    stride = max(1, LOOKS // met.size)
+    for start in range(0, low.shape[1], stride):
+        some = slice(start, start + stride)
+        weight = np.zeros((low[:, some].shape[1], met.size))
+        for part in parts(met):
+            own = np.zeros((len(weight), part.cost.shape[1]))
+            for side, link in zip(sides, met.table[part.block.label], strict=True):
+                if side is not None and link is not None:
+                    spent = (part.cost + np.array(link, np.int64)[:, None])[:, None, :]
+                    boxes = ((ends[:, some, None] - spent).reshape(1, -1) for ends in (low, high))
+                    own += mass(side, *boxes).reshape(own.shape)
+            weight[:, part.numbers] = own * weight_of(met, part).astype(np.float64)
+        queries.append(_choose(weight, source))
+    return _read(met, sides, np.concatenate(queries), low, high, source)
 
 
 def _choose(weight: Real, source: Stream) -> Index:

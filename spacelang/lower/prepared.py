@@ -5,15 +5,21 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 
+from spacelang.lower.bracket import CELLS, rounded_up
 from spacelang.lower.chain import Bounds, Chain, Window
-from spacelang.lower.frame import frame
+from spacelang.lower.frame import Frame, frame
 from spacelang.lower.meeting import Meeting, Planes, boxes, meeting, parts, planes, weight_of
 from spacelang.lower.pattern import Pattern, free
 from spacelang.lower.plane import mass
+from spacelang.lower.reach import reaches
 from spacelang.lower.sums import EXACT, Array, Real
+from spacelang.lower.tall import Kind, deep, kinds
 from spacelang.lower.terms import Law, terms
+from spacelang.lower.too_large import TooLarge
+
+COARSE = "steps"  # the measure of a chain whose costs are rounded
 
 
 @frozen(eq=False)
@@ -23,9 +29,26 @@ class Prepared:
     met: Meeting
     planes: Planes
     running: Real
+    narrowed: bool = False
 
 
-def drawable(chain: Chain, pattern: Pattern, bounds: Bounds, law: Law) -> Prepared | None:
+@frozen(eq=False)
+class Deep:
+    """A chain with a deep stage, ready for draws inside one window.
+
+    `running` sums what the cells of the deep stage weigh inside, kind by kind; `rests` are the other stages of each
+    kind, as meetings with their planes.
+    """
+
+    found: Frame
+    stage: int
+    kinds: tuple[Kind, ...]
+    running: Real
+    rests: tuple[tuple[Meeting, Planes], ...]
+    narrowed: bool = False
+
+
+def drawable(chain: Chain, pattern: Pattern, bounds: Bounds, law: Law) -> Prepared | Deep | None:
     """What draws from a pattern inside windows need; None where nothing is inside.
 
     The latest two of whole spaces are kept, for they are large and long in the making.
@@ -34,12 +57,21 @@ def drawable(chain: Chain, pattern: Pattern, bounds: Bounds, law: Law) -> Prepar
     return (_whole if pattern == free(chain) else prepared)(chain, pattern, windows, law)
 
 
-def prepared(chain: Chain, pattern: Pattern, windows: tuple[tuple[str, Window], ...], law: Law) -> Prepared | None:
+def prepared(
+    chain: Chain, pattern: Pattern, windows: tuple[tuple[str, Window], ...], law: Law
+) -> Prepared | Deep | None:
     """What `drawable` gives, made anew and not kept."""
     found = frame(terms(chain), pattern, dict(windows))
     if found is None:
         return None
-    met = meeting(found, law, exact=False)
+    if deep(found) and (tall := kinds(found, law)) is not None:
+        return _deep(found, *tall, law)
+    try:
+        met = meeting(found, law, exact=False)
+    except TooLarge as reason:
+        if len(found.axes) != 1 or chain.measures == (COARSE,):
+            raise
+        return _narrowed(found, pattern, law, reason)
     sides = planes(met.data, rounded(met.data.weight, met.data.total), met.size)
     running = np.zeros(met.size)
     for part in parts(met):
@@ -49,6 +81,45 @@ def prepared(chain: Chain, pattern: Pattern, windows: tuple[tuple[str, Window], 
         inside *= weight_of(met, part).astype(np.float64)
     np.cumsum(running, out=running)
     return Prepared(met, sides, running) if len(running) and running[-1] > 0 else None
+
+
+def _deep(found: Frame, stage: int, tall: tuple[Kind, ...], law: Law) -> Deep | None:
+    inside: list[float] = []
+    rests = []
+    for kind in tall:
+        grown = list(kind.grown())
+        for place, weight in zip(kind.places, kind.weights, strict=True):
+            row = grown[place.free]
+            inside.append(float(row @ kind.inside(found, place, len(row))) * weight)
+        reach = reaches(found.known, kind.others, found.axes)
+        assert reach.whole is not None, "a kind has something beside its deep stage"
+        least, most = (np.array(ends, np.int64) for ends in reach.whole)
+        rest = evolve(found, stages=kind.others, low=least, high=most, reach=reach)
+        met = meeting(rest, law, exact=False)
+        rests.append((met, planes(met.data, rounded(met.data.weight, met.data.total))))
+    running = np.cumsum(inside)
+    return Deep(found, stage, tall, running, tuple(rests)) if len(running) and running[-1] > 0 else None
+
+
+def _narrowed(found: Frame, pattern: Pattern, law: Law, reason: TooLarge) -> Prepared | Deep:
+    """Draws from a part of a window whose costs share no divisor.
+
+    Every cost is rounded up to whole steps. What costs at most the window's end so, costs at most that; what costs
+    as many steps more than its beginning as there are terms, costs at least that. So all that is drawn is inside,
+    and what is left out lies within these few steps of an end.
+    """
+    chain, (axis,), whole = found.known.chain, found.axes, found.reach.whole
+    assert whole is not None, "a frame holds something"
+    (least,), (most,) = whole
+    step = max(1, (most - least) // CELLS)
+    coarse = rounded_up(chain, chain.measures[axis], step)
+    deepest = [max(cell.depth for cell in stage) for stage in chain.stages]
+    slack = sum(deepest) + 2 * len(deepest) if found.low[0] > least else 0
+    window = Window(-(-int(found.low[0]) // step) + slack, int(found.high[0]) // step)
+    made = prepared(evolve(coarse, measures=(COARSE,)), pattern, ((COARSE, window),), law)
+    if made is None:  # the window is narrower than the rounding
+        raise reason
+    return evolve(made, narrowed=True)
 
 
 _whole = lru_cache(maxsize=2)(prepared)

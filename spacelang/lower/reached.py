@@ -9,6 +9,8 @@ from spacelang.lower.frame import frame
 from spacelang.lower.meeting import Meeting, Part, Planes, boxes, meeting, parts, planes
 from spacelang.lower.pattern import Pattern, free
 from spacelang.lower.plane import extreme
+from spacelang.lower.tall import deep, kinds
+from spacelang.lower.tall import end as end_of
 from spacelang.lower.terms import Law, terms
 
 
@@ -24,6 +26,8 @@ def reached(
     end = int(found.high[-1] if most else found.low[-1])
     if len(found.axes) == 1 and whole is not None and end == whole[most][0]:
         return end  # nothing else binds, and the end of a span of costs is always reached
+    if deep(found) and (tall := kinds(found, Law.UNIFORM)) is not None:
+        return end_of(found, tall[1], most=most)
     met = meeting(found, Law.UNIFORM, exact=False)
     sides = planes(met.data, np.ones(len(met.data.weight)))
     best: int | None = None

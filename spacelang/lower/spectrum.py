@@ -15,9 +15,11 @@ import numpy as np
 from attrs import frozen
 
 from spacelang.lower.sums import Int
-from spacelang.lower.terms import Place, Terms
+from spacelang.lower.terms import Law, Place, Terms, weights
+from spacelang.lower.too_large import TooLarge
 
 DIGIT = 40
+FACTOR = 1 << 22  # times a digit it fits 64 bits
 LONGEST = 1 << 22  # cells of a grid: sums of so many digits stay below 2^63
 
 
@@ -78,6 +80,19 @@ def layered(spectrum: Spectrum, costs: Sequence[int]) -> Spectrum:
     return found
 
 
+def times(spectrum: Spectrum, weight: int) -> Spectrum:
+    """The spectrum with every count multiplied by a weight."""
+    while weight > 1:
+        factor = weight if weight < FACTOR else next(n for n in range(2, weight + 1) if weight % n == 0)
+        if factor >= FACTOR:
+            raise TooLarge(f"a list of {factor:,} options is too long to draw from in so deep a space")
+        spectrum = {
+            residue: Grid(grid.base, grid.step, carried(grid.digits * factor)) for residue, grid in spectrum.items()
+        }
+        weight //= factor
+    return spectrum
+
+
 def carried(digits: Int) -> Int:
     """The same counts with every digit below 2^40, in place but for a row more where the last overflows."""
     for row in range(len(digits) - 1):
@@ -90,7 +105,7 @@ def carried(digits: Int) -> Int:
 
 
 def through(
-    known: Terms, stage: int, found: Sequence[Place], axis: int, ahead: Mapping[int, Spectrum]
+    known: Terms, stage: int, found: Sequence[Place], axis: int, ahead: Mapping[int, Spectrum], law: Law
 ) -> dict[int, Spectrum]:
     """One more stage in front of spectra `ahead` by its class there; by its class at the joint before it.
 
@@ -100,6 +115,7 @@ def through(
     joints = known.chain.joints
     after = joints[stage].left if stage < len(joints) else None
     before = joints[stage - 1].right if stage else None
+    weight = dict(zip((place.cell for place in found), weights(tuple(found), law), strict=True))
 
     def kind(place: Place) -> tuple[int, int, int]:
         cell = place.cell
@@ -114,7 +130,9 @@ def through(
         grown: Spectrum = {}
         for free in range(max(place.free for place in cells), -1, -1):
             grown = layered(grown, costs)
-            entering = [(place.base[axis], ahead[met]) for place in cells if place.free == free]
+            entering = [
+                (place.base[axis], times(ahead[met], weight[place.cell])) for place in cells if place.free == free
+            ]
             if entering:
                 grown = merged([(0, grown), *entering])
         parts.setdefault(label, []).append((0, grown))
@@ -133,11 +151,13 @@ def before_joint(known: Terms, joint: int, axis: int, after: Mapping[int, Spectr
     return found
 
 
-def whole(known: Terms, stages: Sequence[Sequence[Place]], axis: int, step: int) -> Spectrum:
-    """The spectrum of all stages, in one pass from the last to the first."""
+def whole(
+    known: Terms, stages: Sequence[Sequence[Place]], axis: int, step: int, law: Law = Law.UNIFORM
+) -> Spectrum:
+    """The spectrum of all stages, weighed by a law, in one pass from the last to the first."""
     ahead: dict[int, Spectrum] = {0: point(step)}
     for stage in reversed(range(len(stages))):
         if stage < len(known.chain.joints):
             ahead = before_joint(known, stage, axis, ahead)
-        ahead = through(known, stage, stages[stage], axis, ahead)
+        ahead = through(known, stage, stages[stage], axis, ahead, law)
     return ahead.get(0, {})

@@ -8,8 +8,7 @@ from spacelang.lower.meeting import boxes, digits, meeting, parts, weight_of
 from spacelang.lower.pattern import Pattern
 from spacelang.lower.plane import mass
 from spacelang.lower.product import product
-from spacelang.lower.sums import EXACT
-from spacelang.lower.tall import tall
+from spacelang.lower.tall import counted, deep, kinds
 from spacelang.lower.terms import Law, terms
 
 
@@ -18,10 +17,8 @@ def tally(chain: Chain, bounds: Bounds, pattern: Pattern) -> int:
     found = frame(terms(chain), pattern, bounds)
     if found is None:
         return 0
-    if len(found.axes) == 1 and any(place.ways >= EXACT for cells in found.stages for place in cells):
-        answer = tall(found)
-        if answer is not None:
-            return answer
+    if deep(found) and (tall := kinds(found, Law.UNIFORM)) is not None:
+        return counted(found, tall[1])
     met = meeting(found, Law.UNIFORM, exact=True)
     total = 0
     for power, sides in digits(met.data):

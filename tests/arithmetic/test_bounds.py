@@ -8,6 +8,10 @@ from hypothesis import strategies as st
 from spacelang.lower.bounds import Nearest, nearest, span
 from spacelang.lower.chain import Window
 from spacelang.lower.extremes import largest, smallest
+from spacelang.lower.frame import frame
+from spacelang.lower.pattern import free
+from spacelang.lower.tall import end, kinds
+from spacelang.lower.terms import Law, terms
 
 from .chains import chains, everything, fits, windows
 
@@ -20,6 +24,22 @@ def test_largest_and_smallest_break_ties_by_params_then_canonical_order(chain: o
     high = max(everyone, key=lambda item: item[1], default=None)
     assert smallest(chain) == (low and low[0])  # type: ignore[arg-type]
     assert largest(chain) == (high and high[0])  # type: ignore[arg-type]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_ends_by_way_of_a_deep_stage_are_those_of_enumeration(data: st.DataObject) -> None:
+    chain = data.draw(chains())
+    measure = data.draw(st.sampled_from(chain.measures))
+    window = data.draw(st.builds(lambda low, size: Window(low, low + size), st.integers(-5, 80), st.integers(0, 9)))
+    found = frame(terms(chain), free(chain), {measure: window})
+    tall = kinds(found, Law.UNIFORM) if found is not None and found.axes else None
+    if found is None or tall is None:
+        return
+    spent = [total[chain.measures.index(measure)] for total in everything(chain).values()]
+    held = [value for value in spent if window.lo <= value <= window.hi]
+    assert end(found, tall[1], most=False) == min(held, default=None)
+    assert end(found, tall[1], most=True) == max(held, default=None)
 
 
 @settings(max_examples=150, deadline=None)

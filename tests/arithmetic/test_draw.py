@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spacelang.lower import prepared
+from spacelang.lower.chain import Cell, Chain, Option, Window, inside
 from spacelang.lower.draw import draw, stream
 from spacelang.lower.pattern import free
 from spacelang.lower.terms import Law
@@ -36,6 +39,33 @@ def test_draws_inside_three_windows_follow_the_law(data: st.DataObject, seed: in
     expected = law_given(chain, free(chain), bounds, uniform=True)
     assert len(drawn) == (2000 if expected else 0)
     assert chi_square(expected, drawn) > UNLIKELY
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.sampled_from(Law), st.integers(0, 2**32))
+def test_draws_by_way_of_a_deep_stage_follow_the_law(data: st.DataObject, law: Law, seed: int) -> None:
+    chain = data.draw(chains())
+    measure = data.draw(st.sampled_from(chain.measures))
+    window = data.draw(st.builds(lambda low, size: Window(low, low + size), st.integers(0, 60), st.integers(0, 50)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prepared, "deep", lambda found: len(found.axes) == 1)
+        prepared._whole.cache_clear()
+        drawn = list(draw(chain, 2000, stream(seed), law=law, bounds={measure: window}))
+    prepared._whole.cache_clear()
+    expected = law_given(chain, free(chain), {measure: window}, uniform=law is Law.UNIFORM)
+    assert len(drawn) == (2000 if expected else 0)
+    assert chi_square(expected, drawn) > UNLIKELY
+
+
+def test_draws_where_costs_share_no_divisor_are_inside_and_say_that_they_are_of_less() -> None:
+    """Forty layers whose sums are nearly all distinct: no table holds them."""
+    options = tuple(Option((number,), (7**number,)) for number in range(12))
+    chain = Chain(("params",), ((Cell(40, 1, (0,), options),),), ())
+    for window in (Window(0, 7**11 * 6), Window(7**11 * 5, 7**11 * 6)):
+        drawn = draw(chain, 200, stream(1), bounds={"params": window})
+        assert drawn.narrowed
+        assert len(drawn) == 200
+        assert all(inside(chain, one, {"params": window}) for one in drawn)
 
 
 @settings(max_examples=20, deadline=None)

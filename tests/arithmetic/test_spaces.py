@@ -117,13 +117,17 @@ def test_the_effect_of_an_option_is_what_enumeration_says(space: Written) -> Non
 
 @settings(max_examples=60, deadline=None)
 @given(written(), st.data())
-def test_the_effect_of_an_option_inside_bounds_is_what_enumeration_says(space: Written, data: st.DataObject) -> None:
+def test_the_effect_of_an_option_inside_bounds_is_what_enumeration_says(
+    space: Written, data: st.DataObject
+) -> None:
     everyone = {one: space.cost(one) for one in enumerated(space)}
     ends = data.draw(st.lists(st.sampled_from(sorted(everyone.values())), min_size=2, max_size=2))
     axes = data.draw(st.lists(st.sampled_from((0, 1)), min_size=1, unique=True))
     windows = {axis: Window(*sorted(cost[axis] for cost in ends)) for axis in axes}
     inside = [n for n, cost in everyone.items() if all(w.lo <= cost[a] <= w.hi for a, w in windows.items())]
-    for one in effects(lowered(space.text), {("flops", "params")[axis]: window for axis, window in windows.items()}):
+    for one in effects(
+        lowered(space.text), {("flops", "params")[axis]: window for axis, window in windows.items()}
+    ):
         if one.dimension == "window" and one.dead:
             continue
         having = [n for n in inside if _has(n[one.stage - 1], one.dimension, one.option, space, one.stage)]
