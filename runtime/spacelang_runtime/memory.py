@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from spacelang_runtime.data.work import death
 from spacelang_runtime.failure import Failure
 
 
@@ -14,6 +15,8 @@ def enough_memory(batch: int) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and (failure := death(error)):
+            raise failure from None
         # torch has an exception of its own for GPUs only (`torch.OutOfMemoryError`).
         if not isinstance(error, MemoryError) and "DefaultCPUAllocator" not in str(error):
             raise

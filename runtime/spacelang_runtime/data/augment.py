@@ -1,61 +1,51 @@
-"""A view of a picture: cropped, flipped, distorted, erased by chance, as the recipe says."""
+"""What happens to the pictures of a training batch by chance, as the recipe says.
+
+A worker crops a picture (`View`): it alone has all of it. Everything after that happens to the whole batch, on the
+device that trains (`augmented`): mirror images, RandAugment, rectangles of noise. What is drawn follows from the
+recipe's seed and the step, for the batch of all ranks together, of which a rank takes its own rows.
+"""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
+import math
 
 import numpy as np
 import torch
 from attrs import frozen
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
-from timm.data.auto_augment import RandAugment, rand_augment_transform
-from timm.data.random_erasing import RandomErasing
+from PIL import Image
 from timm.data.transforms import RandomResizedCropAndInterpolation
+from torch import Tensor
 
 from spacelang.recipe import Train
+from spacelang_runtime.data.chance import seed_of
+from spacelang_runtime.data.distort import distorted, drawn
 from spacelang_runtime.data.frame import framed
-from spacelang_runtime.data.normalise import MEAN, moments
+from spacelang_runtime.data.normalise import moments
+from spacelang_runtime.kept import kept
 
 
 @frozen
 class View:
-    """What happens to a picture on its way into a batch, in this order. It draws from the global generators.
+    """A picture on its way into a batch. It draws from the global generators.
 
-    crop: random resized crop, or None for the frame that scoring uses. flip: probability of a mirror image.
-    distort: RandAugment. erasing: probability of a rectangle of noise.
+    crop: random resized crop, or None for the frame that scoring uses.
     """
 
     side: int
     channels: int
     crop: RandomResizedCropAndInterpolation | None
-    flip: float
-    distort: RandAugment | None
-    erasing: float
 
     def __call__(self, picture: Image.Image) -> NDArray[np.uint8]:
         """One view, [channels, side, side]."""
-        picture = self.crop(picture) if self.crop else framed(picture, self.side)
-        if random.random() < self.flip:
-            picture = ImageOps.mirror(picture)
-        if self.distort:
-            picture = self.distort(picture)
-        view = planes(picture, self.channels)
-        return erased(view) if random.random() < self.erasing else view
+        return planes(self.crop(picture) if self.crop else framed(picture, self.side), self.channels)
 
 
 def view_of(recipe: Train, side: int, channels: int) -> View:
     """The views of a recipe."""
     crop = float(recipe.crop)
-    return View(
-        side=side,
-        channels=channels,
-        crop=RandomResizedCropAndInterpolation(side, (crop, 1.0), interpolation="bicubic") if crop < 1 else None,
-        flip=float(recipe.flip),
-        distort=rand_augment(float(recipe.rand_augment), side) if recipe.rand_augment else None,
-        erasing=float(recipe.erasing),
-    )
+    random = RandomResizedCropAndInterpolation(side, (crop, 1.0), interpolation="bicubic") if crop < 1 else None
+    return View(side, channels, random)
 
 
 def planes(picture: Image.Image, channels: int) -> NDArray[np.uint8]:
@@ -65,35 +55,64 @@ def planes(picture: Image.Image, channels: int) -> NDArray[np.uint8]:
     return np.asarray(picture).transpose(2, 0, 1)
 
 
-def rand_augment(magnitude: float, side: int) -> RandAugment:
-    """timm's RandAugment: two of its increasing operations, the magnitude with a standard deviation of 0.5.
+def augmented(images: Tensor, recipe: Train, step: int, rank: int, world: int) -> Tensor:
+    """The images of a rank (uint8 [b, channels, side, side]) mirrored, distorted, erased; they are overwritten."""
+    chance = np.random.default_rng(seed_of("augment", recipe.seed, step))
+    own = slice(rank, None, world)
+    mirrored = _where(chance.random(recipe.batch)[own] < float(recipe.flip), images)
+    if mirrored is not None:
+        images.index_copy_(0, mirrored, images[mirrored].flip(-1))
+    if recipe.rand_augment:
+        turns = drawn(chance, recipe.batch, float(recipe.rand_augment))
+        images = distorted(images, [turn.take(own) for turn in turns])
+    if recipe.erasing:
+        chosen = chance.random(recipe.batch) < float(recipe.erasing)
+        boxes = rectangles(chance, recipe.batch, images.shape[-1])
+        images = erased(images, chosen[own], boxes[own])
+    return images
 
-    These are the settings with which DeiT, Swin and AutoFormer were trained.
+
+ATTEMPTS = 10  # at a rectangle that is smaller than the image
+
+
+def rectangles(chance: np.random.Generator, count: int, side: int) -> NDArray[np.int64]:
+    """Places to erase, [count, 6]: top, left, height, width, and a place in the noise (Zhong et al., 2017; timm's).
+
+    2 % to a third of the image, from 3:10 to 10:3; height and width are 0 where none fits.
     """
-    # Rectangles that an operation leaves open take the mean colour; shifts are relative to the side.
-    fill = tuple(round(255 * mean) for mean in MEAN)
-    augment = rand_augment_transform("rand-mstd0.5-inc1", {"translate_const": int(0.45 * side), "img_mean": fill})
-    for operation in augment.ops:
-        operation.magnitude = magnitude
-        if operation.name == "PosterizeIncreasing":
-            operation.level_fn = _bits_kept
-    return augment
+    area = chance.uniform(0.02, 1 / 3, (count, ATTEMPTS)) * side**2
+    aspect = np.exp(chance.uniform(-math.log(10 / 3), math.log(10 / 3), (count, ATTEMPTS)))
+    sizes = np.stack([np.sqrt(area * aspect), np.sqrt(area / aspect)], 2).round().astype(np.int64)
+    fits = (sizes < side).all(2)
+    first = sizes[np.arange(count), fits.argmax(1)] * fits.any(1)[:, None]
+    places = (chance.random((count, 2)) * (side - first + 1)).astype(np.int64)
+    return np.concatenate([places, first, chance.integers(side, size=(count, 2))], 1)
 
 
-def _bits_kept(level: float, _: object) -> tuple[int]:
-    # timm's own scale reaches 0 bits at level 10, which Pillow refuses from version 13 on (and is a black image).
-    return (max(1, 4 - int(level * 4 / 10)),)
+def erased(images: Tensor, chosen: NDArray[np.bool_], boxes: NDArray[np.int64]) -> Tensor:
+    """The chosen images, each with its rectangle of noise; they are overwritten."""
+    where = _where(chosen, images)
+    if where is None:
+        return images
+    top, left, height, width, down, right = torch.from_numpy(boxes[chosen]).to(images.device).T[..., None]
+    side = images.shape[-1]
+    at = torch.arange(side, device=images.device)
+    rows, columns = (at >= top) & (at < top + height), (at >= left) & (at < left + width)
+    inside = (rows[:, :, None] & columns[:, None, :])[:, None]
+    pixels = noise(images.shape[1], side, images.device)[:, (at + down)[:, :, None], (at + right)[:, None, :]]
+    return images.index_copy_(0, where, torch.where(inside, pixels.transpose(0, 1), images[where]))
 
 
-_erase: Callable[[torch.Tensor], torch.Tensor] = RandomErasing(probability=1, mode="pixel", device="cpu")
+@kept
+def noise(channels: int, side: int, device: torch.device) -> Tensor:
+    """Bytes of noise, [channels, 2 · side, 2 · side], normal in the network's own scale: so it has the mean and the
+    spread of images. One for all rectangles, each of which takes another part of it."""
+    mean, std = moments(channels, torch.device("cpu"))
+    chance = torch.Generator().manual_seed(seed_of("noise") % 2**63)
+    pixels = torch.randn(channels, 2 * side, 2 * side, generator=chance) * std + mean
+    return pixels.round().clamp(0, 255).to(torch.uint8).to(device)
 
 
-def erased(view: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The view with a rectangle of noise, 2 % to a third of its area (Zhong et al., 2017; timm's).
-
-    The noise is normal in the network's own scale, so it has the mean and the spread of an image; rounded to bytes.
-    """
-    noise = _erase(torch.full(view.shape, torch.nan))
-    mean, std = moments(len(view), torch.device("cpu"))
-    pixels = (noise * std + mean).round().clamp(0, 255)
-    return torch.where(noise.isnan(), torch.from_numpy(view.copy()), pixels.nan_to_num().to(torch.uint8)).numpy()
+def _where(chosen: NDArray[np.bool_], images: Tensor) -> Tensor | None:
+    """The rows of the chosen images, on the images' device; None for none."""
+    return torch.from_numpy(np.flatnonzero(chosen)).to(images.device) if chosen.any() else None

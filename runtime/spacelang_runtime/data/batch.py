@@ -1,4 +1,4 @@
-"""The two jobs of the workers: the views of a step, and images to score."""
+"""The two jobs of the workers: the views of a part of a step, and images to score."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from spacelang_runtime.data.schedule import Schedule
 from spacelang_runtime.data.source import Split
 from spacelang_runtime.failure import Failure
 
+PIECE = 32  # images
 PATIENCE = 50  # broken images in a row before it is the disk that must be broken
 
 
@@ -33,10 +34,11 @@ class Images(NamedTuple):
 
 @frozen
 class Views:
-    """The augmented images of a step, for one rank.
+    """The cropped images of training, for one rank, in pieces: each step has `parts` of them.
 
-    Each view is drawn from a seed of its own (the recipe's seed, the epoch, the position in it), so it is the same
-    whoever makes it. A broken picture is replaced by the next in the list that can be read, with that one's class.
+    Pieces let all workers share in the next step, and need little of the memory that processes share. Each view is
+    drawn from a seed of its own (the recipe's seed, the epoch, the position in it), so it is the same whoever makes
+    it. A broken picture is replaced by the next in the list that can be read, with that one's class.
     """
 
     pictures: Pictures
@@ -46,12 +48,17 @@ class Views:
     rank: int
     world: int
 
-    def __call__(self, step: int) -> Images:
-        schedule, place = self.schedule, (step, self.rank, self.world)
-        indices, views = schedule.indices(*place), []
+    @property
+    def parts(self) -> int:
+        return -(-len(range(self.rank, self.schedule.batch, self.world)) // PIECE)
+
+    def __call__(self, number: int) -> Images:
+        schedule, (step, part) = self.schedule, divmod(number, self.parts)
+        place, rows = (step, self.rank, self.world), slice(part * PIECE, (part + 1) * PIECE)
+        indices, views = schedule.indices(*place)[rows], []
         broken: list[tuple[str, str]] = []
         with borrowed_generators():
-            for slot, position in enumerate(schedule.positions(*place)):
+            for slot, position in enumerate(schedule.positions(*place)[rows]):
                 picture, indices[slot] = self._readable(int(indices[slot]), broken)
                 seed_generators(seed_of("view", schedule.seed, schedule.epoch(step), position))
                 views.append(self.view(picture))

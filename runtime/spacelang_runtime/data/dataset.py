@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import torch
-from attrs import define, field, frozen
+from attrs import define, field
 from torch import Tensor
 
 from spacelang.architecture import Frame
 from spacelang.recipe import Train
-from spacelang_runtime.data.augment import view_of
+from spacelang_runtime.data.augment import augmented, view_of
 from spacelang_runtime.data.batch import Framed, Images, Views
 from spacelang_runtime.data.digits import digits
+from spacelang_runtime.data.feed import Batch, ahead, whole
 from spacelang_runtime.data.folder import folder
 from spacelang_runtime.data.hold import hold, room
-from spacelang_runtime.data.light import light_views, suits
+from spacelang_runtime.data.light import light_views
 from spacelang_runtime.data.mix import mixed
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.data.pictures import Files, Grey, Pictures
@@ -28,13 +30,7 @@ from spacelang_runtime.data.stratify import stratified
 from spacelang_runtime.data.work import worked
 from spacelang_runtime.failure import Failure
 
-
-@frozen
-class Batch:
-    """images: float32 [b, channels, side, side], normalised. targets: float32 [b, classes], rows adding up to 1."""
-
-    images: Tensor = field(eq=False)
-    targets: Tensor = field(eq=False)
+STEPS_AHEAD = 2  # by how many the workers are before the training, at least
 
 
 @define
@@ -79,8 +75,17 @@ class Dataset:
         return dict(self._skip.reasons)
 
     def steps_per_epoch(self, batch: int) -> int:
-        """Steps of an epoch: the incomplete last batch is dropped, and there is always one step."""
-        return Schedule(len(self.train), batch, self.recipe.repeats, self.recipe.seed).steps_per_epoch
+        """Steps of an epoch: the incomplete last batch is dropped. Raises `Failure` where a batch is more than all
+        images."""
+        return self._schedule(batch).steps_per_epoch
+
+    def _schedule(self, batch: int) -> Schedule:
+        if batch > len(self.train):
+            raise Failure(
+                f"a batch of {batch} is more than the {len(self.train)} training images of {self.name}",
+                f"take a smaller one, such as --set batch={max(1, len(self.train) // 8)}, or add images",
+            )
+        return Schedule(len(self.train), batch, self.recipe.repeats, self.recipe.seed)
 
     def train_batches(
         self,
@@ -102,19 +107,20 @@ class Dataset:
             raise Failure(
                 f"a batch of {recipe.batch} cannot be shared by {world} GPUs", "use a larger batch, or fewer GPUs"
             )
-        if recipe.batch > len(self.train):
-            self.say(
-                f"{self.name} has {len(self.train)} training images, fewer than a batch of {recipe.batch}: "
-                "each batch goes through them more than once"
-            )
-        schedule = Schedule(len(self.train), recipe.batch, recipe.repeats, recipe.seed)
-        numbers = range(first_step, 2**62 if steps is None else first_step + steps)
-        for step, drawn in zip(numbers, self._views(schedule, numbers, rank, world, device), strict=True):
-            for name, reason in drawn.broken:
-                self._skip(name, reason)
-            images = normalise(drawn.images.to(device, non_blocking=True))
-            labels = drawn.labels.to(device, non_blocking=True)
-            yield Batch(*mixed(images, labels, len(self.classes), recipe, step, rank))
+        numbers = range(first_step, 2**48 if steps is None else first_step + steps)
+        made = self._made(numbers, rank, world, device)
+        # Workers draw from generators of their own; without them the trainer's are borrowed, which takes turns.
+        in_turns = device.type != "cuda" or not self.workers or isinstance(self.train.pictures, Grey)
+        return made if in_turns else ahead(made, device)
+
+    def _made(self, steps: range, rank: int, world: int, device: torch.device) -> Iterator[Batch]:
+        recipe, schedule = self.recipe, self._schedule(self.recipe.batch)
+        with closing(self._views(schedule, steps, rank, world, device)) as views:
+            for step, drawn in zip(steps, views, strict=True):
+                for name, reason in drawn.broken:
+                    self._skip(name, reason)
+                images = normalise(augmented(drawn.images, recipe, step, rank, world))
+                yield Batch(*mixed(images, drawn.labels, len(self.classes), recipe, step, rank))
 
     def search_images(self, batch: int = 256, rank: int = 0, world: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
         """The held-out images that the search scores on: (uint8 [b, channels, side, side], int64 [b]) pairs.
@@ -136,18 +142,23 @@ class Dataset:
     def _views(
         self, schedule: Schedule, steps: range, rank: int, world: int, device: torch.device
     ) -> Iterator[Images]:
+        """The cropped images of steps, as bytes on a device."""
         pictures = self.train.pictures
-        if isinstance(pictures, Grey) and suits(self.recipe):
+        if isinstance(pictures, Grey):
             array, labels = torch.from_numpy(pictures.array)[:, None], torch.from_numpy(self.train.labels)
             for step in steps:
                 indices = torch.from_numpy(schedule.indices(step, rank, world))
                 views = light_views(array[indices], self.recipe, step, rank, world)
-                yield Images(views.expand(-1, self.frame.channels, -1, -1), labels[indices], [])
+                views = views.repeat(1, self.frame.channels, 1, 1).to(device)
+                yield Images(views, labels[indices].to(device), [])
             return
         view = view_of(self.recipe, self.frame.image, self.frame.channels)
         held = self._hold(pictures, len(steps) * schedule.batch)
         job = Views(held, self.train.labels, schedule, view, rank, world)
-        yield from worked(job, steps, self.workers, pin=device.type == "cuda")
+        numbers = range(steps.start * job.parts, steps.stop * job.parts)
+        pieces = worked(job, numbers, self.workers, pin=device.type == "cuda", ahead=STEPS_AHEAD * job.parts)
+        with closing(pieces):
+            yield from whole(pieces, job.parts, device)
 
     def _hold(self, pictures: Files | Grey, views: int) -> Pictures:
         """The training pictures, decoded into memory if they fit and most of them will be used."""

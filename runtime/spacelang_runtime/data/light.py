@@ -1,7 +1,7 @@
-"""Views of many small pictures at once, for data that is learnt on a CPU.
+"""Random crops of many small pictures of one size at once, for data that lies in memory as one array.
 
-Cropping digits one by one would take longer than training on them. The law is that of `augment` for crop and flip;
-only the interpolation differs (bilinear, for crops that hardly change the scale).
+Cropping digits one by one would take longer than training on them. The law is that of the crops of `augment`; only
+the interpolation differs (bilinear, for crops that hardly change the scale).
 """
 
 from __future__ import annotations
@@ -19,26 +19,20 @@ from spacelang_runtime.data.chance import seed_of
 LOG_ASPECT = math.log(4 / 3)  # crops are between 3:4 and 4:3, as in timm
 
 
-def suits(recipe: Train) -> bool:
-    """Whether the recipe asks for no more than crops and flips."""
-    return not recipe.rand_augment and not recipe.erasing
-
-
 def light_views(images: Tensor, recipe: Train, step: int, rank: int, world: int) -> Tensor:
-    """Random crops and flips of images (uint8 [b, channels, side, side]), the same shape.
+    """Random crops of images (uint8 [b, channels, side, side]), the same shape.
 
     Draws for the whole batch of the step and takes the rank's rows, so a view does not depend on the world.
     """
-    draws = np.random.default_rng(seed_of("light", recipe.seed, step)).random((recipe.batch, 5), dtype=np.float32)
-    scale, aspect, left, top, mirror = torch.from_numpy(draws[rank::world]).unbind(1)
-    flipped = torch.where(mirror < float(recipe.flip), -1.0, 1.0)
     if recipe.crop >= 1:
-        return torch.where(flipped.view(-1, 1, 1, 1) < 0, images.flip(-1), images)
+        return images
+    draws = np.random.default_rng(seed_of("light", recipe.seed, step)).random((recipe.batch, 4), dtype=np.float32)
+    scale, aspect, left, top = torch.from_numpy(draws[rank::world]).unbind(1)
     area = float(recipe.crop) + (1 - float(recipe.crop)) * scale
     stretch = torch.exp(LOG_ASPECT * (2 * aspect - 1) / 2)
     width, height = (area.sqrt() * stretch).clamp(max=1), (area.sqrt() / stretch).clamp(max=1)
     # In grid_sample's coordinates the image spans -1 to 1, so a crop of width w may be moved by ±(1 - w).
-    rows = [width * flipped, torch.zeros_like(width), (1 - width) * (2 * left - 1)]
+    rows = [width, torch.zeros_like(width), (1 - width) * (2 * left - 1)]
     rows += [torch.zeros_like(width), height, (1 - height) * (2 * top - 1)]
     grid = affine_grid(torch.stack(rows, 1).view(-1, 2, 3), list(images.shape), align_corners=False)
     views = grid_sample(images.to(torch.float32), grid, padding_mode="border", align_corners=False)

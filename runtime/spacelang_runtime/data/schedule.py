@@ -18,7 +18,7 @@ class Schedule:
     An epoch is one shuffle of the pictures, each `repeats` times in a row, cut into steps of `batch`; the
     incomplete last batch is dropped. It keeps its length in steps whatever `repeats` is, so that with 3 repeats it
     sees a third of the pictures in three views each, as in DeiT (Touvron et al., 2021; after Hoffer et al., 2020).
-    Fewer pictures than a batch are gone through again until it is full.
+    A batch is of no more pictures than there are.
     """
 
     pictures: int
@@ -28,7 +28,7 @@ class Schedule:
 
     @property
     def steps_per_epoch(self) -> int:
-        return max(1, self.pictures // self.batch)
+        return self.pictures // self.batch
 
     def epoch(self, step: int) -> int:
         return step // self.steps_per_epoch
@@ -44,7 +44,7 @@ class Schedule:
     def indices(self, step: int, rank: int, world: int) -> NDArray[np.int64]:
         """The pictures of those positions."""
         shuffled = _shuffled(self.pictures, self.seed, self.epoch(step))
-        return shuffled[self.positions(step, rank, world) // self.repeats % self.pictures]
+        return shuffled[self.positions(step, rank, world) // self.repeats]
 
 
 @lru_cache(maxsize=2)

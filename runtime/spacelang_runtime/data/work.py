@@ -16,21 +16,24 @@ Result = TypeVar("Result")
 
 
 def worked(
-    job: Callable[[int], Result], numbers: Sequence[int], workers: int, pin: bool = False
+    job: Callable[[int], Result], numbers: Sequence[int], workers: int, pin: bool = False, ahead: int = 0
 ) -> Iterator[Result]:
     """`job` of each number, in their order; `workers` processes are ahead of the reader (0: none, all here).
 
     job: must be picklable where processes are spawned, not forked. pin: put tensors of the results in page-locked
-    memory. A `Failure` in a worker is raised here as itself; so is the death of a worker.
+    memory. ahead: by how many results the workers are, or by two each where that is more. A `Failure` in a worker
+    is raised here as itself; so is the death of a worker.
     """
-    if workers == 0 or not numbers:
+    workers = min(workers, len(numbers))
+    if workers == 0:
         yield from map(job, numbers)
         return
     loader = DataLoader(
         _Jobs(job),
         batch_size=None,
         sampler=numbers,
-        num_workers=min(workers, len(numbers)),
+        num_workers=workers,
+        prefetch_factor=max(2, -(-ahead // workers)),
         pin_memory=pin,
         collate_fn=_as_it_is,
         worker_init_fn=_leave_signals_to_the_parent,
@@ -46,15 +49,23 @@ def worked(
                 raise result
             yield result
     except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise Failure(
-            "a process that prepares images was killed, as happens when memory runs out",
-            "use fewer workers (0 uses none), or give the machine or container more memory, "
-            "shared memory (/dev/shm) included",
-        ) from None
+        if failure := death(error):
+            raise failure from None
+        raise
     finally:
         del results  # ends the workers now; in the traceback of a failure they would live on
+
+
+def death(error: RuntimeError) -> Failure | None:
+    """What to say of an error that tells that a worker has died; None for any other. It is raised here, or in the
+    main thread wherever that happens to be."""
+    if "DataLoader worker" not in str(error):
+        return None
+    return Failure(
+        "a process that prepares images was killed, as happens when memory runs out",
+        "use fewer workers (0 uses none), or give the machine or container more memory, "
+        "shared memory (/dev/shm) included",
+    )
 
 
 @frozen
@@ -66,6 +77,9 @@ class _Jobs(Dataset, Generic[Result]):
             return self.job(number)
         except Failure as failure:  # as a value: torch would wrap it in a traceback
             return failure
+        except MemoryError:
+            message = "a process that prepares images finds no more memory"
+            return Failure(message, "use a smaller batch, or fewer workers")
 
 
 def _as_it_is(result: Result) -> Result:
@@ -73,7 +87,10 @@ def _as_it_is(result: Result) -> Result:
 
 
 def _leave_signals_to_the_parent(worker: int) -> None:
-    # Ctrl-C reaches the whole group; the parent ends the workers when it has saved what there is to save. What the
-    # parent does when it is terminated is not for its workers to do.
+    # Ctrl-C and SIGTERM may reach the whole group; the parent ends the workers when it has saved what there is to
+    # save. A second SIGTERM is the parent's, which has waited in vain, or that of a user who will not.
+    def first(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, first)
