@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from attrs import frozen
+from image_folder import image_folder
 
 from spacelang.cli import main
 from spacelang.lower.costs import blocks
@@ -174,6 +175,30 @@ def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert "Traceback" not in said
     assert "go on with: spacelang train --resume digits-1" in said
     assert (tmp_path / "runs" / "digits-1" / "checkpoint.pt").exists()
+
+
+def test_a_signal_to_the_readers_too_keeps_the_run(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "spacelang",
+        "train",
+        DIGITS,
+        "--data",
+        str(image_folder(tmp_path / "d")),
+    ]
+    command += ["--workers", "2", "--set", "batch=8", "--steps", "100000"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "step" in line:
+            break
+    os.killpg(process.pid, signal.SIGTERM)
+    said = process.stderr.read()
+    assert process.wait(60) == 1
+    assert "Traceback" not in said
+    assert "go on with: spacelang train --resume digits-1" in said
 
 
 def test_a_space_for_photos_without_data_is_a_preview(spacelang, tmp_path: Path, monkeypatch) -> None:

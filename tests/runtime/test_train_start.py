@@ -58,6 +58,13 @@ def test_a_batch_that_processes_cannot_share_evenly_is_refused(tmp_path):
     assert "batch = 9" in failure.value.remedy
 
 
+def test_a_batch_of_more_than_all_images_is_refused_before_there_is_a_run(tmp_path):
+    order = evolve(ORDER, space=evolve(SPACE, train=evolve(RECIPE, batch=20_000)))
+    with pytest.raises(Failure, match="a batch of 20000 is more than the 1293 training images of digits"):
+        new(order, tmp_path, ALONE, 0, _quiet)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_data_that_has_changed_is_refused(tmp_path):
     run = new(ORDER, tmp_path, ALONE, 0, _quiet).run
     assert dataset_of(run, _quiet).fingerprint == run.record.data.fingerprint
