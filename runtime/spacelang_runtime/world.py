@@ -106,6 +106,16 @@ def agree(world: World, value: Any) -> Any:
     return box[0]
 
 
+def gathered(world: World, value: Any) -> list[Any]:
+    """The values that all processes have, in every process."""
+    if world.size == 1:
+        return [value]
+    values = [None] * world.size
+    with together():
+        dist.all_gather_object(values, value)
+    return values
+
+
 def meet(world: World) -> None:
     """Wait until every process is here."""
     if world.size > 1:

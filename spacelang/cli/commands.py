@@ -25,6 +25,7 @@ COMMANDS = {
     "eval": "eval:evaluate",
     "export": "export:export",
     "import": "import_:import_",
+    "cache": "cache:cache",
     "lsp": "lsp:lsp",
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -129,11 +128,14 @@ def _resumed(
 
 
 def _train(job: Job, world: World, profile: bool, every: float, shard: bool) -> None:
+    from spacelang_runtime.data.advice import advice
     from spacelang_runtime.train import train
+    from spacelang_runtime.world import gathered
 
     run, dataset = job.run, job.dataset
     if not world.leads:
         train(job, world, lambda _: None, profile=profile, every=every, shard=shard)
+        gathered(world, dataset.skipped)
         return
     sizes = f"{dataset.train_size} images to train on, {dataset.search_size} held out for the search"
     say(f"run {run.name}: {dataset.name}, {sizes}; {world.device}" + (f" ×{world.size}" if world.size > 1 else ""))
@@ -150,8 +152,13 @@ def _train(job: Job, world: World, profile: bool, every: float, shard: bool) -> 
 
         standing = train(job, world, watch, profile=profile, every=every, shard=shard)
     where = f"; trace in {run.trace}" if profile else ""
-    say(f"trained {run.name}: {standing.step} steps in {clock(standing.elapsed)}{where}")
-    for file, why in dataset.skipped.items():
+    waited = standing.waited / standing.elapsed if standing.elapsed else 0.0
+    took = f"{clock(standing.elapsed)}, {waited:.0%} of it waiting for data"
+    say(f"trained {run.name}: {standing.step} steps in {took}{where}")
+    if remedy := advice(dataset, waited):
+        say(f"  to wait less: {remedy}")
+    skipped = {file: why for met in gathered(world, dataset.skipped) for file, why in met.items()}
+    for file, why in skipped.items():
         say(f"skipped {file}: {why}")
     elsewhere = f" --runs {run.folder.parent}" if run.folder.parent != RUNS else ""
     say(f"next: spacelang evolve {run.name}{elsewhere}" + ("" if job.space.evolve.bounds else " --flops 4.5G"))
@@ -162,7 +169,9 @@ def _speaker(world: World) -> Callable[[str], None]:
 
 
 def _workers(workers: int | None) -> int:
-    return workers if workers is not None else min(16, max(0, (os.cpu_count() or 1) - 1))
+    from spacelang_runtime.data.advice import cores
+
+    return workers if workers is not None else min(16, cores() - 1)
 
 
 def _seconds(text: str, option: str) -> float:

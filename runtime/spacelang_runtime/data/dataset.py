@@ -18,11 +18,11 @@ from spacelang_runtime.data.batch import Framed, Images, Views
 from spacelang_runtime.data.digits import digits
 from spacelang_runtime.data.feed import Batch, ahead, whole
 from spacelang_runtime.data.folder import folder
-from spacelang_runtime.data.hold import hold, room
+from spacelang_runtime.data.hold import hold, neighbours, room
 from spacelang_runtime.data.light import light_views
 from spacelang_runtime.data.mix import mixed
 from spacelang_runtime.data.normalise import normalise
-from spacelang_runtime.data.pictures import Files, Grey, Pictures
+from spacelang_runtime.data.pictures import Files, Grey, Held, Pictures
 from spacelang_runtime.data.schedule import Schedule
 from spacelang_runtime.data.skipped import Skipped
 from spacelang_runtime.data.source import Split
@@ -51,9 +51,9 @@ class Dataset:
     train: Split
     search: Split
     test: Split
-    room: int  # bytes of memory that decoded images may take
+    room: int  # bytes of this host's memory that decoded images may take
     _skip: Skipped
-    _held: Pictures | None = None
+    _held: Held | None = None
     _scored: dict[tuple[str, int, int, int], dict[int, tuple[Tensor, Tensor]]] = field(factory=dict)
 
     @property
@@ -69,6 +69,11 @@ class Dataset:
     def test_size(self) -> int:
         """Images of the test split, the broken ones counted too."""
         return len(self.test)
+
+    @property
+    def held(self) -> bool:
+        """Whether the training pictures are kept decoded."""
+        return self._held is not None
 
     @property
     def skipped(self) -> dict[str, str]:
@@ -161,12 +166,10 @@ class Dataset:
             yield from whole(pieces, job.parts, device)
 
     def _hold(self, pictures: Files | Grey, views: int) -> Pictures:
-        """The training pictures, decoded into memory if they fit and most of them will be used."""
+        """The training pictures, decoded once if they fit and most of them will be used (`hold`)."""
         if self._held is None and isinstance(pictures, Files) and 2 * views >= len(pictures):
-            size = pictures.decoded_bytes()
-            if size <= self.room:
-                self.say(f"keeping {len(pictures)} decoded training images in memory ({size / 2**20:.0f} MiB)")
-                self._held = hold(pictures, self.room, self.workers, self._skip)
+            found = hold(pictures, self.room, self.workers, self._skip, self.say)
+            self._held = found if isinstance(found, Held) else None
         return self._held or pictures
 
     def _scoring(
@@ -174,7 +177,7 @@ class Dataset:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         side, channels = self.frame.image, self.frame.channels
         numbers = range(rank, -(-len(split) // batch), world)
-        keep = len(numbers) * batch * channels * side**2 <= self.room
+        keep = len(numbers) * batch * channels * side**2 * neighbours() <= self.room
         kept = self._scored.setdefault((name, batch, rank, world), {})  # the first of `numbers`, with no gap
         again, rest = numbers[: len(kept)], numbers[len(kept) :]
         for number in again:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from attrs import field, frozen
+from attrs import define, field, frozen
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -62,18 +62,22 @@ class Files:
         return int(len(self) * np.mean([decoded_bytes(self.path(index), self.most) for index in sample]))
 
 
-@frozen
+@define(eq=False)
 class Held:
-    """Files decoded into memory, `CHUNK` pictures to an array, each behind the other.
+    """Files that have been decoded.
 
-    pixels: the arrays. starts: [n], where in its array a picture begins. shapes: [n, 2], height and width, both 0
-    where a file was broken.
+    pixels: their bytes, each picture behind the other, in memory or mapped from a file. shapes: [n, 2], height and
+    width, both 0 where a file was broken.
     """
 
     files: Files
-    pixels: tuple[NDArray[np.uint8], ...] = field(eq=False)
-    starts: NDArray[np.int64] = field(eq=False)
-    shapes: NDArray[np.int64] = field(eq=False)
+    pixels: NDArray[np.uint8]
+    shapes: NDArray[np.int64]
+    _starts: NDArray[np.int64] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        sizes = 3 * self.shapes.prod(1)
+        self._starts = sizes.cumsum() - sizes
 
     def __len__(self) -> int:
         return len(self.files)
@@ -81,9 +85,9 @@ class Held:
     def read(self, index: int) -> Image.Image:
         height, width = self.shapes[index].tolist()
         if not height:
-            raise Broken(shown(self.files.path(index)), "it was broken when the images were loaded")
-        start = self.starts[index]
-        pixels = self.pixels[index // CHUNK][start : start + 3 * width * height]
+            raise Broken(shown(self.files.path(index)), "it was broken when the images were decoded")
+        start = self._starts[index]
+        pixels = self.pixels[start : start + 3 * width * height]
         return Image.frombuffer("RGB", (width, height), pixels, "raw", "RGB", 0, 1)
 
 

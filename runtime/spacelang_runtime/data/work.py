@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
@@ -28,18 +29,10 @@ def worked(
     if workers == 0:
         yield from map(job, numbers)
         return
-    loader = DataLoader(
-        _Jobs(job),
-        batch_size=None,
-        sampler=numbers,
-        num_workers=workers,
-        prefetch_factor=max(2, -(-ahead // workers)),
-        pin_memory=pin,
-        collate_fn=_as_it_is,
-        worker_init_fn=_leave_signals_to_the_parent,
-        generator=torch.Generator(),  # the loader draws a seed of its own, and not from the trainer's generator
-    )
-    results = iter(loader)
+    with warnings.catch_warnings():
+        # The user has said how many; torch has an opinion on that, in the words of its own interface.
+        warnings.filterwarnings("ignore", "This DataLoader will create")
+        results = iter(_loader(job, numbers, workers, pin, ahead))
     try:
         while True:
             result = next(results, None)
@@ -54,6 +47,22 @@ def worked(
         raise
     finally:
         del results  # ends the workers now; in the traceback of a failure they would live on
+
+
+def _loader(
+    job: Callable[[int], Result], numbers: Sequence[int], workers: int, pin: bool, ahead: int
+) -> DataLoader:
+    return DataLoader(
+        _Jobs(job),
+        batch_size=None,
+        sampler=numbers,
+        num_workers=workers,
+        prefetch_factor=max(2, -(-ahead // workers)),
+        pin_memory=pin,
+        collate_fn=_as_it_is,
+        worker_init_fn=_leave_signals_to_the_parent,
+        generator=torch.Generator(),  # the loader draws a seed of its own, and not from the trainer's generator
+    )
 
 
 def death(error: RuntimeError) -> Failure | None:

@@ -1,0 +1,174 @@
+"""Decoded pictures on the disk: a folder for each set, below the user's cache folder.
+
+    pixels       the bytes of all pictures, one after the other
+    index.json   their shapes, the broken files, and what they were decoded from
+
+A set is known by its files' names, sizes and times of change and by the limit of its pictures' sides: another file,
+or one that was touched, makes another set. Its folder is written under another name first, so it is whole or not
+there. This module does not import torch, so that looking at sets answers at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from spacelang_runtime.failure import Failure
+
+if TYPE_CHECKING:
+    from spacelang_runtime.data.pictures import Files
+
+FORMAT = "spacelang.decoded/1"
+SPARE = 4  # a set may take so small a part of what the disk has left
+
+
+class Part(Protocol):
+    """Some pictures, as `hold.Decoded` has them."""
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]: ...
+    @property
+    def shapes(self) -> NDArray[np.int64]: ...
+    @property
+    def broken(self) -> list[tuple[str, str]]: ...
+
+
+@frozen
+class Kept:
+    """One set on the disk. of: the folder that it was decoded from. size: in bytes. used: last time, in seconds
+    since 1970."""
+
+    place: Path
+    of: str
+    images: int
+    size: int
+    used: float
+
+
+def home() -> Path:
+    """Where decoded pictures lie: in `decoded`, in `$SPACELANG_CACHE`, else in `spacelang` in the user's cache."""
+    users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("SPACELANG_CACHE") or users / "spacelang") / "decoded"
+
+
+def fits(size: int) -> bool:
+    """Whether the disk takes so many bytes easily, and lets itself be written."""
+    try:
+        home().mkdir(parents=True, exist_ok=True)
+        return os.access(home(), os.W_OK) and SPARE * size <= shutil.disk_usage(home()).free
+    except OSError:
+        return False
+
+
+def place(files: Files) -> Path:
+    """The folder of a set."""
+    digest = blake2b(f"{FORMAT} {files.most} {files.folder.resolve()}".encode(), digest_size=12)
+    for index in range(len(files)):
+        path = files.path(index)
+        try:
+            stat = path.stat()
+            digest.update(f"{os.fspath(path)!r} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        except OSError:
+            digest.update(f"{os.fspath(path)!r} is gone\n".encode())
+    return home() / digest.hexdigest()
+
+
+@contextmanager
+def alone(place: Path, wait: bool = True) -> Iterator[None]:
+    """Inside, no other process of this host is about the same set: one decodes it, the others wait for it.
+
+    Raises BlockingIOError where it should not wait and another one is.
+    """
+    with open(place.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def complete(place: Path) -> bool:
+    """Whether the set is there, and whole: a machine that lost its power may have kept half of it."""
+    try:
+        shapes = _index(place)["shapes"]
+        return (place / "pixels").stat().st_size == sum(3 * height * width for height, width in shapes)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def write(place: Path, files: Files, parts: Iterable[Part]) -> None:
+    """Put a set on the disk. Raises `Failure` where the disk is full after all."""
+    unfinished = place.with_suffix(".part")
+    for left in (unfinished, place):  # by a process or a machine that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    shapes: list[list[int]] = []
+    broken: list[tuple[str, str]] = []
+    try:
+        unfinished.mkdir()
+        with open(unfinished / "pixels", "wb") as file:
+            for part in parts:
+                part.pixels.tofile(file)
+                shapes += part.shapes.tolist()
+                broken += part.broken
+        about = {"format": FORMAT, "of": str(files.folder), "shapes": shapes, "broken": broken}
+        (unfinished / "index.json").write_text(json.dumps(about))
+        unfinished.rename(place)
+    except OSError as error:
+        raise Failure(
+            f"cannot keep decoded images in {home()}: {error.strerror or error}",
+            "make room there, or set SPACELANG_CACHE to a folder on a larger disk",
+        ) from None
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+class Mapped(NamedTuple):
+    """A set: the bytes of its pictures, mapped, their (height, width), and the broken files as (name, reason)."""
+
+    pixels: NDArray[np.uint8]
+    shapes: NDArray[np.int64]
+    broken: list[tuple[str, str]]
+
+
+def read(place: Path) -> Mapped:
+    """A complete set."""
+    about = _index(place)
+    os.utime(place / "index.json")
+    shapes = np.array(about["shapes"], dtype=np.int64).reshape(-1, 2)
+    pixels = np.memmap(place / "pixels", dtype=np.uint8, mode="r") if shapes.any() else np.zeros(0, np.uint8)
+    return Mapped(pixels, shapes, [(name, reason) for name, reason in about["broken"]])
+
+
+def every() -> list[Kept]:
+    """All sets, the last used first."""
+    found = []
+    for place in (index.parent for index in home().glob("*/index.json")):
+        if complete(place):
+            about, size = _index(place), sum(path.stat().st_size for path in place.iterdir())
+            used = (place / "index.json").stat().st_mtime
+            found.append(Kept(place, about["of"], len(about["shapes"]), size, used))
+    return sorted(found, key=lambda kept: -kept.used)
+
+
+def clear() -> int:
+    """Remove all sets but those that are being decoded; gives how many bytes they took. A run that reads one goes
+    on: what is mapped stays until it ends."""
+    freed = sum(kept.size for kept in every())
+    for lock in home().glob("*.lock"):
+        with suppress(BlockingIOError), alone(lock, wait=False):
+            for path in (lock.with_suffix(""), lock.with_suffix(".part")):
+                shutil.rmtree(path, ignore_errors=True)
+            lock.unlink()
+    return freed
+
+
+def _index(place: Path) -> Any:
+    return json.loads((place / "index.json").read_text())

@@ -1,0 +1,128 @@
+"""Decoded pictures on the disk are those of the files, whole, found again, shared, and removed on demand."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from image_folder import image_folder, opened, write_image
+
+from spacelang_runtime import cache
+from spacelang_runtime.data import hold
+from spacelang_runtime.data.decode import Broken
+from spacelang_runtime.data.pictures import Files, Held
+from spacelang_runtime.failure import Failure
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """A cache of its own, in which everything is worth keeping."""
+    monkeypatch.setenv("SPACELANG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(hold, "SMALL", 0)
+
+
+def pictures(root: Path) -> Files:
+    image_folder(root / "photos", train=30)
+    write_image(root / "photos" / "train" / "ant" / "large.png", 7, (100, 90))  # above the limit of twice the frame
+    (root / "photos" / "train" / "bee" / "004.png").write_bytes(b"no picture")
+    return opened(root / "photos").train.pictures
+
+
+def held(files: Files, said: list[str] | None = None, room: int = 10**9, workers: int = 0) -> Files | Held:
+    said = [] if said is None else said
+    return hold.hold(files, room, workers, lambda name, reason: said.append(f"{name}: {reason}"), said.append)
+
+
+def same(ours: Files | Held, files: Files) -> bool:
+    for index in range(len(files)):
+        try:
+            expected = np.asarray(files.read(index))
+        except Broken:
+            with pytest.raises(Broken):
+                ours.read(index)
+            continue
+        if not np.array_equal(np.asarray(ours.read(index)), expected):
+            return False
+    return True
+
+
+def test_pictures_of_the_cache_are_those_of_the_files_and_found_again(tmp_path):
+    files, first, again = pictures(tmp_path), [], []
+    one = held(files, first, workers=2)
+    assert isinstance(one, Held)
+    assert same(one, files)
+    assert "spacelang cache --clear" in first[0]
+    assert str(cache.home()) in first[0]
+    assert "004.png" in first[1]
+    assert same(held(files, again), files)
+    assert len(again) == 1, "decoded once; the broken file is told each time"
+    (kept,) = cache.every()
+    assert (kept.images, kept.of) == (len(files), str(files.folder))
+    assert kept.size >= files.decoded_bytes()
+
+
+def test_a_file_that_has_changed_is_decoded_anew(tmp_path):
+    files = pictures(tmp_path)
+    held(files)
+    path = files.path(3)
+    write_image(path, 12345)
+    os.utime(path, ns=(1, 1))
+    assert same(held(files), files)
+    assert len(cache.every()) == 2
+
+
+@pytest.mark.parametrize("name", ["pixels", "index.json"])
+def test_half_a_set_is_none(tmp_path, name):
+    files = pictures(tmp_path)
+    held(files)
+    path = cache.place(files) / name
+    path.write_bytes(path.read_bytes()[:-5])
+    assert cache.every() == []
+    assert same(held(files), files)
+
+
+def test_those_who_want_the_same_set_wait_for_the_one_who_decodes_it(tmp_path):
+    files, said = pictures(tmp_path), []
+    with ThreadPoolExecutor(4) as pool:
+        sets = list(pool.map(lambda _: held(files, said), range(4)))
+    assert all(same(one, files) for one in sets)
+    assert sum("spacelang cache" in line for line in said) == 1
+
+
+def test_clearing_removes_all_but_what_is_being_decoded_and_a_reader_goes_on(tmp_path):
+    files = pictures(tmp_path)
+    one = held(files)
+    (kept,) = cache.every()
+    with cache.alone(kept.place):
+        cache.clear()
+        assert cache.every() == [kept]
+    assert cache.clear() == kept.size
+    assert list(cache.home().iterdir()) == []
+    assert same(one, files)
+
+
+def test_what_does_not_fit_is_read_from_its_files(tmp_path, monkeypatch):
+    files = pictures(tmp_path)
+    assert held(files, room=files.decoded_bytes() - 1) is files
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(0, 0, 0))
+    assert isinstance(held(files), Held)
+    assert cache.every() == [], "in memory then"
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
+    assert held(files, room=2 * files.decoded_bytes()) is files, "every process would have a copy"
+
+
+def test_a_disk_that_is_full_after_all_is_a_failure_and_leaves_nothing(tmp_path, monkeypatch):
+    files = pictures(tmp_path)
+
+    def full(self, parts):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(Failure, match="No space left on device") as failure:
+        held(files)
+    assert "SPACELANG_CACHE" in failure.value.remedy
+    assert [path.suffix for path in cache.home().iterdir()] == [".lock"]
