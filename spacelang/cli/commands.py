@@ -21,6 +21,7 @@ COMMANDS = {
     "diff": "diff:diff",
     "compile": "compile:compile_",
     "train": "train:train",
+    "measure": "measure:measure",
     "evolve": "evolve:evolve",
     "eval": "eval:evaluate",
     "export": "export:export",

@@ -21,7 +21,8 @@ from spacelang_runtime.crew import Crew, Waves
 from spacelang_runtime.evolve import Ended, Method, Outcome, Scored
 from spacelang_runtime.evolve import evolve as search
 from spacelang_runtime.racing import Race, Right
-from spacelang_runtime.run import Data, Limits, Record, Run, create
+from spacelang_runtime.record import Data, Limits, Record
+from spacelang_runtime.run import Run, create
 from spacelang_runtime.scoring import Task, Verdict, judged, stops
 
 IMAGES = 2000

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def _bound(bound: dict[str, Any]) -> str:
-    """A bound as it was asked for: `flops <= 4.50G`. What a table measures is in units that only the table knows."""
-    low, high, measure = bound["low"], bound["high"], bound["measure"]
+    """A bound as it was asked for: `flops <= 4.50G`. What a table measures, only the table knows the units of."""
+    low, high, measure = bound["low"], bound["high"], str(bound["measure"])
     if measure not in MEASURES:
         return f"a bound on {measure}"
     at_least = f"{short(low)} <= " if low is not None else ""
