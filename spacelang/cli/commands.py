@@ -23,6 +23,7 @@ COMMANDS = {
     "train": "train:train",
     "measure": "measure:measure",
     "evolve": "evolve:evolve",
+    "report": "report:report",
     "eval": "eval:evaluate",
     "export": "export:export",
     "import": "import_:import_",

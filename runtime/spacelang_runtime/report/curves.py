@@ -1,0 +1,21 @@
+"""The scalars that training has written for TensorBoard."""
+
+from __future__ import annotations
+
+from spacelang_runtime.run import Run
+
+Curve = tuple[list[int], list[float]]
+
+
+def curves_of(run: Run) -> dict[str, Curve]:
+    """Steps and values of each scalar of a run's training, by tag."""
+    from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
+
+    if not run.tensorboard.is_dir():
+        return {}
+    events = EventAccumulator(str(run.tensorboard), size_guidance={SCALARS: 2000}).Reload()
+    found = {}
+    for tag in events.Tags()["scalars"]:
+        points = events.Scalars(tag)
+        found[tag] = ([point.step for point in points], [point.value for point in points])
+    return found

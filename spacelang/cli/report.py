@@ -1,0 +1,34 @@
+"""`spacelang report`: a run as one page for a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spacelang.cli.terminal import fail, say
+from spacelang.cli.train import RUNS
+
+
+def report(
+    run: Annotated[str | None, typer.Argument(help="A run (default: the latest).")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write (default: report.html in the run).")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+) -> None:
+    """Write a run as one HTML page that needs no web: accuracy and cost, generations, lineage, training, space."""
+    from spacelang.lower.lowered import lower
+    from spacelang_runtime.atomic import replace
+    from spacelang_runtime.report import page
+    from spacelang_runtime.run import find
+
+    found = find(runs, run)
+    path = output or found.folder / "report.html"
+    if not path.parent.is_dir():
+        fail(f"there is no folder {path.parent}", "make it, or write the page elsewhere")
+    text = page(found, lower(found.space))
+    replace(path, lambda file: file.write(text.encode()))
+    print(path)
+    say("open it in any browser; it needs nothing else")

@@ -1,0 +1,97 @@
+"""A report tells what the journal holds, needs no web, and works in a real browser."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from searching import Pretender, digits, new_run, searched
+
+from spacelang_runtime.evolve import Method
+from spacelang_runtime.report import page
+from spacelang_runtime.report.story import story_of
+from spacelang_runtime.run import Run
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SECTIONS = ("Accuracy against cost", "Generations", "Which options win", "Lineage of the winner", "The space")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = new_run(tmp_path_factory.mktemp("report"))
+    searched(run, Pretender(), Method(risk=0.01))
+    return run
+
+
+def test_the_story_is_that_of_the_search(run: Run) -> None:
+    story = story_of(run)
+    assert story is not None
+    assert story.ended
+    best = story.members[story.winner]
+    assert best.accuracy == max(member.accuracy for member in story.members.values() if not member.left)
+    line = story.ancestors(story.winner)
+    assert line[story.winner] is best
+    assert all(parent in line for member in line.values() for parent in member.parents)
+    assert {member.operator for member in line.values() if not member.parents} == {"draw"}
+
+
+def test_the_page_needs_nothing_from_elsewhere(run: Run) -> None:
+    text = page(run, digits())
+    assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=['\"](?!data:)", text)
+    assert all(f"<h2>{title}</h2>" in text for title in SECTIONS)
+
+
+def test_a_run_without_a_search_has_a_report_too(tmp_path: Path) -> None:
+    text = page(new_run(tmp_path), digits())
+    assert "<h2>The space</h2>" in text
+    assert "<h2>Generations</h2>" not in text
+
+
+def browser() -> str | None:
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@pytest.mark.skipif(browser() is None, reason="needs a browser: apt install chromium")
+def test_in_a_browser_the_page_draws_and_answers_the_pointer(run: Run, tmp_path: Path) -> None:
+    """Renders without a word on the console, with no request to the web; a point tells its network when hovered."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+    path = tmp_path / "report.html"
+    path.write_text(page(run, digits()), encoding="utf-8")
+    kept = Path(os.environ.get("SPACELANG_ARTIFACTS", tmp_path))
+    kept.mkdir(parents=True, exist_ok=True)
+    said: list[str] = []
+    asked: list[str] = []
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=browser(), args=["--no-sandbox", "--disable-gpu"])
+        tab = chromium.new_page(viewport={"width": 1200, "height": 900})
+        tab.on(
+            "console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None
+        )
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.goto(path.as_uri())
+        tab.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 5")
+        tab.wait_for_selector("#accuracy-against-cost .scatterlayer .points path")
+        star = tab.locator("#accuracy-against-cost .scatterlayer .trace").last.locator(".points path").first
+        star.scroll_into_view_if_needed()
+        box = star.bounding_box()
+        tab.mouse.move(box["x"] + box["width"] / 2 - 3, box["y"] + box["height"] / 2)
+        tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=4)
+        tab.wait_for_selector("#accuracy-against-cost .hoverlayer .hovertext")
+        hovered = tab.locator("#accuracy-against-cost .hoverlayer").text_content()
+        tab.screenshot(path=kept / "report.png", full_page=True)
+        chromium.close()
+    story = story_of(run)
+    assert story.members[story.winner].name in hovered
+    assert said == []
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert (kept / "report.png").stat().st_size > 50_000
+
+
+def test_the_command_writes_it_beside_the_run(run: Run) -> None:
+    command = [sys.executable, "-m", "spacelang", "report", run.name, "--runs", str(run.folder.parent)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert Path(said.stdout.strip()).stat().st_size > 10**6
