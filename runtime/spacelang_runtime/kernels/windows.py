@@ -6,11 +6,11 @@ The plain reference is `attention.attend` on windows that were cut out.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from spacelang_runtime.kept import kept
 from spacelang_runtime.kernels.places import padded, processors
 from spacelang_runtime.windows import Cut
 
@@ -20,14 +20,12 @@ SMALL = 8  # side of the largest window that one tile holds
 
 # What the kernels of large windows work on at once (queries, or pairs of places), and with how many warps.
 TILES = {
-    "forward": {"queries": 64, "warps": 8, "waves": 1},
-    "small forward": {"warps": 4, "waves": 6},
-    "small": {"warps": 4, "waves": 4},
-    "large": {"queries": 32, "warps": 8, "waves": 2},
-    "bias": {"queries": 64, "places": 64, "warps": 4, "waves": 4},
+    "small forward": {"warps": 4, "stages": 3, "waves": 16},
+    "small": {"warps": 4, "stages": 2, "waves": 4},
+    "forward": {"queries": 64, "warps": 4, "stages": 2, "waves": 8},
+    "large": {"warps": 4, "stages": 1, "waves": 4},
+    "bias": {"queries": 64, "keys": 64, "warps": 4, "stages": 2, "waves": 8},
 }
-
-
 
 
 def serves(cut: Cut, width: int) -> bool:
@@ -43,22 +41,23 @@ def forward(qkv: Tensor, extra: Tensor, table: Tensor | None, heads: int, cut: C
     """
     from spacelang_runtime.kernels import windows_triton
 
-    plan = _Launch(qkv, table, heads, cut)
-    out = qkv.new_empty(qkv.shape[0], plan.q)
-    lse = torch.empty(plan.total * heads * cut.window[0] * cut.window[1], device=qkv.device)
-    if plan.side <= SMALL:
+    launch = _Launch(qkv, table, heads, cut)
+    out = qkv.new_empty(qkv.shape[0], launch.q)
+    lse = torch.empty(launch.images * cut.number * heads * launch.side**2, device=qkv.device)
+    if launch.side <= SMALL:
         choice = TILES["small forward"]
-        queries, tiles = plan.side**2, 1
+        splits, groups = launch.groups(choice["waves"], heads)
+        windows_triton.forward_small[(heads * groups,)](
+            qkv, extra, launch.table, launch.places, out, lse, *launch.sizes, launch.span, splits, launch.scale,
+            TABLED=table is not None, num_warps=choice["warps"], num_stages=choice["stages"], **launch.constants,
+        )  # fmt: skip
     else:
         choice = TILES["forward"]
-        queries = choice["queries"]
-        tiles = -(-cut.window[0] * cut.window[1] // queries)
-    groups = plan.groups(choice["waves"], heads * tiles)
-    windows_triton.forward[(heads * tiles * groups,)](
-        qkv, extra, plan.table, out, lse, *plan.sizes, heads, plan.channels, plan.span, groups, plan.scale,
-        UNIT=plan.unit, SIDE=plan.side, QUERIES=queries, TILES=tiles, WIDTH=plan.width, TABLED=table is not None,
-        PADDED=cut.padded != cut.grid, num_warps=choice["warps"],
-    )  # fmt: skip
+        splits, groups = launch.groups(choice["waves"], heads)
+        windows_triton.forward_large[(heads * groups,)](
+            qkv, extra, launch.expanded(back=False), launch.places, out, lse, *launch.sizes, splits, launch.scale,
+            QUERIES=choice["queries"], num_warps=choice["warps"], num_stages=choice["stages"], **launch.constants,
+        )  # fmt: skip
     return out, lse
 
 
@@ -70,49 +69,48 @@ def backward(
     the bias of q and of v (that of k is zero). What the table gets is added to d_table, shaped like it."""
     from spacelang_runtime.kernels import windows_triton
 
-    plan = _Launch(qkv, table, heads, cut)
+    launch = _Launch(qkv, table, heads, cut)
     d_qkv = torch.empty_like(qkv)
-    tokens, places = cut.window[0] * cut.window[1], plan.side**2
-    rest = {"UNIT": plan.unit, "SIDE": plan.side, "WIDTH": plan.width, "PADDED": cut.padded != cut.grid}
-    if plan.side <= SMALL:
+    slots = launch.side**2
+    if launch.side <= SMALL:
         choice = TILES["small"]
-        groups = plan.groups(choice["waves"], heads)
-        sums = torch.empty(groups, 2, plan.q, device=qkv.device)
-        tile_sums = torch.empty(groups, heads, places, places, device=qkv.device) if table is not None else sums
+        splits, groups = launch.groups(choice["waves"], heads)
+        sums = torch.empty(groups, 2, launch.q, device=qkv.device)
+        d_bias = torch.empty(groups, heads, slots, slots, device=qkv.device) if table is not None else sums
         windows_triton.backward_small[(heads * groups,)](
-            qkv, extra, plan.table, d_out, lse, d_qkv, tile_sums, sums,
-            *plan.sizes, heads, plan.channels, plan.span, groups, plan.scale,
-            TABLED=table is not None, num_warps=choice["warps"], **rest,
+            qkv, extra, launch.table, launch.places, d_out, lse, d_qkv, d_bias, sums,
+            *launch.sizes, launch.span, splits, launch.scale,
+            TABLED=table is not None, num_warps=choice["warps"], num_stages=choice["stages"], **launch.constants,
         )  # fmt: skip
     else:
         choice = TILES["large"]
-        groups = plan.groups(choice["waves"], heads)
-        sums = torch.empty(groups, 2, plan.q, device=qkv.device)
+        splits, groups = launch.groups(choice["waves"], heads)
+        sums = torch.empty(groups, 2, launch.q, device=qkv.device)
         delta = torch.empty_like(lse)
-        bias = torch.empty(heads, places, places, device=qkv.device, dtype=torch.float16)
-        windows_triton.expand[(places // 16, heads)](
-            plan.table, bias, *cut.window, plan.span, SIDE=plan.side, BLOCK=16, TABLED=table is not None
-        )
+        windows_triton.deltas[(heads * groups,)](
+            launch.places, out, d_out, delta, sums, *launch.sizes, splits,
+            **{name: launch.constants[name] for name in ("UNIT", "SIDE", "WIDTH", "PADDED")}, QUERIES=64, num_warps=4,
+        )  # fmt: skip
         windows_triton.backward_large[(heads * groups,)](
-            qkv, extra, bias, out, d_out, lse, d_qkv, delta, sums,
-            *plan.sizes, heads, plan.channels, groups, plan.scale,
-            QUERIES=choice["queries"], num_warps=choice["warps"], **rest,
+            qkv, extra, launch.expanded(back=True), launch.places, d_out, lse, delta, d_qkv, sums,
+            *launch.sizes, splits, launch.scale,
+            num_warps=choice["warps"], num_stages=choice["stages"], **launch.constants,
         )  # fmt: skip
         if table is not None:
             choice = TILES["bias"]
-            tiles = -(-tokens // choice["queries"]) * (places // choice["places"])
-            groups = plan.groups(choice["waves"], heads * tiles)
-            tile_sums = torch.empty(groups, heads, places, places, device=qkv.device)
-            windows_triton.backward_bias[(heads * tiles * groups,)](
-                qkv, extra, plan.table, d_out, lse, delta, tile_sums,
-                *plan.sizes, heads, plan.channels, plan.span, groups, plan.scale,
-                QUERIES=choice["queries"], PLACES=choice["places"], TILES=tiles, num_warps=choice["warps"], **rest,
+            programs = heads * launch.tiles(choice["queries"]) * launch.tiles(choice["keys"])
+            splits, groups = launch.groups(choice["waves"], programs)
+            d_bias = torch.empty(groups, heads, slots, slots, device=qkv.device)
+            windows_triton.backward_bias[(programs * groups,)](
+                qkv, extra, launch.table, launch.places, d_out, lse, delta, d_bias,
+                *launch.sizes, launch.span, splits, launch.scale,
+                QUERIES=choice["queries"], KEYS=choice["keys"], num_warps=choice["warps"], num_stages=choice["stages"], **launch.constants,
             )  # fmt: skip
     if table is not None:
         entries = (2 * cut.window[0] - 1) * (2 * cut.window[1] - 1)
         windows_triton.table[(entries, heads)](
-            tile_sums, d_table, *cut.window, plan.span, heads, groups,
-            SIDE=plan.side, PACKED=plan.side > SMALL, num_warps=1 if plan.side <= SMALL else 4,
+            d_bias, d_table, *cut.window, launch.span, heads, groups,
+            SIDE=launch.side, LINES=max(1, 1024 // slots), num_warps=1,
         )  # fmt: skip
     return d_qkv, sums
 
@@ -123,19 +121,66 @@ class _Launch:
     def __init__(self, qkv: Tensor, table: Tensor | None, heads: int, cut: Cut) -> None:
         self.q = qkv.shape[1] // 3
         head = self.q // heads
-        self.scale = head**-0.5
-        self.width = padded(head)
+        width = padded(head)
         # A head that fills its tile is known to the compiler in full; others are multiples of 4.
-        self.unit = head if head == self.width else 4
-        self.channels = head // self.unit
-        self.side = max(4, padded(max(cut.window)) if max(cut.window) > 8 else 1 << (max(cut.window) - 1).bit_length())
-        (rows, columns), (high, wide), (tall, broad) = cut.grid, cut.padded, cut.window
-        self.total = qkv.shape[0] // (rows * columns) * cut.number
-        self.sizes = (rows, columns, high, wide, tall, broad, *cut.shift, wide // broad, cut.number, self.total)
+        unit = head if head == width else 4
+        self.side = side_of(cut)
+        tokens = cut.grid[0] * cut.grid[1]
+        self.images = qkv.shape[0] // tokens
+        self.sizes = (tokens, cut.number, self.images, heads, head // unit, *cut.window)
+        self.scale, self.shift = head**-0.5, cut.shift
+        self.constants = {
+            "UNIT": unit, "SIDE": self.side, "WIDTH": width, "PADDED": cut.padded != cut.grid,
+            "SHIFTED": cut.shift != (0, 0),
+        }  # fmt: skip
+        self.tabled = table is not None
         self.table = qkv if table is None else table
         self.span = 1 if table is None else (table.shape[1] + 1) // 2
+        self.places = places(cut, qkv.device)
+        self._tall = cut.window[0] * self.side
         self._processors = processors(qkv.device)
 
-    def groups(self, waves: int, programs: int) -> int:
-        """How many programs share the windows of one head and tile, for so many waves of programs in all."""
-        return max(1, min(self.total, -(-self._processors * waves // programs)))
+    def expanded(self, back: bool) -> Tensor:
+        """The bias between any two places of a window, in half precision; keys before queries if `back`."""
+        from spacelang_runtime.kernels import windows_triton
+
+        heads, (tall, broad), slots = self.sizes[3], self.sizes[5:], self.side**2
+        kinds = 4 if self.constants["SHIFTED"] else 1
+        bias = torch.empty(kinds, heads, slots, slots, device=self.places.device, dtype=torch.float16)
+        windows_triton.expand[(slots // 16, heads, kinds)](
+            self.table, bias, heads, tall, broad, *self.shift, self.span,
+            SIDE=self.side, BLOCK=16, TABLED=self.tabled, BACK=back, num_warps=4,
+        )  # fmt: skip
+        return bias
+
+    def tiles(self, size: int) -> int:
+        """How many tiles of so many places hold a window's rows."""
+        return -(-self._tall // size)
+
+    def groups(self, waves: int, programs: int) -> tuple[int, int]:
+        """Among how many programs the maps are split, for about so many waves of programs in all; and with them
+        the number of programs of one head and tile. A program keeps to one window of its maps."""
+        number = self.sizes[1]
+        splits = max(1, min(self.images, self._processors * waves // (programs * number)))
+        return splits, splits * number
+
+
+def side_of(cut: Cut) -> int:
+    """Places along a side of a window, as kernels lay it out."""
+    return max(4, 1 << (max(cut.window) - 1).bit_length())
+
+
+@kept
+def places(cut: Cut, device: torch.device) -> Tensor:
+    """Where the places of each window of a map are: [windows, side²], int32, see `windows_triton`."""
+    (rows, columns), (high, wide), side = cut.grid, cut.padded, side_of(cut)
+    (tall, broad), (down, right) = cut.window, cut.shift
+    y = torch.arange(high, device=device) + down
+    x = torch.arange(wide, device=device) + right
+    below, beside = y >= high, x >= wide
+    y, x = y % high, x % wide
+    there = (y < rows)[:, None] & (x < columns)
+    token = torch.where(there, y[:, None] * columns + x, 0)
+    code = 8 * token + 4 * there + 2 * below[:, None] + beside
+    windows = code.view(high // tall, tall, wide // broad, broad).transpose(1, 2).reshape(-1, tall, broad)
+    return F.pad(windows, (0, side - broad, 0, side - tall)).flatten(1).to(torch.int32).contiguous()

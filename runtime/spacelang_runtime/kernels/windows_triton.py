@@ -2,10 +2,12 @@
 
 Triton; sizes are run-time arguments, so that one compilation serves every architecture. Cyclic shift, padding,
 partition, relative position bias and the mask of shifted windows are index arithmetic: no window is copied and
-nothing of the size of a window squared is stored.
+nothing of the size of a window squared is stored for a window.
 
-**Places.** A window of a × b tokens has its keys in SIDE × SIDE places, SIDE a power of two: place p holds the token
-of row p // SIDE and column p % SIDE, and no token beyond a or b. Queries are counted without gaps.
+**Places.** A window lies in SIDE × SIDE places, SIDE a power of two: place p holds the token of row p // SIDE and
+column p % SIDE of the window, and none beyond its sides. PLACES tells for each window of a map and each place
+where it is, as one number: 8·token + 4·(whether it lies in the map) + the part of the map that the roll of a shifted
+window brought it from (0 to 3); tokens of different parts do not attend to each other.
 
 **Backward.** With P = softmax(S), S = scale·QKᵀ + bias, and δ the sum over a row of dO ∘ O (Dao et al., 2022,
 appendix B.2): dV = PᵀdO, dS = P ∘ (dO Vᵀ − δ), dQ = scale·dS K, dK = scale·dSᵀQ, and the table's gradient is the sum
@@ -24,149 +26,224 @@ import triton
 import triton.language as tl
 
 LOG2E = tl.constexpr(1.4426950408889634)
-
-GEOMETRY = ("rows", "columns", "high", "wide", "tall", "broad", "down", "right", "across", "number", "total")
-SIZES = [*GEOMETRY, "heads", "channels", "span", "groups"]
+SIZES = ["tokens", "number", "images", "heads", "channels", "tall", "broad", "span", "splits"]
 
 
 @triton.jit
-def _window(u, number, across, rows, columns):
-    """The window u of a batch: the first token of its map, its row and its column among the map's windows."""
-    image = u // number
-    w = u - image * number
-    wy = w // across
-    return image.to(tl.int64) * rows * columns, wy, w - wy * across
+def _places(PLACES, p, valid, PADDED: tl.constexpr):
+    """Of places of a window: the tokens, whether they are in the map, and their parts of it."""
+    code = tl.load(PLACES + p)
+    if PADDED:
+        valid &= (code & 4) != 0
+    return code >> 3, valid, code & 3
 
 
 @triton.jit
-def _token(i, j, wy, wx, tall, broad, down, right, high, wide, rows, columns):
-    """Where the token (i, j) of a window lies in its map, whether it does, and what the roll brought around."""
-    y = wy * tall + i + down
-    x = wx * broad + j + right
-    below = y >= high
-    beside = x >= wide
-    y = tl.where(below, y - high, y)
-    x = tl.where(beside, x - wide, x)
-    return y * columns + x, (y < rows) & (x < columns), below.to(tl.int32) * 2 + beside.to(tl.int32)
+def _rows(at, there, d, width, extra, EXACT: tl.constexpr, PADDED: tl.constexpr):
+    """Rows of q, k, v or of a gradient. Where windows have no padding, places beyond a window hold the map's first
+    token, which the bias of −∞ or the logarithm of ∞ keeps out of everything."""
+    if PADDED:
+        x = tl.load(at, mask=there[:, None] & (d < width)[None, :], other=0.0)
+        x = tl.where(there[:, None], x, extra[None, :])
+    elif EXACT:
+        x = tl.load(at)
+    else:
+        x = tl.load(at, mask=(d < width)[None, :], other=0.0)
+    return x
 
 
 @triton.jit
-def _bias(TABLE, head, span, qi, qj, ki, kj, valid, query, TABLED: tl.constexpr):
-    """The bias of a tile in units of log 2, −∞ for keys that are none."""
+def _bias(TABLE, head, span, q, k, tall, broad, SIDE: tl.constexpr, TABLED: tl.constexpr):
+    """The bias between places of queries and of keys in units of log 2, −∞ for keys that are none."""
+    qi = q // SIDE
+    qj = q % SIDE
+    ki = k // SIDE
+    kj = k % SIDE
     wide = 2 * span - 1
     entry = (ki - qi + span - 1) * wide + kj - qj + span - 1
+    key = (ki < tall) & (kj < broad)
     value = tl.zeros(entry.shape, tl.float32)
     if TABLED:
-        value = tl.load(TABLE + head * wide * wide + entry, mask=valid & query, other=0.0).to(tl.float32) * LOG2E
-    return tl.where(valid, value, float("-inf"))
+        pair = key & (qi < tall) & (qj < broad)
+        value = tl.load(TABLE + head * wide * wide + entry, mask=pair, other=0.0).to(tl.float32) * LOG2E
+    return tl.where(key, value, float("-inf"))
+
+
+@triton.jit
+def _extra(EXTRA, which, q_width, head, width, d):
+    return tl.load(EXTRA + which * q_width + head * width + d, mask=d < width, other=0.0)
 
 
 @triton.jit(do_not_specialize=SIZES)
-def forward(
-    QKV, EXTRA, TABLE, OUT, LSE,
-    rows, columns, high, wide, tall, broad, down, right, across, number, total, heads, channels, span, groups,
-    scale,
-    UNIT: tl.constexpr, SIDE: tl.constexpr, QUERIES: tl.constexpr, TILES: tl.constexpr, WIDTH: tl.constexpr,
-    TABLED: tl.constexpr, PADDED: tl.constexpr,
+def forward_small(
+    QKV, EXTRA, TABLE, PLACES, OUT, LSE,
+    tokens, number, images, heads, channels, tall, broad, span, splits, scale,
+    UNIT: tl.constexpr, SIDE: tl.constexpr, WIDTH: tl.constexpr, TABLED: tl.constexpr, PADDED: tl.constexpr,
+    SHIFTED: tl.constexpr,
 ):  # fmt: skip
-    """One head and one tile of queries of every `groups`-th window: what they gather, and log2 of their sums."""
-    KEYS: tl.constexpr = SIDE * SIDE
+    """One head of one window of every `splits`-th map: what its queries gather, and log2 of their sums."""
+    SLOTS: tl.constexpr = SIDE * SIDE
+    EXACT: tl.constexpr = UNIT == WIDTH
     pid = tl.program_id(0)
     head = pid % heads
-    tile = (pid // heads) % TILES
-    group = pid // (heads * TILES)
+    w = pid // heads % number
     width = channels * UNIT
     q_width = heads * width
-    r = tile * QUERIES + tl.arange(0, QUERIES)
-    ri = r // broad
-    rj = r - ri * broad
-    query = r < tall * broad
-    c = tl.arange(0, KEYS)
-    ci = c // SIDE
-    cj = c % SIDE
-    key = (ci < tall) & (cj < broad)
+    r = tl.arange(0, SLOTS)
     d = tl.arange(0, WIDTH)
-    real = d < width
-    bias = _bias(TABLE, head, span, ri[:, None], rj[:, None], ci[None, :], cj[None, :], key[None, :],
-                 query[:, None], TABLED)  # fmt: skip
+    inside = (r // SIDE < tall) & (r % SIDE < broad)
+    t, there, part = _places(PLACES + w * SLOTS, r, inside, PADDED)
+    bias = _bias(TABLE, head, span, r[:, None], r[None, :], tall, broad, SIDE, TABLED)
+    if SHIFTED:
+        bias = tl.where(part[:, None] == part[None, :], bias, float("-inf"))
+    k_extra = d
+    v_extra = d
     if PADDED:
-        k_extra = tl.load(EXTRA + q_width + head * width + d, mask=real, other=0.0)
-        v_extra = tl.load(EXTRA + 2 * q_width + head * width + d, mask=real, other=0.0)
-    for u in range(group, total, groups):
-        start, wy, wx = _window(u, number, across, rows, columns)
-        rt, rin, rr = _token(ri, rj, wy, wx, tall, broad, down, right, high, wide, rows, columns)
-        ct, cin, cr = _token(ci, cj, wy, wx, tall, broad, down, right, high, wide, rows, columns)
-        rin &= query
-        cin &= key
+        k_extra = _extra(EXTRA, 1, q_width, head, width, d)
+        v_extra = _extra(EXTRA, 2, q_width, head, width, d)
+    none = tl.zeros_like(k_extra)
+    at = t[:, None] * (3 * q_width) + d[None, :]
+    to = t[:, None] * q_width + d[None, :]
+    for image in range(pid // (heads * number), images, splits):
+        start = tl.cast(image, tl.int64) * tokens
         base = QKV + start * 3 * q_width + head * width
-        q = tl.load(base + rt[:, None] * (3 * q_width) + d[None, :], mask=rin[:, None] & real[None, :], other=0.0)
-        at = base + ct[:, None] * (3 * q_width) + d[None, :]
-        k = tl.load(at + q_width, mask=cin[:, None] & real[None, :], other=0.0)
-        v = tl.load(at + 2 * q_width, mask=cin[:, None] & real[None, :], other=0.0)
-        if PADDED:
-            k = tl.where(cin[:, None], k, k_extra[None, :])
-            v = tl.where(cin[:, None], v, v_extra[None, :])
+        q = _rows(base + at, there, d, width, none, EXACT, PADDED)
+        k = _rows(base + q_width + at, there, d, width, k_extra, EXACT, PADDED)
+        v = _rows(base + 2 * q_width + at, there, d, width, v_extra, EXACT, PADDED)
         s = tl.dot(q, tl.trans(k)) * (scale * LOG2E) + bias
-        if ((down > 0) & ((wy + 1) * tall >= high)) | ((right > 0) & ((wx + 1) * broad >= wide)):
-            s = tl.where(rr[:, None] == cr[None, :], s, float("-inf"))
         top = tl.max(s, 1)
-        top = tl.where(top == float("-inf"), 0.0, top)
         p = tl.math.exp2(s - top[:, None])
         whole = tl.sum(p, 1)
-        whole = tl.where(query, whole, 1.0)
         o = tl.dot(p.to(v.dtype), v) / whole[:, None]
-        to = OUT + start * q_width + head * width + rt[:, None] * q_width + d[None, :]
-        tl.store(to, o.to(OUT.dtype.element_ty), mask=rin[:, None] & real[None, :])
-        tl.store(LSE + (u * heads + head) * (tall * broad) + r, top + tl.math.log2(whole), mask=query)
+        out = OUT + start * q_width + head * width
+        tl.store(out + to, o.to(OUT.dtype.element_ty), mask=there[:, None] & (d < width)[None, :])
+        lse = LSE + ((image * number + w) * heads + head) * SLOTS
+        tl.store(lse + r, top + tl.math.log2(whole), mask=inside)
+
+
+@triton.jit
+def _half(q, k, v, bias, scale, top, whole, o):
+    """What a tile of queries gathers from more keys (Milakov and Gimelshein, 2018)."""
+    s = tl.dot(q, tl.trans(k)) * (scale * LOG2E) + bias.to(tl.float32)
+    above = tl.maximum(top, tl.max(s, 1))
+    p = tl.math.exp2(s - above[:, None])
+    less = tl.math.exp2(top - above)
+    whole = whole * less + tl.sum(p, 1)
+    return above, whole, tl.dot(p.to(v.dtype), v, o * less[:, None])
+
+
+@triton.jit(do_not_specialize=SIZES)
+def forward_large(
+    QKV, EXTRA, BIAS, PLACES, OUT, LSE,
+    tokens, number, images, heads, channels, tall, broad, splits, scale,
+    UNIT: tl.constexpr, SIDE: tl.constexpr, QUERIES: tl.constexpr, WIDTH: tl.constexpr, PADDED: tl.constexpr,
+    SHIFTED: tl.constexpr,
+):  # fmt: skip
+    """One head of one window of every `splits`-th map: what its queries gather, tile by tile, from two halves of the
+    keys."""
+    SLOTS: tl.constexpr = SIDE * SIDE
+    HALF: tl.constexpr = SLOTS // 2
+    EXACT: tl.constexpr = UNIT == WIDTH
+    pid = tl.program_id(0)
+    head = pid % heads
+    w = pid // heads % number
+    place = PLACES + w * SLOTS
+    width = channels * UNIT
+    q_width = heads * width
+    d = tl.arange(0, WIDTH)
+    c0 = tl.arange(0, HALF)
+    c1 = HALF + c0
+    k_extra = d
+    v_extra = d
+    if PADDED:
+        k_extra = _extra(EXTRA, 1, q_width, head, width, d)
+        v_extra = _extra(EXTRA, 2, q_width, head, width, d)
+    none = tl.zeros_like(k_extra)
+    t0, in0, p0 = _places(place, c0, (c0 // SIDE < tall) & (c0 % SIDE < broad), PADDED)
+    t1, in1, p1 = _places(place, c1, (c1 // SIDE < tall) & (c1 % SIDE < broad), PADDED)
+    at0 = t0[:, None] * (3 * q_width) + d[None, :]
+    at1 = t1[:, None] * (3 * q_width) + d[None, :]
+    near = _kind(BIAS, place, head, heads, tall, broad, SIDE, SHIFTED)
+    for image in range(pid // (heads * number), images, splits):
+        start = tl.cast(image, tl.int64) * tokens
+        base = QKV + start * 3 * q_width + head * width
+        out = OUT + start * q_width + head * width
+        lse = LSE + ((image * number + w) * heads + head) * SLOTS
+        k0 = _rows(base + q_width + at0, in0, d, width, k_extra, EXACT, PADDED)
+        v0 = _rows(base + 2 * q_width + at0, in0, d, width, v_extra, EXACT, PADDED)
+        k1 = _rows(base + q_width + at1, in1, d, width, k_extra, EXACT, PADDED)
+        v1 = _rows(base + 2 * q_width + at1, in1, d, width, v_extra, EXACT, PADDED)
+        for begin in range(0, tall * SIDE, QUERIES):
+            r = begin + tl.arange(0, QUERIES)
+            query = (r // SIDE < tall) & (r % SIDE < broad)
+            rt, there, rr = _places(place, r, query, PADDED)
+            q = _rows(base + rt[:, None] * (3 * q_width) + d[None, :], there, d, width, none, EXACT, PADDED)
+            bias = near + r[:, None] * SLOTS + c0[None, :]
+            top = tl.full([QUERIES], -1e30, tl.float32)
+            whole = tl.zeros([QUERIES], tl.float32)
+            o = tl.zeros([QUERIES, WIDTH], tl.float32)
+            top, whole, o = _half(q, k0, v0, tl.load(bias), scale, top, whole, o)
+            top, whole, o = _half(q, k1, v1, tl.load(bias + HALF), scale, top, whole, o)
+            to = out + rt[:, None] * q_width + d[None, :]
+            tl.store(to, (o / whole[:, None]).to(OUT.dtype.element_ty), mask=there[:, None] & (d < width)[None, :])
+            tl.store(lse + r, tl.where(query, top + tl.math.log2(whole), float("inf")))
+
+
+@triton.jit
+def _kind(BIAS, place, head, heads, tall, broad, SIDE: tl.constexpr, SHIFTED: tl.constexpr):
+    """The expanded bias of a head for a window's kind: which ends of the map it holds (see `expand`)."""
+    near = BIAS + head * SIDE * SIDE * SIDE * SIDE
+    if SHIFTED:
+        kind = tl.load(place + (tall - 1) * SIDE + broad - 1) & 3
+        near += kind * heads * SIDE * SIDE * SIDE * SIDE
+    return near
 
 
 @triton.jit(do_not_specialize=SIZES)
 def backward_small(
-    QKV, EXTRA, TABLE, D_OUT, LSE, D_QKV, D_BIAS, SUMS,
-    rows, columns, high, wide, tall, broad, down, right, across, number, total, heads, channels, span, groups,
-    scale,
+    QKV, EXTRA, TABLE, PLACES, D_OUT, LSE, D_QKV, D_BIAS, SUMS,
+    tokens, number, images, heads, channels, tall, broad, span, splits, scale,
     UNIT: tl.constexpr, SIDE: tl.constexpr, WIDTH: tl.constexpr, TABLED: tl.constexpr, PADDED: tl.constexpr,
+    SHIFTED: tl.constexpr,
 ):  # fmt: skip
-    """One head of every `groups`-th window, whole: dQ, dK, dV; and the sums of dS, dQ and dO over its windows."""
-    KEYS: tl.constexpr = SIDE * SIDE
+    """One head of one window of every `splits`-th map: dQ, dK, dV; and the sums of dS, dQ and dO over the maps."""
+    SLOTS: tl.constexpr = SIDE * SIDE
+    EXACT: tl.constexpr = UNIT == WIDTH
     pid = tl.program_id(0)
     head = pid % heads
     group = pid // heads
+    w = group % number
     width = channels * UNIT
     q_width = heads * width
-    r = tl.arange(0, KEYS)
-    ri = r // SIDE
-    rj = r % SIDE
-    inside = (ri < tall) & (rj < broad)
+    r = tl.arange(0, SLOTS)
     d = tl.arange(0, WIDTH)
-    real = d < width
-    n = ri * broad + rj
-    bias = _bias(TABLE, head, span, ri[:, None], rj[:, None], ri[None, :], rj[None, :], inside[None, :],
-                 inside[:, None], TABLED)  # fmt: skip
-    d_bias = tl.zeros([KEYS, KEYS], tl.float32)
-    q_sum = tl.zeros([KEYS, WIDTH], tl.float32)
-    v_sum = tl.zeros([KEYS, WIDTH], tl.float32)
+    inside = (r // SIDE < tall) & (r % SIDE < broad)
+    t, there, part = _places(PLACES + w * SLOTS, r, inside, PADDED)
+    bias = _bias(TABLE, head, span, r[:, None], r[None, :], tall, broad, SIDE, TABLED)
+    if SHIFTED:
+        bias = tl.where(part[:, None] == part[None, :], bias, float("-inf"))
+    d_bias = tl.zeros([SLOTS, SLOTS], tl.float32)
+    q_sum = tl.zeros([SLOTS, WIDTH], tl.float32)
+    v_sum = tl.zeros([SLOTS, WIDTH], tl.float32)
+    k_extra = d
+    v_extra = d
     if PADDED:
-        k_extra = tl.load(EXTRA + q_width + head * width + d, mask=real, other=0.0)
-        v_extra = tl.load(EXTRA + 2 * q_width + head * width + d, mask=real, other=0.0)
-    for u in range(group, total, groups):
-        start, wy, wx = _window(u, number, across, rows, columns)
-        t, there, region = _token(ri, rj, wy, wx, tall, broad, down, right, high, wide, rows, columns)
-        there &= inside
-        mask = there[:, None] & real[None, :]
-        offset = start * 3 * q_width + head * width + t[:, None] * (3 * q_width) + d[None, :]
-        q = tl.load(QKV + offset, mask=mask, other=0.0)
-        k = tl.load(QKV + offset + q_width, mask=mask, other=0.0)
-        v = tl.load(QKV + offset + 2 * q_width, mask=mask, other=0.0)
-        if PADDED:
-            k = tl.where(there[:, None], k, k_extra[None, :])
-            v = tl.where(there[:, None], v, v_extra[None, :])
-        at = D_OUT + start * q_width + head * width + t[:, None] * q_width + d[None, :]
-        do = tl.load(at, mask=mask, other=0.0)
-        lse = tl.load(LSE + (u * heads + head) * (tall * broad) + n, mask=inside, other=float("inf"))
+        k_extra = _extra(EXTRA, 1, q_width, head, width, d)
+        v_extra = _extra(EXTRA, 2, q_width, head, width, d)
+    none = tl.zeros_like(k_extra)
+    at = t[:, None] * (3 * q_width) + d[None, :]
+    to = t[:, None] * q_width + d[None, :]
+    mask = there[:, None] & (d < width)[None, :]
+    for image in range(group // number, images, splits):
+        start = tl.cast(image, tl.int64) * tokens
+        base = QKV + start * 3 * q_width + head * width
+        d_base = D_QKV + start * 3 * q_width + head * width
+        q = _rows(base + at, there, d, width, none, EXACT, PADDED)
+        k = _rows(base + q_width + at, there, d, width, k_extra, EXACT, PADDED)
+        v = _rows(base + 2 * q_width + at, there, d, width, v_extra, EXACT, PADDED)
+        do = tl.load(D_OUT + start * q_width + head * width + to, mask=mask, other=0.0)
+        lse = tl.load(LSE + ((image * number + w) * heads + head) * SLOTS + r, mask=inside, other=float("inf"))
         s = tl.dot(q, tl.trans(k)) * (scale * LOG2E) + bias
-        if ((down > 0) & ((wy + 1) * tall >= high)) | ((right > 0) & ((wx + 1) * broad >= wide)):
-            s = tl.where(region[:, None] == region[None, :], s, float("-inf"))
         p = tl.math.exp2(s - lse[:, None])
         dp = tl.dot(do, tl.trans(v))
         delta = tl.sum(p * dp, 1)
@@ -178,196 +255,245 @@ def backward_small(
         dq = tl.dot(low, k) * scale
         q_sum += dq
         v_sum += do.to(tl.float32)
-        tl.store(D_QKV + offset, dq.to(q.dtype), mask=mask)
-        tl.store(D_QKV + offset + q_width, dk.to(q.dtype), mask=mask)
-        tl.store(D_QKV + offset + 2 * q_width, dv.to(q.dtype), mask=mask)
+        tl.store(d_base + at, dq.to(q.dtype), mask=mask)
+        tl.store(d_base + q_width + at, dk.to(q.dtype), mask=mask)
+        tl.store(d_base + 2 * q_width + at, dv.to(q.dtype), mask=mask)
     if TABLED:
-        c = tl.arange(0, KEYS)
-        tile = D_BIAS + (group * heads + head) * KEYS * KEYS
-        tl.store(tile + r[:, None] * KEYS + c[None, :], d_bias)
+        c = tl.arange(0, SLOTS)
+        tl.store(D_BIAS + (group * heads + head) * SLOTS * SLOTS + r[:, None] * SLOTS + c[None, :], d_bias)
     sums = SUMS + group * 2 * q_width + head * width + d
-    tl.store(sums, tl.sum(q_sum, 0), mask=real)
-    tl.store(sums + q_width, tl.sum(v_sum, 0), mask=real)
+    tl.store(sums, tl.sum(q_sum, 0), mask=d < width)
+    tl.store(sums + q_width, tl.sum(v_sum, 0), mask=d < width)
 
 
-@triton.jit(do_not_specialize=["tall", "broad", "span"])
-def expand(TABLE, OUT, tall, broad, span, SIDE: tl.constexpr, BLOCK: tl.constexpr, TABLED: tl.constexpr):
-    """The bias of every pair of places, keys before queries: [heads, SIDE², SIDE²], in units of log 2."""
-    KEYS: tl.constexpr = SIDE * SIDE
+@triton.jit(do_not_specialize=["heads", "tall", "broad", "down", "right", "span"])
+def expand(
+    TABLE, OUT, heads, tall, broad, down, right, span,
+    SIDE: tl.constexpr, BLOCK: tl.constexpr, TABLED: tl.constexpr, BACK: tl.constexpr,
+):  # fmt: skip
+    """The bias of every pair of places, [kinds, heads, SIDE², SIDE²], in units of log 2; keys before queries if BACK.
+
+    Of a shifted map four kinds of windows: 2 for those at its lower end, whose last `down` rows the roll brought from
+    its upper end, and 1 for those at its right end likewise. Tokens from two ends get −∞.
+    """
+    SLOTS: tl.constexpr = SIDE * SIDE
     head = tl.program_id(1)
+    kind = tl.program_id(2)
     c = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    r = tl.arange(0, KEYS)
-    ci = c // SIDE
-    cj = c % SIDE
-    ri = r // broad
-    rj = r - ri * broad
-    key = (ci < tall) & (cj < broad)
-    value = _bias(TABLE, head, span, ri[None, :], rj[None, :], ci[:, None], cj[:, None], key[:, None],
-                  (r < tall * broad)[None, :], TABLED)  # fmt: skip
-    to = OUT + head * KEYS * KEYS + c[:, None] * KEYS + r[None, :]
-    tl.store(to, value.to(OUT.dtype.element_ty))
+    r = tl.arange(0, SLOTS)
+    value = _bias(TABLE, head, span, r[None, :], c[:, None], tall, broad, SIDE, TABLED)
+    if kind & 2:
+        value = tl.where((c // SIDE >= tall - down)[:, None] == (r // SIDE >= tall - down)[None, :], value, float("-inf"))
+    if kind & 1:
+        value = tl.where((c % SIDE >= broad - right)[:, None] == (r % SIDE >= broad - right)[None, :], value, float("-inf"))
+    at = c[:, None] * SLOTS + r[None, :] if BACK else r[None, :] * SLOTS + c[:, None]
+    tl.store(OUT + (kind * heads + head) * SLOTS * SLOTS + at, value.to(OUT.dtype.element_ty))
+
+
+@triton.jit(do_not_specialize=SIZES)
+def deltas(
+    PLACES, OUT, D_OUT, DELTA, SUMS, tokens, number, images, heads, channels, tall, broad, splits,
+    UNIT: tl.constexpr, SIDE: tl.constexpr, WIDTH: tl.constexpr, QUERIES: tl.constexpr, PADDED: tl.constexpr,
+):  # fmt: skip
+    """One head of one window of every `splits`-th map: δ of its places, 0 where there is no token; the sum of dO,
+    which SUMS has after that of dQ."""
+    SLOTS: tl.constexpr = SIDE * SIDE
+    pid = tl.program_id(0)
+    head = pid % heads
+    group = pid // heads
+    w = group % number
+    width = channels * UNIT
+    q_width = heads * width
+    d = tl.arange(0, WIDTH)
+    v_sum = tl.zeros([QUERIES, WIDTH], tl.float32)
+    for image in range(group // number, images, splits):
+        at = tl.cast(image, tl.int64) * tokens * q_width + head * width
+        for begin in range(0, tall * SIDE, QUERIES):
+            r = begin + tl.arange(0, QUERIES)
+            t, there, part = _places(PLACES + w * SLOTS, r, (r // SIDE < tall) & (r % SIDE < broad), PADDED)
+            mask = there[:, None] & (d < width)[None, :]
+            row = at + t[:, None] * q_width + d[None, :]
+            do = tl.load(D_OUT + row, mask=mask, other=0.0).to(tl.float32)
+            o = tl.load(OUT + row, mask=mask, other=0.0).to(tl.float32)
+            v_sum += do
+            tl.store(DELTA + ((image * number + w) * heads + head) * SLOTS + r, tl.sum(do * o, 1))
+    tl.store(SUMS + group * 2 * q_width + q_width + head * width + d, tl.sum(v_sum, 0), mask=d < width)
+
+
+@triton.jit
+def _pairs(
+    base, d_out, near, lse, delta, k, v, dq, dk, dv, rt, there, r, c, d, width, q_width, none, last, scale,
+    SLOTS: tl.constexpr, EXACT: tl.constexpr, PADDED: tl.constexpr,
+):  # fmt: skip
+    """What a tile of keys and a tile of queries add to each other's gradients."""
+    q = _rows(base + rt[:, None] * (3 * q_width) + d[None, :], there, d, width, none, EXACT, PADDED)
+    do = _rows(d_out + rt[:, None] * q_width + d[None, :], there, d, width, none, EXACT, PADDED)
+    row = tl.load(lse + r, mask=r < last, other=float("inf"))
+    mean = tl.load(delta + r, mask=r < last, other=0.0)
+    bias = tl.load(near + c[:, None] * SLOTS + r[None, :])
+    s = tl.dot(k, tl.trans(q)) * (scale * LOG2E) + bias.to(tl.float32)
+    p = tl.math.exp2(s - row[None, :])
+    dv = tl.dot(p.to(q.dtype), do, dv)
+    dp = tl.dot(v, tl.trans(do))
+    ds = (p * (dp - mean[None, :])).to(q.dtype)
+    dk = tl.dot(ds, q, dk)
+    dq = tl.dot(tl.trans(ds), k, dq)
+    return dq, dk, dv
 
 
 @triton.jit(do_not_specialize=SIZES)
 def backward_large(
-    QKV, EXTRA, BIAS, OUT, D_OUT, LSE, D_QKV, DELTA, SUMS,
-    rows, columns, high, wide, tall, broad, down, right, across, number, total, heads, channels, groups,
-    scale,
-    UNIT: tl.constexpr, SIDE: tl.constexpr, QUERIES: tl.constexpr, WIDTH: tl.constexpr, PADDED: tl.constexpr,
+    QKV, EXTRA, BIAS, PLACES, D_OUT, LSE, DELTA, D_QKV, SUMS,
+    tokens, number, images, heads, channels, tall, broad, splits, scale,
+    UNIT: tl.constexpr, SIDE: tl.constexpr, WIDTH: tl.constexpr, PADDED: tl.constexpr, SHIFTED: tl.constexpr,
 ):  # fmt: skip
-    """One head of every `groups`-th window: dQ, dK, dV, all keys in registers, the queries tile by tile."""
-    KEYS: tl.constexpr = SIDE * SIDE
+    """One head of one window of every `splits`-th map: dQ, dK, dV. Tiles of keys one after the other, each with all
+    four tiles of queries, whose dQ stay in registers."""
+    SLOTS: tl.constexpr = SIDE * SIDE
+    SIZE: tl.constexpr = SLOTS // 4
+    EXACT: tl.constexpr = UNIT == WIDTH
     pid = tl.program_id(0)
     head = pid % heads
     group = pid // heads
+    w = group % number
+    place = PLACES + w * SLOTS
     width = channels * UNIT
     q_width = heads * width
-    tokens = tall * broad
-    c = tl.arange(0, KEYS)
-    ci = c // SIDE
-    cj = c % SIDE
-    key = (ci < tall) & (cj < broad)
     d = tl.arange(0, WIDTH)
-    real = d < width
-    q_sum = tl.zeros([QUERIES, WIDTH], tl.float32)
-    v_sum = tl.zeros([QUERIES, WIDTH], tl.float32)
+    q_sum = tl.zeros([WIDTH], tl.float32)
+    k_extra = d
+    v_extra = d
     if PADDED:
-        k_extra = tl.load(EXTRA + q_width + head * width + d, mask=real, other=0.0)
-        v_extra = tl.load(EXTRA + 2 * q_width + head * width + d, mask=real, other=0.0)
-    for u in range(group, total, groups):
-        start, wy, wx = _window(u, number, across, rows, columns)
-        ct, cin, cr = _token(ci, cj, wy, wx, tall, broad, down, right, high, wide, rows, columns)
-        cin &= key
-        offset = start * 3 * q_width + head * width
-        at = offset + ct[:, None] * (3 * q_width) + d[None, :]
-        k = tl.load(QKV + at + q_width, mask=cin[:, None] & real[None, :], other=0.0)
-        v = tl.load(QKV + at + 2 * q_width, mask=cin[:, None] & real[None, :], other=0.0)
-        if PADDED:
-            k = tl.where(cin[:, None], k, k_extra[None, :])
-            v = tl.where(cin[:, None], v, v_extra[None, :])
-        dk = tl.zeros([KEYS, WIDTH], tl.float32)
-        dv = tl.zeros([KEYS, WIDTH], tl.float32)
-        edge = ((down > 0) & ((wy + 1) * tall >= high)) | ((right > 0) & ((wx + 1) * broad >= wide))
-        lines = (u * heads + head) * tokens
-        for begin in range(0, tokens, QUERIES):
-            r = begin + tl.arange(0, QUERIES)
-            ri = r // broad
-            rj = r - ri * broad
-            query = r < tokens
-            rt, rin, rr = _token(ri, rj, wy, wx, tall, broad, down, right, high, wide, rows, columns)
-            mask = (rin & query)[:, None] & real[None, :]
-            q_at = offset + rt[:, None] * (3 * q_width) + d[None, :]
-            o_at = start * q_width + head * width + rt[:, None] * q_width + d[None, :]
-            q = tl.load(QKV + q_at, mask=mask, other=0.0)
-            do = tl.load(D_OUT + o_at, mask=mask, other=0.0)
-            o = tl.load(OUT + o_at, mask=mask, other=0.0)
-            lse = tl.load(LSE + lines + r, mask=query, other=float("inf"))
-            delta = tl.sum(do.to(tl.float32) * o.to(tl.float32), 1)
-            tl.store(DELTA + lines + r, delta, mask=query)
-            bias = tl.load(BIAS + head * KEYS * KEYS + c[:, None] * KEYS + r[None, :])
-            s = tl.dot(k, tl.trans(q)) * (scale * LOG2E) + bias.to(tl.float32)
-            if edge:
-                s = tl.where(cr[:, None] == rr[None, :], s, float("-inf"))
-            p = tl.math.exp2(s - lse[None, :])
-            dv = tl.dot(p.to(q.dtype), do, dv)
-            dp = tl.dot(v, tl.trans(do))
-            ds = (p * (dp - delta[None, :])).to(q.dtype)
-            dk = tl.dot(ds, q, dk)
-            dq = tl.dot(tl.trans(ds), k) * scale
-            q_sum += dq
-            v_sum += do.to(tl.float32)
-            tl.store(D_QKV + q_at, dq.to(q.dtype), mask=mask)
-        tl.store(D_QKV + at + q_width, (dk * scale).to(k.dtype), mask=cin[:, None] & real[None, :])
-        tl.store(D_QKV + at + 2 * q_width, dv.to(k.dtype), mask=cin[:, None] & real[None, :])
-    sums = SUMS + group * 2 * q_width + head * width + d
-    tl.store(sums, tl.sum(q_sum, 0), mask=real)
-    tl.store(sums + q_width, tl.sum(v_sum, 0), mask=real)
+        k_extra = _extra(EXTRA, 1, q_width, head, width, d)
+        v_extra = _extra(EXTRA, 2, q_width, head, width, d)
+    none = tl.zeros_like(k_extra)
+    r0 = tl.arange(0, SIZE)
+    r1 = SIZE + r0
+    r2 = 2 * SIZE + r0
+    r3 = 3 * SIZE + r0
+    on0 = (r0 // SIDE < tall) & (r0 % SIDE < broad)
+    on1 = (r1 // SIDE < tall) & (r1 % SIDE < broad)
+    on2 = (r2 // SIDE < tall) & (r2 % SIDE < broad)
+    on3 = (r3 // SIDE < tall) & (r3 % SIDE < broad)
+    t0, in0, p0 = _places(place, r0, on0, PADDED)
+    t1, in1, p1 = _places(place, r1, on1, PADDED)
+    t2, in2, p2 = _places(place, r2, on2, PADDED)
+    t3, in3, p3 = _places(place, r3, on3, PADDED)
+    near = _kind(BIAS, place, head, heads, tall, broad, SIDE, SHIFTED)
+    for image in range(group // number, images, splits):
+        start = tl.cast(image, tl.int64) * tokens
+        base = QKV + start * 3 * q_width + head * width
+        to = D_QKV + start * 3 * q_width + head * width
+        d_out = D_OUT + start * q_width + head * width
+        lse = LSE + ((image * number + w) * heads + head) * SLOTS
+        delta = DELTA + ((image * number + w) * heads + head) * SLOTS
+        q0 = tl.zeros([SIZE, WIDTH], tl.float32)
+        q1 = tl.zeros([SIZE, WIDTH], tl.float32)
+        q2 = tl.zeros([SIZE, WIDTH], tl.float32)
+        q3 = tl.zeros([SIZE, WIDTH], tl.float32)
+        for begin in tl.range(0, tall * SIDE, SIZE, num_stages=1):
+            c = begin + tl.arange(0, SIZE)
+            ct, key_there, cr = _places(place, c, (c // SIDE < tall) & (c % SIDE < broad), PADDED)
+            at = ct[:, None] * (3 * q_width) + d[None, :]
+            k = _rows(base + q_width + at, key_there, d, width, k_extra, EXACT, PADDED)
+            v = _rows(base + 2 * q_width + at, key_there, d, width, v_extra, EXACT, PADDED)
+            dk = tl.zeros([SIZE, WIDTH], tl.float32)
+            dv = tl.zeros([SIZE, WIDTH], tl.float32)
+            q0, dk, dv = _pairs(base, d_out, near, lse, delta, k, v, q0, dk, dv, t0, in0, r0, c, d, width, q_width, none,
+                                tall * SIDE, scale, SLOTS, EXACT, PADDED)  # fmt: skip
+            q1, dk, dv = _pairs(base, d_out, near, lse, delta, k, v, q1, dk, dv, t1, in1, r1, c, d, width, q_width, none,
+                                tall * SIDE, scale, SLOTS, EXACT, PADDED)  # fmt: skip
+            q2, dk, dv = _pairs(base, d_out, near, lse, delta, k, v, q2, dk, dv, t2, in2, r2, c, d, width, q_width, none,
+                                tall * SIDE, scale, SLOTS, EXACT, PADDED)  # fmt: skip
+            q3, dk, dv = _pairs(base, d_out, near, lse, delta, k, v, q3, dk, dv, t3, in3, r3, c, d, width, q_width, none,
+                                tall * SIDE, scale, SLOTS, EXACT, PADDED)  # fmt: skip
+            mask = key_there[:, None] & (d < width)[None, :]
+            tl.store(to + q_width + at, (dk * scale).to(k.dtype), mask=mask)
+            tl.store(to + 2 * q_width + at, dv.to(k.dtype), mask=mask)
+        q_sum += tl.sum(q0 + q1 + (q2 + q3), 0) * scale
+        real = (d < width)[None, :]
+        kind = QKV.dtype.element_ty
+        tl.store(to + t0[:, None] * (3 * q_width) + d[None, :], (q0 * scale).to(kind), mask=in0[:, None] & real)
+        tl.store(to + t1[:, None] * (3 * q_width) + d[None, :], (q1 * scale).to(kind), mask=in1[:, None] & real)
+        tl.store(to + t2[:, None] * (3 * q_width) + d[None, :], (q2 * scale).to(kind), mask=in2[:, None] & real)
+        tl.store(to + t3[:, None] * (3 * q_width) + d[None, :], (q3 * scale).to(kind), mask=in3[:, None] & real)
+    tl.store(SUMS + group * 2 * q_width + head * width + d, q_sum, mask=d < width)
 
 
 @triton.jit(do_not_specialize=SIZES)
 def backward_bias(
-    QKV, EXTRA, TABLE, D_OUT, LSE, DELTA, D_BIAS,
-    rows, columns, high, wide, tall, broad, down, right, across, number, total, heads, channels, span, groups,
-    scale,
-    UNIT: tl.constexpr, SIDE: tl.constexpr, QUERIES: tl.constexpr, PLACES: tl.constexpr, TILES: tl.constexpr,
-    WIDTH: tl.constexpr, PADDED: tl.constexpr,
+    QKV, EXTRA, TABLE, PLACES, D_OUT, LSE, DELTA, D_BIAS,
+    tokens, number, images, heads, channels, tall, broad, span, splits, scale,
+    UNIT: tl.constexpr, SIDE: tl.constexpr, QUERIES: tl.constexpr, KEYS: tl.constexpr, WIDTH: tl.constexpr,
+    PADDED: tl.constexpr, SHIFTED: tl.constexpr,
 ):  # fmt: skip
-    """One head and one tile of pairs of every `groups`-th window: the sum of dS, [groups, heads, SIDE², SIDE²]."""
-    KEYS: tl.constexpr = SIDE * SIDE
-    ROWS: tl.constexpr = KEYS // PLACES
+    """One head and one tile of pairs of one window of every `splits`-th map: the sum of dS over the maps,
+    [number·splits, heads, SIDE², SIDE²]."""
+    SLOTS: tl.constexpr = SIDE * SIDE
+    EXACT: tl.constexpr = UNIT == WIDTH
+    across = (tall * SIDE + KEYS - 1) // KEYS
+    tiles = (tall * SIDE + QUERIES - 1) // QUERIES * across
     pid = tl.program_id(0)
     head = pid % heads
-    tile = (pid // heads) % TILES
-    group = pid // (heads * TILES)
+    tile = (pid // heads) % tiles
+    group = pid // (heads * tiles)
+    w = group % number
     width = channels * UNIT
     q_width = heads * width
-    tokens = tall * broad
-    r = (tile // ROWS) * QUERIES + tl.arange(0, QUERIES)
-    ri = r // broad
-    rj = r - ri * broad
-    query = r < tokens
-    c = (tile % ROWS) * PLACES + tl.arange(0, PLACES)
-    ci = c // SIDE
-    cj = c % SIDE
-    key = (ci < tall) & (cj < broad)
+    r = tile // across * QUERIES + tl.arange(0, QUERIES)
+    c = tile % across * KEYS + tl.arange(0, KEYS)
     d = tl.arange(0, WIDTH)
-    real = d < width
-    bias = _bias(TABLE, head, span, ri[:, None], rj[:, None], ci[None, :], cj[None, :], key[None, :],
-                 query[:, None], True)  # fmt: skip
-    d_bias = tl.zeros([QUERIES, PLACES], tl.float32)
+    query = (r // SIDE < tall) & (r % SIDE < broad)
+    rt, there, rr = _places(PLACES + w * SLOTS, r, query, PADDED)
+    ct, key_there, cr = _places(PLACES + w * SLOTS, c, (c // SIDE < tall) & (c % SIDE < broad), PADDED)
+    bias = _bias(TABLE, head, span, r[:, None], c[None, :], tall, broad, SIDE, True)
+    if SHIFTED:
+        bias = tl.where(rr[:, None] == cr[None, :], bias, float("-inf"))
+    d_bias = tl.zeros([QUERIES, KEYS], tl.float32)
+    k_extra = d
+    v_extra = d
     if PADDED:
-        k_extra = tl.load(EXTRA + q_width + head * width + d, mask=real, other=0.0)
-        v_extra = tl.load(EXTRA + 2 * q_width + head * width + d, mask=real, other=0.0)
-    for u in range(group, total, groups):
-        start, wy, wx = _window(u, number, across, rows, columns)
-        rt, rin, rr = _token(ri, rj, wy, wx, tall, broad, down, right, high, wide, rows, columns)
-        ct, cin, cr = _token(ci, cj, wy, wx, tall, broad, down, right, high, wide, rows, columns)
-        rin &= query
-        cin &= key
-        offset = start * 3 * q_width + head * width
-        at = QKV + offset + ct[:, None] * (3 * q_width) + d[None, :]
-        q = tl.load(QKV + offset + rt[:, None] * (3 * q_width) + d[None, :], mask=rin[:, None] & real[None, :],
-                    other=0.0)  # fmt: skip
-        k = tl.load(at + q_width, mask=cin[:, None] & real[None, :], other=0.0)
-        v = tl.load(at + 2 * q_width, mask=cin[:, None] & real[None, :], other=0.0)
-        do = tl.load(D_OUT + start * q_width + head * width + rt[:, None] * q_width + d[None, :],
-                     mask=rin[:, None] & real[None, :], other=0.0)  # fmt: skip
-        if PADDED:
-            k = tl.where(cin[:, None], k, k_extra[None, :])
-            v = tl.where(cin[:, None], v, v_extra[None, :])
-        lines = (u * heads + head) * tokens + r
+        k_extra = _extra(EXTRA, 1, q_width, head, width, d)
+        v_extra = _extra(EXTRA, 2, q_width, head, width, d)
+    none = tl.zeros_like(k_extra)
+    for image in range(group // number, images, splits):
+        start = tl.cast(image, tl.int64) * tokens
+        base = QKV + start * 3 * q_width + head * width
+        d_out = D_OUT + start * q_width + head * width
+        at = ct[:, None] * (3 * q_width) + d[None, :]
+        q = _rows(base + rt[:, None] * (3 * q_width) + d[None, :], there, d, width, none, EXACT, PADDED)
+        k = _rows(base + q_width + at, key_there, d, width, k_extra, EXACT, PADDED)
+        v = _rows(base + 2 * q_width + at, key_there, d, width, v_extra, EXACT, PADDED)
+        do = _rows(d_out + rt[:, None] * q_width + d[None, :], there, d, width, none, EXACT, PADDED)
+        lines = ((image * number + w) * heads + head) * SLOTS + r
         lse = tl.load(LSE + lines, mask=query, other=float("inf"))
         delta = tl.load(DELTA + lines, mask=query, other=0.0)
         s = tl.dot(q, tl.trans(k)) * (scale * LOG2E) + bias
-        if ((down > 0) & ((wy + 1) * tall >= high)) | ((right > 0) & ((wx + 1) * broad >= wide)):
-            s = tl.where(rr[:, None] == cr[None, :], s, float("-inf"))
         p = tl.math.exp2(s - lse[:, None])
         d_bias += p * (tl.dot(do, tl.trans(v)) - delta[:, None])
-    to = D_BIAS + (group * heads + head) * KEYS * KEYS + r[:, None] * KEYS + c[None, :]
-    tl.store(to, d_bias)
+    tl.store(D_BIAS + (group * heads + head) * SLOTS * SLOTS + r[:, None] * SLOTS + c[None, :], d_bias)
 
 
 @triton.jit(do_not_specialize=["tall", "broad", "span", "heads", "groups"])
-def table(D_BIAS, D_TABLE, tall, broad, span, heads, groups, SIDE: tl.constexpr, PACKED: tl.constexpr):
-    """Add to an entry of the table's gradient the sum over groups and over all pairs of its offset.
-
-    PACKED: whether queries are counted without gaps, as keys are not.
-    """
-    KEYS: tl.constexpr = SIDE * SIDE
+def table(D_BIAS, D_TABLE, tall, broad, span, heads, groups, SIDE: tl.constexpr, LINES: tl.constexpr):
+    """Add to an entry of the table's gradient the sum over groups and over all pairs of its offset."""
+    SLOTS: tl.constexpr = SIDE * SIDE
     wide = 2 * broad - 1
     entry = tl.program_id(0)
     head = tl.program_id(1)
     dy = entry // wide - (tall - 1)
     dx = entry % wide - (broad - 1)
-    c = tl.arange(0, KEYS)
+    c = tl.arange(0, SLOTS)
     qi = c // SIDE - dy
     qj = c % SIDE - dx
     key = (c // SIDE < tall) & (c % SIDE < broad)
     pair = key & (qi >= 0) & (qi < tall) & (qj >= 0) & (qj < broad)
-    r = qi * (broad if PACKED else SIDE) + qj
-    total = tl.zeros([KEYS], tl.float32)
-    for group in range(groups):
-        total += tl.load(D_BIAS + (group * heads + head) * KEYS * KEYS + r * KEYS + c, mask=pair, other=0.0)
+    at = (qi * SIDE + qj) * SLOTS + c
+    total = tl.zeros([LINES, SLOTS], tl.float32)
+    for begin in range(0, groups, LINES):
+        group = begin + tl.arange(0, LINES)
+        lines = D_BIAS + ((group * heads + head) * SLOTS * SLOTS)[:, None]
+        total += tl.load(lines + at[None, :], mask=(group < groups)[:, None] & pair[None, :], other=0.0)
     side = 2 * span - 1
     to = D_TABLE + head * side * side + (dy + span - 1) * side + dx + span - 1
-    tl.store(to, tl.load(to) + tl.sum(total, 0))
+    tl.store(to, tl.load(to) + tl.sum(tl.sum(total, 1), 0))
