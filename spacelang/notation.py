@@ -3,9 +3,9 @@
     i224-p4-c1000/96:2xh3q96m4w7/192:2xh6q192m4w7/384:6xh12q384m4w14/768:2xh24q768m4w7
 
 First the frame: image, patch and classes, then what differs from the defaults (`ch1`, `bias`,
-`absolute+relative`, `token`, `pooltoken`, `norm`, `nonorm`). Then each stage: its width, a colon, and its
-layers as heads, qkv, mlp and window (`wg` for a global one), equal neighbours counted. No character of it
-needs quoting in a shell.
+`absolute+relative`, `noposition`, `token`, `pooltoken`, `norm`, `nonorm`). Then each stage: its width, a
+colon, and its layers as heads, qkv, mlp and window (`wg` for a global one), equal neighbours counted. No
+character of it needs quoting in a shell.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def write(architecture: Architecture) -> str:
     if frame.channels != 3:
         parts.append(f"ch{frame.channels}")
     if frame.position != _usual_position(several):
-        parts.append("+".join(frame.position))
+        parts.append("+".join(frame.position) or "noposition")
     if frame.token == "class":
         parts.append("token")
     if frame.pool == "token":
@@ -93,6 +93,8 @@ def _with(frame: Frame, word: str) -> Frame:
             return evolve(frame, pool="token")
         case "norm" | "nonorm":
             return evolve(frame, stem_norm=word == "norm")
+        case "noposition":
+            return evolve(frame, position=())
         case _ if set(word.split("+")) <= {"absolute", "bias", "relative"}:
             return evolve(frame, position=cast(tuple[Position, ...], tuple(sorted(word.split("+")))))
         case _:

@@ -1,26 +1,25 @@
-"""Networks from outside: a Swin transformer of timm as one of ours, with the same logits."""
+"""Networks from outside: a Swin transformer of timm, or a file of one, as one of ours, with the same logits."""
 
 from __future__ import annotations
 
 import difflib
-import pickle
-import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from timm.models.swin_transformer import SwinTransformer
-from torch import Tensor, nn
+from torch import nn
 
 from spacelang.architecture import Architecture, Frame, Layer, NotAnArchitecture, Stage, verify
 from spacelang.expression import exact
+from spacelang_runtime import swin_file
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.network import Network
 from spacelang_runtime.saved import require_same
+from spacelang_runtime.swin_file import tensors
+from spacelang_runtime.swin_names import ours, theirs
 
 _REMEDY = "name a Swin transformer of timm, such as swin_s3_tiny_224"
 
@@ -42,10 +41,27 @@ def from_timm(name: str, weights: Path | None = None) -> Network:
     if not isinstance(model, SwinTransformer):
         raise Failure(f"{name} is a {type(model).__name__}, which is no Swin transformer", _REMEDY)
     if weights is not None:
-        found = _in_timm_names(_tensors(weights))
+        found = tensors(weights)
         require_same(found, model.state_dict(), str(weights), name, f"give the weights of {name}")
         model.load_state_dict(found)
     return of_swin(model).eval()
+
+
+def from_file(weights: Path, image: int = 224) -> Network:
+    """The network whose weights a file holds, in evaluation mode: of timm's Swin or Swin-S3, of Swin's own code or
+    of AutoFormerV2's `SSS.py`. Its shape is read from the shapes of the tensors.
+
+    image: the side of the images that it was trained on. Raises `Failure` for a file that is none of these, and
+    where a tensor does not fit the others, with its name and both shapes.
+    """
+    found = tensors(weights)
+    architecture = swin_file.architecture_of(found, image, str(weights))
+    with torch.device("meta"):
+        network = Network(architecture)
+    wanted = theirs(network.state_dict(), architecture)
+    require_same(found, wanted, str(weights), "the network that its other tensors describe", _REMEDY)
+    network.load_state_dict(ours(found, architecture), assign=True)
+    return network.eval()
 
 
 def of_swin(model: SwinTransformer) -> Network:
@@ -56,7 +72,7 @@ def of_swin(model: SwinTransformer) -> Network:
     architecture = architecture_of(model)
     with torch.device("meta"):
         network = Network(architecture)
-    weights = _weights(model.state_dict(), architecture)
+    weights = ours(model.state_dict(), architecture)
     require_same(weights, network.state_dict(), "the model", "its architecture", _REMEDY)
     network.load_state_dict(weights, assign=True)
     return network
@@ -106,85 +122,9 @@ def architecture_of(model: SwinTransformer) -> Architecture:
     return architecture
 
 
-def _weights(theirs: dict[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
-    """timm's tensors under our names and in our shapes."""
-    moved = [
-        ("stem.patches", "patch_embed.proj"),
-        ("stem.norm", "patch_embed.norm"),
-        ("head.norm", "norm"),
-        ("head.classify", "head.fc"),
-    ]
-    tables = {}
-    for number, stage in enumerate(architecture.stages):
-        if number:
-            moved.append((f"stages.{number}.merge.norm", f"layers.{number}.downsample.norm"))
-            moved.append((f"stages.{number}.merge.reduce", f"layers.{number}.downsample.reduction"))
-        for index, layer in enumerate(stage.layers):
-            ours, block = f"stages.{number}.layers.{index}", f"layers.{number}.blocks.{index}"
-            for mine, other in _PARTS.items():
-                moved.append((f"{ours}.{mine}", f"{block}.{other}"))
-            # Theirs is [offset, head] by query minus key, ours [head, row, column] by key minus query.
-            side = 2 * int(layer.window) - 1
-            table = theirs[f"{block}.attn.relative_position_bias_table"]
-            tables[f"{ours}.attention.bias"] = table.t().reshape(-1, side, side).flip(1, 2)
-    renamed = {
-        f"{ours}.{kind}": theirs[f"{other}.{kind}"].clone()
-        for ours, other in moved
-        for kind in ("weight", "bias")
-        if f"{other}.{kind}" in theirs
-    }
-    return renamed | tables
-
-
-_PARTS = {
-    "norm1": "norm1",
-    "attention.qkv": "attn.qkv",
-    "attention.out": "attn.proj",
-    "norm2": "norm2",
-    "expand": "mlp.fc1",
-    "contract": "mlp.fc2",
-}
-
-
-def _in_timm_names(found: dict[str, Any]) -> dict[str, Any]:
-    """The tensors of a file under the names of timm today.
-
-    Swin's own files keep them under "model", with buffers that are computed now, call the classifier `head`, and
-    have each merging at the end of a stage, where timm has it at the beginning of the next.
-    """
-    for nest in ("model", "state_dict"):
-        if isinstance(found.get(nest), dict):
-            found = found[nest]
-    found = {str(k): v for k, v in found.items() if not str(k).endswith(("relative_position_index", "attn_mask"))}
-    if "layers.0.downsample.reduction.weight" not in found:
-        return found
-    late = re.compile(r"layers\.(\d+)\.downsample")
-    moved = {late.sub(lambda at: f"layers.{int(at[1]) + 1}.downsample", name): t for name, t in found.items()}
-    return {re.sub(r"^head\.(?=weight|bias)", "head.fc.", name): tensor for name, tensor in moved.items()}
-
-
 def _square(sides: Any, what: str) -> int:
     """The side of what must be square."""
     high, wide = (sides, sides) if isinstance(sides, int) else sides
     if high != wide:
         raise Failure(f"{what} is {high}×{wide}, and ours are square", _REMEDY)
     return int(high)
-
-
-def _tensors(path: Path) -> dict[str, Any]:
-    """The tensors of a file, read without running anything in it."""
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise Failure(f"cannot read {path}: {error.strerror or error}", "name the file of the weights") from None
-    except (SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError, LookupError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "it is empty"
-        raise Failure(f"{path} holds no tensors that can be read safely: {reason}", _FILES) from None
-    if not isinstance(found, dict):
-        raise Failure(f"{path} holds a {type(found).__name__}, and no tensors by name", _FILES)
-    return found
-
-
-_FILES = "give a .safetensors file, or one that torch.save made of a state_dict"

@@ -73,11 +73,7 @@ class Network(nn.Module):
         images: [B, channels, H, W] of any size; zeros below and to the right fill the last patches. Gives
         [B, channels[i], ⌈H / strides[i]⌉, ⌈W / strides[i]⌉] each, not normalised.
         """
-        patch = self.stem.patch
-        below, beside = -images.shape[-2] % patch, -images.shape[-1] % patch
-        if below or beside:
-            images = F.pad(images, (0, beside, 0, below))
-        return self.encode(images, self.taps)[2]
+        return self.encode(self.stem.filled(images), self.taps)[2]
 
     def encode(self, images: Tensor, taps: Taps = ()) -> tuple[Tensor, Grid, tuple[Tensor, ...]]:
         """What the layers make of images: the last layer's tokens [B, tokens, C], the grid they lie on, and
@@ -131,6 +127,11 @@ class Patches(nn.Module):
         grid = grid_of(images, self.patch)
         x = self.patches(images).flatten(2).transpose(1, 2).contiguous()
         return (x if self.norm is None else self.norm(x)), grid
+
+    def filled(self, images: Tensor) -> Tensor:
+        """Images with zeros below them and to their right, so that they are whole patches."""
+        below, beside = (-side % self.patch for side in images.shape[-2:])
+        return F.pad(images, (0, beside, 0, below)) if below or beside else images
 
 
 class Joined(nn.Module):

@@ -1,10 +1,19 @@
-"""A network on disk: what it is beside its weights, in a folder that needs nothing else."""
+"""A network on disk: what it is beside its weights, in a folder that needs nothing else.
+
+    config.json          the architecture, where it comes from, and what timm and transformers look for
+    model.safetensors    the weights, under the names of `Network`
+    README.md            the same for people: a model card
+
+The same folder serves `load`, timm (`export.timm_model`) and transformers (`export.hf_model`).
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -13,29 +22,97 @@ from safetensors.torch import load as tensors_in
 from safetensors.torch import save as tensors_out
 from torch import Tensor
 
-from spacelang.architecture import NotAnArchitecture, from_json, to_json
-from spacelang_runtime.atomic import replace, replace_json
+from spacelang import notation
+from spacelang.architecture import Architecture, NotAnArchitecture, from_json, to_json
+from spacelang_runtime.atomic import replace
+from spacelang_runtime.card import card
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.network import Network
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+CARD = "README.md"
+FORMAT = "spacelang.model/1"
 
 
-def save(network: Network, folder: Path | str, notes: Mapping[str, Any]) -> None:
-    """Write a network as `config.json`, its architecture and the notes, and `model.safetensors`.
+def save(network: Network, folder: Path | str, notes: Mapping[str, Any], force: bool = False) -> None:
+    """Write a network as `config.json`, its architecture and the notes, `model.safetensors` and `README.md`.
 
-    notes: JSON values about where the network comes from; `load` does not need them. Raises `Failure` where
-    the folder cannot be written.
+    notes: JSON values about where the network comes from; `load` does not need them. "classes", where there,
+    are the names of the classes. force: whether other files of these names may be replaced. Raises `Failure`
+    where they may not, and where the folder cannot be written.
     """
-    folder = Path(folder)
+    weights = tensors_out({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
+    record = described(network.architecture, {**notes, "weights_sha256": sha256(weights).hexdigest()})
+    files = {
+        WEIGHTS: weights,
+        CONFIG: as_json(record),
+        CARD: card(network.architecture, record["notes"]).encode(),
+    }
+    fill(Path(folder), files, force)
+
+
+def fill(folder: Path, files: Mapping[str, bytes], force: bool) -> None:
+    """Write files into a folder, all or none. force: whether others of these names may be replaced. Raises
+    `Failure` where they may not, and where the folder cannot be written."""
+    for name, content in files.items() if not force else ():
+        require_free(folder / name, content)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Failure(f"cannot make the folder {folder}: {error.strerror}", "name another") from None
-    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    replace(folder / WEIGHTS, lambda file: file.write(tensors_out(weights)))
-    replace_json(folder / CONFIG, {"architecture": to_json(network.architecture), "notes": dict(notes)})
+    for name, content in files.items():
+        replace(folder / name, lambda file, content=content: file.write(content))
+
+
+def as_json(value: Any) -> bytes:
+    """A JSON value for people and programs to read."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def require_free(path: Path, content: bytes | None = None) -> None:
+    """Make sure that a file may be written: there is none, or one with this very content. Raises `Failure`."""
+    if path.exists() and (not path.is_file() or content is None or path.read_bytes() != content):
+        other = "" if content is None else ", with other content"
+        raise Failure(f"{path} is there already{other}", "write elsewhere, or replace it with --force")
+
+
+def described(architecture: Architecture, notes: Mapping[str, Any]) -> dict[str, Any]:
+    """What `config.json` holds: ours under "format", "network" and "notes", the rest for timm and transformers."""
+    # The data part is heavy, and `load` does without it.
+    from spacelang_runtime.data.frame import SHARE
+    from spacelang_runtime.data.normalise import MEAN, STD
+
+    frame, classes = architecture.frame, architecture.frame.classes
+    mean, std = (values if frame.channels == 3 else [fmean(values)] for values in (MEAN, STD))
+    names = list(notes.get("classes") or ())
+    names = names if len(names) == classes else [f"class {number}" for number in range(classes)]
+    side = frame.side(len(architecture.stages) - 1)
+    return {
+        "format": FORMAT,
+        "network": to_json(architecture),
+        "notes": dict(notes),
+        "architecture": "spacelang",
+        "num_classes": classes,
+        "model_args": {"network": notation.write(architecture)},
+        "pretrained_cfg": {
+            "architecture": "spacelang",
+            "num_classes": classes,
+            "input_size": [frame.channels, frame.image, frame.image],
+            "fixed_input_size": False,
+            "pool_size": [side, side],
+            "interpolation": "bicubic",
+            "crop_pct": SHARE,
+            "mean": list(mean),
+            "std": list(std),
+            "first_conv": "stem.patches",
+            "classifier": "head.classify",
+        },
+        "model_type": "spacelang",
+        "architectures": ["SpacelangForImageClassification"],
+        "id2label": dict(enumerate(names)),
+        "label2id": {name: number for number, name in enumerate(names)},
+    }
 
 
 def load(folder: Path | str) -> Network:
@@ -46,16 +123,7 @@ def load(folder: Path | str) -> Network:
     """
     folder = Path(folder)
     config = folder / CONFIG
-    try:
-        record = json.loads(_bytes(config))
-    except (ValueError, RecursionError) as error:
-        raise Failure(f"{config} is not JSON: {error}", _AGAIN) from None
-    if not isinstance(record, dict) or "architecture" not in record:
-        raise Failure(f'{config} has no "architecture"', _AGAIN)
-    try:
-        architecture = from_json(record["architecture"])
-    except NotAnArchitecture as error:
-        raise Failure(f"the architecture in {config} is none: {error}", _AGAIN) from None
+    architecture = architecture_of(folder)
     try:
         weights = tensors_in(_bytes(folder / WEIGHTS))
     except SafetensorError as error:
@@ -68,6 +136,26 @@ def load(folder: Path | str) -> Network:
     require_same(weights, network.state_dict(), str(folder / WEIGHTS), f"the architecture in {config}", _AGAIN)
     network.load_state_dict(weights, assign=True)
     return network.eval()
+
+
+def record_of(folder: Path | str) -> dict[str, Any]:
+    """What the `config.json` of a model's folder holds. Raises `Failure` where there is none of ours."""
+    config = Path(folder) / CONFIG
+    try:
+        record = json.loads(_bytes(config))
+    except (ValueError, RecursionError) as error:
+        raise Failure(f"{config} is not JSON: {error}", _AGAIN) from None
+    if not isinstance(record, dict) or "network" not in record:
+        raise Failure(f'{config} has no "network": {folder} is no model of spacelang', _OTHER)
+    return record
+
+
+def architecture_of(folder: Path | str) -> Architecture:
+    """The architecture of the model in a folder. Raises `Failure` where there is none."""
+    try:
+        return from_json(record_of(folder)["network"])
+    except NotAnArchitecture as error:
+        raise Failure(f"the network in {Path(folder) / CONFIG} is none: {error}", _AGAIN) from None
 
 
 def require_same(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from spacelang import notation
 from spacelang.architecture import Architecture, NotAnArchitecture, from_json
+from spacelang.diagnostics import nearest
 from spacelang.lower.lowered import Lowered
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.journal import open_journal
@@ -24,12 +25,17 @@ def read(text: str) -> Architecture | None:
                 f"this line is not an architecture: {reason}", "copy it from `spacelang inspect`"
             ) from None
     path = Path(text)
+    if (path / "model.safetensors").is_file() and not (path / "config.json").is_file():
+        raise Failure(
+            f"{path} has weights and no config.json: nothing tells what network they are of",
+            "bring config.json back, or export the network again",
+        )
     path = path / "config.json" if (path / "config.json").is_file() else path
     if path.suffix != ".json" or not path.is_file():
         return None
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-        inside = value.get("architecture", value) if isinstance(value, dict) else value
+        inside = value.get("network", value.get("architecture", value)) if isinstance(value, dict) else value
         return notation.read(inside) if isinstance(inside, str) else from_json(inside)
     except (OSError, ValueError) as reason:
         raise Failure(f"{path} does not describe an architecture: {reason}") from None
@@ -61,8 +67,11 @@ def resolve(text: str, run: Run, lowered: Lowered) -> Architecture:
 
 def _named(text: str, run: Run) -> Architecture:
     words = "best, largest, smallest, a name that `inspect` shows, a line, or a JSON file"
+    if Path(text).is_dir():
+        raise Failure(f"{text} is a folder without config.json: there is no model in it", f"give {words}")
     if not re.fullmatch(r"[0-9a-f]{4,64}", text):
-        raise Failure(f"{text!r} names no architecture", f"give {words}")
+        near = nearest(text, ("best", "largest", "smallest"))
+        raise Failure(f"{text!r} names no architecture", f"did you mean {near}?" if near else f"give {words}")
     with open_journal(run.folder) as journal:
         found = journal.named(text)
     if len(found) != 1:

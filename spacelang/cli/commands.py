@@ -27,6 +27,7 @@ COMMANDS = {
     "eval": "eval:evaluate",
     "export": "export:export",
     "import": "import_:import_",
+    "attention": "attention:attention",
     "cache": "cache:cache",
     "lsp": "lsp:lsp",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,49 +11,116 @@ from spacelang.amount import short
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.train import RUNS
 
+if TYPE_CHECKING:
+    from spacelang_runtime.network import Network
+
+FORMATS = {
+    "safetensors": "a folder with config.json and model.safetensors",
+    "timm": "the same folder: timm.create_model reads it",
+    "hf": "the same folder: transformers' from_pretrained reads it",
+    "swin": "a folder for timm's own Swin, where the network is one",
+    "onnx": "a file, with any batch, checked in onnxruntime",
+    "torch-export": "a file for torch.export.load, with any batch",
+}
+SUFFIXES = {".onnx": "onnx", ".pt2": "torch-export"}
+
 
 def export(
-    architecture: Annotated[
-        str, typer.Argument(help="best, largest, smallest, a name that inspect shows, a line, or a JSON file.")
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="best, largest, smallest, a name that inspect shows, a line, a JSON file; or a model's folder."
+        ),
     ] = "best",
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="The folder to write.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The folder or file to write.")] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="; ".join(f"{name}: {meaning}" for name, meaning in FORMATS.items())
+            + ". Default: what the output's name says, else safetensors.",
+        ),
+    ] = None,
+    image: Annotated[
+        int | None, typer.Option(min=1, help="Of onnx and torch-export: another side of the images.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
     run: Annotated[str | None, typer.Option(help="The run whose weights to take (default: the latest).")] = None,
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
 ) -> None:
-    """Write a network of a run as config.json and model.safetensors, with the weights that it inherits."""
+    """Write a network of a run, with the weights that it inherits, or a model's folder in another form."""
     if output is None:
         fail("where to?", "name a folder: spacelang export best -o model/")
+    chosen = form or SUFFIXES.get(output.suffix, "safetensors")
+    if chosen not in FORMATS:
+        raise typer.BadParameter(f"{form!r} is none of {', '.join(FORMATS)}", param_hint="--format")
+    if image is not None and chosen not in SUFFIXES.values():
+        raise typer.BadParameter("it goes with onnx and torch-export", param_hint="--image")
+    if chosen in SUFFIXES.values() and not force:
+        from spacelang_runtime.saved import require_free
 
+        require_free(output)
+    network, notes = _folder(what) if run is None and _is_folder(what) else _of_run(what, run, runs)
+    said = _written(network, notes, output, chosen, image, force)
+    if notes.get("preview"):
+        say("this model comes from a PREVIEW: it has learned next to nothing")
+    architecture = network.architecture
+    print(f"{output}: {architecture.name}, {said}")
+
+
+def _is_folder(what: str) -> bool:
+    return (Path(what) / "config.json").is_file()
+
+
+def _folder(what: str) -> tuple[Network, dict[str, object]]:
+    from spacelang_runtime.saved import load, record_of
+
+    return load(what), record_of(what).get("notes", {})
+
+
+def _of_run(what: str, run: str | None, runs: Path) -> tuple[Network, dict[str, object]]:
     from spacelang_runtime.run import find
 
     found = find(runs, run)  # before torch is loaded: a wrong name is answered at once
 
     import torch
 
-    from spacelang.lower.cost import price
     from spacelang.lower.lowered import lower
     from spacelang_runtime.extract import extract
-    from spacelang_runtime.saved import save
+    from spacelang_runtime.origin import origin
     from spacelang_runtime.target import resolve
     from spacelang_runtime.trained import trained
 
     lowered = lower(found.space)
-    chosen = resolve(architecture, found, lowered)
-    network = extract(trained(found, lowered, torch.device("cpu")), chosen)
-    cost = price(chosen)
-    best = found.best
-    score = best if best and best["name"] == chosen.name else None
-    notes = {
-        "name": chosen.name,
-        "flops": cost.flops,
-        "params": cost.params,
-        "classes": list(found.record.data.classes),
-        "run": found.name,
-        "space": found.record.space,
-        "preview": found.record.preview,
-        "held_out_accuracy": score["accuracy"] if score else None,
-    }
-    save(network, output, notes)
-    if found.record.preview:
-        say("this model comes from a PREVIEW: it has learned next to nothing")
-    print(f"{output}: {chosen.name}, {short(cost.params)} params, {short(cost.flops)} MACs")
+    architecture = resolve(what, found, lowered)
+    return extract(trained(found, lowered, torch.device("cpu")), architecture), origin(found, architecture)
+
+
+def _written(
+    network: Network, notes: dict[str, object], output: Path, form: str, image: int | None, force: bool
+) -> str:
+    """Write the network; gives what to say of it."""
+    from spacelang.lower.cost import price
+
+    cost = price(network.architecture)
+    costs = f"{short(cost.params)} params, {short(cost.flops)} MACs"
+    match form:
+        case "onnx":
+            from spacelang_runtime.export.onnx_file import write
+
+            made = write(network, output, image)
+            return f"{costs}, {short(made.size)}B; onnxruntime gives torch's logits to {made.difference:.0e}"
+        case "torch-export":
+            from spacelang_runtime.export import program
+
+            return f"{costs}, {short(program.write(network, output, image))}B"
+        case "swin":
+            from spacelang_runtime.export.swin import write as write_swin
+
+            write_swin(network, output, force)
+            return f"{costs}, as a Swin transformer of timm"
+        case _:
+            from spacelang_runtime.saved import save
+
+            save(network, output, notes, force)
+            return costs

@@ -12,25 +12,43 @@ from spacelang.cli.terminal import fail
 
 
 def import_(
-    source: Annotated[str, typer.Argument(help="timm:NAME, such as timm:swin_s3_tiny_224.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="timm:NAME, such as timm:swin_s3_tiny_224; or a file of weights of timm's Swin or Swin-S3, of "
+            "Swin, or of AutoFormerV2 (.safetensors, .pth)."
+        ),
+    ],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The folder to write.")] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="A .safetensors or .pth file of that network; without one, random weights.")
+        Path | None,
+        typer.Option(help="With timm:NAME, a .safetensors or .pth file of it; without one, random weights."),
     ] = None,
+    image: Annotated[
+        int, typer.Option(min=1, help="With a file: the side of the images that the network was trained on.")
+    ] = 224,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
 ) -> None:
     """Write a network from outside as config.json and model.safetensors."""
     kind, _, name = source.partition(":")
-    if kind != "timm" or not name:
-        fail(f"{source!r} is no source of networks", "write timm:NAME, such as timm:swin_s3_tiny_224")
+    file = Path(source)
+    if (kind != "timm" or not name) and not file.is_file():
+        fail(
+            f"{source!r} is no source of networks",
+            "write timm:NAME, such as timm:swin_s3_tiny_224, or name a file of weights",
+        )
     if output is None:
         fail("where to?", f"name a folder: spacelang import {source} -o model/")
+    if file.is_file() and weights is not None:
+        fail(f"{source} is a file of weights itself", "leave --weights out")
 
     from spacelang.lower.cost import price
-    from spacelang_runtime.foreign import from_timm
+    from spacelang_runtime.foreign import from_file, from_timm
     from spacelang_runtime.saved import save
 
-    network = from_timm(name, weights)
+    network = from_file(file, image) if file.is_file() else from_timm(name, weights)
     cost = price(network.architecture)
-    origin = str(weights) if weights else "random weights"
-    save(network, output, {"name": network.architecture.name, "source": source, "weights": origin})
+    origin = f"weights of {weights or file}" if weights or file.is_file() else "random weights"
+    notes = {"name": network.architecture.name, "source": source, "origin": f"{source}, {origin}"}
+    save(network, output, notes, force)
     print(f"{output}: {network.architecture.name}, {short(cost.params)} params, {short(cost.flops)} MACs, {origin}")

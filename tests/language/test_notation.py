@@ -15,7 +15,7 @@ def architectures(draw: st.DrawFn) -> Architecture:
     stages = draw(st.integers(1, 4))
     single = stages == 1
     token = draw(st.sampled_from(["class", "none"])) if single else "none"
-    positions = draw(st.sets(st.sampled_from(["absolute", "bias", "relative"]), min_size=1))
+    positions = draw(st.sets(st.sampled_from(["absolute", "bias", "relative"])))
     frame = Frame(
         image=draw(st.sampled_from([32, 64, 224])),
         patch=draw(st.sampled_from([2, 4])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from safetensors.torch import save_file
 from timm.models.swin_transformer import SwinTransformer
 
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.foreign import from_timm, of_swin
+from spacelang_runtime.foreign import from_file, from_timm, of_swin
 
 SAME = {
     "swin_s3_tiny_224": "s3_tiny",
@@ -132,3 +133,48 @@ def test_a_model_that_is_none_of_ours_is_refused_with_the_reason() -> None:
     for message, model in cases.items():
         with pytest.raises(Failure, match=message):
             of_swin(model)
+
+
+def published(theirs: SwinTransformer) -> dict[str, torch.Tensor]:
+    """A Swin's weights as AutoFormerV2's `SSS.py` and Swin's own code name them, with their buffers."""
+    weights = {
+        name.replace("layers.1.downsample", "layers.0.downsample").replace("head.fc", "head"): tensor
+        for name, tensor in theirs.state_dict().items()
+    }
+    weights["layers.0.blocks.0.attn.relative_position_index"] = torch.zeros(9, 9, dtype=torch.long)
+    weights["layers.0.blocks.1.attn_mask"] = torch.zeros(9, 9, 9)
+    return weights
+
+
+def test_a_file_tells_its_network_by_the_shapes_of_its_tensors(tmp_path: Path) -> None:
+    theirs = small(head_dim=2)
+    expected = of_swin(theirs)
+    torch.save({"model": published(theirs), "args": Namespace(lr=1)}, tmp_path / "S3.pth")
+    save_file(theirs.state_dict(), tmp_path / "timm.safetensors")
+    for file in ("S3.pth", "timm.safetensors"):
+        found = from_file(tmp_path / file, image=36)
+        assert found.architecture == expected.architecture
+        assert all(torch.equal(found.state_dict()[key], t) for key, t in expected.state_dict().items())
+
+
+def test_a_file_that_does_not_fit_names_the_tensor_and_both_shapes(tmp_path: Path) -> None:
+    good = published(small())
+    block = "layers.1.blocks.0"
+    cases = {
+        f"{block}.attn.proj.weight is 3×2, and the network .* needs 16×16": good
+        | {f"{block}.attn.proj.weight": torch.ones(3, 2)},
+        f"has no tensor {block}.attn.qkv.weight": {
+            k: t for k, t in good.items() if k != f"{block}.attn.qkv.weight"
+        },
+        "has no tensor patch_embed.proj.weight: it is no Swin": {"fc.weight": torch.ones(2, 2)},
+        f"{block}.norm1.weight has 2 dimensions": good | {f"{block}.norm1.weight": torch.ones(2, 2)},
+        "has a tensor absolute_pos_embed": good | {"absolute_pos_embed": torch.ones(1, 81, 8)},
+    }
+    for message, tensors in cases.items():
+        torch.save({"model": tensors}, tmp_path / "S3.pth")
+        with pytest.raises(Failure, match=message):
+            from_file(tmp_path / "S3.pth", image=36)
+    torch.save({"model": good}, tmp_path / "S3.pth")
+    with pytest.raises(Failure, match=r"no network for images of 16 pixels: .* larger than its") as failure:
+        from_file(tmp_path / "S3.pth", image=16)
+    assert failure.value.remedy == "say --image"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ import torch
 from networks import AWKWARD, draw, stirred
 from safetensors.torch import load_file, save_file
 
+from spacelang import notation
+from spacelang.amount import spaced
+from spacelang.lower.cost import price
 from spacelang.lower.lowered import lower
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.network import Network
@@ -25,7 +29,7 @@ def network(name: str = "pyramid with all positions", dtype: torch.dtype = torch
 @pytest.mark.parametrize("name", AWKWARD)
 def test_a_saved_network_comes_back_bit_for_bit(tmp_path: Path, name: str, dtype: torch.dtype) -> None:
     before = network(name, dtype)
-    save(before, tmp_path / "new" / "model", {"accuracy": 0.5})
+    save(before, tmp_path / "new" / "model", {"accuracy": "50 %"})
     after = load(tmp_path / "new" / "model")
     assert after.architecture == before.architecture
     assert not after.training
@@ -34,7 +38,9 @@ def test_a_saved_network_comes_back_bit_for_bit(tmp_path: Path, name: str, dtype
     assert all(
         weights[key].dtype == dtype and torch.equal(weights[key], t) for key, t in before.state_dict().items()
     )
-    assert json.loads((tmp_path / "new" / "model" / "config.json").read_text())["notes"] == {"accuracy": 0.5}
+    notes = json.loads((tmp_path / "new" / "model" / "config.json").read_text())["notes"]
+    written = (tmp_path / "new" / "model" / "model.safetensors").read_bytes()
+    assert notes == {"accuracy": "50 %", "weights_sha256": sha256(written).hexdigest()}
 
 
 def test_a_loaded_network_can_learn(tmp_path: Path) -> None:
@@ -59,8 +65,8 @@ def test_a_missing_folder_or_file_is_named(tmp_path: Path) -> None:
     [
         ("{", "is not JSON"),
         ("[" * 100_000, "is not JSON"),
-        ("[]", 'has no "architecture"'),
-        ('{"architecture": {"format": "spacelang.architecture/1", "stages": []}}', "'image' is missing"),
+        ("[]", 'has no "network": .* is no model of spacelang'),
+        ('{"network": {"format": "spacelang.architecture/1", "stages": []}}', "'image' is missing"),
     ],
 )
 def test_a_config_that_describes_nothing_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -72,7 +78,7 @@ def test_a_config_that_describes_nothing_is_named(tmp_path: Path, text: str, mes
 def test_a_width_that_no_tensor_can_have_is_refused(tmp_path: Path) -> None:
     save(network(), tmp_path, {})
     record = json.loads((tmp_path / "config.json").read_text())
-    record["architecture"]["stages"][0]["embed"] = 10**30
+    record["network"]["stages"][0]["embed"] = 10**30
     (tmp_path / "config.json").write_text(json.dumps(record))
     with pytest.raises(Failure, match="cannot be built"):
         load(tmp_path)
@@ -108,3 +114,34 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Failure, match="cannot make the folder"):
         save(network(), tmp_path / "file" / "model", {})
+
+
+def test_the_card_tells_the_network_its_cost_and_where_it_comes_from(tmp_path: Path) -> None:
+    model = network("pyramid")
+    notes = {"space": "s", "constraint": "flops <= 4.5G", "accuracy": "50 % of 8", "data": "d", "origin": "run r"}
+    save(model, tmp_path, notes)
+    card = (tmp_path / "README.md").read_text()
+    cost = price(model.architecture)
+    for told in (*notes.values(), f"`{model.architecture.digest}`", spaced(cost.flops), spaced(cost.params)):
+        assert f"| {told}" in card or f", {told} parameters |" in card
+    assert notation.write(model.architecture) in card
+    assert "preview" not in card
+    save(model, tmp_path / "other", {"preview": True})
+    assert "A preview" in (tmp_path / "other" / "README.md").read_text()
+
+
+def test_another_model_is_never_replaced_unasked(tmp_path: Path) -> None:
+    first, second = network("pyramid"), network("column")
+    save(first, tmp_path, {})
+    save(first, tmp_path, {})  # the same again is no harm
+    with pytest.raises(Failure, match="there already") as failure:
+        save(second, tmp_path, {})
+    assert "--force" in failure.value.remedy
+    assert load(tmp_path).architecture == first.architecture
+    save(second, tmp_path, {}, force=True)
+    assert load(tmp_path).architecture == second.architecture
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "README.md").write_text("my own")
+    with pytest.raises(Failure, match=r"README\.md is there already"):
+        save(first, tmp_path / "mine", {})
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["README.md"]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from spacelang.cli.inspect import architecture, run, space
-from spacelang.cli.terminal import fail
+from spacelang.cli.terminal import fail, say
 from spacelang.cli.train import RUNS
 
 
@@ -58,6 +58,9 @@ def inspect(
 
     found = read(what) if what is not None else None
     if found is not None:
+        folder = Path(str(what))
+        if folder.is_dir() and not (folder / "model.safetensors").is_file():
+            say(f"{folder} has no model.safetensors: this is its network, without weights")
         architecture.show(found, as_json)
     else:
         run.show(find(runs, what), as_json)

@@ -1,0 +1,82 @@
+"""A network as timm's own Swin transformer, where it is one: then nothing of ours is needed to run it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save
+from timm.models.swin_transformer import SwinTransformer
+
+from spacelang.architecture import Architecture
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.foreign import architecture_of
+from spacelang_runtime.network import Network
+from spacelang_runtime.saved import CONFIG, WEIGHTS, as_json, described, fill
+from spacelang_runtime.swin_names import theirs
+
+_OTHERWISE = "export it as timm: import spacelang_runtime.export.timm_model lets timm run any network"
+
+
+def to_swin(network: Network) -> SwinTransformer:
+    """The Swin transformer of timm that a network is, with its weights, in evaluation mode. Raises `Failure`
+    where timm's class cannot be it: its stages double their width and have layers of one kind each."""
+    model = SwinTransformer(**arguments(network.architecture)).to(network.stem.patches.weight)
+    if architecture_of(model) != network.architecture:
+        raise Failure("timm's Swin transformer is another network than this one", _OTHERWISE)
+    model.load_state_dict(theirs(network.state_dict(), network.architecture))
+    return model.eval()
+
+
+def arguments(architecture: Architecture) -> dict[str, Any]:
+    """What timm's class is to be called with. Raises `Failure` as `to_swin` does."""
+    frame, stages = architecture.frame, architecture.stages
+    for number, stage in enumerate(stages, 1):
+        if len(set(stage.layers)) > 1:
+            raise Failure(f"the layers of stage {number} differ, and those of timm's Swin do not", _OTHERWISE)
+        if stage.embed != stages[0].embed << (number - 1):
+            raise Failure(f"stage {number} is {stage.embed} wide, and timm's Swin doubles its width", _OTHERWISE)
+    if (frame.position, frame.token, frame.stem_norm) != (("bias",), "none", True):
+        raise Failure("the network has other positions, tokens or stem than timm's Swin", _OTHERWISE)
+    layers = [stage.layers[0] for stage in stages]
+    if any(layer.window == "global" for layer in layers):
+        raise Failure("the network has global windows, and timm's Swin has none", _OTHERWISE)
+    return {
+        "img_size": frame.image,
+        "patch_size": frame.patch,
+        "in_chans": frame.channels,
+        "num_classes": frame.classes,
+        "embed_dim": stages[0].embed,
+        "depths": tuple(len(stage.layers) for stage in stages),
+        "num_heads": tuple(layer.heads for layer in layers),
+        "head_dim": tuple(layer.head_width for layer in layers),
+        "window_size": tuple((layer.window, layer.window) for layer in layers),
+        "mlp_ratio": tuple(float(layer.mlp) for layer in layers),
+    }
+
+
+def write(network: Network, folder: Path, force: bool = False) -> None:
+    """Write a folder that timm reads as "local-dir:FOLDER"; raises `Failure` as `to_swin` does."""
+    weights = to_swin(network).state_dict()
+    given = arguments(network.architecture)
+    cfg = described(network.architecture, {})["pretrained_cfg"] | {
+        "architecture": NAME,
+        "fixed_input_size": True,
+        "first_conv": "patch_embed.proj",
+        "classifier": "head.fc",
+    }
+    kept = ("img_size", "patch_size", "embed_dim", "depths", "num_heads", "head_dim", "window_size", "mlp_ratio")
+    record = {
+        "architecture": NAME,
+        "num_classes": given["num_classes"],
+        "model_args": {name: given[name] for name in kept},
+        "pretrained_cfg": cfg,
+    }
+    files = {
+        WEIGHTS: save({name: tensor.contiguous() for name, tensor in weights.items()}),
+        CONFIG: as_json(record),
+    }
+    fill(folder, files, force)
+
+
+NAME = "swin_tiny_patch4_window7_224"  # any Swin of timm takes all of its class's arguments

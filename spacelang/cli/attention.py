@@ -1,0 +1,142 @@
+"""`spacelang attention`: what the heads of a network look at, and how alike they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spacelang.cli.terminal import console, fail, grid, say
+from spacelang.cli.train import RUNS
+
+if TYPE_CHECKING:
+    from spacelang_runtime.network import Network
+
+
+def attention(
+    what: Annotated[str | None, typer.Argument(help="A model's folder, or a run (default: the latest).")] = None,
+    image: Annotated[Path | None, typer.Option(help="A photo: the map of every head of one layer.")] = None,
+    stage: Annotated[int, typer.Option(min=1, help="The stage of that layer, from 1.")] = 3,
+    block: Annotated[
+        int | None, typer.Option(min=1, help="The layer in its stage, from 1 (default: the last).")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y", help="The reference, in pixels of the square the network sees (default: its middle)."
+        ),
+    ] = None,
+    similarity: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Compare the heads of every layer, over a folder of images."),
+    ] = None,
+    images: Annotated[int, typer.Option(min=1, help="With --similarity: how many images.")] = 64,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a run: best, largest, smallest, a name, a line (default: best, or largest before a search)."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The figure: NAME.png and NAME.svg are written.")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+) -> None:
+    """Draw where every head of a layer looks from one place of a photo; or how alike the heads of all layers are."""
+    if (image is None) == (similarity is None):
+        fail(
+            "one photo for maps, or one folder for similarities?",
+            "say --image photo.jpg --stage 3 --block 7, or --similarity FOLDER",
+        )
+    model, name = _model(what, network, runs)
+    if similarity is not None:
+        _similarity(model, name, similarity, images, output or Path("similarity"))
+    else:
+        _maps(model, name, Path(str(image)), stage, block, at, output or Path("attention"))
+
+
+def _model(what: str | None, network: str | None, runs: Path) -> tuple[Network, str]:
+    """The network meant, and what to call it."""
+    if what is not None and (Path(what) / "config.json").is_file():
+        from spacelang_runtime.saved import load
+
+        return load(what), Path(what).name
+    from spacelang_runtime.run import find
+
+    run = find(runs, what)
+
+    import torch
+
+    from spacelang.lower.lowered import lower
+    from spacelang_runtime.extract import extract
+    from spacelang_runtime.target import resolve
+    from spacelang_runtime.trained import trained
+
+    lowered = lower(run.space)
+    meant = network or ("best" if run.best else "largest")
+    architecture = resolve(meant, run, lowered)
+    if run.record.preview:
+        say("this run is a PREVIEW: its maps mean nothing")
+    return extract(trained(run, lowered, torch.device("cpu")), architecture), f"{meant} of {run.name}"
+
+
+def _maps(
+    model: Network, name: str, image: Path, stage: int, block: int | None, at: str | None, output: Path
+) -> None:
+    from spacelang_runtime.look import figure
+    from spacelang_runtime.look.photo import photo, read
+    from spacelang_runtime.look.weights import maps
+
+    architecture = model.architecture
+    frame, depths = architecture.frame, [len(s.layers) for s in architecture.stages]
+    if stage > len(depths):
+        fail(f"{name} has {len(depths)} stages, not {stage}", f"take --stage {len(depths)}")
+    block = depths[stage - 1] if block is None else block
+    if block > depths[stage - 1]:
+        fail(f"stage {stage} of {name} has {depths[stage - 1]} blocks, not {block}", "take an earlier --block")
+    x, y = _pixel(at, frame.image)
+    stride = frame.patch << (stage - 1)
+    picture = photo(image, frame)
+    found = maps(model, read([picture], frame), (stage - 1, block - 1), (y // stride, x // stride))
+    layer = architecture.stages[stage - 1].layers[block - 1]
+    title = f"{name}, stage {stage}, block {block}, window {layer.window}"
+    drawn = figure.attention(picture, found, (x, y), title)
+    png, svg = figure.write(drawn, output)
+    print(f"{png}, {svg}: {layer.heads} heads of stage {stage}, block {block}, seen from {x},{y}")
+
+
+def _pixel(at: str | None, side: int) -> tuple[int, int]:
+    """A place in the square that a network sees, as x and y."""
+    if at is None:
+        return side // 2, side // 2
+    parts = at.split(",")
+    if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
+        raise typer.BadParameter(
+            f"{at!r} is not of the form X,Y, such as {side // 2},{side // 2}", param_hint="--at"
+        )
+    x, y = (int(part) for part in parts)
+    if x >= side or y >= side:
+        raise typer.BadParameter(f"{at} lies outside the {side}×{side} pixels", param_hint="--at")
+    return x, y
+
+
+def _similarity(model: Network, name: str, folder: Path, count: int, output: Path) -> None:
+    from spacelang_runtime.look import figure
+    from spacelang_runtime.look.photo import batches
+    from spacelang_runtime.look.similarity import similarities
+
+    architecture = model.architecture
+    found = similarities(model, batches(folder, architecture.frame, count))
+    body = []
+    for one in found:
+        stage, layer = one.place
+        widths = architecture.stages[stage]
+        shape = widths.layers[layer]
+        mean = "" if one.mean is None else f"{one.mean:.3f}"
+        body.append([f"{stage + 1}", f"{layer + 1}", f"{shape.heads}", f"{shape.qkv} / {widths.embed}", mean])
+    console().print(grid(["stage", "block", "heads", "qkv / embed", "similarity"], body))
+    if all(one.mean is None for one in found):
+        fail(f"no layer of {name} has two heads to compare")
+    png, svg = figure.write(figure.similarity(found, f"{name}: similarity of heads"), output)
+    print(f"{png}, {svg}")
