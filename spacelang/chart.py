@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from io import BytesIO
 from pathlib import Path
 
 from attrs import frozen
@@ -30,14 +31,19 @@ def heights(counts: Sequence[int]) -> tuple[float, ...]:
 
 
 def save(bars: Bars, path: Path) -> None:
-    """Write the picture; the suffix, .svg or .png, says in which format. Raises ValueError for another one."""
+    """Write the picture; the suffix, .svg or .png, says in which format. Raises ValueError for another one, and
+    OSError that names `path`."""
     match path.suffix.lower():
         case ".svg":
-            path.write_text(svg(bars), encoding="utf-8")
+            picture = svg(bars).encode()
         case ".png":
-            _png(bars, path)
+            picture = _png(bars)
         case suffix:
             raise ValueError(f"a plot is written as .svg or .png, not {suffix or 'without a suffix'}")
+    try:
+        path.write_bytes(picture)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def svg(bars: Bars) -> str:
@@ -61,7 +67,7 @@ def svg(bars: Bars) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _png(bars: Bars, path: Path) -> None:
+def _png(bars: Bars) -> bytes:
     from PIL import Image, ImageDraw
 
     image = Image.new("RGB", (WIDTH, HEIGHT), "white")
@@ -74,7 +80,9 @@ def _png(bars: Bars, path: Path) -> None:
     pen.line((_LEFT, floor, WIDTH - _RIGHT, floor), _INK)
     pen.text((_LEFT, floor + 8), bars.ends[0], _INK, font_size=13)
     pen.text((WIDTH - _RIGHT, floor + 8), bars.ends[1], _INK, font_size=13, anchor="ra")
-    image.save(path)
+    written = BytesIO()
+    image.save(written, "png")
+    return written.getvalue()
 
 
 def _boxes(bars: Bars) -> list[tuple[float, float, float, float]]:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from spacelang.check.lineage import Loader, Refusal
 from spacelang.diagnostics import nearest
-from spacelang.source import Source, read
+from spacelang.source import NotAText, Source, read
 
 _MARKS = (".git", "pyproject.toml")
-_MOST_BYTES = 4_000_000  # more than any text that is read has
 
 
 def folder_of(path: Path) -> Path:
@@ -34,11 +33,9 @@ def loader(name: str) -> Loader:
                 return Refusal("E0603", f"{other} is a folder", "name a .space file")
             if not real.is_file():
                 return Refusal("E0603", f"there is no file {other}", _near(path))
-            if real.stat().st_size > _MOST_BYTES:
-                return Refusal("E0603", f"{other} is too large to be a space")
             return Source(other, read(real).text)
-        except UnicodeDecodeError as error:
-            return Refusal("E0603", f"{other} is not UTF-8 text (byte {error.start})", "save it as UTF-8")
+        except NotAText as reason:
+            return Refusal("E0603", f"{other} {reason}", "name a .space file, saved as UTF-8")
         except (OSError, RuntimeError, ValueError) as error:  # unreadable; a circle of links; a name no file has
             return Refusal("E0603", f"{other} cannot be read: {error}")
 

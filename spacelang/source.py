@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 from attrs import define, field, frozen
 
@@ -66,6 +67,25 @@ class Source:
         return self.text[span.start : span.end]
 
 
+class NotAText(ValueError):
+    """What is wrong with the bytes of a file that should be a text."""
+
+
+_MOST_BYTES = 4_000_000  # more than any text that is read has
+
+
 def read(path: Path) -> Source:
-    """The text of a file. Raises OSError, or UnicodeDecodeError where the file is not UTF-8."""
-    return Source(str(path), path.read_bytes().decode("utf-8-sig"))
+    """The text of a file. Raises OSError, or `NotAText`."""
+    with path.open("rb") as file:
+        return take(file, str(path))
+
+
+def take(file: BinaryIO, name: str) -> Source:
+    """The text that comes out of a file or a pipe, however long that goes on. Raises `NotAText`."""
+    data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise NotAText("is too large to be a space")
+    try:
+        return Source(name, data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise NotAText(f"is not UTF-8 text (byte {error.start})") from None

@@ -92,11 +92,14 @@ def create(runs: Path, record: Record, source: str, space: Space) -> Run:
 
     Several processes may create runs at the same time: making the folder is what takes the name.
     """
+    _folder(runs)
     try:
         runs.mkdir(parents=True, exist_ok=True)
         folder = _take(runs, space.name)
     except OSError as error:
-        raise Failure(f"cannot make a run in {runs}: {error.strerror}", "run where folders can be made") from None
+        raise Failure(
+            f"cannot make a run in {runs}: {error.strerror}", "name a folder of your own: --runs FOLDER"
+        ) from None
     record = evolve(
         record,
         name=folder.name,
@@ -114,6 +117,7 @@ def find(runs: Path, name: str | None = None) -> Run:
 
     Raises `Failure` where there is none.
     """
+    _folder(runs)
     if name is None:
         found = list(every(runs))
         if not found:
@@ -168,6 +172,11 @@ def kept_if_learned(run: Run) -> Iterator[None]:
         if not run.checkpoint.exists():
             shutil.rmtree(run.folder, ignore_errors=True)
         raise
+
+
+def _folder(runs: Path) -> None:
+    if runs.is_file():
+        raise Failure(f"{runs} is a file, not a folder of runs", "name a folder: --runs FOLDER")
 
 
 def _take(runs: Path, name: str) -> Path:

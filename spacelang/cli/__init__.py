@@ -8,22 +8,35 @@ from __future__ import annotations
 import os
 import sys
 
+import typer
+
 from spacelang.cli.commands import application
 from spacelang.cli.terminal import fail
 
 __all__ = ["main"]
 
+# Where typer carries a click of its own and where it uses click's: the class of all that is wrong with the words.
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
 
 def main() -> None:
-    """Run the command line; what a user can mend ends in one message and exit code 1."""
+    """Run the command line; what a user can mend ends in one message and exit code 1, and 2 where it is the words
+    of the command."""
+    from spacelang.cli.disk import why
+    from spacelang.cli.usage import usage
     from spacelang.lower.too_large import TooLarge
     from spacelang_runtime.failure import Failure, Stopped
 
     # Threads that wait for one another sleep instead of spinning: beside other work, training is several times
     # faster for it. It has to be said before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    words = sys.argv[1:] or ["--help"]
     try:
-        application(sys.argv[1:])()
+        code = application(words)(words, prog_name="spacelang", standalone_mode=False)
+        sys.stdout.flush()  # so that a full disk or a closed pipe is met here, and not when nobody listens any more
+        raise SystemExit(code if isinstance(code, int) else 0)
+    except _UsageError as error:
+        fail(*usage(error, words), code=2)
     except Stopped as stop:
         if os.environ.get("RANK", "0") != "0":
             raise SystemExit(1) from None
@@ -33,12 +46,18 @@ def main() -> None:
         fail((f"process {os.environ.get('RANK')}: " if several else "") + failure.message, failure.remedy)
     except TooLarge as reason:
         fail(f"too many sums of costs to be exact: {reason}")
-    except KeyboardInterrupt:
-        fail("stopped")
+    except (KeyboardInterrupt, typer.Abort):
+        fail("stopped", code=130)
     except BrokenPipeError:  # the reader of a pipe has gone: nobody is left to tell
-        sys.stderr.close()
+        _close()
         raise SystemExit(1) from None
     except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        remedy = "free some space and run the same command again" if error.errno == 28 else ""
-        fail(f"{error.strerror or error}{where}", remedy)
+        if error.filename is None:
+            _close()
+        fail(*why(error))
+
+
+def _close() -> None:
+    """Let go of a standard output that takes nothing more, so that the interpreter's end does not complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

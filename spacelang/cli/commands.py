@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Annotated
 
 import typer
+
+from spacelang.cli.front import Command, Front, version
 
 COMMANDS = {
     "new": "new:new",
@@ -37,21 +40,27 @@ def application(words: Sequence[str]) -> typer.Typer:
     """The application for a command line: with the one command that it names, or with all where it names none."""
     made = typer.Typer(
         name="spacelang",
+        cls=Front,
         help="Describe a space of vision transformers, train its supernet, search it, take the best model home.",
-        no_args_is_help=True,
-        add_completion=False,
+        rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        callback=_group,
+        callback=_front,
     )
     named = words[0] if words else ""
     for name in [named] if named in COMMANDS else COMMANDS:
         module, function = COMMANDS[name].split(":")
-        made.command(name)(getattr(import_module(f"spacelang.cli.{module}"), function))
+        called = getattr(import_module(f"spacelang.cli.{module}"), function)
+        made.command(name, cls=Command)(called)
     return made
 
 
-def _group() -> None:
+def _front(
+    version: Annotated[
+        bool,
+        typer.Option("--version", "-V", callback=version, is_eager=True, help="Say which versions are at work."),
+    ] = False,
+) -> None:
     # Having a callback makes an application of one command still want that command's name.
     pass
 

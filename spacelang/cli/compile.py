@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from spacelang.cli.disk import write
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import compiled, open_text
 from spacelang.space import Space
@@ -27,7 +28,7 @@ def compile_(
     if output is None:
         sys.stdout.write(text)
     else:
-        output.write_text(text, encoding="utf-8", newline="\n")
+        write(output, text)
         say(f"{output}: written" if configspace else f"{output}: SHA-256 {interchange.digest(space)}")
 
 

@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
+from spacelang.cli.disk import write
 from spacelang.cli.terminal import fail, say
+from spacelang.cli.texts import own_text
 from spacelang.render import render
-from spacelang.source import Source, read
+from spacelang.source import Source
 
 
 def fmt(
@@ -29,7 +31,7 @@ def fmt(
 
     changed = refused = 0
     for path in files:
-        source = _open(path)
+        source = own_text(path)
         result = formatted(source)
         if result.text is None:
             print(render(source, result.diagnostics, sys.stderr.isatty()), file=sys.stderr)
@@ -45,26 +47,12 @@ def fmt(
         elif source.name == "<stdin>":
             sys.stdout.write(result.text)
         elif differs:
-            path.write_text(result.text, encoding="utf-8", newline="\n")
+            write(path, result.text)
             say(f"{source.name}: formatted")
     if refused:
         fail(f"{refused} file{'s were' if refused > 1 else ' was'} left alone for syntax errors")
     if check and changed:
         fail(f"{changed} file{'s' if changed > 1 else ''} would change", "run spacelang fmt without --check")
-
-
-def _open(path: Path) -> Source:
-    """The very text of a file, line ends and all, or of standard input."""
-    if str(path) == "-":
-        return Source("<stdin>", sys.stdin.read())
-    try:
-        return read(path)
-    except FileNotFoundError:
-        fail(f"there is no file {path}")
-    except IsADirectoryError:
-        fail(f"{path} is a folder", "name .space files")
-    except UnicodeDecodeError as error:
-        fail(f"{path} is not UTF-8 text (byte {error.start})", "save it as UTF-8")
 
 
 def _difference(source: Source, text: str) -> str:

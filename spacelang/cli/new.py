@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from spacelang.cli.disk import write
 from spacelang.cli.terminal import fail
 
 
@@ -27,5 +28,5 @@ def new(
         fail(f"{path} is there already", "choose another name, or write over it with --force")
     starter = (resources.folder("spaces") / "starter.txt").read_text(encoding="utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(starter.replace("NAME", word), encoding="utf-8")
+    write(path, starter.replace("NAME", word))
     print(f"{path}: a space to begin with; next: spacelang check {path}")

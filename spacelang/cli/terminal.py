@@ -37,11 +37,11 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def fail(message: str, remedy: str = "") -> NoReturn:
-    """The last word of a command that cannot do what it was asked, with exit code 1."""
+def fail(message: str, remedy: str = "", code: int = 1) -> NoReturn:
+    """The last word of a command that cannot do what it was asked, with its exit code."""
     colour = sys.stderr.isatty()
     head = "\x1b[1;31merror\x1b[0m" if colour else "error"
     print(f"{head}: {message}", file=sys.stderr)
     if remedy:
         print(f"  help: {remedy}", file=sys.stderr)
-    raise SystemExit(1)
+    raise SystemExit(code)

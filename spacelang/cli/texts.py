@@ -8,38 +8,67 @@ from pathlib import Path
 from spacelang import resources
 from spacelang.check import Checked, compile_text
 from spacelang.cli.terminal import fail
-from spacelang.diagnostics import errors, nearest
+from spacelang.diagnostics import errors, listed, nearest
 from spacelang.project import loader
 from spacelang.render import render
-from spacelang.source import Source, read
+from spacelang.source import NotAText, Source, read, take
 from spacelang.space import Space
+
+_SHIPPED = Path("spaces")  # as they are called wherever one stands
 
 
 def open_text(path: Path) -> Source:
     """The text of a file, or of standard input for `-`; a shipped space is found by its path in the project
     wherever one stands."""
-    if str(path) == "-":
-        return Source("<stdin>", sys.stdin.read())
     shipped = resources.folder("spaces") / path.name
-    if not path.exists() and path.parent in (Path("spaces"), Path()) and shipped.is_file():
+    if not path.exists() and path.parent in (_SHIPPED, Path()) and shipped.is_file():
         path = shipped
+    return own_text(path)
+
+
+def own_text(path: Path) -> Source:
+    """The text of a file of the user, line ends and all, or of standard input for `-`."""
     try:
-        return read(path)
+        return take(sys.stdin.buffer, "<stdin>") if str(path) == "-" else read(path)
     except FileNotFoundError:
-        fail(f"there is no file {path}", _other(path))
+        near = meant(str(path))
+        fail(f"there is no file {path}", f"did you mean {listed(near)}?" if near else _there(path))
     except IsADirectoryError:
-        fail(f"{path} is a folder", "name a .space file")
-    except UnicodeDecodeError as error:
-        fail(f"{path} is not UTF-8 text (byte {error.start})", "save it as UTF-8")
+        fail(f"{path} is a folder", _inside(path))
+    except NotAText as reason:
+        fail(f"{path} {reason}", "name a .space file, saved as UTF-8")
+    except ValueError:  # a null character
+        fail(f"{str(path)!r} is no name of a file", "name a .space file")
 
 
-def _other(path: Path) -> str:
-    folder = path.parent if path.parent.is_dir() else resources.folder("spaces")
-    names = sorted(p.name for p in folder.glob("*.space"))
-    near = nearest(path.name, names)
-    if near:
-        return f"did you mean {folder / near}?"
-    return f"the spaces in {folder}: {', '.join(names)}" if names else "name a .space file"
+def meant(word: str) -> list[str]:
+    """The spaces that were probably meant by a word that names no file, beside that place and among the shipped."""
+    path = Path(word)
+    found = []
+    for folder, real in ((path.parent, path.parent), (_SHIPPED, resources.folder("spaces"))):
+        names = {file.stem: file.name for file in sorted(real.glob("*.space"))} if real.is_dir() else {}
+        stem = nearest(path.stem, names) or nearest(path.name, names)
+        if stem is not None:
+            found.append(str(folder / names[stem]))
+        if stem == path.stem:
+            break
+    return [name for name in dict.fromkeys(found) if name != word]
+
+
+def _there(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent} either"
+    own = _inside(path.parent)
+    shipped = ", ".join(sorted(p.stem for p in resources.folder("spaces").glob("*.space")))
+    return own if own != _NONE else f"write one: spacelang new; or take one of spaces/: {shipped}"
+
+
+_NONE = "name a .space file"
+
+
+def _inside(folder: Path) -> str:
+    names = sorted(str(found) for found in folder.glob("*.space"))
+    return f"name a file in it, such as {listed(names[:3])}" if names else _NONE
 
 
 def checked(source: Source) -> Checked:

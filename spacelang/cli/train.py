@@ -63,6 +63,8 @@ def train(
             fail("a run goes on with its own data and recipe", "leave out --data and --set, or train a new run")
     elif space is None:
         fail("which space?", "name a .space file, such as: spacelang train spaces/digits.space")
+    elif not Path(space).exists() and (runs / space / "run.json").is_file():
+        fail(f"{space} is a run, not a .space file", f"go on with it: spacelang train --resume {space}")
     order = None if resume else _order(str(space), data, steps, limit, settings or [])
 
     from spacelang_runtime.start import new, restarted
@@ -78,8 +80,6 @@ def train(
 
 
 def _order(path: str, data: str | None, steps: int | None, limit: float | None, settings: list[str]) -> Order:
-    from spacelang_runtime.start import Order
-
     source = open_text(Path(path))
     space = compiled(source)
     try:
@@ -87,6 +87,8 @@ def _order(path: str, data: str | None, steps: int | None, limit: float | None, 
         space = evolve(space, train=override.train_with(space.train, overrides))
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--set") from None
+    from spacelang_runtime.start import Order  # torch comes with it: mistakes are answered before
+
     order = Order(space, source.text, data or "digits", tuple(sys.argv[1:]), overrides, steps, limit)
     return _preview(order, path) if data is None and not _fits_digits(space) else order
 

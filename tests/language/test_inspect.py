@@ -112,7 +112,7 @@ def test_the_nearest_latency_is_named_in_the_unit_of_its_table(latencies: str) -
 def test_a_question_too_large_ends_in_one_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def asked() -> None:
+    def asked(*_: object, **__: object) -> None:
         raise TooLarge("9 sums of costs are too many")
 
     monkeypatch.setattr(cli, "application", lambda _words: asked)

@@ -11,10 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from attrs import frozen
 from image_folder import image_folder
 
-from spacelang.cli import main
 from spacelang.lower.costs import blocks
 from spacelang.lower.lowered import lower
 from spacelang_runtime.run import find
@@ -23,31 +21,6 @@ from spacelang_runtime.saved import load
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = str(ROOT / "spaces" / "digits.space")
 SMALL_SEARCH = ("population=6", "parents=3", "generations=3", "crossover=3", "mutation=3")
-
-
-@frozen
-class Said:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def spacelang(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """The command, run in this process: `spacelang("train", …)`."""
-
-    def run(*words: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["spacelang", *words])
-        capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0
-        told = capsys.readouterr()
-        return Said(code, told.out, told.err)
-
-    return run
 
 
 def settings(names: tuple[str, ...]) -> list[str]:
@@ -239,10 +212,12 @@ WRONG = {
     "a broken line": (["inspect", "i8-p2-c10/9:h1q8m1w2x"], 1, "not an architecture"),
     "nowhere to export to": (["export", "largest"], 1, "where to?"),
     "an unknown device": (["evolve", "--device", "cuda:99"], 1, "cannot be used here"),
+    "a device by another name": (["evolve", "--device", "gpu"], 1, "cpu, cuda or cuda:N; this machine has cpu"),
+    "a device without data": (["evolve", "--device", "meta"], 1, "cannot be used here"),
     "an unknown timm model": (["import", "timm:swin_s3_tini_224", "-o", "m"], 1, "did you mean"),
     "a finished run": (["train", "--resume"], 1, "has ended"),
     "data for a run that has its own": (["train", "--resume", "--data", "digits"], 1, "its own data"),
-    "an unknown option": (["train", DIGITS, "--epochs", "3"], 2, "No such option"),
+    "an unknown option": (["train", DIGITS, "--epochs", "3"], 2, "train has no option --epochs"),
     "not searched yet": (["export", "best", "-o", "m"], 1, "has not been searched yet"),
 }
 

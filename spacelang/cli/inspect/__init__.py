@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from spacelang.cli.inspect import architecture, run, space
 from spacelang.cli.terminal import fail, say
+from spacelang.cli.texts import meant
 from spacelang.cli.train import RUNS
+from spacelang.diagnostics import listed
+
+if TYPE_CHECKING:
+    from spacelang_runtime.run import Run
 
 
 def inspect(
@@ -45,6 +51,8 @@ def inspect(
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
 ) -> None:
     """Show a space as a table with its size and costs, how far a run has come, or what a network is."""
+    if plot is not None and plot.suffix.lower() not in (".svg", ".png"):
+        raise typer.BadParameter(f"{plot} ends neither in .svg nor in .png", param_hint="--plot")
     asked = space.Asked(
         flops, params, latency, tuple(cost or ()), tuple(bound or ()), histogram, of, bins, plot, options
     )
@@ -53,7 +61,6 @@ def inspect(
         return
     if asked != space.Asked(of=of, bins=bins):
         fail("bounds, costs, histograms and options are of a space", "name a .space file")
-    from spacelang_runtime.run import find
     from spacelang_runtime.target import read
 
     found = read(what) if what is not None else None
@@ -63,4 +70,24 @@ def inspect(
             say(f"{folder} has no model.safetensors: this is its network, without weights")
         architecture.show(found, as_json)
     else:
-        run.show(find(runs, what), as_json)
+        run.show(_run(runs, what), as_json)
+
+
+def _run(runs: Path, what: str | None) -> Run:
+    """The run of that name, or the latest."""
+    from spacelang_runtime.run import every, find
+
+    names = [run.name for run in every(runs)]
+    if what is not None and what not in names and not (Path(what) / "run.json").is_file():
+        _unknown(what, runs, names)
+    return find(runs, what)
+
+
+def _unknown(what: str, runs: Path, names: list[str]) -> NoReturn:
+    known = f"the runs in {runs}/: {', '.join(names) or 'none'}"
+    if what.endswith(".json"):
+        fail(f"there is no file {what}", "name the JSON file of an architecture, or give its line")
+    if Path(what).is_dir():
+        fail(f"the folder {what} holds neither a run nor a model", known)
+    likely = [*get_close_matches(what, names), *meant(what)]
+    fail(f"{what!r} is no run, space or architecture", f"did you mean {listed(likely)}?" if likely else known)

@@ -1,0 +1,37 @@
+"""What is wrong with the words of a command line, and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from spacelang.cli.commands import COMMANDS
+
+
+def usage(error: Any, words: Sequence[str]) -> tuple[str, str]:
+    """The message of a command line that cannot be understood, and its remedy."""
+    command = f"spacelang {words[0]}" if words[0] in COMMANDS else "spacelang"
+    remedy = f"{command} --help says what there is"
+    if hasattr(error, "possibilities"):
+        return f"{command} has no option {error.option_name}", _meant(error) or remedy
+    message = error.format_message().rstrip(".").replace("Value error, ", "")
+    return message[:1].lower() + message[1:], remedy
+
+
+def _meant(error: Any) -> str | None:
+    """The option that was meant by one that a command does not have, or the line of its recipe."""
+    import attrs
+
+    from spacelang.check.synonyms import meant
+    from spacelang.diagnostics import nearest
+    from spacelang.recipe import Evolve, Train
+
+    recipes = {"train": Train, "evolve": Evolve}
+    name, options = error.ctx.info_name, [word for param in error.ctx.command.params for word in param.opts]
+    option = nearest(error.option_name, options)
+    if name in recipes:
+        lines = {field.name for field in attrs.fields(recipes[name])} - {"bounds", "mutate"}
+        line = meant(error.option_name.lstrip("-").replace("-", "_"), lines)
+        if line is not None and not option:
+            return f"{line} is a line of the recipe: change it for this run with --set {line}=…"
+    return f"did you mean {option}?" if option else None

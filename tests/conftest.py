@@ -1,0 +1,33 @@
+"""The command line, run in the process of the tests."""
+
+import sys
+from collections.abc import Callable
+
+import pytest
+from attrs import frozen
+
+from spacelang.cli import main
+
+
+@frozen
+class Said:
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def spacelang(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """The command: `spacelang("train", …)`."""
+
+    def run(*words: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["spacelang", *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        told = capsys.readouterr()
+        return Said(end.value.code, told.out, told.err)
+
+    return run
