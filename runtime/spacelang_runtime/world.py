@@ -67,13 +67,28 @@ def choose(device: str, local_rank: int | None = None) -> torch.device:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda":
         device = f"cuda:{local_rank or 0}"
+    here = devices()
     try:
         chosen = torch.device(device)
         torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise Failure(f"the device {device!r} cannot be used here: {reason}", "try --device cpu") from None
+        usable = any(chosen.type == name.partition(":")[0] for name in here)
+    except (RuntimeError, AssertionError):
+        usable = False
+    if not usable:
+        gpus = "" if len(here) > 1 else ", and torch sees no GPU"
+        raise Failure(
+            f"the device {device!r} cannot be used here",
+            f"--device is auto, cpu, cuda or cuda:N; this machine has {', '.join(here)}{gpus}",
+        )
     return chosen
+
+
+def devices() -> list[str]:
+    """The devices of this machine by name: `cpu`, and its accelerators as `cuda:0`, `cuda:1`, …"""
+    if not torch.accelerator.is_available():
+        return ["cpu"]
+    kind = torch.accelerator.current_accelerator()
+    return ["cpu", *(f"{kind}:{number}" for number in range(torch.accelerator.device_count()))]
 
 
 def precision(device: torch.device) -> torch.autocast:
