@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 
 from spacelang.check.outline import Outline
 from spacelang.check.recipes import evolve_recipe, train_recipe
@@ -11,46 +12,75 @@ from spacelang.recipe import Evolve, Train
 from spacelang.source import Source, Span
 from spacelang.syntax import parse, tree
 
+Warn = Callable[[str], None]
+
 
 class NotASetting(ValueError):
     """What is wrong with the settings given, in one message."""
 
 
 def settings(texts: Sequence[str]) -> dict[str, str]:
-    """The names and values of texts such as `batch=256`. Raises `NotASetting`."""
+    """The names and values of texts such as `batch=256`. Raises `NotASetting` in the words of the command line:
+    what the language would say of the same mistakes speaks of lines and statements."""
     found: dict[str, str] = {}
     for text in texts:
-        name, equal, value = text.partition("=")
-        if not equal:
+        name, equal, value = (part.strip() for part in text.partition("="))
+        if not equal or not value or not re.fullmatch(r"[A-Za-z]\w*", name):
             raise NotASetting(f"{text!r} is no setting: write NAME=VALUE, such as batch=256")
-        found[name.strip()] = value.strip()
+        if re.search(r"[=\n;]", value):
+            raise NotASetting(f"{text!r} holds more than one setting: give --set for each of them")
+        if re.search(r"[{}\[\]]|\.\.", value):
+            raise NotASetting(f"a run takes one value and searches none: write {name}=VALUE, not {text!r}")
+        if "#" in value:
+            raise NotASetting(f"{text!r}: a value has no comment")
+        if name in found and found[name] != value:
+            raise NotASetting(f"{name} is given twice, as {found[name]} and as {value}")
+        found[name] = value
     return found
 
 
-def train_with(recipe: Train, changes: Mapping[str, str]) -> Train:
-    """A training recipe with some of its lines replaced. Raises `NotASetting` with all that is wrong."""
+def train_with(recipe: Train, changes: Mapping[str, str], warn: Warn = lambda _: None) -> Train:
+    """A training recipe with some of its lines replaced. Raises `NotASetting` with all that is wrong; what is only
+    doubtful goes to `warn`."""
     found: list[Diagnostic] = []
-    changed = train_recipe(Outline(recipes={"train": _block("train", changes, found)}), found, recipe)
-    _refuse(found)
+    changed = train_recipe(Outline(recipes={"train": _block("train", changes)}), found, recipe)
+    _judge(found, warn)
     return changed
 
 
-def evolve_with(recipe: Evolve, changes: Mapping[str, str]) -> Evolve:
-    """A search recipe with some of its lines replaced. Raises `NotASetting` with all that is wrong."""
+def evolve_with(recipe: Evolve, changes: Mapping[str, str], warn: Warn = lambda _: None) -> Evolve:
+    """A search recipe with some of its lines replaced. Raises `NotASetting` with all that is wrong; what is only
+    doubtful goes to `warn`."""
     found: list[Diagnostic] = []
-    changed = evolve_recipe(Outline(recipes={"evolve": _block("evolve", changes, found)}), found, recipe)
-    _refuse(found)
+    changed = evolve_recipe(Outline(recipes={"evolve": _block("evolve", changes)}), found, recipe)
+    _judge(found, warn)
     return changed
 
 
-def _block(name: str, changes: Mapping[str, str], found: list[Diagnostic]) -> tree.Block:
-    text = "\n".join(f"{name} = {value}" for name, value in changes.items())
-    parsed = parse(Source("--set", text))
-    found += parsed.diagnostics
-    return tree.Block(tree.Word(name, Span(0, 0)), False, None, parsed.file.statements, Span(0, 0))
+def _block(name: str, changes: Mapping[str, str]) -> tree.Block:
+    lines = tuple(line for change in changes.items() for line in _setting(*change))
+    return tree.Block(tree.Word(name, Span(0, 0)), False, None, lines, Span(0, 0))
 
 
-def _refuse(found: Sequence[Diagnostic]) -> None:
+def _setting(name: str, value: str) -> tuple[tree.Statement, ...]:
+    """The setting that a name and a value make. Raises `NotASetting` for one that cannot be read."""
+    before = f"{name} = "
+    parsed = parse(Source("--set", before + value))
+    for wrong in parsed.diagnostics:
+        if wrong.help and wrong.help.startswith("write `") and wrong.label.span.start >= len(before):
+            raise NotASetting(f"{name}: {_said(wrong)}")
+    if parsed.diagnostics or len(parsed.file.statements) != 1:
+        raise NotASetting(f"{name}: {value!r} is no value: write one number, one word or one sum")
+    return parsed.file.statements
+
+
+def _judge(found: Sequence[Diagnostic], warn: Warn) -> None:
     wrong = errors(found)
     if wrong:
-        raise NotASetting("; ".join(d.message + (f" ({d.help})" if d.help else "") for d in wrong))
+        raise NotASetting("; ".join(map(_said, wrong)))
+    for doubtful in found:
+        warn(_said(doubtful))
+
+
+def _said(finding: Diagnostic) -> str:
+    return finding.message + (f" ({finding.help})" if finding.help else "")

@@ -90,8 +90,9 @@ def train_recipe(layout: Outline, found: list[Diagnostic], under: Train = Train(
         found.append(Diagnostic("W0507", message, at, notes=(note,), help=help_))
     if recipe.min_learning_rate > recipe.rate:
         message = f"`min_learning_rate` is more than the peak, which is {decimal(recipe.rate)}"
+        help_ = "the rate falls from its peak: give a lower `min_learning_rate`, or a higher `learning_rate`"
         at = Label(_line_of(block, "min_learning_rate", "learning_rate"))
-        found.append(Diagnostic("E0414", message, at, help="the rate falls from its peak to its least"))
+        found.append(Diagnostic("E0414", message, at, help=help_))
     return recipe
 
 

@@ -84,7 +84,9 @@ def _order(path: str, data: str | None, steps: int | None, limit: float | None, 
     space = compiled(source)
     try:
         overrides = override.settings(settings)
-        space = evolve(space, train=override.train_with(space.train, overrides))
+        space = evolve(
+            space, train=override.train_with(space.train, overrides, lambda line: say(f"warning: {line}"))
+        )
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--set") from None
     from spacelang_runtime.start import Order  # torch comes with it: mistakes are answered before
