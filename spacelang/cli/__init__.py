@@ -33,7 +33,8 @@ def main() -> None:
     words = sys.argv[1:] or ["--help"]
     try:
         code = application(words)(words, prog_name="spacelang", standalone_mode=False)
-        sys.stdout.flush()  # so that a full disk or a closed pipe is met here, and not when nobody listens any more
+        if not sys.stdout.closed:  # as the editor service leaves it
+            sys.stdout.flush()  # so that a full disk or a closed pipe is met here, not when nobody listens any more
         raise SystemExit(code if isinstance(code, int) else 0)
     except _UsageError as error:
         fail(*usage(error, words), code=2)
