@@ -13,7 +13,8 @@ import attrs
 from attrs import frozen
 
 from spacelang.architecture import Frame
-from spacelang.expression import Number, show
+from spacelang.expression import Number
+from spacelang.infix import show
 from spacelang.lower.chain import Window
 from spacelang.lower.cost import MEASURES, Measure
 from spacelang.lower.lowered import Lowered, lower

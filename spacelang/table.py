@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from spacelang.expression import Number, decimal, show
+from spacelang.expression import Number, decimal
+from spacelang.infix import show
 from spacelang.lower.legal import Legal
 from spacelang.space import Derived, Dimension, Option, Searched, Settled, Space, dimensions
 

@@ -16,10 +16,9 @@ from spacelang.expression import (
     UndefinedValue,
     decimal,
     evaluate,
-    laid,
-    show,
     walk,
 )
+from spacelang.infix import laid, show
 
 Values = Mapping[str, Number]
 

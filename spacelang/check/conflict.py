@@ -8,7 +8,8 @@ from attrs import evolve, frozen
 
 from spacelang.check.assertion import distance, drawn
 from spacelang.diagnostics import Diagnostic, Label
-from spacelang.expression import Name, Number, UndefinedValue, decimal, evaluate, show, walk
+from spacelang.expression import Name, Number, UndefinedValue, decimal, evaluate, walk
+from spacelang.infix import show
 from spacelang.lower.legal import Cell, Legal, constants, legal
 from spacelang.source import Span
 from spacelang.space import Derived, Require, Searched, Settled, Space, dimensions

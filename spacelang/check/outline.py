@@ -7,16 +7,16 @@ from typing import Literal
 
 from attrs import define, field, frozen
 
+from spacelang.check import head
 from spacelang.check.blocks import RECIPES, unknown_block
 from spacelang.check.misplaced import LAYER, ROOT, STAGE, misplaced
 from spacelang.check.synonyms import meant
-from spacelang.diagnostics import MOST_FINDINGS, Diagnostic, Fix, Label, listed, nearest
-from spacelang.expression import Name, decimal, walk
+from spacelang.diagnostics import MOST_FINDINGS, Diagnostic, Fix, Label, nearest
+from spacelang.expression import Name, walk
 from spacelang.lower.cost import MEASURES
 from spacelang.source import Span
 from spacelang.syntax import tree
 
-EDITIONS = (2026,)
 Line = tree.Setting | tree.Choice
 
 MOST_STAGES = 16
@@ -58,11 +58,10 @@ class Outline:
 def outline(file: tree.File, found: list[Diagnostic]) -> Outline:
     """The statements of a file by scope."""
     layout = Outline()
-    top = Span(0, 1)
     for index, statement in enumerate(file.statements):
         match statement:
             case tree.Edition():
-                _edition(layout, statement, index, found)
+                layout.edition = head.edition(statement, index, layout.edition, found)
             case tree.SpaceName(name, span):
                 if layout.name is not None:
                     help_ = "give the other a file of its own"
@@ -78,10 +77,10 @@ def outline(file: tree.File, found: list[Diagnostic]) -> Outline:
                 _stage(layout, statement, number, found)
             case tree.Block(head=tree.Word("layer"), each=True, body=body):
                 _layer_body(body, layout.each_layer, layout, found)
-            case tree.Block(head=head, each=False, number=None) if head.text in RECIPES:
-                if head.text in layout.recipes:
-                    found.append(_repeated(head, layout.recipes[head.text].span))
-                layout.recipes[head.text] = statement
+            case tree.Block(head=word, each=False, number=None) if word.text in RECIPES:
+                if word.text in layout.recipes:
+                    found.append(_repeated(word, layout.recipes[word.text].span))
+                layout.recipes[word.text] = statement
             case tree.Block():
                 match unknown_block(statement, "the root", found):
                     case "layer":
@@ -94,36 +93,8 @@ def outline(file: tree.File, found: list[Diagnostic]) -> Outline:
                         _stage(layout, statement, tree.Literal(value, statement.head.span), found)
             case tree.Require():
                 _rule(statement, None, layout, found)
-    if layout.edition is None:
-        found.append(
-            Diagnostic(
-                "E0201",
-                "the edition is missing",
-                Label(top),
-                help="begin the file with `edition 2026`",
-                fix=Fix(Span(0, 0), "edition 2026\n"),
-            )
-        )
-    if layout.name is None:
-        found.append(
-            Diagnostic("E0202", "the space has no name", Label(top), help="write `space NAME` under the edition")
-        )
+    head.complete(layout.edition, layout.name, found)
     return layout
-
-
-def _edition(layout: Outline, statement: tree.Edition, index: int, found: list[Diagnostic]) -> None:
-    number = statement.number
-    if layout.edition is not None:
-        message, fix = "a file has one edition", Fix(statement.span, "")
-        found.append(Diagnostic("E0219", message, Label(statement.span), help="delete this line", fix=fix))
-    elif index:
-        message = "the edition is the first statement of a file"
-        found.append(Diagnostic("E0204", message, Label(statement.span), help="move it to the top"))
-    if number.value not in EDITIONS:
-        known = listed([str(e) for e in EDITIONS])
-        message, fix = f"there is no edition {decimal(number.value)}", Fix(number.span, str(EDITIONS[-1]))
-        found.append(Diagnostic("E0205", message, Label(number.span), help=f"write {known}", fix=fix))
-    layout.edition = int(number.value)
 
 
 def _stage(layout: Outline, block: tree.Block, literal: tree.Literal, found: list[Diagnostic]) -> None:
@@ -162,7 +133,7 @@ def _stage_body(
             case tree.Require():
                 _rule(statement, number, layout, found)
             case tree.Edition() | tree.SpaceName() | tree.Extends():
-                found.append(_only_at_root(statement))
+                found.append(head.inside_a_block(statement))
 
 
 def _layer_body(
@@ -185,7 +156,7 @@ def _layer_body(
                 if unknown_block(statement, "a layer", found) == "layer":
                     _layer_body(statement.body, layer, layout, found)
             case tree.Edition() | tree.SpaceName() | tree.Extends():
-                found.append(_only_at_root(statement))
+                found.append(head.inside_a_block(statement))
 
 
 def _line(
@@ -265,8 +236,3 @@ def _repeated(name: tree.Word, first: Span, what: str | None = None) -> Diagnost
         others=(Label(first, "first here"),),
         help="keep one of them",
     )
-
-
-def _only_at_root(statement: tree.Edition | tree.SpaceName | tree.Extends) -> Diagnostic:
-    message, help_ = "this stands at the head of a file, outside all blocks", "move it to the top"
-    return Diagnostic("E0218", message, Label(statement.span), help=help_)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from spacelang.check.outline import EDITIONS
+from spacelang.check.head import EDITIONS
 from spacelang.lsp.context import Context, context
 from spacelang.lsp.words import BLOCKS, KEYWORDS, LAYER, MEASURES, NAMES, ROOT, STAGE, VALUES, Meaning
 from spacelang.source import Source, Span

@@ -11,7 +11,8 @@ from attrs import frozen
 
 from spacelang.check import compile_text
 from spacelang.check.lineage import Loader, Member, lineage
-from spacelang.expression import decimal, show
+from spacelang.expression import decimal
+from spacelang.infix import show
 from spacelang.lower.legal import Legal, legal
 from spacelang.lower.subset import taken
 from spacelang.lsp.context import Context, context

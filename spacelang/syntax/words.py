@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from lark import Token
+
 from spacelang.diagnostics import Fix
 from spacelang.source import Span
-from spacelang.syntax.scan import place
+from spacelang.syntax.scan import place, put
 from spacelang.syntax.statement import Statement
 
 LOOPS = ("for", "while", "foreach", "repeat")
@@ -26,3 +28,19 @@ def no_such_word(statement: Statement) -> None:
     at = place(statement.tokens[0])
     fix = Fix(Span(at.start, place(statement.tokens[1]).start), "") if word in PREFIXES else None
     statement.say("E0135", f"`{word}` is no word of this language", at, help_, fix)
+
+
+def foreign_word(statement: Statement) -> bool:
+    """Whether a statement begins as a loop or a branch does, and not as a setting or a choice of that name."""
+    return str(statement.tokens[0]) in (*LOOPS, *BRANCHES) and statement.kinds[1:2] not in (["EQUAL"], ["IN"])
+
+
+def loop_meant(statement: Statement) -> list[Token] | None:
+    """What a loop or a branch over stages or layers is meant to be: `each stage` or `each layer`."""
+    word = statement.tokens[0]
+    text = " ".join(statement.tokens)
+    no_such_word(statement)
+    if str(word) not in LOOPS:
+        return None
+    level = "layer" if "layer" in text else "stage"
+    return [put("EACH", "each", word), put("NAME", level, statement.tokens[-1])]

@@ -19,8 +19,8 @@ from spacelang.expression import (
     UndefinedValue,
     decimal,
     evaluate,
-    show,
 )
+from spacelang.infix import show
 from spacelang.source import Source
 from spacelang.syntax import parse
 from spacelang.syntax.tree import Require
