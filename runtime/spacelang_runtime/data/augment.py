@@ -19,7 +19,7 @@ from torch import Tensor
 
 from spacelang.recipe import Train
 from spacelang_runtime.data.chance import seed_of
-from spacelang_runtime.data.distort import distorted, drawn
+from spacelang_runtime.data.distort import distorted, drawn, on
 from spacelang_runtime.data.frame import framed
 from spacelang_runtime.data.normalise import moments
 from spacelang_runtime.kept import kept
@@ -94,7 +94,7 @@ def erased(images: Tensor, chosen: NDArray[np.bool_], boxes: NDArray[np.int64]) 
     where = _where(chosen, images)
     if where is None:
         return images
-    top, left, height, width, down, right = torch.from_numpy(boxes[chosen]).to(images.device).T[..., None]
+    top, left, height, width, down, right = on(boxes[chosen], images.device).T[..., None]
     side = images.shape[-1]
     at = torch.arange(side, device=images.device)
     rows, columns = (at >= top) & (at < top + height), (at >= left) & (at < left + width)
@@ -115,4 +115,4 @@ def noise(channels: int, side: int, device: torch.device) -> Tensor:
 
 def _where(chosen: NDArray[np.bool_], images: Tensor) -> Tensor | None:
     """The rows of the chosen images, on the images' device; None for none."""
-    return torch.from_numpy(np.flatnonzero(chosen)).to(images.device) if chosen.any() else None
+    return on(np.flatnonzero(chosen), images.device) if chosen.any() else None

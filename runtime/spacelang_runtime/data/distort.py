@@ -8,6 +8,8 @@ bicubically, and what is left open takes the mean colour.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from attrs import frozen
@@ -61,7 +63,7 @@ def distorted(images: Tensor, turns: list[Turn]) -> Tensor:
         for names, change in changes:
             rows = turn.rows(*names)
             if len(rows):
-                where = torch.from_numpy(rows).to(images.device)
+                where = on(rows, images.device)
                 images.index_copy_(0, where, change(images[where], turn.take(rows)))
     return images
 
@@ -69,13 +71,13 @@ def distorted(images: Tensor, turns: list[Turn]) -> Tensor:
 def _toned(images: Tensor, turn: Turn) -> Tensor:
     """Every tone replaced, by a table for each image and channel."""
     channels = images.shape[1]
-    fixed = torch.from_numpy(_tables(turn)).to(images.device)
+    fixed = on(_tables(turn), images.device)
     tables = fixed[:, None].expand(-1, channels, -1).contiguous()
     pixels = images.flatten(2).long()
     for name, table in (("contrast", _contrast), ("auto_contrast", _auto_contrast), ("equalize", _equalize)):
         rows = turn.rows(name)
         if len(rows):
-            where = torch.from_numpy(rows).to(images.device)
+            where = on(rows, images.device)
             found = table(images[where], pixels[where], turn.take(rows))
             tables.index_copy_(0, where, found.expand(-1, channels, -1).to(torch.uint8))
     return tables.gather(2, pixels).view_as(images)
@@ -110,7 +112,7 @@ def _factor(turn: Turn) -> NDArray[np.float32]:
 def _contrast(images: Tensor, pixels: Tensor, turn: Turn) -> Tensor:
     mean = (_grey(images).flatten(1).double().mean(1) + 0.5).floor().float()[:, None, None]
     tones = torch.arange(256, device=images.device).float()
-    return _blend(mean, tones, _on(_factor(turn), images)[:, None, None])
+    return _blend(mean, tones, on(_factor(turn), images.device)[:, None, None])
 
 
 def _auto_contrast(images: Tensor, pixels: Tensor, turn: Turn) -> Tensor:
@@ -137,7 +139,9 @@ def _equalize(images: Tensor, pixels: Tensor, turn: Turn) -> Tensor:
 def _colored(images: Tensor, turn: Turn) -> Tensor:
     if images.shape[1] == 1:
         return images
-    return _blend(_grey(images)[:, None].float(), images.float(), _on(_factor(turn), images)[:, None, None, None])
+    return _blend(
+        _grey(images)[:, None].float(), images.float(), on(_factor(turn), images.device)[:, None, None, None]
+    )
 
 
 def _sharpened(images: Tensor, turn: Turn) -> Tensor:
@@ -148,14 +152,14 @@ def _sharpened(images: Tensor, turn: Turn) -> Tensor:
     smooth = images.float()
     inner = (conv2d(one_by_one, kernel) / 13 + 0.5).floor()
     smooth[..., 1:-1, 1:-1] = inner.view(*images.shape[:2], *inner.shape[2:])
-    return _blend(smooth, images.float(), _on(_factor(turn), images)[:, None, None, None])
+    return _blend(smooth, images.float(), on(_factor(turn), images.device)[:, None, None, None])
 
 
 def _moved(images: Tensor, turn: Turn) -> Tensor:
     """Turned, sheared or shifted."""
     mean, _ = moments(images.shape[1], images.device)
     fill = mean.round()
-    grid = affine_grid(_on(_maps(turn), images), list(images.shape), align_corners=False)
+    grid = affine_grid(on(_maps(turn), images.device), list(images.shape), align_corners=False)
     moved = grid_sample(images.float() - fill, grid, mode="bicubic", align_corners=False)
     return (moved + fill).round_().clamp_(0, 255).to(torch.uint8)
 
@@ -191,5 +195,6 @@ def _blend(none: Tensor, full: Tensor, factor: Tensor) -> Tensor:
     return (none + factor * (full - none)).clamp(0, 255).to(torch.uint8)
 
 
-def _on(values: NDArray[np.float32], like: Tensor) -> Tensor:
-    return torch.from_numpy(values).to(like.device)
+def on(values: NDArray[Any], device: torch.device) -> Tensor:
+    """An array on a device. The thread that asks does not wait for the device, which may be busy with training."""
+    return torch.from_numpy(values).to(device, non_blocking=True)

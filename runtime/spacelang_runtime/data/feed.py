@@ -44,7 +44,7 @@ def ahead(batches: Generator[Batch, None, None], device: torch.device) -> Iterat
 
     The batches must draw from no generator that the trainer draws from.
     """
-    stream = torch.cuda.Stream(device)
+    stream = torch.cuda.Stream(device, priority=-1)  # its short kernels go between the long ones of training
 
     def make() -> tuple[Batch | None, torch.cuda.Event]:
         with torch.cuda.device(device), torch.cuda.stream(stream):
