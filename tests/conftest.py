@@ -1,7 +1,9 @@
-"""The command line, run in the process of the tests."""
+"""The command line, run in the process of the tests, which leave nothing in the home of who runs them."""
 
+import os
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 
 import pytest
 from attrs import frozen
@@ -31,3 +33,11 @@ def spacelang(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         return Said(end.value.code, told.out, told.err)
 
     return run
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cache_of_their_own() -> Iterator[None]:
+    with tempfile.TemporaryDirectory(prefix="spacelang-cache-") as folder:
+        os.environ["SPACELANG_CACHE"] = folder
+        yield
+        del os.environ["SPACELANG_CACHE"]

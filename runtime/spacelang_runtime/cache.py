@@ -1,7 +1,8 @@
-"""Decoded pictures on the disk: a folder for each set, below the user's cache folder.
+"""Decoded pictures on the disk, below the user's cache folder.
 
-    pixels       the bytes of all pictures, one after the other
-    index.json   their shapes, the broken files, and what they were decoded from
+    train/SET/pixels       the bytes of all pictures, one after the other
+    train/SET/index.json   their shapes, the broken files, and what they were decoded from
+    *.images               the held-out pictures that searches score on (`decoded`)
 
 A set is known by its files' names, sizes and times of change and by the limit of its pictures' sides: another file,
 or one that was touched, makes another set. Its folder is written under another name first, so it is whole or not
@@ -46,20 +47,23 @@ class Part(Protocol):
 
 @frozen
 class Kept:
-    """One set on the disk. of: the folder that it was decoded from. size: in bytes. used: last time, in seconds
-    since 1970."""
+    """One set on the disk. of: what it is. size: in bytes. used: last time, in seconds since 1970."""
 
     place: Path
     of: str
-    images: int
     size: int
     used: float
 
 
-def home() -> Path:
-    """Where decoded pictures lie: in `decoded`, in `$SPACELANG_CACHE`, else in `spacelang` in the user's cache."""
+def folder() -> Path:
+    """Where all that is decoded lies: `$SPACELANG_CACHE`, else `spacelang` in the user's cache folder."""
     users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("SPACELANG_CACHE") or users / "spacelang") / "decoded"
+    return Path(os.environ.get("SPACELANG_CACHE") or users / "spacelang")
+
+
+def home() -> Path:
+    """Where the sets lie that training reads."""
+    return folder() / "train"
 
 
 def fits(size: int) -> bool:
@@ -148,26 +152,31 @@ def read(place: Path) -> Mapped:
 
 
 def every() -> list[Kept]:
-    """All sets, the last used first."""
+    """All that is kept, the last used first."""
     found = []
     for place in (index.parent for index in home().glob("*/index.json")):
         if complete(place):
             about, size = _index(place), sum(path.stat().st_size for path in place.iterdir())
             used = (place / "index.json").stat().st_mtime
-            found.append(Kept(place, about["of"], len(about["shapes"]), size, used))
+            found.append(Kept(place, f"{len(about['shapes'])} images of {about['of']}", size, used))
+    for path in folder().glob("*.images"):
+        stat = path.stat()
+        found.append(Kept(path, "held-out images, for searches", stat.st_size, max(stat.st_atime, stat.st_mtime)))
     return sorted(found, key=lambda kept: -kept.used)
 
 
 def clear() -> int:
-    """Remove all sets but those that are being decoded; gives how many bytes they took. A run that reads one goes
-    on: what is mapped stays until it ends."""
-    freed = sum(kept.size for kept in every())
-    for lock in home().glob("*.lock"):
+    """Remove all but what is being decoded; gives how many bytes that was. A run that reads a set goes on: what is
+    mapped stays until it ends."""
+    before = every()
+    for lock in [*home().glob("*.lock"), *folder().glob("*.lock")]:
         with suppress(BlockingIOError), alone(lock, wait=False):
             for path in (lock.with_suffix(""), lock.with_suffix(".part")):
                 shutil.rmtree(path, ignore_errors=True)
+            lock.with_suffix(".images").unlink(missing_ok=True)
             lock.unlink()
-    return freed
+    left = {kept.place for kept in every()}
+    return sum(kept.size for kept in before if kept.place not in left)
 
 
 def _index(place: Path) -> Any:

@@ -2,7 +2,7 @@
 
 The file is named by what is in the pictures (SHA-256 over their bytes, in order) and by what is made of them, so a
 picture that changes is decoded anew, and two runs on the same pictures share one file. It lies in
-`~/.cache/spacelang` (or the folder that SPACELANG_CACHE names) and can be deleted at any time.
+`~/.cache/spacelang` (or the folder that SPACELANG_CACHE names) and can be deleted at any time (`spacelang cache`).
 
     pictures  uint8 [n, channels, side, side], behind each other
     labels    int64 [n], after them
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from spacelang_runtime.atomic import replace
+from spacelang_runtime.cache import folder
 from spacelang_runtime.data import Dataset
 from spacelang_runtime.data.pictures import Files
 from spacelang_runtime.failure import Failure
@@ -64,12 +64,6 @@ def decoded(dataset: Dataset, count: int | None, say: Callable[[str], None]) -> 
         say(f"the decoded images are not kept for the next search: {said}")
         return _gathered(dataset, asked)
     return _mapped(path, (frame.channels, frame.image, frame.image))
-
-
-def folder() -> Path:
-    """Where decoded images are kept."""
-    named = os.environ.get("SPACELANG_CACHE")
-    return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spacelang"
 
 
 def _batches(dataset: Dataset, count: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:

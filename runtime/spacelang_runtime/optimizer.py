@@ -45,6 +45,8 @@ class Optimizer:
         if self.gradient.sharded:
             with together():
                 dist.all_gather_into_tensor(self.weights, self._own(self.weights))
+        # The parameters are views that autograd does not know of: who keeps copies of them asks for their versions.
+        torch.autograd.graph.increment_version(self.gradient.parameters)
 
     def state(self) -> dict[str, Any]:
         """The state as `torch.optim.AdamW` has it over the parameters one by one: those that decay, then the

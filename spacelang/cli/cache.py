@@ -22,16 +22,15 @@ def cache(
     from spacelang_runtime import cache as decoded
 
     if clear:
-        say(f"removed {_size(decoded.clear())} from {decoded.home()}")
+        say(f"removed {_size(decoded.clear())} from {decoded.folder()}")
         return
     kept = decoded.every()
     if not kept:
-        say(f"nothing in {decoded.home()}")
+        say(f"nothing is kept in {decoded.folder()}")
         return
     body = [
         [
             one.of,
-            str(one.images),
             _size(one.size),
             f"{datetime.fromtimestamp(one.used):%Y-%m-%d %H:%M}",
             one.place.name,
@@ -39,9 +38,9 @@ def cache(
         for one in kept
     ]
     out = console()
-    out.print(f"{decoded.home()}   {_size(sum(one.size for one in kept))}; spacelang cache --clear removes them")
+    out.print(f"{decoded.folder()}   {_size(sum(one.size for one in kept))}; spacelang cache --clear removes them")
     out.print()
-    out.print(grid(["decoded from", "images", "size", "last used", "folder"], body))
+    out.print(grid(["decoded", "size", "last used", "place"], body))
 
 
 def _size(count: int) -> str:

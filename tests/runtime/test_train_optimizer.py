@@ -47,6 +47,15 @@ def test_the_updates_are_torchs(models):
         torch.testing.assert_close(mine, other)
 
 
+def test_who_keeps_copies_of_the_weights_sees_that_they_have_changed(models):
+    ours, _ = models
+    optimizer = adamw(ours, DECAYING, notes=0)
+    before = [parameter._version for parameter in ours.parameters()]
+    descend(ours, optimizer, lambda optimizer: optimizer.step(0.01), count=1)
+    after = [parameter._version for parameter in ours.parameters()]
+    assert all(later > earlier for earlier, later in zip(before, after, strict=True))
+
+
 def test_the_state_goes_over_to_torchs_optimizer_and_back(models):
     ours, theirs = models
     optimizer, other = adamw(ours, DECAYING, notes=0), one_by_one(theirs, DECAYING)
