@@ -31,6 +31,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "eval": "measure networks on the test images",
         "export": "write a network as a model of its own",
         "import": "bring a model of timm into the same form",
+        "cache": "show or remove the decoded images on the disk",
     },
 }
 
@@ -65,6 +66,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "spacelang train mine.space --data photos --budget 30m --set batch=256",
         "spacelang train --resume digits-1",
         "torchrun --nproc-per-node 8 --no-python spacelang train spaces/s3.space --data /path/to/imagenet",
+        "torchrun --nproc-per-node 8 --max-restarts 3 --no-python spacelang train spaces/s3.space --data /imagenet",
     ),
     "evolve": (
         "spacelang evolve                        # the latest run, within its recipe's bounds",
@@ -77,6 +79,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "export": ("spacelang export best -o model/", "spacelang export largest --run digits-1 -o model/"),
     "import": ("spacelang import timm:swin_s3_tiny_224 -o model/",),
+    "cache": ("spacelang cache", "spacelang cache --clear"),
 }
 
 

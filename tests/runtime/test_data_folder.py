@@ -56,6 +56,22 @@ def test_a_replacement_does_not_depend_on_workers_or_memory(tmp_path):
             assert torch.equal(a.targets, b.targets)
 
 
+@pytest.mark.parametrize("words", [{}, {"progressive": True}, {"quality": 10}])
+def test_a_jpeg_that_was_cut_off_anywhere_is_broken(tmp_path, words):
+    file = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 40, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(file, "JPEG", **words)
+    path = tmp_path / "cut.jpg"
+    path.write_bytes(file.getvalue())
+    assert decode(path, 64).size == (40, 24)
+    for length in range(len(file.getvalue())):
+        path.write_bytes(file.getvalue()[:length])
+        for most in (8, 64):  # reduced while it is decoded, and not
+            with pytest.raises(Broken) as broken:
+                decode(path, most)
+            assert broken.value.name == str(path)
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_broken_image_is_left_out_of_scoring(tmp_path, workers):
     said: list[str] = []

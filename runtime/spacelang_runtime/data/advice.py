@@ -34,5 +34,5 @@ def advice(dataset: Dataset, share: float) -> str:
         )
         ways.append(f"images on a fast local disk, with a shorter side of no more than {pictures.most} pixels")
     if not ways:
-        ways.append(f"more CPU cores for each GPU (all {cores()} are in use), or a larger `crop`")
+        ways.append(f"more CPU cores for each GPU (all {cores()} are in use), or less augmentation")
     return "; or ".join(ways)
