@@ -3,10 +3,8 @@
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -98,41 +96,6 @@ def test_an_architecture_is_named_in_many_ways(spacelang, here: Path) -> None:
     shown = spacelang("inspect", best["line"])
     assert shown.code == 0
     assert best["name"] in shown.out
-
-
-def test_a_search_that_is_killed_ends_with_the_same_answer(here: Path) -> None:
-    """Killed again and again on its way, the search loses at most the candidate in flight."""
-    command = [sys.executable, "-m", "spacelang", "evolve", "--json", *settings(SMALL_SEARCH)]
-    subprocess.run(["cp", "-r", "runs", "undisturbed"], check=True)
-    expected = subprocess.run(
-        [*command, "--runs", "undisturbed"], capture_output=True, text=True, check=True
-    ).stdout
-
-    journal = here / "runs" / "digits-1" / "journal.sqlite"
-    before = 0
-    for _ in range(3):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while process.poll() is None and scores(journal) < before + 4:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        kept = scores(journal)
-        assert kept >= before, "a score that was written is gone"
-        before = kept
-    final = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert json.loads(final) == json.loads(expected)
-    with sqlite3.connect(journal) as database:
-        twice = database.execute("SELECT count(*) - count(DISTINCT architecture) FROM score").fetchone()[0]
-    assert twice == 0
-
-
-def scores(journal: Path) -> int:
-    """How many scores are in a journal that another process may be making just now."""
-    try:
-        with sqlite3.connect(journal) as database:
-            return database.execute("SELECT count(*) FROM score").fetchone()[0]
-    except sqlite3.OperationalError:
-        return 0
 
 
 def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:

@@ -1,0 +1,432 @@
+"""How fast the search is, and that it survives: `python benchmarks/search.py PART …`, each part by itself.
+
+    kill         one digits search, killed by SIGKILL again and again at random moments
+    scoring      a candidate scored with the supernet's weights, beside the same network on its own
+    search       the paper's search (50 + 20 · 50 networks), or its beginning, on pictures of noise
+    loader       a straightforward search that decodes the pictures anew for every candidate, beside ours
+    races        a trained run searched in full and raced: images spared, and whether the parents agree
+    algorithms   a trained run searched by each algorithm at equal budget, over seeds
+
+`search` under torchrun uses all GPUs. What the parts print is JSON, one object each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import mean, median
+
+import attrs
+import numpy as np
+import torch
+
+from spacelang.check import compile_text
+from spacelang.lower.draw import draw, stream
+from spacelang.lower.lowered import Lowered, lower
+from spacelang.recipe import Bound
+from spacelang.source import read
+from spacelang_runtime.crew import Waves, follow, join
+from spacelang_runtime.data.normalise import normalise
+from spacelang_runtime.decoded import Decoded, decoded
+from spacelang_runtime.evaluate import evaluate
+from spacelang_runtime.evolve import Method, Outcome, evolve
+from spacelang_runtime.extract import extract
+from spacelang_runtime.images import place
+from spacelang_runtime.journal import open_journal
+from spacelang_runtime.record import Data, Limits, Record
+from spacelang_runtime.run import Run, create, find
+from spacelang_runtime.scoring import Scorer, Task
+from spacelang_runtime.start import dataset_of
+from spacelang_runtime.trained import trained_at, untrained
+from spacelang_runtime.world import choose, precision
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--space", type=Path, default=ROOT / "spaces" / "s3.space")
+    parser.add_argument("--image", type=int, help="pixels a side, where not the space's")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--images", type=int, default=10_000, help="in a full score")
+    parser.add_argument("--networks", type=int, default=50, help="in parts that take so many")
+    parser.add_argument("--candidates", type=int, help="end a search after so many")
+    parser.add_argument("--flops", type=int, default=4_500_000_000, help="at most")
+    parser.add_argument("--run", help="a trained run: its folder")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--times", type=int, default=100, help="kills")
+    asked = parser.parse_args()
+    found = PARTS[asked.part](asked)
+    if found is not None:
+        print(json.dumps({"part": asked.part, **found}, indent=2))
+
+
+def lowered_of(asked: argparse.Namespace) -> Lowered:
+    space = compile_text(read(asked.space)).space
+    assert space is not None, f"{asked.space} has errors"
+    if asked.image:
+        space = attrs.evolve(space, frame=attrs.evolve(space.frame, image=asked.image))
+    return lower(space)
+
+
+def noise(lowered: Lowered, count: int) -> Decoded:
+    frame = lowered.space.frame
+    generator = np.random.default_rng(0)
+    pictures = generator.integers(0, 256, (count, frame.channels, frame.image, frame.image), np.uint8)
+    return Decoded(pictures, generator.integers(0, frame.classes, count))
+
+
+def bounded(lowered: Lowered, flops: int) -> tuple[Bound, ...]:
+    least = lowered.range("flops").lo
+    return (Bound("flops", None, flops),) if flops >= least else ()
+
+
+def settle(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def clocked(device: torch.device, work: Callable[[], object]) -> float:
+    began = settle(device)
+    work()
+    return settle(device) - began
+
+
+def scoring(asked: argparse.Namespace) -> dict[str, object]:
+    """Images a second of whole candidates as the search scores them, beside the extracted network's bare forward
+    passes over the same batches. Two batches warm each network up, in both."""
+    lowered, device = lowered_of(asked), choose(asked.device)
+    images = place(noise(lowered, asked.images), lowered.space.frame, device)
+    model = untrained(lowered, device).eval()
+    scorer = Scorer(model, images, normalise)
+    shares, rates = [], []
+    drawn = draw(lowered.chain, asked.networks, stream(0))
+    for genotype in drawn:
+        architecture = lowered.architecture(genotype)
+        network = extract(model, architecture)
+
+        def alone(network=network) -> torch.Tensor:
+            with torch.inference_mode(), precision(device):
+                return torch.stack([network(normalise(pictures)).sum() for pictures, _ in images.batches()])
+
+        def warm(network=network, architecture=architecture) -> None:
+            with torch.inference_mode(), precision(device):
+                for _, (pictures, _) in zip(range(2), images.batches(), strict=False):
+                    network(normalise(pictures))
+                    model(normalise(pictures), architecture)
+
+        warm()
+        bare = clocked(device, alone)
+        scored = clocked(device, lambda architecture=architecture: scorer.judge(Task(architecture, "")))
+        shares.append(bare / scored)
+        rates.append(len(images) / scored)
+    return {
+        "networks": len(shares),
+        "images": len(images),
+        "batch": images.batch,
+        "images a second, median": round(median(rates)),
+        "share of the bare network's throughput": {
+            "median": round(median(shares), 4),
+            "least": round(min(shares), 4),
+        },
+    }
+
+
+def search(asked: argparse.Namespace) -> dict[str, object] | None:
+    """The paper's search in full (noise tells no network from another, so races would not mean anything)."""
+    lowered = lowered_of(asked)
+    recipe = attrs.evolve(lowered.space.evolve, bounds=bounded(lowered, asked.flops))
+    with join(asked.device) as crew, tempfile.TemporaryDirectory() as folder:
+        images = place(noise(lowered, asked.images), lowered.space.frame, crew.device)
+        scorer = Scorer(untrained(lowered, crew.device).eval(), images, normalise)
+        if not crew.leads:
+            follow(crew, scorer.judge, len(images))
+            return None
+        run = _run(Path(folder), lowered)
+        waves = Waves(crew, scorer.judge, len(images))
+        outcome = evolve(run, lowered, recipe, Method(risk=None, budget=asked.candidates), waves, 0, lambda _: None)
+        asked_for = recipe.population + recipe.generations * (recipe.crossover + recipe.mutation)
+        with open_journal(run.folder) as journal:
+            judged = journal.database.execute("SELECT count(*) FROM candidate WHERE images IS NOT NULL").fetchone()[
+                0
+            ]
+        return {
+            "processes": crew.size,
+            "images": len(images),
+            "batch": images.batch,
+            "networks scored": outcome.scored,
+            "networks asked for": judged,
+            "seconds": round(outcome.seconds, 2),
+            "seconds a network": round(outcome.seconds / outcome.scored, 4),
+            "winner": outcome.best.architecture.name,
+            "minutes of the whole search, at this pace": round(outcome.seconds / judged * asked_for / 60, 2),
+        }
+
+
+def _run(folder: Path, lowered: Lowered) -> Run:
+    space = lowered.space
+    record = Record(space.name, Data("noise", "noise", "", ()), space.train, Limits(1), "", ())
+    return create(folder, record, "", space)
+
+
+def loader(asked: argparse.Namespace) -> dict[str, object]:
+    """The same candidates scored by decoding JPEGs with 16 workers for each, and by ours. Reading starts cold in
+    ours: what decoding once costs is shared out over the paper's 1 050 candidates."""
+    from PIL import Image
+    from torch.utils.data import DataLoader
+
+    lowered, device = lowered_of(asked), choose(asked.device)
+    frame = lowered.space.frame
+    model = untrained(lowered, device).eval()
+    drawn = [lowered.architecture(g) for g in draw(lowered.chain, asked.networks, stream(0))]
+    with tempfile.TemporaryDirectory() as folder:
+        generator = np.random.default_rng(0)
+        for number in range(asked.images):
+            small = generator.integers(0, 256, (24, 32, 3), np.uint8)  # smooth: of a photograph's size as a file
+            Image.fromarray(small).resize((500, 375), 3).save(f"{folder}/{number:06}.jpg", quality=95)
+        size = sum(path.stat().st_size for path in Path(folder).iterdir()) / asked.images
+        photos = Photos(sorted(map(str, Path(folder).iterdir())), frame.image)
+        batch = 256
+
+        def straightforward() -> None:
+            for architecture in drawn:
+                batches = DataLoader(photos, batch, num_workers=16, pin_memory=device.type == "cuda")
+                evaluate(model, batches, normalise, device, architecture)
+
+        theirs = clocked(device, straightforward)
+        began = time.perf_counter()
+        pictures, labels = zip(*DataLoader(photos, batch, num_workers=16), strict=True)
+        once = time.perf_counter() - began
+        images = place(Decoded(torch.cat(pictures).numpy(), torch.cat(labels).numpy()), frame, device)
+        scorer = Scorer(model, images, normalise)
+        ours = clocked(device, lambda: [scorer.judge(Task(architecture, "")) for architecture in drawn])
+    per_network = ours / len(drawn) + once / 1050
+    return {
+        "images": asked.images,
+        "bytes a JPEG": round(size),
+        "cores": os.cpu_count(),
+        "straightforward, candidates an hour": round(3600 / (theirs / len(drawn)), 1),
+        "ours, candidates an hour": round(3600 / per_network, 1),
+        "times as many": round(theirs / len(drawn) / per_network, 1),
+        "seconds to decode once": round(once, 1),
+    }
+
+
+class Photos(torch.utils.data.Dataset):
+    """JPEGs as the validation of vision papers reads them: shorter side to 256/224 of the image, centre crop."""
+
+    def __init__(self, paths: list[str], side: int) -> None:
+        self.paths, self.side = paths, side
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        from PIL import Image
+        from torchvision.transforms.functional import center_crop, pil_to_tensor, resize
+
+        picture = Image.open(self.paths[index]).convert("RGB")
+        return pil_to_tensor(center_crop(resize(picture, self.side * 256 // 224, 3), self.side)), 0
+
+
+def races(asked: argparse.Namespace) -> dict[str, object]:
+    """A trained run searched with the recipe of its space: in full, then raced, each with a journal of its own."""
+    run, lowered, scorer, step = _trained(asked)
+    recipe = lowered.space.evolve
+    found: dict[str, object] = {}
+    kept = []
+    for name, method in (("in full", Method(risk=None)), ("raced", Method())):
+        with _apart(run) as copy:
+            outcome = _searched(copy, lowered, recipe, method, scorer, step)
+            with open_journal(copy.folder) as journal:
+                generations = journal.generations(journal.last())
+        kept.append([set(generation.parents) for generation in generations])
+        found[name] = {
+            "best": f"{outcome.accuracy:.2%} {outcome.best.architecture.name}",
+            "networks scored": outcome.scored,
+            "images judged on": outcome.spent,
+            "images saved": f"{outcome.saved / (outcome.saved + outcome.spent):.1%}",
+            "spread of a generation, median": f"{median(g.spread for g in generations):.2%}",
+            "seconds": round(outcome.seconds, 1),
+        }
+    agreeing = sum(one == other for one, other in zip(*kept, strict=True))
+    return {**found, "images": len(scorer.images), "parents' sets that agree": f"{agreeing} of {len(kept[0])}"}
+
+
+def algorithms(asked: argparse.Namespace) -> dict[str, object]:
+    """Each algorithm with the same number of different networks, scored in full; the test images are looked at once
+    a winner stands."""
+    run, lowered, scorer, step = _trained(asked)
+    dataset = dataset_of(run, lambda line: None)
+    test = [(p.to(scorer.device), y.to(scorer.device)) for p, y in dataset.test_images()]
+    budget = asked.candidates or 300
+    table: dict[str, object] = {}
+    with _apart(run) as copy:
+        for name, goals in (
+            ("paper", ("accuracy",)),
+            ("random", ("accuracy",)),
+            ("regularized", ("accuracy",)),
+            ("nsga2", ("accuracy", "flops")),
+        ):
+            held, tested, costs = [], [], []
+            for seed in range(asked.seeds):
+                recipe = attrs.evolve(lowered.space.evolve, seed=seed, generations=10_000)
+                method = Method(name, goals, risk=None, budget=budget)
+                outcome = _searched(copy, lowered, recipe, method, scorer, step)
+                on_test = evaluate(scorer.model, test, normalise, scorer.device, outcome.best.architecture)
+                held.append(outcome.accuracy)
+                tested.append(on_test.top1)
+                costs.append(outcome.best.flops)
+            table[name] = {
+                "held out": _several(held),
+                "test": _several(tested),
+                "MACs": [round(cost / 1e6, 1) for cost in costs],
+            }
+    return {"networks": budget, "images": len(scorer.images), "test images": sum(len(y) for _, y in test), **table}
+
+
+def _several(values: list[float]) -> str:
+    return f"{mean(values):.2%} (" + ", ".join(f"{value:.2%}" for value in values) + ")"
+
+
+def _trained(asked: argparse.Namespace) -> tuple[Run, Lowered, Scorer, int]:
+    run = find(Path("runs"), asked.run)
+    lowered, device = lower(run.space), choose(asked.device)
+    model, step = trained_at(run, lowered, device)
+    dataset = dataset_of(run, lambda line: None, min(16, (os.cpu_count() or 1) - 1))
+    held_out = decoded(dataset, min(asked.images, dataset.search_size), lambda line: None)
+    return run, lowered, Scorer(model, place(held_out, dataset.frame, device), normalise), step
+
+
+def _searched(run: Run, lowered: Lowered, recipe, method: Method, scorer: Scorer, step: int) -> Outcome:
+    with join(str(scorer.device)) as crew:
+        waves = Waves(crew, scorer.judge, len(scorer.images))
+        return evolve(run, lowered, recipe, method, waves, step, lambda _: None)
+
+
+@contextlib.contextmanager
+def _apart(run: Run):
+    """The run in a folder of its own, with no journal yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / run.name
+        shutil.copytree(run.folder, copy, ignore=shutil.ignore_patterns("journal*", "tensorboard", "checkpoint*"))
+        yield find(Path(folder), run.name)
+
+
+def kill(asked: argparse.Namespace) -> dict[str, object]:
+    """Kill a digits search so often, each time at a random moment: nothing known may be looked at again, the
+    journal must be whole, and the answer that of a search that was left alone. One that ends is begun anew.
+
+    Each process is a fork of this one, which has loaded what takes long, so that kills fall into the search.
+    """
+    torch.set_num_threads(1)
+    luck = random.Random(0)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "spacelang", "train", str(ROOT / "spaces" / "digits.space")]
+        subprocess.run(
+            [*command, "--steps", "40", "--set", "batch=32"], cwd=folder, check=True, capture_output=True
+        )
+        os.chdir(folder)
+        shutil.copytree("runs", "fresh")
+        began = time.monotonic()
+        _end(_forked("whole.log"))
+        whole = time.monotonic() - began
+        expected = json.loads(Path("runs/digits-1/best.json").read_text())
+        killed = ended = 0
+        while killed < asked.times:
+            shutil.rmtree("runs")
+            shutil.copytree("fresh", "runs")
+            looked: set[str] = set()
+            while True:
+                Path("looked.log").write_text("")
+                known = _known()
+                child = _forked("looked.log")
+                # About six kills a search; some fall before its first score, some after its last.
+                done = (0, 0)
+                deadline = time.monotonic() + luck.uniform(0, whole / 3)
+                while time.monotonic() < deadline and not (done := os.waitpid(child, os.WNOHANG))[0]:
+                    time.sleep(0.001)
+                over = done[0] == child
+                if not over and killed < asked.times:
+                    os.kill(child, signal.SIGKILL)
+                    os.waitpid(child, 0)
+                    killed += 1
+                elif not over:
+                    _end(child)
+                    over = True
+                now = Path("looked.log").read_text().split()
+                assert known.isdisjoint(now), "a network that was in the journal was looked at again"
+                assert len(now) == len(set(now)), "a network was looked at twice"
+                assert known <= _known(), "a score that was written is gone"
+                looked |= set(now)
+                if over:
+                    break
+            assert json.loads(Path("runs/digits-1/best.json").read_text()) == expected, "another answer"
+            assert looked >= _known()
+            ended += 1
+        os.chdir(ROOT)
+    return {"kills": killed, "searches that came to their end": ended, "seconds of one left alone": round(whole, 1)}
+
+
+def _known() -> set[str]:
+    """What the journal holds; that it is whole is seen on the way."""
+    path = Path("runs/digits-1/journal.sqlite")
+    if not path.exists():
+        return set()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        if not database.execute("PRAGMA user_version").fetchone()[0]:
+            return set()
+        return {row[0] for row in database.execute("SELECT architecture FROM score")}
+
+
+def _forked(log: str) -> int:
+    """A process that searches, and writes down each network that it begins to look at."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        judge = Scorer.judge
+
+        def noted(self, task, race=None):
+            os.write(descriptor, f"{task.digest}\n".encode())
+            return judge(self, task, race)
+
+        Scorer.judge = noted
+        sys.argv = ["spacelang", "evolve", "digits-1", "--device", "cpu"]
+        from spacelang.cli import main as command
+
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            command()
+        code = 0
+    except SystemExit as end:
+        code = 0 if end.code in (None, 0) else 1
+    finally:
+        os._exit(code)
+
+
+def _end(child: int) -> None:
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "a search failed"
+
+
+PARTS = {part.__name__: part for part in (kill, scoring, search, loader, races, algorithms)}
+
+if __name__ == "__main__":
+    main()
