@@ -1,0 +1,120 @@
+"""The held-out images are decoded once, kept by what is in them, and come in the same batches everywhere."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from image_folder import image_folder
+from searching import digits
+
+from spacelang.architecture import Frame
+from spacelang.recipe import Train
+from spacelang_runtime.data import open_dataset
+from spacelang_runtime.data.dataset import Dataset
+from spacelang_runtime.decoded import Decoded, decoded
+from spacelang_runtime.evaluate import evaluate
+from spacelang_runtime.images import batch_of, place
+from spacelang_runtime.racing import looks
+from spacelang_runtime.scoring import Scorer, Task
+from spacelang_runtime.trained import untrained
+
+FRAME = Frame(16, 4, 3, 3, ("bias",), "none", "mean", True)
+CPU = torch.device("cpu")
+RECIPE = Train(holdout=0.5)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SPACELANG_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return image_folder(tmp_path / "photos", train=20, val=2)
+
+
+def opened(photos: Path, frame: Frame = FRAME) -> Dataset:
+    return open_dataset(str(photos), frame, RECIPE, 0, lambda line: None)
+
+
+def test_decoded_images_are_those_of_the_data_set_and_are_read_the_second_time(cache: Path, photos: Path) -> None:
+    said: list[str] = []
+    expected = torch.cat([pictures for pictures, _ in opened(photos).search_images()])
+    for _ in range(2):
+        found = decoded(opened(photos), None, said.append)
+        assert np.array_equal(found.pictures, expected.numpy())
+        assert found.pictures.dtype == np.uint8
+    assert len(said) == 1
+    assert len(list(cache.glob("*.images"))) == 1
+    assert np.array_equal(decoded(opened(photos), 7, said.append).pictures, expected.numpy()[:7])
+
+
+def test_a_picture_that_changes_is_decoded_anew(cache: Path, photos: Path) -> None:
+    dataset = opened(photos)
+    before = decoded(dataset, None, lambda line: None)
+    path = dataset.search.pictures.path(3)
+    other = dataset.search.pictures.path(4)
+    path.write_bytes(other.read_bytes())
+    after = decoded(opened(photos), None, lambda line: None)
+    assert not np.array_equal(after.pictures[3], before.pictures[3])
+    assert len(list(cache.glob("*.images"))) == 2
+
+
+def test_a_broken_picture_is_left_out_with_its_label(cache: Path, photos: Path) -> None:
+    dataset = opened(photos)
+    labels = dataset.search.labels
+    dataset.search.pictures.path(2).write_bytes(b"no picture")
+    for _ in range(2):
+        found = decoded(opened(photos), None, lambda line: None)
+        assert np.array_equal(found.labels, np.delete(labels, 2))
+        assert len(found.pictures) == len(labels) - 1
+
+
+def test_a_folder_that_cannot_be_written_is_said_and_does_not_matter(
+    tmp_path: Path, photos: Path, monkeypatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("SPACELANG_CACHE", str(tmp_path / "file"))
+    said: list[str] = []
+    assert len(decoded(opened(photos), None, said.append)) == 30
+    assert "not kept" in said[0]
+
+
+def test_a_scorer_counts_what_evaluate_counts() -> None:
+    """Image by image, in one go or in parts, by races or not: the bits add up to `evaluate`."""
+    lowered = digits()
+    dataset = open_dataset("digits", lowered.space.frame, lowered.space.train, 0, lambda line: None)
+    model = untrained(lowered, CPU).eval()
+    images = place(decoded(dataset, 200, lambda line: None), dataset.frame, CPU)
+    scorer = Scorer(model, images, dataset.normalise)
+    for architecture in (lowered.largest, lowered.smallest):
+        right = scorer.right(architecture)
+        expected = evaluate(model, images.batches(), dataset.normalise, CPU, architecture)
+        assert (len(right), right.sum()) == (expected.images, expected.first)
+        part = Task(architecture, architecture.digest, right[: images.batch])
+        assert np.array_equal(scorer.judge(part).right, right)
+
+
+def test_batches_do_not_depend_on_where_they_are_computed_and_races_have_looks() -> None:
+    s3 = Frame(224, 4, 3, 1000, ("bias",), "none", "mean", True)
+    assert batch_of(s3, 10_000) == 256
+    assert batch_of(FRAME, 30) == 64
+    for count in (359, 5000, 10_000):
+        assert len(looks(count, batch_of(s3, count))) >= 2
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("where", ["device", "pinned", "host"])
+def test_images_are_the_same_wherever_they_lie(where) -> None:
+    from attrs import evolve
+
+    generator = np.random.default_rng(0)
+    found = Decoded(generator.integers(0, 256, (1000, 3, 16, 16), np.uint8), generator.integers(0, 9, 1000))
+    images = place(found, FRAME, torch.device("cuda:0"))
+    pictures = torch.from_numpy(found.pictures)
+    if where != "device":
+        images = evolve(images, place=where, pictures=pictures.pin_memory() if where == "pinned" else pictures)
+    assert torch.equal(torch.cat([p.cpu() for p, _ in images.batches(100)]), pictures[100:])
