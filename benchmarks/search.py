@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import json
 import os
 import random
@@ -362,6 +361,7 @@ def kill(asked: argparse.Namespace) -> dict[str, object]:
                 while time.monotonic() < deadline and not (done := os.waitpid(child, os.WNOHANG))[0]:
                     time.sleep(0.001)
                 over = done[0] == child
+                assert not over or os.waitstatus_to_exitcode(done[1]) == 0, Path("said.log").read_text()
                 if not over and killed < asked.times:
                     os.kill(child, signal.SIGKILL)
                     os.waitpid(child, 0)
@@ -413,7 +413,7 @@ def _forked(log: str) -> int:
         sys.argv = ["spacelang", "evolve", "digits-1", "--device", "cpu"]
         from spacelang.cli import main as command
 
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with open("said.log", "w") as said, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             command()
         code = 0
     except SystemExit as end:

@@ -27,7 +27,9 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Train, search, take home": {
         "train": "train the supernet of a space",
+        "measure": "time the blocks of a space on a device, to bound searches by latency",
         "evolve": "find the best network within bounds",
+        "report": "write a run as one page for a browser",
         "eval": "measure networks on the test images",
         "export": "write a network as a model of its own",
         "import": "bring a model of timm into the same form",
@@ -72,7 +74,15 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "spacelang evolve                        # the latest run, within its recipe's bounds",
         "spacelang evolve s3-1 --flops 4.5G --params 28M",
         "spacelang evolve s3-1 --space spaces/s3_mobile.space",
+        "spacelang evolve --pareto accuracy,flops",
+        "spacelang evolve --cost latency.json --latency 5ms",
+        "torchrun --nproc-per-node 4 --no-python spacelang evolve --flops 4.5G",
     ),
+    "measure": (
+        "spacelang measure spaces/s3.space --device cuda --batch 64 --precision bf16",
+        "spacelang measure spaces/digits.space --device cpu --batch 1 --check 20",
+    ),
+    "report": ("spacelang report                        # the latest run", "spacelang report s3-1 -o s3-1.html"),
     "eval": (
         "spacelang eval best largest smallest --random 20",
         "spacelang eval model/ --data photos",
