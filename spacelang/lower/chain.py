@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 
 from attrs import field, frozen
 
+VERSION = "1"  # of the arithmetic: what is kept of one is not read by another
+
 Key = tuple[object, ...]
 Cost = tuple[int, ...]
 

@@ -98,7 +98,7 @@ def sample(ready: Prepared | Deep, count: int, source: Stream) -> Draws:
     if isinstance(ready, Deep):
         return _sample_deep(ready, count, source)
     met = ready.met
-    query = np.searchsorted(ready.running, source.uniform(count) * ready.running[-1], side="right")
+    query = ready.queries(source.uniform(count))
     low, high = (np.repeat(ends[:, None], count, axis=1) for ends in (met.frame.low, met.frame.high))
     drawn = _read(met, ready.planes, query, low, high, source)
     return _gathered(drawn, ready.narrowed)
@@ -114,16 +114,9 @@ def _read(
 ) -> dict[int, tuple[Index, Index]]:
     """The cells and options of every stage for drawn queries, each completed inside its own windows (axes, n)."""
     outer, here, datum = (np.zeros(len(query), np.int64) for _ in range(3))
-    starts = np.array([block.start for block in met.blocks])
-    asked = np.searchsorted(starts, query, side="right") - 1
-    for number in np.unique(asked).tolist():
-        block, mine = met.blocks[number], np.nonzero(asked == number)[0]
-        row, column = np.divmod(query[mine] - block.start, len(block.here))
-        outer[mine] = block.rows.start + row
-        here[mine] = block.here[column]
-        spent = (
-            met.half.cost[:, outer[mine]] + met.stage.cost[:, here[mine]] + np.array(block.link, np.int64)[:, None]
-        )
+    for block, mine, row, column in met.located(query):
+        outer[mine], here[mine] = row, column
+        spent = met.spent(block, row, column)
         datum[mine] = _complete(met, sides, block, low[:, mine] - spent, high[:, mine] - spent, source)
     drawn = {met.number: _layers(met.stage, here, source)}
     for half, point in ((met.half, outer), (met.data, datum)):

@@ -17,7 +17,7 @@ from attrs import evolve, frozen
 
 from spacelang.lower.frame import Frame
 from spacelang.lower.half import Block, Half, Points, Step, blocks, cost_of, empty, grow, points
-from spacelang.lower.plane import Plane, plane
+from spacelang.lower.plane import Plane, Rank, plane
 from spacelang.lower.sums import EXACT, Array, Int, Real, integers
 from spacelang.lower.terms import Law, weights
 from spacelang.lower.too_large import TooLarge
@@ -50,6 +50,19 @@ class Meeting:
     def size(self) -> int:
         """How many queries there are."""
         return sum(rows * here for rows, here in (block.shape for block in self.blocks))
+
+    def located(self, numbers: Rank) -> Iterator[tuple[Block, Rank, Rank, Rank]]:
+        """The blocks of some queries: which of them are in it, and their points of the half and of the stage."""
+        starts = np.array([block.start for block in self.blocks])
+        asked = np.searchsorted(starts, numbers, side="right") - 1
+        for at in np.unique(asked).tolist():
+            block, mine = self.blocks[at], np.nonzero(asked == at)[0]
+            row, column = np.divmod(numbers[mine] - block.start, len(block.here))
+            yield block, mine, block.rows.start + row, block.here[column]
+
+    def spent(self, block: Block, outer: Rank, here: Rank) -> Int:
+        """The costs (axes, n) of some queries of a block."""
+        return self.half.cost[:, outer] + self.stage.cost[:, here] + np.array(block.link, np.int64)[:, None]
 
 
 @frozen(eq=False)

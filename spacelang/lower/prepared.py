@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from attrs import evolve, frozen
 
+from spacelang import cache
 from spacelang.lower.bracket import CELLS, rounded_up
-from spacelang.lower.chain import Bounds, Chain, Window
+from spacelang.lower.chain import VERSION, Bounds, Chain, Window, digest
 from spacelang.lower.frame import Frame, frame
 from spacelang.lower.meeting import Meeting, Planes, boxes, meeting, parts, planes, weight_of
 from spacelang.lower.pattern import Pattern, free
-from spacelang.lower.plane import mass
+from spacelang.lower.plane import Rank, mass
 from spacelang.lower.reach import reaches
 from spacelang.lower.sums import EXACT, Array, Real
 from spacelang.lower.tall import Kind, deep, kinds
 from spacelang.lower.terms import Law, terms
 from spacelang.lower.too_large import TooLarge
 
+MARK = 1 << 10
+LONG = 1 << 20  # so many queries take long enough to keep what was found
 COARSE = "steps"  # the measure of a chain whose costs are rounded
 
 
-@frozen(eq=False)
+@frozen(eq=False, slots=False)  # what its queries weigh is found once, where it is asked for at all
 class Prepared:
-    """A meeting ready for draws: the data as planes; `running` sums what the queries weigh inside."""
+    """A meeting ready for draws, with the data as planes.
+
+    `marks` is what the first MARK, 2 · MARK, ... and at last all queries weigh inside: enough to tell near which
+    query a draw lies, and little enough to be kept on disk.
+    """
 
     met: Meeting
     planes: Planes
-    running: Real
+    marks: Real
     narrowed: bool = False
+
+    @cached_property
+    def running(self) -> Real:
+        """What the first query, the first two, ... weigh inside."""
+        return _running(self.met, self.planes)
+
+    def queries(self, uniform: Real) -> Rank:
+        """One query for each number in [0, 1), by what it weighs. Few are found without looking at all queries."""
+        target = uniform * self.marks[-1]
+        if "running" in self.__dict__ or len(target) * MARK * 4 > self.met.size:
+            return np.asarray(np.searchsorted(self.running, target, side="right"))
+        mark = np.searchsorted(self.marks, target, side="right")
+        numbers = mark[:, None] * MARK + np.arange(MARK)
+        inside = np.zeros(numbers.shape)
+        some = np.nonzero(numbers < self.met.size)
+        inside[some] = weighed(self.met, self.planes, numbers[some])
+        # Summed from the mark before, one after the other, these are the very numbers of `running`.
+        before = np.where(mark > 0, self.marks[np.maximum(mark, 1) - 1], 0.0)
+        running = np.cumsum(np.concatenate([before[:, None], inside], axis=1), axis=1)[:, 1:]
+        return np.asarray(mark * MARK + (running <= target[:, None]).sum(axis=1))
 
 
 @frozen(eq=False)
@@ -73,6 +100,22 @@ def prepared(
             raise
         return _narrowed(found, pattern, law, reason)
     sides = planes(met.data, rounded(met.data.weight, met.data.total), met.size)
+    name = cache.key(VERSION, digest(chain), repr(windows), law.value) if met.size >= LONG else None
+    kept = cache.get(name) if name and pattern == free(chain) else None
+    if kept is not None and len(kept) == 8 * -(-met.size // MARK):
+        return Prepared(met, sides, np.frombuffer(kept, "<f8"))
+    running = _running(met, sides)
+    if not len(running) or running[-1] <= 0:
+        return None
+    made = Prepared(met, sides, np.append(running[MARK - 1 : -1 : MARK], running[-1]))
+    made.__dict__["running"] = running
+    if name and pattern == free(chain):
+        cache.put(name, made.marks.astype("<f8").tobytes())
+    return made
+
+
+def _running(met: Meeting, sides: Planes) -> Real:
+    """What the first query, the first two, ... weigh inside."""
     running = np.zeros(met.size)
     for part in parts(met):
         inside = running[part.numbers]
@@ -80,7 +123,20 @@ def prepared(
             inside += mass(side, low, high)
         inside *= weight_of(met, part).astype(np.float64)
     np.cumsum(running, out=running)
-    return Prepared(met, sides, running) if len(running) and running[-1] > 0 else None
+    return running
+
+
+def weighed(met: Meeting, sides: Planes, numbers: Rank) -> Real:
+    """What some queries weigh inside, by their numbers."""
+    found = np.zeros(len(numbers))
+    for block, mine, outer, here in met.located(numbers):
+        spent = met.spent(block, outer, here)
+        for side, link in zip(sides, met.table[block.label], strict=True):
+            if side is not None and link is not None:
+                cost = np.array(link, np.int64)[:, None] + spent
+                found[mine] += mass(side, met.frame.low[:, None] - cost, met.frame.high[:, None] - cost)
+        found[mine] *= (met.half.weight[outer] * met.stage.weight[here]).astype(np.float64)
+    return found
 
 
 def _deep(found: Frame, stage: int, tall: tuple[Kind, ...], law: Law) -> Deep | None:

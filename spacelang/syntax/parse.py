@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left
 from functools import cache
-from pathlib import Path
 
 from attrs import evolve, frozen
 from lark import Lark, Token
 from lark.exceptions import UnexpectedToken
 
+from spacelang import cache as cache_folder
 from spacelang import resources
 from spacelang.diagnostics import Diagnostic
 from spacelang.source import Source, Span
@@ -38,13 +37,9 @@ class Parsed:
 @cache
 def _lark() -> Lark:
     # Building the tables takes a third of a second and reading them back a few milliseconds. They are kept in
-    # the user's own cache; where there is none to write to, they are built anew.
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spacelang"
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        tables: str | bool = str(home / "grammar.lark-cache") if os.access(home, os.W_OK) else False
-    except OSError:
-        tables = False
+    # the user's own cache; where there is none, they are built anew.
+    home = cache_folder.home()
+    tables = str(home / "grammar.lark-cache") if home is not None else False
     grammar = (resources.folder("grammars") / "space.lark").read_text(encoding="utf-8")
     return Lark(
         grammar, parser="lalr", lexer="basic", start="file", propagate_positions=True, strict=False, cache=tables

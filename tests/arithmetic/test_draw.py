@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -55,6 +58,25 @@ def test_draws_by_way_of_a_deep_stage_follow_the_law(data: st.DataObject, law: L
     expected = law_given(chain, free(chain), {measure: window}, uniform=law is Law.UNIFORM)
     assert len(drawn) == (2000 if expected else 0)
     assert chi_square(expected, drawn) > UNLIKELY
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data(), st.sampled_from(Law), st.integers(0, 2**32))
+def test_draws_are_the_same_from_what_was_kept(data: st.DataObject, law: Law, seed: int) -> None:
+    chain = data.draw(chains())
+    bounds = data.draw(windows(chain))
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPACELANG_CACHE", folder)
+        patch.setattr(prepared, "LONG", 0)
+        patch.setattr(prepared, "MARK", 2)  # so that few draws look at few queries
+        found = []
+        for _ in range(2):
+            prepared._whole.cache_clear()
+            found.append([list(draw(chain, n, stream(seed), law=law, bounds=bounds)) for n in (3, 50)])
+        kept = list(Path(folder).glob("*.kept"))
+    prepared._whole.cache_clear()
+    assert found[0] == found[1]
+    assert bool(kept) == bool(found[0][0])
 
 
 def test_draws_where_costs_share_no_divisor_are_inside_and_say_that_they_are_of_less() -> None:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from spacelang import cli, notation
 from spacelang.cli.commands import app
 from spacelang.cli.texts import compiled, open_text
+from spacelang.lower import bracket, effect
 from spacelang.lower.cost import price
 from spacelang.lower.costs import blocks
 from spacelang.lower.lowered import lower
@@ -39,6 +40,18 @@ def test_what_is_inside_the_bounds_is_counted_with_its_histogram_and_its_options
     by_depth = [one["at_least"] for one in found["options"] if (one["stage"], one["dimension"]) == (1, "depth")]
     assert sum(by_depth) == inside
     assert all(one["flops"]["largest"] <= top for one in found["options"] if not one["dead"])
+
+
+def test_what_was_counted_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACELANG_CACHE", str(tmp_path / "kept"))
+    assert "inside it" not in printed("inspect", DIGITS)
+    words = ("inspect", DIGITS, "--flops", "400K", "--options", "--json")  # the bound of its recipe
+    first = printed(*words)
+    monkeypatch.setattr(bracket, "count", None)  # from here on nothing can be counted
+    monkeypatch.setattr(effect, "count", None)
+    assert printed(*words) == first
+    inside = json.loads(first)["inside"]["at_least"]
+    assert f"inside it       {inside:,}".replace(",", " ") in printed("inspect", DIGITS)
 
 
 def test_samples_are_networks_that_cost_what_is_said(tmp_path: Path) -> None:

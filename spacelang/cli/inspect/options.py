@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 
 def worth(lowered: Lowered, bounds: Bounds) -> tuple[Effect, ...]:
-    """The effects of all options. Inside bounds that is one count for each: how far it has come is shown."""
+    """The effects of all options. Inside bounds they can take a while: how far they have come is shown."""
     from spacelang.lower.effect import effects
+    from spacelang.lower.remembered import worths
 
     if not bounds:
         return tuple(effects(lowered))
@@ -29,7 +30,7 @@ def worth(lowered: Lowered, bounds: Bounds) -> tuple[Effect, ...]:
     whole = sum(len(found.options) for found in searched)
     made = []
     with progress("options") as tell:
-        for one in effects(lowered, bounds):
+        for one in worths(lowered, bounds):
             made.append(one)
             tell(len(made) / whole, f"stage {one.stage}, {one.dimension} {_written(one.option)}")
     return tuple(made)

@@ -18,11 +18,12 @@ from spacelang.cli.terminal import console, fail, grid
 from spacelang.cli.texts import checked, open_text
 from spacelang.lower import cost
 from spacelang.lower.bounds import windows
-from spacelang.lower.bracket import Bracket, bracket
+from spacelang.lower.bracket import Bracket
 from spacelang.lower.chain import Bounds, Window
 from spacelang.lower.chain import cost as cost_of
 from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.lowered import Lowered, existing, lower
+from spacelang.lower.remembered import bracketed, known
 from spacelang.space import Space
 from spacelang.table import rows
 
@@ -61,8 +62,10 @@ def show(path: Path, asked: Asked, as_json: bool) -> None:
         for line in result.replaced:
             console().print(f"stage {line.stage}: `{line.name}` of {line.by} replaces the one of {line.scope}")
     inside = Bracket(facts["architectures"], facts["architectures"])
+    if not bounds and lowered.space.evolve.bounds and not as_json:
+        _print_known(lowered, facts["architectures"])
     if bounds:
-        inside = bracket(lowered.chain, bounds)
+        inside = bracketed(lowered.chain, bounds)
         facts["inside"] = _inside(inside, facts["architectures"])
         if not as_json:
             _print_inside(inside, facts["architectures"], lowered, bounds, measures)
@@ -163,6 +166,14 @@ def _print_inside(inside: Bracket, everyone: int, lowered: Lowered, bounds: Boun
         out.print(f"                ({low} to {high}; certain limits: there are too many sums to count exactly)")
     if inside.upper == 0:
         out.print(f"                {nearest_known(lowered.chain, bounds, measures)}")
+
+
+def _print_known(lowered: Lowered, everyone: int) -> None:
+    """How many networks are inside the search's own bounds, where that has been counted before."""
+    bounds = windows(lowered.space.evolve.bounds)
+    found = known(lowered.chain, bounds)
+    if found is not None and found.exact:
+        console().print(f"inside it       {spaced(found.lower)}   ({share(found.lower, everyone)}, exact)")
 
 
 def _inside(found: Bracket, everyone: int) -> dict[str, Any]:

@@ -1,0 +1,61 @@
+"""Answers that took long, kept in the user's cache: counts inside bounds, and what the options are worth there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+from spacelang import cache, interchange
+from spacelang.expression import exact
+from spacelang.lower.bracket import Bracket, bracket
+from spacelang.lower.chain import VERSION, Bounds, Chain, Window, digest
+from spacelang.lower.effect import Effect, effects
+from spacelang.lower.lowered import Lowered
+
+
+def bracketed(chain: Chain, bounds: Bounds) -> Bracket:
+    """How many genotypes lie inside every window, as `bracket` says, from the cache where it was asked before."""
+    found = known(chain, bounds)
+    if found is None:
+        found = bracket(chain, bounds)
+        cache.put(_name("count", digest(chain), bounds), json.dumps([found.lower, found.upper]).encode())
+    return found
+
+
+def known(chain: Chain, bounds: Bounds) -> Bracket | None:
+    """The count inside windows, where it was asked before."""
+    kept = cache.get(_name("count", digest(chain), bounds))
+    return None if kept is None else Bracket(*json.loads(kept))
+
+
+def worths(lowered: Lowered, bounds: Bounds) -> Iterator[Effect]:
+    """The effect of each option inside windows, as `effects` says, from the cache where it was asked before."""
+    name = _name("options", interchange.digest(lowered.space) + digest(lowered.chain), bounds)
+    kept = cache.get(name)
+    if kept is not None:
+        yield from map(_read, json.loads(kept))
+        return
+    made = []
+    for one in effects(lowered, bounds):
+        made.append(one)
+        yield one
+    cache.put(name, json.dumps([_written(one) for one in made]).encode())
+
+
+def _name(what: str, of: str, bounds: Bounds) -> str:
+    windows = sorted((measure, window.lo, window.hi) for measure, window in bounds.items())
+    return cache.key(VERSION, what, of, repr(windows))
+
+
+def _written(one: Effect) -> list[object]:
+    ranges = {measure: [window.lo, window.hi] for measure, window in one.ranges.items()}
+    return [one.stage, one.dimension, str(one.option), one.taken.lower, one.taken.upper, ranges]
+
+
+def _read(kept: Any) -> Effect:
+    stage, dimension, option, lower, upper, ranges = kept
+    value = option if option == "global" else exact(Fraction(option))
+    windows = {measure: Window(*ends) for measure, ends in ranges.items()}
+    return Effect(stage, dimension, value, Bracket(lower, upper), windows)
