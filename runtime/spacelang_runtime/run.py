@@ -127,7 +127,7 @@ def find(runs: Path, name: str | None = None) -> Run:
         if (folder / "run.json").is_file():
             return _open(folder)
     names = [run.name for run in every(runs)]
-    near = get_close_matches(name, names, n=3)
+    near = get_close_matches(Path(name).name.removesuffix(".space"), names, n=3)
     known = f"did you mean {' or '.join(near)}?" if near else f"the runs there: {', '.join(names) or 'none'}"
     raise Failure(f"there is no run {name!r} in {runs}/", known)
 

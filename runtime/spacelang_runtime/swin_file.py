@@ -94,7 +94,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise Failure(f"cannot read {path}: {error.strerror or error}", "name the file of the weights") from None
     except (SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError, LookupError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "it is empty"
+        reason = str(error).splitlines()[0].partition(". ")[0] if str(error) else "it is empty"
         raise Failure(f"{path} holds no tensors that can be read safely: {reason}", _FILES) from None
     if not isinstance(found, dict):
         raise Failure(f"{path} holds a {type(found).__name__}, and no tensors by name", _FILES)

@@ -38,7 +38,9 @@ def read(text: str) -> Architecture | None:
         inside = value.get("network", value.get("architecture", value)) if isinstance(value, dict) else value
         return notation.read(inside) if isinstance(inside, str) else from_json(inside)
     except (OSError, ValueError) as reason:
-        raise Failure(f"{path} does not describe an architecture: {reason}") from None
+        raise Failure(
+            f"{path} does not describe an architecture: {reason}", "name a model's config.json, or give a line"
+        ) from None
 
 
 def best_of(run: Run) -> Architecture:

@@ -11,6 +11,7 @@ import sys
 import typer
 
 from spacelang.cli.commands import application
+from spacelang.cli.stop import STOPPED, stoppable
 from spacelang.cli.terminal import fail
 
 __all__ = ["main"]
@@ -32,7 +33,10 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = sys.argv[1:] or ["--help"]
     try:
-        code = application(words)(words, prog_name="spacelang", standalone_mode=False)
+        with stoppable():
+            code = application(words)(words, prog_name="spacelang", standalone_mode=False)
+        if code == STOPPED:
+            raise KeyboardInterrupt
         if not sys.stdout.closed:  # as the editor service leaves it
             sys.stdout.flush()  # so that a full disk or a closed pipe is met here, not when nobody listens any more
         raise SystemExit(code if isinstance(code, int) else 0)
@@ -48,7 +52,7 @@ def main() -> None:
     except TooLarge as reason:
         fail(f"too many sums of costs to be exact: {reason}")
     except (KeyboardInterrupt, typer.Abort):
-        fail("stopped", code=130)
+        fail("stopped", code=STOPPED)
     except BrokenPipeError:  # the reader of a pipe has gone: nobody is left to tell
         _close()
         raise SystemExit(1) from None

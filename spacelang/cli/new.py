@@ -20,9 +20,9 @@ def new(
     from spacelang import resources
 
     path = Path(name if name.endswith(".space") else f"{name}.space")
-    word = path.stem
+    word = path.stem if name else ""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", word):
-        meant = re.sub(r"^[0-9]", r"_\g<0>", re.sub(r"[^A-Za-z0-9_]", "_", word)) or "mine"
+        meant = re.sub(r"^[0-9]", r"_\g<0>", re.sub(r"[^A-Za-z0-9_]", "_", word)) if name else "mine"
         fail(f"{word!r} is no name of a space", f"a name is of letters, digits and `_`: spacelang new {meant}")
     if path.exists() and not force:
         fail(f"{path} is there already", "choose another name, or write over it with --force")

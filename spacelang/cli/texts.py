@@ -29,7 +29,10 @@ def open_text(path: Path) -> Source:
 def own_text(path: Path) -> Source:
     """The text of a file of the user, line ends and all, or of standard input for `-`."""
     try:
-        return take(sys.stdin.buffer, "<stdin>") if str(path) == "-" else read(path)
+        source = take(sys.stdin.buffer, "<stdin>") if str(path) == "-" else read(path)
+        if source.text.startswith("{"):
+            fail(f"{source.name} is JSON, not the text of a space", "name the .space file that it was made from")
+        return source
     except FileNotFoundError:
         near = meant(str(path))
         fail(f"there is no file {path}", f"did you mean {listed(near)}?" if near else _there(path))

@@ -33,7 +33,7 @@ def train(
     data: Annotated[
         str | None, typer.Option(help="A folder with train/CLASS/* and val/CLASS/*, or `digits`.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many updates.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, max=10**9, help="Stop after so many updates.")] = None,
     budget: Annotated[str | None, typer.Option(help="Stop after so long, such as 90s, 10m or 1.5h.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run, exactly where it stopped.")] = False,
     settings: Annotated[
@@ -41,7 +41,7 @@ def train(
         typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the train recipe for this run."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    workers: Annotated[int | None, typer.Option(min=0, help="Processes that read images.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, max=1024, help="Processes that read images.")] = None,
     profile: Annotated[
         bool, typer.Option("--profile", help="Keep a trace of a few steps for TensorBoard.")
     ] = False,

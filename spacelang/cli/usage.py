@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,8 +15,20 @@ def usage(error: Any, words: Sequence[str]) -> tuple[str, str]:
     remedy = f"{command} --help says what there is"
     if hasattr(error, "possibilities"):
         return f"{command} has no option {error.option_name}", _meant(error) or remedy
-    message = error.format_message().rstrip(".").replace("Value error, ", "")
+    message = error.format_message().rstrip(".")
+    for theirs, ours in _PLAINLY:
+        message = re.sub(theirs, ours, message)
     return message[:1].lower() + message[1:], remedy
+
+
+# What the libraries behind the command line say, in plain words.
+_PLAINLY = (
+    ("Value error, ", ""),
+    ("Input should be greater than or equal to ", "it is at least "),
+    ("Input should be less than or equal to ", "it is at most "),
+    ("Input should be a valid integer.*", "it is a whole number"),
+    (r"Got unexpected extra arguments?(\(s\))? \((.*)\)", r"nothing is known to do with: \2"),
+)
 
 
 def _meant(error: Any) -> str | None:

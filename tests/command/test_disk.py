@@ -21,6 +21,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "mine.space").write_bytes(Path(DIGITS).read_bytes())
     (tmp_path / "runs" / "mine-1").mkdir(parents=True)
     (tmp_path / "runs" / "mine-1" / "run.json").write_text("{}")
+    (tmp_path / "space.json").write_text('{"format": "spacelang.space/1"}')
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n")
     (tmp_path / "circle").symlink_to("circle")
     return tmp_path
@@ -34,6 +35,7 @@ MEANT = {
     "both sides of a difference": (["diff", "mine.space", "s3_mobil"], "did you mean spaces/s3_mobile.space?"),
     "a run as a space": (["train", "mine-1"], "spacelang train --resume mine-1"),
     "a folder": (["check", "."], "such as mine.space"),
+    "a compiled space": (["check", "space.json"], "the .space file that it was made from"),
     "nothing like it": (["check", "xyzzy"], "such as mine.space"),
     "no such architecture file": (["inspect", "best.json"], "there is no file best.json"),
     "a folder that is no run": (["inspect", "runs"], "neither a run nor a model"),

@@ -74,6 +74,9 @@ UNKNOWN = {
     "a line of the other recipe": (["evolve", "--population", "3"], "--set population=…"),
     "an option like none": (["train", "--xyzzy"], "spacelang train --help"),
     "an option of the program": (["--xyzzy"], "spacelang --help"),
+    "a number that is none": (["train", "--steps", "many"], "'--steps': "),
+    "a number beyond all": (["train", "--steps", "9" * 30], "'--steps': "),
+    "a word too many": (["train", "x.space", "--budget", "10", "min"], "nothing is known to do with: min"),
     "no value": (["train", "--steps"], "spacelang train --help"),
     "no file": (["check"], "missing argument 'FILE…'"),
 }
