@@ -40,9 +40,12 @@ def save(bars: Bars, path: Path) -> None:
             picture = _png(bars)
         case suffix:
             raise ValueError(f"a plot is written as .svg or .png, not {suffix or 'without a suffix'}")
+    fresh = not path.exists()
     try:
         path.write_bytes(picture)
     except OSError as error:
+        if fresh:  # nothing half written is left behind
+            path.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 

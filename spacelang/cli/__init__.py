@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 
 import typer
 
@@ -31,6 +32,8 @@ def main() -> None:
     # Threads that wait for one another sleep instead of spinning: beside other work, training is several times
     # faster for it. It has to be said before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a character gets another for it
     words = sys.argv[1:] or ["--help"]
     try:
         with stoppable():

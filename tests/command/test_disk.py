@@ -133,3 +133,11 @@ def test_a_full_disk_behind_standard_output_is_told() -> None:
 def test_standard_input_may_be_any_bytes() -> None:
     assert "<stdin>: ok" in command(f"check - < {DIGITS}").stdout
     assert "is not UTF-8 text" in command("check - < /bin/sh").stderr
+
+
+def test_a_terminal_without_the_characters_gets_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    ended = command(f"inspect {DIGITS}")
+    assert ended.returncode == 0
+    assert ended.stdout.isascii()
+    assert "80 904 096" in ended.stdout
