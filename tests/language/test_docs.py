@@ -9,7 +9,6 @@ from pathlib import Path
 import attrs
 import pytest
 from grammar_page import page
-from typer.testing import CliRunner
 
 from spacelang.check import compile_text
 from spacelang.expression import decimal
@@ -90,21 +89,21 @@ def test_the_tables_of_the_recipes_show_their_defaults(heading: str, recipe: Tra
     assert set(rows) == set(known) - {"mutate", "bounds"}
 
 
-def test_the_tutorial_can_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", ["tutorial", "command-line"])
+def test_what_a_page_shows_of_a_terminal_is_what_is_printed(
+    page: str, spacelang, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    from spacelang.cli.commands import app
-
-    runner = CliRunner()
-    followed = 0
-    for kind, words, text in blocks(DOCS / "tutorial.md"):
+    shown = 0
+    for kind, words, text in blocks(DOCS / f"{page}.md"):
         if kind == "space":
             (tmp_path / words).write_text(text, encoding="utf-8")
         if kind == "console":
             for command, expected in COMMAND.findall(text):
-                result = runner.invoke(app, command.split())
-                assert result.output.strip() == expected.strip(), command
-                followed += 1
-    assert followed >= 5
+                said = spacelang(*command.split())
+                assert (said.out + said.err).strip() == expected.strip(), command
+                shown += 1
+    assert shown >= 5
 
 
 def test_the_page_about_the_grammar_is_made_from_the_grammar_at_hand() -> None:
@@ -115,8 +114,14 @@ def test_the_page_about_the_grammar_is_made_from_the_grammar_at_hand() -> None:
     assert path.read_text(encoding="utf-8") == made
 
 
-@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=lambda p: str(p.relative_to(DOCS)))
+WRITTEN = sorted(path for path in (*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "editors").rglob("*.md")))
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\((?!https?://|#)([^)#\s]+)", text):
-        assert (path.parent / target).exists(), target
+    for target, place in re.findall(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]*))?\)", text):
+        page = path.parent / target if target else path
+        assert page.exists(), target
+        headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE) if place else []
+        assert not place or place in {re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in headings}
