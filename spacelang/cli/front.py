@@ -31,6 +31,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "evolve": "find the best network within bounds",
         "report": "write a run as one page for a browser",
         "eval": "measure networks on the test images",
+        "attention": "draw where the heads of a network look",
         "export": "write a network as a model of its own",
         "import": "bring a model of timm into the same form",
         "cache": "show or remove the decoded images on the disk",
@@ -86,6 +87,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "eval": (
         "spacelang eval best largest smallest --random 20",
         "spacelang eval model/ --data photos",
+    ),
+    "attention": (
+        "spacelang attention --image photo.jpg --stage 3 -o heads.png",
+        "spacelang attention model/ --similarity photos/val",
     ),
     "export": ("spacelang export best -o model/", "spacelang export largest --run digits-1 -o model/"),
     "import": ("spacelang import timm:swin_s3_tiny_224 -o model/",),

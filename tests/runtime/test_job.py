@@ -12,6 +12,7 @@ import pytest
 import torch
 from image_folder import image_folder
 
+from spacelang.cli import main
 from spacelang.lower.costs import blocks
 from spacelang.lower.lowered import lower
 from spacelang_runtime.run import find
@@ -30,8 +31,12 @@ def settings(names: tuple[str, ...]) -> list[str]:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run `digits-1` of a few steps, to be copied from and not to be written to."""
     folder = tmp_path_factory.mktemp("trained")
-    command = [sys.executable, "-m", "spacelang", "train", DIGITS, "--steps", "20", "--set", "batch=32"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["spacelang", "train", DIGITS, "--steps", "20", "--set", "batch=32"])
+        with pytest.raises(SystemExit) as end:
+            main()
+    assert end.value.code == 0
     return folder
 
 

@@ -12,7 +12,7 @@ import torch
 from networks import AWKWARD, SHIPPED, draw, shipped
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from spacelang.architecture import Architecture, Frame, Layer, Stage
 from spacelang.expression import exact
@@ -21,47 +21,69 @@ from spacelang.lower.lowered import lower
 from spacelang_runtime.network import Network
 
 
-class Shapes(TorchDispatchMode):
-    """Answers an operation on meta tensors from memory where it met the same shapes before: torch works out the
-    shape of a LayerNorm in a millisecond, and the networks here have a hundred thousand."""
+class Counter(TorchDispatchMode):
+    """Counts by torch's own formulas, as its FlopCounterMode does, and answers the slow operations on meta tensors
+    from memory where it met the same shapes before: torch works out the shape of a LayerNorm in a millisecond, and
+    the networks here have a hundred thousand."""
 
-    SLOW = ("native_layer_norm", "addmm", "gelu", "add", "roll", "flip")
+    SLOW = ("native_layer_norm", "addmm", "bmm", "gelu", "add", "roll", "flip")
 
     def __init__(self) -> None:
         super().__init__()
-        self.met: dict[object, Any] = {}
+        self.met: dict[object, tuple[int, Any]] = {}
+        self.flops = 0
 
     def __torch_dispatch__(
         self, operation: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        if operation.overloadpacket.__name__ not in self.SLOW:
-            return operation(*args, **(kwargs or {}))
-        key = (operation, *map(_shape, args), *((name, _shape(value)) for name, value in (kwargs or {}).items()))
+        packet, named = operation.overloadpacket, kwargs or {}
+        if packet.__name__ not in self.SLOW:
+            given = operation(*args, **named)
+            self.flops += flop_registry[packet](*args, **named, out_val=given) if packet in flop_registry else 0
+            return given
+        key = (operation, _shape(args), _shape(tuple(named.items())))
         if key not in self.met:
-            self.met[key] = operation(*args, **(kwargs or {}))
-        return self.met[key]
+            given = operation(*args, **named)
+            formula = flop_registry.get(packet)
+            self.met[key] = (formula(*args, **named, out_val=given) if formula else 0, given)
+        flops, given = self.met[key]
+        self.flops += flops
+        return given
 
 
 def _shape(value: Any) -> object:
     if isinstance(value, Tensor):
-        return value.shape, value.stride(), value.dtype, value.device
-    return tuple(value) if isinstance(value, list) else value
+        return value.shape, value.stride(), value.dtype
+    return tuple(map(_shape, value)) if isinstance(value, list | tuple) else value
 
 
-SHAPES = Shapes()
+COUNTER = Counter()
+
+
+def built(architecture: Architecture) -> tuple[Network, Tensor]:
+    """A network and an image for it, without data."""
+    frame = architecture.frame
+    with torch.device("meta"):
+        return Network(architecture), torch.empty(1, frame.channels, frame.image, frame.image)
 
 
 def measured(architecture: Architecture) -> Cost:
-    """The cost of a network as torch counts it, on tensors without data."""
-    frame = architecture.frame
-    with torch.device("meta"):
-        network = Network(architecture)
-        images = torch.empty(1, frame.channels, frame.image, frame.image)
-    with torch.no_grad(), SHAPES, FlopCounterMode(display=False) as counter:
+    """The cost of a network as torch counts it."""
+    network, images = built(architecture)
+    COUNTER.flops = 0
+    with torch.no_grad(), COUNTER:
         network(images)
-    counted = counter.get_total_flops()
-    assert counted % 2 == 0
-    return Cost(counted // 2, sum(parameter.numel() for parameter in network.parameters()))
+    assert COUNTER.flops % 2 == 0
+    return Cost(COUNTER.flops // 2, sum(parameter.numel() for parameter in network.parameters()))
+
+
+@pytest.mark.parametrize("name", [*SHIPPED, *AWKWARD])
+def test_the_counter_counts_as_that_of_torch(name: str) -> None:
+    lowered = shipped(name) if name in SHIPPED else lower(AWKWARD[name])
+    network, images = built(lowered.largest)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(images)
+    assert measured(lowered.largest).flops * 2 == counter.get_total_flops()
 
 
 @pytest.mark.parametrize("name", SHIPPED)
