@@ -34,7 +34,9 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a character gets another for it
-    words = sys.argv[1:] or ["--help"]
+    words = sys.argv[1:] or ["help"]
+    if words[0] == "help":  # as people type it: help, help train
+        words = [*words[1:2], "--help"]
     try:
         with stoppable():
             code = application(words)(words, prog_name="spacelang", standalone_mode=False)

@@ -23,7 +23,8 @@ def test_every_command_has_a_place_on_the_first_screen_and_examples() -> None:
 def test_without_words_the_first_screen_is_shown(spacelang) -> None:
     said = spacelang()
     assert said.code == 0
-    assert said.out == spacelang("--help").out
+    assert said.out == spacelang("--help").out == spacelang("help").out
+    assert spacelang("help", "train").out == spacelang("train", "--help").out
     assert all(f"\n  {name} " in said.out for name in COMMANDS)
 
 
