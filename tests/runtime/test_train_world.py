@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.multiprocessing as multiprocessing
 from attrs import evolve, frozen
-from tiny_training import ALONE, RECIPE, Noise, new_job
+from tiny_training import ALONE, RECIPE, SPACE, Noise, new_job
 
 from spacelang_runtime import checkpoint
 from spacelang_runtime.failure import Failure
@@ -47,8 +47,9 @@ class Account:
     weights: dict[str, list[float]]
 
 
-def _account(runs, world, dataset, **how):
-    job = new_job(runs / str(world.rank), STILL, Limits(6), dataset)
+def _account(runs, world, dataset, kept=None, **how):
+    job = new_job(runs / str(world.rank), STILL, Limits(8 if kept else 6), dataset)
+    job = evolve(job, checkpoint=kept)
     drawn, losses, ended = [], [], ""
 
     def draw(seed, step, count):
@@ -74,7 +75,9 @@ def _process(rank, port, runs, answers):
             whole = _account(runs / "whole", world, Noise())
             stopped = _account(runs / "stopped", world, _Stopping() if rank == 1 else Noise())
             shared = _account(runs / "shared", world, Noise(), shard=True)
-        answers.put((rank, agreed, whole, stopped, shared))
+            kept = checkpoint.load(runs / "alone" / "tiny-1" / "checkpoint.pt", evolve(SPACE, train=STILL))
+            again = [_account(runs / f"again-{how}", world, Noise(), kept, shard=how) for how in (False, True)]
+        answers.put((rank, agreed, whole, stopped, shared, again))
     except BaseException:
         answers.put((rank, traceback.format_exc()))
         raise
@@ -82,8 +85,10 @@ def _process(rank, port, runs, answers):
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    """Two processes train three times: undisturbed, with a signal to the second, and with a shared optimizer."""
+    """Two processes train: undisturbed, with a signal to the second, with a shared optimizer, and on from where one
+    process alone had come."""
     runs = tmp_path_factory.mktemp("two")
+    train(new_job(runs / "alone", STILL, Limits(6)), ALONE, lambda step: None)
     context = multiprocessing.get_context("spawn")
     answers, port = context.Queue(), _port()
     processes = [context.Process(target=_process, args=(rank, port, runs, answers)) for rank in range(2)]
@@ -97,7 +102,7 @@ def two(tmp_path_factory):
 
 
 def test_two_processes_learn_what_one_does(two, tmp_path):
-    _, ((_, _, leader, _, _), (_, _, follower, _, _)) = two
+    _, ((_, _, leader, *_), (_, _, follower, *_)) = two
     losses = []
     job = new_job(tmp_path, STILL, Limits(6))
     train(job, ALONE, lambda step: losses.append(dict(step.losses)))
@@ -109,20 +114,20 @@ def test_two_processes_learn_what_one_does(two, tmp_path):
 
 
 def test_all_processes_train_the_same_networks(two):
-    _, ((_, _, leader, _, _), (_, _, follower, _, _)) = two
+    _, ((_, _, leader, *_), (_, _, follower, *_)) = two
     assert leader.drawn == follower.drawn
     assert len({name for names in leader.drawn for name in names}) > 1
 
 
 def test_one_process_speaks_and_writes_for_all(two):
-    runs, ((_, first, _, _, _), (_, second, follower, _, _)) = two
+    runs, ((_, first, *_), (_, second, follower, *_)) = two
     assert first == second == "process 0"
     assert follower.losses == []
     assert [find(runs / "whole" / str(rank)).checkpoint.exists() for rank in range(2)] == [True, False]
 
 
 def test_an_optimizer_shared_out_learns_and_keeps_what_a_whole_one_does(two):
-    runs, ((_, _, whole, _, leader), (_, _, _, _, follower)) = two
+    runs, ((_, _, whole, _, leader, _), (_, _, _, _, follower, _)) = two
     assert leader.weights == follower.weights
     for name, values in whole.weights.items():
         torch.testing.assert_close(torch.tensor(leader.weights[name]), torch.tensor(values), rtol=2e-4, atol=2e-5)
@@ -134,6 +139,16 @@ def test_an_optimizer_shared_out_learns_and_keeps_what_a_whole_one_does(two):
             torch.testing.assert_close(theirs["state"][index][name], value, rtol=2e-3, atol=1e-6)
 
 
+def test_what_one_process_trained_two_go_on_with(two, tmp_path):
+    runs, ((*_, leaders), _) = two
+    job = new_job(tmp_path, STILL, Limits(8))
+    kept = checkpoint.load(runs / "alone" / "tiny-1" / "checkpoint.pt", job.space)
+    train(evolve(job, checkpoint=kept), ALONE, lambda step: None)
+    for leader in leaders:  # with a whole optimizer, and with a shared one
+        for name, tensor in job.model.state_dict().items():
+            torch.testing.assert_close(torch.tensor(leader.weights[name]), tensor, rtol=2e-4, atol=2e-5)
+
+
 @pytest.mark.parametrize("how", ["whole", "shared"])
 def test_what_two_processes_trained_one_goes_on_with(two, tmp_path, how):
     runs, _ = two
@@ -143,7 +158,7 @@ def test_what_two_processes_trained_one_goes_on_with(two, tmp_path, how):
 
 
 def test_a_signal_to_one_process_stops_all_after_the_same_step(two):
-    runs, ((_, _, _, leader, _), (_, _, _, follower, _)) = two
+    runs, ((_, _, _, leader, *_), (_, _, _, follower, *_)) = two
     assert leader.ended.startswith("stopped at step 3 of 6")
     assert follower.ended.startswith("stopped at step 3 of 6")
     assert leader.weights == follower.weights
