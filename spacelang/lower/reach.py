@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import add
 
 from attrs import frozen
@@ -40,11 +40,11 @@ class Reaches:
 
     def beyond_left(self, joint: Joint, t: int, axes: Axes) -> Reach:
         """What joint t and the stages after it add, by the class of stage t."""
-        return _across(joint, self.right[t], axes, flipped=True)
+        return _across(joint, self.right[t], axes, self.left[t], flipped=True)
 
     def beyond_right(self, joint: Joint, t: int, axes: Axes) -> Reach:
         """What joint t and the stages up to t add, by the class of stage t + 1."""
-        return _across(joint, self.left[t], axes, flipped=False)
+        return _across(joint, self.left[t], axes, self.right[t], flipped=False)
 
 
 def reaches(known: Terms, stages: Sequence[tuple[Place, ...]], axes: Axes) -> Reaches:
@@ -59,7 +59,8 @@ def reaches(known: Terms, stages: Sequence[tuple[Place, ...]], axes: Axes) -> Re
         reach = _through(cells, spans[t], before, incoming, after)
         if t < len(joints):
             left.append(reach)
-            incoming = _across(joints[t], reach, axes, flipped=False)
+            wanted = {joints[t].right[cell.cell] for cell in stages[t + 1]}
+            incoming = _across(joints[t], reach, axes, wanted, flipped=False)
     whole = reach.get(0)
     right: list[Reach] = []
     incoming = None
@@ -67,7 +68,8 @@ def reaches(known: Terms, stages: Sequence[tuple[Place, ...]], axes: Axes) -> Re
         after = joints[t].left if t < len(joints) else None
         reach = _through(stages[t], spans[t], after, incoming, joints[t - 1].right)
         right.insert(0, reach)
-        incoming = _across(joints[t - 1], reach, axes, flipped=True)
+        wanted = {joints[t - 1].left[cell.cell] for cell in stages[t - 1]}
+        incoming = _across(joints[t - 1], reach, axes, wanted, flipped=True)
     return Reaches(tuple(left), tuple(right), whole)
 
 
@@ -101,12 +103,10 @@ def _through(
     return found
 
 
-def _across(joint: Joint, reach: Reach, axes: Axes, *, flipped: bool) -> Reach:
-    """Across a joint: what lies on one side, seen from each class of the other side."""
+def _across(joint: Joint, reach: Reach, axes: Axes, wanted: Iterable[int], *, flipped: bool) -> Reach:
+    """Across a joint: what lies on one side, seen from each wanted class of the other side."""
     found: Reach = {}
-    rows = len(joint.table)
-    columns = len(joint.table[0])
-    for label in range(rows if flipped else columns):
+    for label in sorted(wanted):
         for other, span in reach.items():
             link = joint.table[label][other] if flipped else joint.table[other][label]
             if link is None:
