@@ -19,10 +19,11 @@ from spacelang.lower.chain import Window
 from spacelang.lower.cost import MEASURES, Measure
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.lower.subset import new, taken
-from spacelang.recipe import Evolve, Train
+from spacelang.recipe import Evolve, Refine, Train
 from spacelang.space import Derived, Dimension, Option, Require, Space, dimensions
 
 Change = Literal["same", "wider", "narrower", "moved", "incomparable"]
+Recipe = Literal["train", "evolve", "refine"]
 Setting = int | str | bool | tuple[str, ...]
 
 
@@ -63,7 +64,7 @@ class Rules:
 class Line:
     """A line of a recipe that became another. None: there was no such bound, or there is none any more."""
 
-    recipe: Literal["train", "evolve"]
+    recipe: Recipe
     name: str
     before: Number | str | None
     after: Number | str | None
@@ -108,7 +109,11 @@ def diff(before: Space, after: Space) -> Difference:
         stages=(len(before.stages), len(after.stages)),
         options=tuple(_options(one, other)),
         rules=Rules(tuple(r for r in gone if r not in come), tuple(r for r in come if r not in gone)),
-        lines=(*_lines("train", before.train, after.train), *_lines("evolve", before.evolve, after.evolve)),
+        lines=(
+            *_lines("train", before.train, after.train),
+            *_lines("evolve", before.evolve, after.evolve),
+            *_lines("refine", before.refine, after.refine),
+        ),
         count=(one.count, other.count),
         ranges=tuple(Range(measure, one.range(measure), other.range(measure)) for measure in MEASURES),
     )
@@ -176,14 +181,14 @@ def _rule(require: Require) -> str:
     return text if require.stage is None else f"stage {require.stage} {{ {text} }}"
 
 
-def _lines(name: Literal["train", "evolve"], before: Train | Evolve, after: Train | Evolve) -> Iterator[Line]:
+def _lines(name: Recipe, before: Train | Evolve | Refine, after: Train | Evolve | Refine) -> Iterator[Line]:
     old, fresh = _flat(before), _flat(after)
     for key in dict.fromkeys([*old, *fresh]):
         if old.get(key) != fresh.get(key):
             yield Line(name, key, old.get(key), fresh.get(key))
 
 
-def _flat(recipe: Train | Evolve) -> dict[str, Number | str | None]:
+def _flat(recipe: Train | Evolve | Refine) -> dict[str, Number | str | None]:
     """A recipe by line: the parts of a line under `line part`, a bound under its measure."""
     lines: dict[str, Number | str | None] = {}
     for field in attrs.fields(type(recipe)):

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pygments.lexer import RegexLexer, bygroups, words
 from pygments.token import Comment, Keyword, Name, Number, Operator, Punctuation, String, Whitespace
 
-BLOCKS = ("stage", "layer", "train", "evolve", "mutate")
+BLOCKS = ("stage", "layer", "train", "evolve", "mutate", "refine", "steps")
 WORDS = ("and", "each", "edition", "extends", "in", "narrows", "not", "or", "require", "space", "step")
 VALUES = (
     *("absolute", "bias", "relative", "class", "none", "mean", "yes", "no", "global"),

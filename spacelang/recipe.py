@@ -1,4 +1,4 @@
-"""Recipes: how a space is trained and evolved, as values.
+"""Recipes: how a space is trained, evolved and refined, as values.
 
 The name of each field is its word in the language. Defaults are the method's where its source gives
 them (Chen et al., 2021, supplement, Alg. 1 and 2), else AutoFormer's or Swin's published settings.
@@ -7,6 +7,7 @@ them (Chen et al., 2021, supplement, Alg. 1 and 2), else AutoFormer's or Swin's 
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Literal, get_args
 
 from attrs import frozen
 
@@ -91,4 +92,42 @@ class Evolve:
     mutation: int = 25
     mutate: Mutate = Mutate()
     bounds: tuple[Bound, ...] = ()
+    seed: int = 0
+
+
+Rounding = Literal["zero", "floor"]
+ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
+
+
+@frozen
+class Steps:
+    """How far one step moves the options of a dimension; None: as far as its own options are apart."""
+
+    depth: Number | None = None
+    embed: Number | None = None
+    heads: Number | None = None
+    qkv: Number | None = None
+    mlp: Number | None = None
+    window: Number | None = None
+
+
+@frozen
+class Refine:
+    """How a space is measured, and how its options move by what was measured.
+
+    The number of samples and of rounds are the source's (Chen et al., 2021, §2.3), as is the top 50; it does not
+    give its threshold. Why these defaults, docs/refining.md says.
+    """
+
+    samples: int = 1000  # networks drawn inside the bounds
+    top: int = 50  # of them, the best: the same share is taken of the networks that have a choice
+    per_choice: int = 100  # networks that every choice is judged by, at least
+    threshold: Number = Fraction(1, 500)  # of error that one step has to be worth
+    rounding: Rounding = "zero"  # of slope / threshold to whole steps
+    confidence: Number = Fraction(99, 100)  # of the interval in which a slope that moves holds no zero
+    rounds: int = 2  # how often the space moves
+    supernet: int | None = None  # parameters of the largest network, at most
+    networks: int | None = None  # that the space holds, at most
+    steps: Steps = Steps()
+    bounds: tuple[Bound, ...] = ()  # none: those of the search
     seed: int = 0

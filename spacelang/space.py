@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from spacelang.architecture import Frame
 from spacelang.expression import Expression, Number
-from spacelang.recipe import Evolve, Train
+from spacelang.recipe import Evolve, Refine, Train
 from spacelang.source import Span
 
 Option = Number | Literal["global"]
@@ -91,3 +91,4 @@ class Space:
     requires: tuple[Require, ...] = ()
     train: Train = Train()
     evolve: Evolve = Evolve()
+    refine: Refine = Refine()

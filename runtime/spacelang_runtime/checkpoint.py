@@ -16,7 +16,7 @@ from attrs import asdict, evolve, field, frozen
 from torch import Tensor
 
 from spacelang import interchange
-from spacelang.recipe import Evolve, Train
+from spacelang.recipe import Evolve, Refine, Train
 from spacelang.space import Space
 from spacelang_runtime.atomic import replace
 from spacelang_runtime.failure import Failure
@@ -55,7 +55,7 @@ class Checkpoint:
 
 def digest(space: Space) -> str:
     """SHA-256 of what is trained, whatever the recipes say about how."""
-    bare = evolve(space, train=Train(), evolve=Evolve())
+    bare = evolve(space, train=Train(), evolve=Evolve(), refine=Refine())
     return hashlib.sha256(interchange.to_json(bare).encode()).hexdigest()
 
 

@@ -17,11 +17,11 @@ from spacelang.check.dimensions import Replaced, replaced, stage_spaces
 from spacelang.check.feasible import feasible
 from spacelang.check.lineage import Loader, Member, inherited, lineage, nothing, placed
 from spacelang.check.outline import Outline, numbered, outline
-from spacelang.check.recipes import evolve_recipe, train_recipe
+from spacelang.check.recipes import evolve_recipe, refine_recipe, train_recipe
 from spacelang.check.rules import requires
 from spacelang.check.trunk import STAND_IN, frame
 from spacelang.diagnostics import Diagnostic, Label, errors, first
-from spacelang.recipe import Evolve, Train
+from spacelang.recipe import Evolve, Refine, Train
 from spacelang.source import Source
 from spacelang.space import Space
 
@@ -70,12 +70,13 @@ def check(*members: Member) -> Checked:
     stages = stage_spaces(layout, trunk or STAND_IN, found)
     rules = requires(layout, trunk or STAND_IN, found)
     shapeless = bool(errors(found)) or trunk is None
-    train, evolve = Train(), Evolve()
+    train, evolve, refine = Train(), Evolve(), Refine()
     for each in layouts:
         train, evolve = train_recipe(each, found, train), evolve_recipe(each, found, evolve)
+        refine = refine_recipe(each, found, refine)
     if shapeless or trunk is None or layout.name is None or layout.edition is None:
         return Checked(None, tuple(found))
-    space = Space(layout.name, layout.edition, trunk, stages, rules, train, evolve)
+    space = Space(layout.name, layout.edition, trunk, stages, rules, train, evolve, refine)
     found += feasible(space, layout)
     return Checked(None if errors(found) else space, tuple(found), replaced(layouts))
 

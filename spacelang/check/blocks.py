@@ -9,7 +9,7 @@ from spacelang.diagnostics import Diagnostic, Fix, Label, nearest
 from spacelang.expression import decimal
 from spacelang.syntax import tree
 
-RECIPES = ("train", "evolve")
+RECIPES = ("train", "evolve", "refine")
 _LAYERS = ("layer", "layers", "block", "blocks")
 
 
@@ -30,7 +30,7 @@ def unknown_block(block: tree.Block, where: str, found: list[Diagnostic]) -> str
         _say(block, found, "E0233", f"`{word}` is one block at the root, without `each` and number", help_, header)
         return None
     near = nearest(word, ("stage", "layer", *RECIPES))
-    known = "there are `each stage`, `stage 1`, `each layer`, `train` and `evolve`"
+    known = "there are `each stage`, `stage 1`, `each layer`, `train`, `evolve` and `refine`"
     header, help_ = _OTHERS.get(word, (near, f"did you mean `{near}`?" if near else known))
     message = f"there is no block `{block.head.text}`"
     fix = Fix(block.span, header) if header else None
@@ -48,6 +48,8 @@ _OTHERS: Mapping[str, tuple[str | None, str]] = {
     "optimizer": ("train", "write `train {`"),
     "evolution": ("evolve", "write `evolve {`"),
     "search": ("evolve", "write `evolve {`"),
+    "refinement": ("refine", "write `refine {`"),
+    "measure": ("refine", "write `refine {`"),
     "constraints": (None, "write `require` lines: rules at the root, bounds on the network in `evolve {`"),
 }
 

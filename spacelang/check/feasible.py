@@ -100,13 +100,19 @@ def _weight(expression: Expression) -> int:
 def _bounds(space: Space, left: Legal, layout: Outline) -> Iterator[Diagnostic]:
     """Bounds of the search that no network meets, and those that every network meets."""
     priced = sum(len({cell.embed: cell.options for cell in cells}) * len(cells[0].options) for cells in left.stages)
-    block = layout.recipes.get("evolve")
-    if not space.evolve.bounds or block is None or priced > MOST_PRICED:
+    stated = {"evolve": space.evolve.bounds, "refine": space.refine.bounds}
+    written = [
+        (layout.recipes[name], bound)
+        for name, bounds in stated.items()
+        if name in layout.recipes
+        for bound in bounds
+    ]
+    if not written or priced > MOST_PRICED:
         return
     from spacelang.check.spending import beyond, ends, needless  # a space without bounds need not wait for it
 
     found = ends(space, left)
-    for bound in space.evolve.bounds:
+    for block, bound in written:
         places = measured(block, bound.measure) or [block.span]
         if places[-1].source is not None:
             continue  # an inherited bound is the other file's business, and the search's

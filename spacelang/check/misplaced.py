@@ -8,7 +8,7 @@ from attrs import fields
 
 from spacelang.check.synonyms import advice, meant
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
-from spacelang.recipe import Evolve, Train
+from spacelang.recipe import Evolve, Refine, Train
 from spacelang.syntax import tree
 
 # What each scope has.
@@ -27,7 +27,7 @@ def misplaced(name: tree.Word, known: tuple[str, ...], where: str) -> Diagnostic
     if name.text in ("name", "title", "id") and where == "the root":
         help_ = "the name of a space is a line of its own: `space NAME`"
         return Diagnostic("E0234", "a space is named without `=`", Label(name.span), help=help_)
-    for recipe, kind in (("train", Train), ("evolve", Evolve)):
+    for recipe, kind in (("train", Train), ("evolve", Evolve), ("refine", Refine)):
         if name.text in {field.name for field in fields(kind)}:
             help_ = f"write it in `{recipe} {{ … }}`"
             message = f"`{name.text}` does not belong to {where}"

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from spacelang.check.outline import Outline
-from spacelang.check.recipes import evolve_recipe, train_recipe
+from spacelang.check.recipes import evolve_recipe, refine_recipe, train_recipe
 from spacelang.diagnostics import Diagnostic, errors
-from spacelang.recipe import Evolve, Train
+from spacelang.recipe import Evolve, Refine, Train
 from spacelang.source import Source, Span
 from spacelang.syntax import parse, tree
 
@@ -53,6 +53,15 @@ def evolve_with(recipe: Evolve, changes: Mapping[str, str], warn: Warn = lambda 
     doubtful goes to `warn`."""
     found: list[Diagnostic] = []
     changed = evolve_recipe(Outline(recipes={"evolve": _block("evolve", changes)}), found, recipe)
+    _judge(found, warn)
+    return changed
+
+
+def refine_with(recipe: Refine, changes: Mapping[str, str], warn: Warn = lambda _: None) -> Refine:
+    """A refinement recipe with some of its lines replaced. Raises `NotASetting` with all that is wrong; what is only
+    doubtful goes to `warn`."""
+    found: list[Diagnostic] = []
+    changed = refine_recipe(Outline(recipes={"refine": _block("refine", changes)}), found, recipe)
     _judge(found, warn)
     return changed
 

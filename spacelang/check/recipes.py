@@ -1,4 +1,4 @@
-"""The recipes: how the space is trained and evolved."""
+"""The recipes: how the space is trained, evolved and refined."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from attrs import frozen
 from spacelang.check.bounds import bounds_of, contradictions, joined
 from spacelang.check.outline import Outline
 from spacelang.check.synonyms import advice, meant
-from spacelang.check.values import number, spot
+from spacelang.check.values import number, spot, word
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import Binary, Constant, Expression, Name, Number, decimal
-from spacelang.recipe import Bound, Evolve, Sandwich, Train
+from spacelang.recipe import ROUNDINGS, Bound, Evolve, Refine, Sandwich, Train
 from spacelang.source import Span
 from spacelang.syntax import tree
 
@@ -65,6 +65,25 @@ EVOLVE: Mapping[str, Domain] = {
     "crossover": Domain(0, 10**6, whole=True),
     "mutation": Domain(0, 10**6, whole=True),
     "seed": Domain(0, 2**32 - 1, whole=True),
+}
+REFINE: Mapping[str, Domain] = {
+    "samples": Domain(2, 10**6, whole=True),
+    "top": _COUNT,
+    "per_choice": Domain(0, 10**6, whole=True),
+    "threshold": Domain(Fraction(1, 10**6), 1),
+    "confidence": Domain(0, Fraction(999, 1000)),
+    "rounds": Domain(1, 100, whole=True),
+    "supernet": Domain(1000, 10**12, whole=True),
+    "networks": Domain(1, 10**14, whole=True),
+    "seed": Domain(0, 2**32 - 1, whole=True),
+}
+STEPS: Mapping[str, Domain] = {
+    "depth": _COUNT,
+    "embed": _COUNT,
+    "heads": _COUNT,
+    "qkv": _COUNT,
+    "mlp": Domain(Fraction(1, 1000), 100),
+    "window": _COUNT,
 }
 MUTATE: Mapping[str, Domain] = {"depth": _SHARE, "embed": _SHARE, "layer": _SHARE}
 
@@ -122,6 +141,34 @@ def evolve_recipe(layout: Outline, found: list[Diagnostic], under: Evolve = Evol
         message = f"{recipe.parents} parents are more than the first population has, which is {recipe.population}"
         help_ = "give a larger `population`, or fewer `parents`"
         found.append(Diagnostic("W0506", message, Label(_line_of(block, "parents", "population")), help=help_))
+    return recipe
+
+
+def refine_recipe(layout: Outline, found: list[Diagnostic], under: Refine = Refine()) -> Refine:
+    """The `refine` block over the defaults, or over another recipe."""
+    block = layout.recipes.get("refine")
+    if block is None:
+        return under
+    values, rest = _settings(block, REFINE, ("rounding",), found)
+    bounds: list[Bound] = []
+    for statement in rest:
+        match statement:
+            case tree.Setting(name=tree.Word("rounding"), value=value):
+                values["rounding"] = word(value, ROUNDINGS, found) or under.rounding
+            case tree.Block(head=tree.Word("steps"), each=False, number=None) if "steps" not in values:
+                lengths, others = _settings(statement, STEPS, (), found)
+                found += [_foreign(other, "steps") for other in others]
+                values["steps"] = attrs.evolve(under.steps, **lengths)
+            case tree.Require(each=None, condition=condition):
+                bounds += bounds_of(condition, found)
+            case other:
+                found.append(_foreign(other, "refine"))
+    recipe = attrs.evolve(under, **values, bounds=joined([*under.bounds, *bounds]))
+    if recipe.top > recipe.samples:
+        message = f"the best {recipe.top} are more than all {recipe.samples} samples"
+        help_ = f"write `top = {max(1, recipe.samples // 20)}`: the best in twenty"
+        found.append(Diagnostic("E0416", message, Label(_line_of(block, "top", "samples")), help=help_))
+    found += contradictions(recipe.bounds, block)
     return recipe
 
 
@@ -196,6 +243,9 @@ def _sandwich(expression: Expression, found: list[Diagnostic]) -> Sandwich:
     return Sandwich(**counts)
 
 
+_BLOCKS: Mapping[str, str] = {"evolve": "mutate", "refine": "steps"}  # the block that a recipe has in it
+
+
 def _foreign(statement: tree.Statement, where: str) -> Diagnostic:
     """The finding for a statement that a recipe does not have."""
     match statement:
@@ -209,11 +259,12 @@ def _foreign(statement: tree.Statement, where: str) -> Diagnostic:
             message = f"`{where}` has no bounds"
             help_ = "write the bound in `evolve {`: the supernet is trained over all of the space"
             return Diagnostic("E0410", message, Label(span), help=help_)
-        case tree.Block(head=tree.Word("mutate"), span=span) if where == "evolve":
-            message = "`mutate` stands twice in the same place"
+        case tree.Block(head=head, span=span) if _BLOCKS.get(where) == head.text:
+            message = f"`{head.text}` stands twice in the same place"
             return Diagnostic("E0413", message, Label(span), help="keep one of them, without `each` and number")
         case tree.Block(head=head, span=span):
-            known = "`evolve` has the block `mutate`" if where == "evolve" else f"`{where}` has no blocks"
+            own = _BLOCKS.get(where)
+            known = f"`{where}` has the block `{own}`" if own else f"`{where}` has no blocks"
             message = f"`{where}` has no block `{head.text}`"
             return Diagnostic("E0412", message, Label(span), help=f"{known}; recipes stand at the root")
         case other:

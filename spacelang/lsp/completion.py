@@ -21,13 +21,15 @@ _VALUES: Mapping[str, tuple[str, ...]] = {
     "pool": ("mean", "token"),
     "stem_norm": ("yes", "no"),
     "sandwich": ("largest", "smallest", "random"),
+    "rounding": ("zero", "floor"),
 }
 _CONSTANTS = ("image", "patch", "channels", "classes")
 _WORD = re.compile(r'#[^\n]*|"[^"\n]*"?|[{}\n]|\w+')
 _HEADS: Mapping[str, tuple[str, ...]] = {
-    "root": ("each stage", "stage", "each layer", "train", "evolve"),
+    "root": ("each stage", "stage", "each layer", "train", "evolve", "refine"),
     "stage": ("each layer",),
     "evolve": ("mutate",),
+    "refine": ("steps",),
 }
 
 
@@ -87,7 +89,7 @@ def _offered(text: str, within: Context, before: str) -> Iterator[_Offer]:
             yield from ((level, "word", BLOCKS[level]) for level in ("stage", "layer"))
         case ["require"] if within.level in ("root", "stage"):
             yield "each", "word", KEYWORDS["each"]
-        case ["require", *_] if within.level == "evolve":
+        case ["require", *_] if within.level in ("evolve", "refine"):
             yield from ((name, "name", what) for name, what in MEASURES.items())
         case ["require", "each", level, *_] if ":" in before:
             yield from _expression({**STAGE, **(LAYER if level.startswith("layer") else {})}, before)
@@ -109,7 +111,7 @@ def _statements(text: str, within: Context) -> Iterator[_Offer]:
         if head == "stage" or head.split()[-1] not in said - {"stage"}:
             shown = f"stage {1 + _stages(text)}" if head == "stage" else head
             yield shown, "block", BLOCKS[head.split()[-1]]
-    if within.level in ("root", "stage", "evolve"):
+    if within.level in ("root", "stage", "evolve", "refine"):
         yield "require", "word", KEYWORDS["require"]
 
 

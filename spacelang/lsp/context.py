@@ -7,7 +7,7 @@ from typing import Literal
 
 from attrs import frozen
 
-Level = Literal["root", "stage", "layer", "train", "evolve", "mutate", "unknown"]
+Level = Literal["root", "stage", "layer", "train", "evolve", "mutate", "refine", "steps", "unknown"]
 
 _MARK = re.compile(r'#[^\n]*|"[^"\n]*"?|[{}()\n]')
 _STATEMENT = re.compile(r"\s*(require|each|edition|space|extends|narrows)\b|\s*[A-Za-z_]\w*[ \t]*(=(?!=)|in\b|\{)")
@@ -73,10 +73,12 @@ def _scope(headers: list[str]) -> tuple[Level, int | None]:
                 level, stage = "stage", int(number)
             case "root" | "stage", ["each", "layer"]:
                 level = "layer"
-            case "root", ["train" | "evolve" as recipe]:
+            case "root", ["train" | "evolve" | "refine" as recipe]:
                 level = recipe
             case "evolve", ["mutate"]:
                 level = "mutate"
+            case "refine", ["steps"]:
+                level = "steps"
             case _:
                 level = "unknown"
     return level, stage

@@ -42,7 +42,7 @@ def definition(source: Source, offset: int, load: Loader) -> tuple[Target, ...]:
         return ()
     within = context(source.text, match.start())
     name, known = match.group(), places(members)
-    if within.level in ("train", "evolve", "mutate"):
+    if within.level in ("train", "evolve", "mutate", "refine", "steps"):
         found = [p for p in known if p.line.name.text == name and p.level == within.level][-1:]
     elif within.level == "root" and any(p.line.name.text == name and p.level == "root" for p in known):
         found = [p for p in [deciding(known, name, None)] if p]

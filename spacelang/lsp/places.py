@@ -62,7 +62,9 @@ def _places(
                 yield from _places(body, "stage", one, source)
             case tree.Block(head=tree.Word("layer"), body=body):
                 yield from _places(body, "layer", stage, source)
-            case tree.Block(head=tree.Word("train" | "evolve" | "mutate" as recipe), body=body):
+            case tree.Block(
+                head=tree.Word("train" | "evolve" | "mutate" | "refine" | "steps" as recipe), body=body
+            ):
                 yield from _places(body, recipe, None, source)
             case _:
                 pass

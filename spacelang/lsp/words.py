@@ -8,7 +8,7 @@ import attrs
 from attrs import frozen
 
 from spacelang import recipe
-from spacelang.check.recipes import EVOLVE, MUTATE, TRAIN, Domain
+from spacelang.check.recipes import EVOLVE, MUTATE, REFINE, STEPS, TRAIN, Domain
 from spacelang.expression import Number, decimal
 from spacelang.lsp.context import Level
 
@@ -98,6 +98,23 @@ _EVOLVE: Mapping[str, tuple[str, str]] = {
     "mutation": ("Mutated children in a generation.", "networks"),
     "seed": ("Where random numbers begin.", ""),
 }
+_REFINE: Mapping[str, tuple[str, str]] = {
+    "samples": ("Networks drawn inside the bounds, by which the space is measured.", "networks"),
+    "top": (
+        "How many of the samples are the best; the same share is taken of those that have a choice.",
+        "networks",
+    ),
+    "per_choice": ("How many networks every choice is judged by, at least.", "networks"),
+    "threshold": ("The error that one step has to be worth, as a share: 0.002 is a fifth of a point.", ""),
+    "confidence": ("Of the interval in which the slope of a dimension that moves holds no zero.", ""),
+    "rounds": ("How often the space moves.", "rounds"),
+    "supernet": ("The most parameters that the largest network may have.", "parameters"),
+    "networks": ("The most networks that the space may hold.", "networks"),
+    "seed": ("Where random numbers begin.", ""),
+}
+_STEPS: Mapping[str, tuple[str, str]] = {
+    name: (f"How far one step moves the options of `{name}`.", "") for name in STEPS
+}
 _MUTATE: Mapping[str, tuple[str, str]] = {
     "depth": ("How probable it is that a stage's depth is drawn anew.", ""),
     "embed": ("How probable it is that a stage's width is drawn anew.", ""),
@@ -106,16 +123,17 @@ _MUTATE: Mapping[str, tuple[str, str]] = {
 
 
 def _recipe(
-    words: Mapping[str, tuple[str, str]], domains: Mapping[str, Domain], defaults: object
+    words: Mapping[str, tuple[str, str]], domains: Mapping[str, Domain], defaults: object, absent: str = "none"
 ) -> dict[str, Meaning]:
+    """absent: what holds where a default is no number."""
     return {
-        name: Meaning(text, unit, _default(getattr(defaults, name)), str(domains[name]))
+        name: Meaning(text, unit, _default(getattr(defaults, name), absent), str(domains[name]))
         for name, (text, unit) in words.items()
     }
 
 
-def _default(value: Number | None) -> str:
-    return decimal(value) if value is not None else "0.001 for a batch of 1024, in proportion"
+def _default(value: Number | None, absent: str) -> str:
+    return decimal(value) if value is not None else absent
 
 
 _SANDWICH = " + ".join(
@@ -125,13 +143,23 @@ SANDWICH = Meaning(
     "Which networks train on every batch: a sum of `largest`, `smallest` and `random`, each with a count.",
     default=_SANDWICH,
 )
+ROUNDING = Meaning(
+    "How slope / threshold becomes whole steps: toward `zero`, or the paper's `floor`, which moves one step up on "
+    "the least negative slope.",
+    default=recipe.Refine().rounding,
+)
 NAMES: Mapping[Level, Mapping[str, Meaning]] = {
     "root": ROOT,
     "stage": {**STAGE, "head_dim": ROOT["head_dim"]},
     "layer": {**LAYER, "head_dim": ROOT["head_dim"]},
-    "train": {"sandwich": SANDWICH, **_recipe(_TRAIN, TRAIN, recipe.Train())},
+    "train": {
+        "sandwich": SANDWICH,
+        **_recipe(_TRAIN, TRAIN, recipe.Train(), "0.001 for a batch of 1024, in proportion"),
+    },
     "evolve": _recipe(_EVOLVE, EVOLVE, recipe.Evolve()),
     "mutate": _recipe(_MUTATE, MUTATE, recipe.Mutate()),
+    "refine": {"rounding": ROUNDING, **_recipe(_REFINE, REFINE, recipe.Refine())},
+    "steps": _recipe(_STEPS, STEPS, recipe.Steps(), "as far as its options are apart"),
 }
 """The settings and choices of each scope."""
 
@@ -142,6 +170,8 @@ BLOCKS: Mapping[str, str] = {
     "train": "How the supernet is trained.",
     "evolve": "How the trained supernet is searched, and within which bounds.",
     "mutate": "What a mutation draws anew, each with its probability.",
+    "refine": "How the space is measured, and how far its options move by what was measured.",
+    "steps": "How far one step moves the options of each dimension.",
 }
 MEASURES: Mapping[str, str] = {
     "flops": "Multiply–accumulates of the whole network for one image, each counted once (MACs).",
@@ -174,8 +204,8 @@ KEYWORDS: Mapping[str, str] = {
     "each": "All stages, or all layers: `each stage { … }`, `each layer { … }`.",
     "in": "What is searched: the name takes any of these options.",
     "step": "How far one option of a range is from the next: `64..128 step 32`.",
-    "require": "What must hold. `require each stage: …` and `require each layer: …` remove options; in `evolve`, "
-    "`require flops <= 4.5G` bounds the whole network.",
+    "require": "What must hold. `require each stage: …` and `require each layer: …` remove options; in `evolve` "
+    "and `refine`, `require flops <= 4.5G` bounds the whole network.",
     "and": "Both hold.",
     "or": "At least one holds.",
     "not": "It does not hold.",
@@ -186,7 +216,7 @@ def meaning(word: str, level: Level = "root") -> Meaning | None:
     """What a word stands for where it stands: in its own scope first, then wherever it is known."""
     if word in KEYWORDS:
         return Meaning(KEYWORDS[word])
-    near: tuple[Level, ...] = (level, "layer", "stage", "root", "train", "evolve")
+    near: tuple[Level, ...] = (level, "layer", "stage", "root", "train", "evolve", "refine")
     found = next((NAMES[scope][word] for scope in near if word in NAMES.get(scope, {})), None)
     if found is not None:
         return found

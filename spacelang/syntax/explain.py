@@ -52,6 +52,8 @@ def explain(tokens: list[Token], position: int, first: int) -> Diagnostic:
 def _reserved(token: Token) -> Diagnostic:
     message = f"`{token}` is a word of the grammar and cannot be a name here"
     help_ = f"the words of the grammar are {listed(sorted(word.lower() for word in _RESERVED), 'and')}"
+    if token == "step":
+        help_ += "; the block of `refine` is `steps { … }`"
     return Diagnostic("E0117", message, Label(place(token)), help=help_)
 
 

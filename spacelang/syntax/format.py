@@ -33,7 +33,12 @@ def formatted(source: Source) -> Formatted:
     wrong = errors(parse(source).diagnostics)
     if wrong:
         return Formatted(None, wrong)
-    return Formatted("".join(f"{line}\n" for line in _lines(_body(pieces(source), 0))))
+    return Formatted(laid_out(pieces(source)))
+
+
+def laid_out(nodes: Sequence[Node]) -> str:
+    """Statements and comments as the text of a file."""
+    return "".join(f"{line}\n" for line in _lines(_body(nodes, 0)))
 
 
 def _body(nodes: Sequence[Node], indent: int) -> list[Row | None]:

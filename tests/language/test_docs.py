@@ -13,7 +13,7 @@ from grammar_page import page
 from spacelang.check import compile_text
 from spacelang.expression import decimal
 from spacelang.project import loader
-from spacelang.recipe import Evolve, Train
+from spacelang.recipe import Evolve, Refine, Train
 from spacelang.render import render
 from spacelang.source import Source
 
@@ -53,7 +53,7 @@ def completed(scope: str, fragment: str) -> str:
     stage = fragment if scope == "stage" else ""
     layer = "" if "each layer" in stage else f"each layer {{\n{fragment if scope == 'layer' else lines(LAYER)}\n}}"
     one = f"edition 2026\nspace example\n{lines(FRAME)}\n{root}\nstage 1 {{\n{lines(STAGE)}\n{stage}\n{layer}\n}}\n"
-    return one + (f"{scope} {{\n{fragment}}}\n" if scope in ("train", "evolve") else "")
+    return one + (f"{scope} {{\n{fragment}}}\n" if scope in ("train", "evolve", "refine") else "")
 
 
 @pytest.mark.parametrize(("path", "words", "text"), EXAMPLES)
@@ -78,15 +78,15 @@ def test_the_message_shown_in_the_reference_is_what_is_said() -> None:
     assert render(source, compile_text(source).diagnostics) == found[at][2]
 
 
-@pytest.mark.parametrize(("heading", "recipe"), [("train", Train()), ("evolve", Evolve())])
-def test_the_tables_of_the_recipes_show_their_defaults(heading: str, recipe: Train | Evolve) -> None:
+@pytest.mark.parametrize(("heading", "recipe"), [("train", Train()), ("evolve", Evolve()), ("refine", Refine())])
+def test_the_tables_of_the_recipes_show_their_defaults(heading: str, recipe: Train | Evolve | Refine) -> None:
     text = (DOCS / "language.md").read_text(encoding="utf-8")
     section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     rows = dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", section, re.MULTILINE))
     known = {field.name: getattr(recipe, field.name) for field in attrs.fields(type(recipe))}
     numbers = {n: decimal(v) for n, v in known.items() if isinstance(v, int | Fraction)}
     assert {name: default for name, default in rows.items() if name in numbers} == numbers
-    assert set(rows) == set(known) - {"mutate", "bounds"}
+    assert set(rows) == set(known) - {"mutate", "steps", "bounds"}
 
 
 @pytest.mark.parametrize("page", ["tutorial", "command-line"])

@@ -54,6 +54,7 @@ stage 2 {
 require each layer: not heads > 2 and (1 <= heads < 5 or embed % 2 == 1) and 1 != 2
 evolve { require 1K <= flops <= 10M }
 train { learning_rate = 0.001 }
+refine { steps { mlp = 0.5 } }
 """.replace("heads = 2 window", "heads = 2\n window")
 
 
@@ -135,7 +136,7 @@ def test_the_schema_demands_every_key_and_the_reader_all_but_those_of_recipes(wa
     except NotASpace:
         return
     # A space that was written before a recipe had this line is still read.
-    assert way[0] in ("train", "evolve") or way == ("requires",)
+    assert way[0] in ("train", "evolve", "refine") or way == ("requires",)
 
 
 def test_the_schema_is_a_schema_and_of_this_version() -> None:

@@ -1,0 +1,171 @@
+"""The figures of a refinement: how the errors of its spaces are spread, the line of every subspace, and how each
+stage's choices moved (the source's figures 2 to 4, of one's own spaces)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from spacelang.drawing import COLOURS, FAINT, INK, Box, Dot, Drawing, Shape, Trace, Words
+from spacelang.expression import Number, decimal
+from spacelang.refine.account import Account
+from spacelang.refine.evidence import said
+from spacelang.refine.move import Move, signed
+
+_WIDTH, _HEIGHT = 720.0, 400.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60.0, 24.0, 44.0, 48.0
+_PANEL = (180.0, 130.0)
+
+
+def colour(number: int) -> str:
+    """The colour of the space of a round, from 0."""
+    return COLOURS[number % len(COLOURS)]
+
+
+def distributions(accounts: Sequence[Account]) -> Drawing:
+    """The share of each space's networks whose error is at most so much: the further left, the better the space."""
+    low = min(account.errors[0] for account in accounts)
+    high = max(account.errors[-1] for account in accounts)
+    room = max(high - low, 1e-3)
+    low, high = low - 0.03 * room, high + 0.03 * room
+
+    def x(error: float) -> float:
+        return _LEFT + (error - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT)
+
+    def y(share: float) -> float:
+        return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
+
+    shapes: list[Shape] = [Words(_LEFT, 24, "Errors of random networks inside the bounds, space by space", 15)]
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        shapes += [
+            Trace(((_LEFT, y(share)), (_WIDTH - _RIGHT, y(share))), FAINT),
+            Words(_LEFT - 8, y(share) + 4, f"{share:.0%}", 11, "end"),
+        ]
+    for tick in _ticks(low, high):
+        shapes += [
+            Trace(((x(tick), y(0)), (x(tick), y(0) + 5)), INK),
+            Words(x(tick), y(0) + 18, f"{100 * tick:g} %", 11, "middle"),
+        ]
+    shapes.append(Words(_WIDTH - _RIGHT, _HEIGHT - 8, "held-out top-1 error", 12, "end"))
+    for number, account in enumerate(accounts):
+        count = len(account.errors)
+        way = [(x(account.errors[0]), y(0.0))]
+        for place, error in enumerate(account.errors, 1):
+            way += [(x(error), way[-1][1]), (x(error), y(place / count))]
+        q = account.quality
+        note = f"{account.space}: E-T {said(q.error)} %, mean {said(q.mean)} %, best {said(q.top)} %"
+        shapes.append(Trace(tuple(way), colour(number), 2, note))
+        at = x(q.error.value)
+        shapes.append(Trace(((at, y(0)), (at, y(1))), colour(number), 0.75, f"E-T error of {account.space}"))
+        row = _HEIGHT - _BOTTOM - 12 - 18 * (len(accounts) - 1 - number)
+        shapes += [
+            Box(_WIDTH - 250, row - 9, 14, 10, colour(number)),
+            Words(_WIDTH - 230, row, f"{account.space}: E-T error {100 * q.error.value:.2f} %", 12),
+        ]
+    return Drawing(_WIDTH, _HEIGHT, tuple(shapes))
+
+
+def slopes(account: Account) -> Drawing:
+    """A panel for every subspace: its options with their E-T errors, and the line through them. A line whose
+    interval holds zero is grey, one that moves its options is thick."""
+    moves = account.moves
+    errors = [point.error for move in moves for point in move.slope.points] or [0.0]
+    low, high = min(errors), max(errors)
+    room = max(high - low, 1e-3)
+    low, high = low - 0.08 * room, high + 0.08 * room
+    stages = sorted({move.slope.part.stage for move in moves})
+    columns = max([sum(move.slope.part.stage == stage for move in moves) for stage in stages], default=1)
+    width, height = columns * _PANEL[0] + 24, 44 + len(stages) * (_PANEL[1] + 36)
+    title = f"{account.space}: E-T error where all layers of a stage have an option"
+    shapes: list[Shape] = [Words(12, 24, title, 15)]
+    for row, stage in enumerate(stages):
+        own = [move for move in moves if move.slope.part.stage == stage]
+        for column, move in enumerate(own):
+            shapes += _panel(move, 12 + column * _PANEL[0], 44 + row * (_PANEL[1] + 36), low, high)
+    return Drawing(width, height, tuple(shapes))
+
+
+def _panel(move: Move, left: float, top: float, low: float, high: float) -> Iterator[Shape]:
+    slope, part = move.slope, move.slope.part
+    inner, wide, high_ = left + 40, _PANEL[0] - 56, _PANEL[1] - 28
+    first, last = float(part.options[0]), float(part.options[-1])
+
+    def x(value: float) -> float:
+        return inner + 10 + (value - first) / (last - first) * (wide - 20)
+
+    def y(error: float) -> float:
+        return top + 20 + (high - error) / (high - low) * high_
+
+    def line(value: float) -> float:
+        return slope.level + slope.slope.value * (value - slope.middle) / float(part.step)
+
+    yield Words(inner, top + 12, f"stage {part.stage} {part.dimension}", 12)
+    yield Trace(((inner, top + 20), (inner, top + 20 + high_), (inner + wide, top + 20 + high_)), FAINT)
+    for error in (low, high):
+        yield Words(inner - 4, y(error) + 4, f"{100 * error:.1f}", 9, "end")
+    shade = INK if slope.slope.signed else "#999999"
+    note = f"{said(slope.slope)} points a step of {decimal(part.step)}"
+    ends = tuple((x(value), min(max(y(line(value)), top + 20), top + 20 + high_)) for value in (first, last))
+    yield Trace(ends, shade, 2.5 if move.taken else 1, note)
+    for point in slope.points:
+        told = f"{decimal(point.option)}: {100 * point.error:.2f} %, {point.count:.0f} networks"
+        yield Dot(x(float(point.option)), y(point.error), 3.5, COLOURS[0], told)
+        yield Words(x(float(point.option)), top + 34 + high_, decimal(point.option), 9, "middle")
+    told = f"{100 * slope.slope.value:+.2f} a step" + (f": {signed(move.taken)}" if move.taken else "")
+    yield Words(inner, top + 48 + high_, told, 10, "start", shade)
+
+
+def moved(accounts: Sequence[Account]) -> Drawing:
+    """How the options of every subspace lie from space to space: a bar from the least to the greatest for each."""
+    names = [account.space for account in accounts]
+    places = sorted({place for account in accounts for place in _placed(account)}, key=_order)
+    stages = sorted({stage for stage, _ in places})
+    dimensions = sorted({dimension for _, dimension in places}, key=lambda d: _order((0, d)))
+    cell, tall = 170.0, 26.0 + 18.0 * len(accounts)
+    shapes: list[Shape] = [Words(12, 24, "How the choices of each stage moved", 15)]
+    for number, name in enumerate(names):
+        at = 300.0 + 140.0 * number
+        shapes += [Box(at, 14, 12, 10, colour(number)), Words(at + 18, 24, name, 12)]
+    for column, stage in enumerate(stages):
+        shapes.append(Words(80 + column * cell, 50, f"stage {stage}", 12))
+    for row, dimension in enumerate(dimensions):
+        top = 60 + row * tall
+        shapes.append(Words(12, top + tall / 2, dimension, 12))
+        for column, stage in enumerate(stages):
+            rows = [_placed(account).get((stage, dimension)) for account in accounts]
+            shapes += _bars(rows, 80 + column * cell, top, cell - 24)
+    return Drawing(80 + cell * len(stages), 70 + tall * len(dimensions), tuple(shapes))
+
+
+def _bars(rows: Sequence[tuple[Number, ...] | None], left: float, top: float, wide: float) -> Iterator[Shape]:
+    known = [float(option) for row in rows if row for option in row]
+    if not known:
+        return
+    low, room = min(known), max(max(known) - min(known), 1e-9)
+    for number, row in enumerate(rows):
+        if row is None:
+            continue
+        y = top + 8 + 18 * number
+        ends = [left + (float(option) - low) / room * (wide - 50) for option in (row[0], row[-1])]
+        yield Trace(((ends[0], y), (ends[1], y)), colour(number), 1.5)
+        for option in row:
+            yield Dot(left + (float(option) - low) / room * (wide - 50), y, 3, colour(number), decimal(option))
+        yield Words(ends[1] + 8, y + 4, f"{decimal(row[0])}..{decimal(row[-1])}", 10)
+
+
+def _placed(account: Account) -> dict[tuple[int, str], tuple[Number, ...]]:
+    return {(move.slope.part.stage, move.slope.part.dimension): move.before for move in account.moves}
+
+
+def _order(place: tuple[int, str]) -> tuple[int, int]:
+    return place[0], ("depth", "embed", "heads", "qkv", "mlp", "window").index(place[1])
+
+
+def _ticks(low: float, high: float) -> Iterator[float]:
+    """Some four round values between two ends."""
+    step = next(
+        s for s in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if (high - low) / s <= 6 or s == 0.5
+    )
+    first = -(-low // step)
+    for number in range(int((high - low) / step) + 2):
+        if (value := (first + number) * step) <= high:
+            yield round(value, 6)
