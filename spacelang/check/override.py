@@ -58,7 +58,7 @@ def evolve_with(recipe: Evolve, changes: Mapping[str, str], warn: Warn = lambda 
 
 
 def refine_with(recipe: Refine, changes: Mapping[str, str], warn: Warn = lambda _: None) -> Refine:
-    """A refinement recipe with some of its lines replaced. Raises `NotASetting` with all that is wrong; what is only
+    """A refinement recipe with some lines replaced. Raises `NotASetting` with all that is wrong; what is only
     doubtful goes to `warn`."""
     found: list[Diagnostic] = []
     changed = refine_recipe(Outline(recipes={"refine": _block("refine", changes)}), found, recipe)

@@ -27,6 +27,8 @@ COMMANDS = {
     "measure": "measure:measure",
     "evolve": "evolve:evolve",
     "report": "report:report",
+    "judge": "judge:judge",
+    "refine": "refine:refine",
     "eval": "eval:evaluate",
     "export": "export:export",
     "import": "import_:import_",

@@ -82,7 +82,7 @@ def evolve(
     lowered, measures = priced(narrower(space, wide) if space else wide, cost or [])
     named = {"flops": flops, "params": params, "latency": latency}
     recipe = _recipe(found, lowered, measures.bounds(lowered.chain, named, bound or []), settings or [])
-    _feasible(lowered, recipe, measures)
+    feasible(lowered, recipe.bounds, measures)
     if found.record.preview:
         images = images or _PREVIEW_IMAGES
     method = method_of(lowered, algorithm, pareto, None if exact else risk, candidates)
@@ -156,21 +156,21 @@ def _recipe(run: Run, lowered: Lowered, given: Sequence[Bound], settings: list[s
     return attrs.evolve(recipe, bounds=joined([*kept, *given]))
 
 
-def _feasible(lowered: Lowered, recipe: Evolve, measures: Measures) -> None:
+def feasible(lowered: Lowered, asked: tuple[Bound, ...], measures: Measures) -> None:
     """Refuse bounds that no network meets: with what the closest network spends, and the values that can be met."""
     from spacelang.check.spending import Near, ends, unmet
     from spacelang.lower.bounds import nearest, windows
     from spacelang.lower.draw import draw, stream
 
-    bounds = windows(recipe.bounds)
+    bounds = windows(asked)
     if len(draw(lowered.chain, 1, stream(0), bounds=bounds)):
         return
     if measures.tables:
         name = lowered.space.name
         fail(f"no network of {name} is inside the bounds", nearest_known(lowered.chain, bounds, measures))
-    near = {bound.measure: nearest(lowered.chain, bound.measure, bounds) for bound in recipe.bounds}
+    near = {bound.measure: nearest(lowered.chain, bound.measure, bounds) for bound in asked}
     known = {measure: Near(found.below, found.above) for measure, found in near.items()}
-    refusal = unmet(recipe.bounds, known, ends(lowered.space, lowered.legal))
+    refusal = unmet(asked, known, ends(lowered.space, lowered.legal))
     fail(refusal.message, "\n".join((refusal.help, *refusal.notes)))
 
 

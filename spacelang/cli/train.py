@@ -56,8 +56,8 @@ def train(
     Each step trains the largest network, the smallest and two random ones on one batch. Under torchrun the same
     command trains on many GPUs. Without --data it trains on the built-in handwritten digits.
     """
-    limit = None if budget is None else _seconds(budget, "--budget")
-    pause = _seconds(every, "--every")
+    limit = None if budget is None else time_of(budget, "--budget")
+    pause = time_of(every, "--every")
     if resume:
         if data is not None or settings:
             fail("a run goes on with its own data and recipe", "leave out --data and --set, or train a new run")
@@ -65,21 +65,22 @@ def train(
         fail("which space?", "name a .space file, such as: spacelang train spaces/digits.space")
     elif not Path(space).exists() and (runs / space / "run.json").is_file():
         fail(f"{space} is a run, not a .space file", f"go on with it: spacelang train --resume {space}")
-    order = None if resume else _order(str(space), data, steps, limit, settings or [])
+    order = None if resume else ordered(str(space), data, steps, limit, settings or [])
 
     from spacelang_runtime.start import new, restarted
     from spacelang_runtime.world import join
 
     with join(device) as world:
-        job = restarted(runs, world, _workers(workers), _speaker(world), steps, limit)
+        job = restarted(runs, world, readers(workers), speaker(world), steps, limit)
         if job is None and order is None:
             job = _resumed(space, runs, world, workers, steps, limit)
         elif job is None:
-            job = new(order, runs, world, _workers(workers), _speaker(world))
+            job = new(order, runs, world, readers(workers), speaker(world))
         _train(job, world, profile, pause, shard)
 
 
-def _order(path: str, data: str | None, steps: int | None, limit: float | None, settings: list[str]) -> Order:
+def ordered(path: str, data: str | None, steps: int | None, limit: float | None, settings: list[str]) -> Order:
+    """The training that the command line asks for: of the space in a file, with lines of its recipe replaced."""
     source = open_text(Path(path))
     space = compiled(source)
     try:
@@ -128,10 +129,19 @@ def _resumed(
         if not of_space:
             fail(f"no run of the space {space} is in {runs}/", f"begin one: spacelang train {name}")
         name = max(of_space, key=lambda run: run.record.created).name
-    return resumed(find(runs, name), world, _workers(workers), _speaker(world), steps, limit)
+    return resumed(find(runs, name), world, readers(workers), speaker(world), steps, limit)
 
 
 def _train(job: Job, world: World, profile: bool, every: float, shard: bool) -> None:
+    watched(job, world, profile, every, shard)
+    if world.leads:
+        run = job.run
+        elsewhere = f" --runs {run.folder.parent}" if run.folder.parent != RUNS else ""
+        say(f"next: spacelang evolve {run.name}{elsewhere}" + ("" if job.space.evolve.bounds else " --flops 4.5G"))
+
+
+def watched(job: Job, world: World, profile: bool = False, every: float = 300.0, shard: bool = False) -> None:
+    """Train, and show how it goes on. every: seconds between two checkpoints."""
     from spacelang_runtime.data.advice import advice
     from spacelang_runtime.train import train
     from spacelang_runtime.world import gathered
@@ -164,21 +174,22 @@ def _train(job: Job, world: World, profile: bool, every: float, shard: bool) -> 
     skipped = {file: why for met in gathered(world, dataset.skipped) for file, why in met.items()}
     for file, why in skipped.items():
         say(f"skipped {file}: {why}")
-    elsewhere = f" --runs {run.folder.parent}" if run.folder.parent != RUNS else ""
-    say(f"next: spacelang evolve {run.name}{elsewhere}" + ("" if job.space.evolve.bounds else " --flops 4.5G"))
 
 
-def _speaker(world: World) -> Callable[[str], None]:
+def speaker(world: World) -> Callable[[str], None]:
+    """Where a process says what goes on: one of them does."""
     return say if world.leads else lambda _: None
 
 
-def _workers(workers: int | None) -> int:
+def readers(workers: int | None) -> int:
+    """How many processes read images."""
     from spacelang_runtime.data.advice import cores
 
     return workers if workers is not None else min(16, cores() - 1)
 
 
-def _seconds(text: str, option: str) -> float:
+def time_of(text: str, option: str) -> float:
+    """The seconds that an option gives."""
     try:
         return seconds(text)
     except NotAnAmount as reason:

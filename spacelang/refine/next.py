@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations, product
+from typing import cast
 
 from attrs import evolve, frozen
 
@@ -18,6 +19,7 @@ from spacelang.amount import short
 from spacelang.check import Checked, compile_text
 from spacelang.check.lineage import Loader, nothing
 from spacelang.diagnostics import errors
+from spacelang.lower.cost import Measure
 from spacelang.lower.lowered import lower
 from spacelang.recipe import Refine
 from spacelang.refine.evidence import evidence
@@ -114,9 +116,13 @@ def _stopped(before: Checked, after: Checked, recipe: Refine) -> str:
                 (d.message for d in after.diagnostics if d.code == found.code and d.message not in told),
                 found.message,
             )
-    if recipe.networks is None and recipe.supernet is None:
-        return ""
     lowered = lower(after.space)
+    for bound in recipe.bounds:
+        span = lowered.range(cast(Measure, bound.measure))
+        if bound.high is not None and span.lo > bound.high:
+            return f"every network would have more than {short(bound.high)} {bound.measure}"
+        if bound.low is not None and span.hi < bound.low:
+            return f"every network would have less than {short(bound.low)} {bound.measure}"
     if recipe.networks is not None and lowered.count > recipe.networks:
         return f"the space would hold more than {short(recipe.networks)} networks"
     if recipe.supernet is not None and (most := lowered.range("params").hi) > recipe.supernet:

@@ -1,0 +1,87 @@
+"""`spacelang judge`: how good the space of a run is, and where its options should go."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spacelang.cli.bench import bench, measured, recipe_of, show, source_of
+from spacelang.cli.terminal import fail, say
+from spacelang.cli.train import RUNS
+
+if TYPE_CHECKING:
+    from spacelang.refine.next import Next
+
+
+def judge(
+    run: Annotated[str | None, typer.Argument(help="A run (default: the latest).")] = None,
+    flops: Annotated[str | None, typer.Option(help="MACs of the networks: 4.5G (at most) or 4G..4.5G.")] = None,
+    params: Annotated[str | None, typer.Option(help="Their parameters: 28M (at most) or 20M..28M.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Change a line of the refine recipe, such as samples=200."
+        ),
+    ] = None,
+    images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
+    next_: Annotated[
+        Path | None, typer.Option("--next", metavar="FILE", help="Write the next space to a new .space file.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page with figures.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+) -> None:
+    """Judge the space of a run by its E-T error, and say how each dimension of each stage should move.
+
+    Networks are drawn exactly inside the bounds and scored on the held-out images with the weights that they
+    inherit. Every score is kept as it comes: a judgement that was stopped goes on when the same command is given
+    again. Under torchrun the same command scores on many GPUs.
+    """
+    from spacelang_runtime.run import find
+
+    if next_ is not None and next_.suffix != ".space":
+        raise typer.BadParameter("a space is written to a .space file", param_hint="--next")
+    found = find(runs, run)
+    bounds = {"flops": flops, "params": params}
+    recipe = recipe_of(found.space, found.record.preview, settings or [], bounds)
+
+    from spacelang_runtime.crew import join
+
+    with join(device) as crew:
+        where = bench(found, crew, images)
+        if where is None:
+            return
+        account, following = measured(where, source_of(found), recipe)
+    if as_json:
+        from spacelang.refine.account import to_record
+
+        print(json.dumps(to_record(account), indent=2))
+    else:
+        show(account)
+    if report is not None:
+        from spacelang.refine.report import page
+
+        report.write_text(page((account,)), encoding="utf-8")
+        say(f"wrote {report}")
+    if next_ is not None:
+        written(following, next_)
+    elif following.text is not None:
+        say(f"next: spacelang judge {found.name} --next {following.name}.space")
+
+
+def written(following: Next, path: Path) -> None:
+    """Write the next space; a file that says something else is left alone."""
+    if following.text is None:
+        say("nothing moves: the space stays as it is, and no file is written")
+        return
+    if path.exists() and path.read_text(encoding="utf-8") != following.text:
+        fail(
+            f"{path} is there already, and is not what follows from this judgement",
+            "move it away, or write the next space elsewhere",
+        )
+    path.write_text(following.text, encoding="utf-8")
+    say(f"wrote {path}")

@@ -1,0 +1,247 @@
+"""`spacelang refine`: train a space, measure it, move its options, and again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import attrs
+import typer
+
+from spacelang.cli.bench import Bench, bench, measured, recipe_of, searched, show
+from spacelang.cli.diff import diff
+from spacelang.cli.judge import written
+from spacelang.cli.terminal import fail, say
+from spacelang.cli.texts import checked, open_text
+from spacelang.cli.train import RUNS, ordered, readers, speaker, time_of, watched
+
+if TYPE_CHECKING:
+    from spacelang.refine.account import Account
+    from spacelang_runtime.refine.refinement import Refinement
+    from spacelang_runtime.run import Run
+    from spacelang_runtime.train import Job
+    from spacelang_runtime.world import World
+
+
+@attrs.frozen
+class _Asked:
+    """What of the command line says how every space is trained and measured."""
+
+    data: str | None
+    train: tuple[str, ...]
+    steps: int | None
+    budget: float | None
+    settings: tuple[str, ...]
+    flops: str | None
+    params: str | None
+    images: int | None
+    inherit: bool
+    search: bool
+    device: str = attrs.field(default="auto")
+
+
+def refine(
+    space: Annotated[Path, typer.Argument(help="A .space file: where to begin.")],
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="How often the space moves (default: as its recipe says).")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="A folder with train/CLASS/* and val/CLASS/*, or `digits`.")
+    ] = None,
+    flops: Annotated[str | None, typer.Option(help="MACs of the networks measured: 4.5G or 4G..4.5G.")] = None,
+    params: Annotated[str | None, typer.Option(help="Their parameters: 28M (at most) or 20M..28M.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Updates of each training.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Time of each training, such as 90s, 10m or 1.5h.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Change a line of the refine recipe, such as samples=200."
+        ),
+    ] = None,
+    train: Annotated[
+        list[str] | None,
+        typer.Option("--train", metavar="NAME=VALUE", help="Change a line of the train recipe, such as seed=1."),
+    ] = None,
+    images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
+    inherit: Annotated[
+        bool, typer.Option("--inherit", help="Begin each training with what the last supernet has in common.")
+    ] = False,
+    search: Annotated[
+        bool, typer.Option("--evolve", help="Also search each space for its best network within the bounds.")
+    ] = False,
+    into: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where the next spaces are written (default: beside it).")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that read images.")] = None,
+    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+) -> None:
+    """Search the space itself: train it, measure it, move its options against their slopes, and again.
+
+    Each next space is a .space file, NAME_2, NAME_3, …, that can be read, changed and trained by itself; the last
+    one is trained and measured too. A refinement that was stopped goes on when the same command is given again.
+    """
+    from spacelang_runtime.refine.refinement import begun
+
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        fail(
+            "a refinement goes on in one process",
+            "under torchrun, train and judge each space by itself: spacelang train, spacelang judge --next FILE",
+        )
+    source = open_text(space)
+    first = checked(source).space
+    if first is None:
+        fail(f"{source.name} has errors")
+    asked = _Asked(
+        data,
+        tuple(train or ()),
+        steps,
+        None if budget is None else time_of(budget, "--budget"),
+        tuple(settings or ()),
+        flops,
+        params,
+        images,
+        inherit,
+        search,
+        device,
+    )
+    recipe_of(first, False, list(asked.settings), {"flops": flops, "params": params})
+    outcome = {k: v for k, v in attrs.asdict(asked).items() if k != "device"}
+    refinement = begun(runs, first.name, {"space": source.text, **outcome})
+    folder = into or (space.parent if space.exists() else Path())
+    moves = rounds or first.refine.rounds
+    accounts: list[Account] = []
+    path = space
+    for number in range(moves + 1):
+        say(f"{'' if number == 0 else chr(10)}space {number + 1} of {moves + 1}: {path}")
+        refinement, run = _trained(refinement, number, path, asked, runs, workers)
+        where = _bench(run, asked)
+        recipe = recipe_of(run.space, run.record.preview, list(asked.settings), {"flops": flops, "params": params})
+        account, following = measured(where, open_text(path), recipe)
+        show(account)
+        account = _searched(where, account) if search else account
+        accounts.append(account)
+        _figures(refinement, accounts)
+        if number == moves:
+            break
+        if following.text is None:
+            say("nothing moves: this space is where the loop ends")
+            break
+        after = folder / f"{_stem(path)}.space"
+        written(following, after)
+        diff(path, after)
+        path = after
+    _end(refinement, accounts)
+
+
+def _stem(path: Path) -> str:
+    from spacelang.refine.rewrite import next_name
+
+    return next_name(path.stem)
+
+
+def _bench(run: Run, asked: _Asked) -> Bench:
+    from spacelang_runtime.crew import join
+
+    with join(asked.device) as crew:
+        where = bench(run, crew, asked.images)
+    assert where is not None, "a process on its own leads"
+    return where
+
+
+def _trained(
+    refinement: Refinement, number: int, path: Path, asked: _Asked, runs: Path, workers: int | None
+) -> tuple[Refinement, Run]:
+    """The run of a round, trained to its end; and the refinement that knows it."""
+    from spacelang_runtime.refine.inherit import inherit
+    from spacelang_runtime.refine.refinement import Round, keep
+    from spacelang_runtime.run import find
+    from spacelang_runtime.start import new, resumed
+    from spacelang_runtime.trained import trained
+    from spacelang_runtime.world import join
+
+    known = refinement.rounds[number] if number < len(refinement.rounds) else None
+    if known is not None and known.run is not None and (runs / known.run).is_dir():
+        run = find(runs, known.run)
+        if run.source != open_text(path).text:
+            fail(
+                f"{path} is not what {run.name} was trained on: it was changed since",
+                "bring it back; or refine it by itself, as a space of its own",
+            )
+        if run.state is not None and run.state.finished:
+            say(f"{run.name} is trained")
+            return refinement, run
+        if run.checkpoint.exists():
+            with join(asked.device) as world:
+                _watched(resumed(run, world, readers(workers), speaker(world)), world)
+            return refinement, run
+    order = ordered(str(path), asked.data, asked.steps, asked.budget, list(asked.train))
+    with join(asked.device) as world:
+        job = new(order, runs, world, readers(workers), speaker(world))
+        share = None
+        if asked.inherit and number:
+            from spacelang.lower.lowered import lower
+
+            before = find(runs, refinement.rounds[number - 1].run)
+            weights = trained(before, lower(before.space), world.device).state_dict()
+            share = inherit(job.model, weights)
+            say(f"{share:.0%} of the weights begin as {before.name} ended")
+        rounds = (*refinement.rounds[:number], Round(str(path), job.run.name, share))
+        refinement = attrs.evolve(refinement, rounds=rounds)
+        keep(refinement)
+        _watched(job, world)
+    return refinement, find(runs, job.run.name)
+
+
+def _watched(job: Job, world: World) -> None:
+    from spacelang_runtime.failure import Stopped
+
+    try:
+        watched(job, world)
+    except Stopped as stop:
+        raise Stopped(stop.message, "give the same command again to go on") from None
+
+
+def _searched(where: Bench, account: Account) -> Account:
+    recipe = attrs.evolve(where.lowered.space.evolve, bounds=account.bounds)
+    best = searched(where, recipe)
+    print(f"best: {1 - best.error:.2%} right of {account.images} held-out images")
+    print(best.line)
+    return attrs.evolve(account, best=best)
+
+
+def _figures(refinement: Refinement, accounts: list[Account]) -> None:
+    """The page and the figures of all spaces so far."""
+    from spacelang.drawing import save
+    from spacelang.refine.figure import distributions, moved, slopes
+    from spacelang.refine.report import page
+
+    folder = refinement.folder
+    (folder / "report.html").write_text(page(accounts), encoding="utf-8")
+    drawings = {"distributions": distributions(accounts), "moved": moved(accounts)}
+    drawings |= {f"slopes-{account.space}": slopes(account) for account in accounts}
+    for name, drawing in drawings.items():
+        for suffix in (".svg", ".png"):
+            save(drawing, folder / f"{name}{suffix}")
+
+
+def _end(refinement: Refinement, accounts: list[Account]) -> None:
+    from spacelang.cli.terminal import console, grid
+    from spacelang.refine.evidence import said
+
+    rows = [
+        [
+            account.space,
+            account.run,
+            said(account.quality.error),
+            said(account.quality.mean),
+            said(account.quality.top),
+            f"{100 * account.best.error:.2f}" if account.best else "",
+        ]
+        for account in accounts
+    ]
+    out = console()
+    out.print()
+    out.print(grid(["space", "run", "E-T error, %", "mean, %", "best share, %", "best found, %"], rows))
+    say(f"figures: {refinement.folder / 'report.html'}")
