@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import combinations, product
+from itertools import combinations
 from typing import cast
 
 from attrs import evolve, frozen
@@ -90,9 +90,9 @@ def _groups(waiting: Sequence[Place]) -> list[tuple[Place, ...]]:
 
 
 def _fewer(counts: Sequence[int]) -> list[tuple[int, ...]]:
-    """Numbers of steps, and all smaller ones in the same directions, the most in all first."""
-    ranges = [range(count, 0, -1) if count > 0 else range(count, 0) for count in counts]
-    return sorted(product(*ranges), key=lambda steps: -sum(map(abs, steps)))
+    """Numbers of steps, and fewer of each in the same directions down to one: of two together, as many of both."""
+    most = min(map(abs, counts))
+    return [tuple(size if count > 0 else -size for count in counts) for size in range(most, 0, -1)]
 
 
 def _taken(move: Move, count: int) -> Move:

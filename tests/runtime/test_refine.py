@@ -1,19 +1,22 @@
 """Measuring a space and refining it, from the command line: the loop goes round, and on after anything."""
 
 import json
-import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import torch
+from attrs import frozen
 
 from spacelang.check import compile_text
+from spacelang.cli import main
 from spacelang.lower.draw import draw, stream
 from spacelang.lower.lowered import lower
 from spacelang.refine.account import from_json
@@ -28,13 +31,26 @@ BOLD = [*SMALL, "--set", "confidence=0", "--set", "threshold=0.0001"]  # everyth
 TRAINING = ["--steps", "12", "--train", "batch=16", "--train", "warmup=1"]
 
 
-def spacelang(*words: str, here: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "spacelang", *words], cwd=here, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
+@frozen
+class Said:
+    out: str
+    err: str
+
+
+def spacelang(*words: str, here: Path, code: int = 0) -> Said:
+    """The command, run in this process."""
+    before, out, err = sys.argv, StringIO(), StringIO()
+    ended: object = 0
+    with chdir(here), redirect_stdout(out), redirect_stderr(err):
+        sys.argv = ["spacelang", *words]
+        try:
+            main()
+        except SystemExit as end:
+            ended = end.code or 0
+        finally:
+            sys.argv = before
+    assert ended == code, err.getvalue()
+    return Said(out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +105,7 @@ def test_the_page_and_the_figures_show_all_spaces(refined: Path) -> None:
 def test_the_same_command_again_does_no_work_and_says_the_same(refined: Path, tmp_path: Path) -> None:
     subprocess.run(["cp", "-r", f"{refined}/.", str(tmp_path)], check=True)
     again = spacelang("refine", "digits.space", "--rounds", "2", "--evolve", *BOLD, *TRAINING, here=tmp_path)
-    assert "0 networks scored" in again.stderr
+    assert "0 networks scored" in again.err
     assert {path.name for path in tmp_path.glob("runs/*")} == {path.name for path in refined.glob("runs/*")}
     assert accounts(tmp_path) == accounts(refined)
 
@@ -97,7 +113,7 @@ def test_the_same_command_again_does_no_work_and_says_the_same(refined: Path, tm
 def test_a_loop_that_is_killed_at_any_point_ends_with_the_same_spaces(refined: Path, tmp_path: Path) -> None:
     (tmp_path / "digits.space").write_text(DIGITS, encoding="utf-8")
     command = [sys.executable, "-m", "spacelang", "refine", "digits.space", "--rounds", "1", *BOLD, *TRAINING]
-    signs = ["runs/digits-1", "runs/digits-*/journal.sqlite", "runs/digits-*/judgement.json", "runs/digits_2-*"]
+    signs = ["runs/digits-1/run.json", "runs/digits-*/journal.sqlite", "runs/digits_2-*"]
     for sign in signs:
         process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None and not list(tmp_path.glob(sign)):
@@ -135,11 +151,11 @@ def test_a_measurement_that_is_killed_ends_with_the_same_answer(trained: Path) -
     kept = scores(journal)
     assert kept >= 5
     done = spacelang("judge", "--json", *SMALL, here=trained)
-    assert f"{kept} known already" in done.stderr or process.returncode == 0
+    assert f"{kept} known already" in done.err or process.returncode == 0
     journal.unlink()
     for rest in journal.parent.glob("journal.sqlite-*"):
         rest.unlink()
-    assert json.loads(spacelang("judge", "--json", *SMALL, here=trained).stdout) == json.loads(done.stdout)
+    assert json.loads(spacelang("judge", "--json", *SMALL, here=trained).out) == json.loads(done.out)
 
 
 def scores(journal: Path) -> int:
@@ -151,7 +167,7 @@ def scores(journal: Path) -> int:
 
 
 def test_a_measurement_keeps_its_networks_and_its_bounds(trained: Path) -> None:
-    found = json.loads(spacelang("judge", "--flops", "120K", "--json", *SMALL, here=trained).stdout)
+    found = json.loads(spacelang("judge", "--flops", "120K", "--json", *SMALL, here=trained).out)
     with sqlite3.connect(trained / "runs" / "digits-1" / "journal.sqlite") as database:
         rows = database.execute("SELECT flops, given FROM sample JOIN network USING (architecture)").fetchall()
     assert len(rows) == found["scored"] > 24
@@ -164,10 +180,10 @@ def test_a_measurement_keeps_its_networks_and_its_bounds(trained: Path) -> None:
 
 def test_the_next_space_is_written_once_and_never_over_another_text(trained: Path) -> None:
     words = ("judge", *BOLD, "--next", "next.space")
-    assert "wrote next.space" in spacelang(*words, here=trained).stderr
-    assert "wrote next.space" in spacelang(*words, here=trained).stderr
+    assert "wrote next.space" in spacelang(*words, here=trained).err
+    assert "wrote next.space" in spacelang(*words, here=trained).err
     (trained / "next.space").write_text("mine\n")
-    said = spacelang(*words, here=trained, code=1).stderr
+    said = spacelang(*words, here=trained, code=1).err
     assert "next.space is there already" in said
     assert (trained / "next.space").read_text() == "mine\n"
 
@@ -188,7 +204,7 @@ WRONG = {
 def test_what_people_get_wrong(words: list[str], code: int, said: str, trained: Path) -> None:
     (trained / "digits.space").write_text(DIGITS, encoding="utf-8")
     done = spacelang(*words, here=trained, code=code)
-    told = " ".join(done.stderr.replace("│", " ").split())
+    told = " ".join(done.err.replace("│", " ").split())
     assert said in told
 
 
@@ -259,9 +275,9 @@ def test_windows_keep_the_offsets_of_their_bias() -> None:
 def test_a_refinement_that_inherits_says_how_much(tmp_path: Path) -> None:
     (tmp_path / "digits.space").write_text(DIGITS, encoding="utf-8")
     words = ("refine", "digits.space", "--rounds", "1", "--inherit", "--into", "spaces", *BOLD, *TRAINING)
-    os.mkdir(tmp_path / "spaces")
+    (tmp_path / "spaces").mkdir()
     done = spacelang(*words, here=tmp_path)
-    assert "% of the weights begin as digits-1 ended" in done.stderr
+    assert "% of the weights begin as digits-1 ended" in done.err
     assert (tmp_path / "spaces" / "digits_2.space").exists()
     (record,) = tmp_path.glob("runs/refine-*/refinement.json")
     first, second = json.loads(record.read_text())["rounds"]
