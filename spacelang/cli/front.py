@@ -30,6 +30,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "measure": "time the blocks of a space on a device, to bound searches by latency",
         "evolve": "find the best network within bounds",
         "report": "write a run as one page for a browser",
+        "judge": "say how good a space is, and where its choices should go",
+        "refine": "search the space itself: train, judge, move, again",
         "eval": "measure networks on the test images",
         "attention": "draw where the heads of a network look",
         "export": "write a network as a model of its own",
@@ -84,6 +86,15 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "spacelang measure spaces/digits.space --device cpu --batch 1 --check 20",
     ),
     "report": ("spacelang report                        # the latest run", "spacelang report s3-1 -o s3-1.html"),
+    "judge": (
+        "spacelang judge                         # the latest run, within its recipe's bounds",
+        "spacelang judge s3-1 --flops 4.5G --report s3.html",
+        "spacelang judge s3-1 --next s3_2.space",
+    ),
+    "refine": (
+        "spacelang refine spaces/digits.space --rounds 2 --steps 600",
+        "spacelang refine mine.space --data photos --budget 30m --flops 450M",
+    ),
     "eval": (
         "spacelang eval best largest smallest --random 20",
         "spacelang eval model/ --data photos",
