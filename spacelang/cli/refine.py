@@ -1,4 +1,4 @@
-"""`spacelang refine`: train a space, measure it, move its options, and again."""
+"""`spacelang refine`: train a space, judge it, move its options, and again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class _Asked:
-    """What of the command line says how every space is trained and measured."""
+    """What of the command line says how every space is trained and judged."""
 
     data: str | None
     train: tuple[str, ...]
@@ -49,7 +49,7 @@ def refine(
     data: Annotated[
         str | None, typer.Option(help="A folder with train/CLASS/* and val/CLASS/*, or `digits`.")
     ] = None,
-    flops: Annotated[str | None, typer.Option(help="MACs of the networks measured: 4.5G or 4G..4.5G.")] = None,
+    flops: Annotated[str | None, typer.Option(help="MACs of the networks drawn: 4.5G or 4G..4.5G.")] = None,
     params: Annotated[str | None, typer.Option(help="Their parameters: 28M (at most) or 20M..28M.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Updates of each training.")] = None,
     budget: Annotated[str | None, typer.Option(help="Time of each training, such as 90s, 10m or 1.5h.")] = None,
@@ -77,10 +77,10 @@ def refine(
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that read images.")] = None,
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
 ) -> None:
-    """Search the space itself: train it, measure it, move its options against their slopes, and again.
+    """Search the space itself: train it, judge it, move its options against their slopes, and again.
 
     Each next space is a .space file, NAME_2, NAME_3, …, that can be read, changed and trained by itself; the last
-    one is trained and measured too. A refinement that was stopped goes on when the same command is given again.
+    one is trained and judged too. A refinement that was stopped goes on when the same command is given again.
     """
     from spacelang_runtime.refine.refinement import begun
 

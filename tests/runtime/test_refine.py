@@ -283,3 +283,7 @@ def test_a_refinement_that_inherits_says_how_much(tmp_path: Path) -> None:
     first, second = json.loads(record.read_text())["rounds"]
     assert first["inherited"] is None
     assert 0 < second["inherited"] <= 1
+
+
+def test_inspect_shows_how_good_the_space_was_found(refined: Path) -> None:
+    assert "E-T error" in spacelang("inspect", "digits-1", here=refined).out

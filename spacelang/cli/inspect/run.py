@@ -22,6 +22,21 @@ def _bound(bound: dict[str, Any]) -> str:
     return at_least + measure + (f" <= {short(high)}" if high is not None else "")
 
 
+def _judged(run: Run) -> str | None:
+    """How good the run's space was found, if it has been judged by this version."""
+    from spacelang.refine.account import from_json
+    from spacelang.refine.evidence import said
+
+    path = run.folder / "judgement.json"
+    try:
+        found = from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    bounds = " and ".join(_bound({"low": b.low, "high": b.high, "measure": b.measure}) for b in found.bounds)
+    within = f" of {bounds}" if bounds else ""
+    return f"judged    E-T error {said(found.quality.error)} % of {len(found.errors)} networks{within}"
+
+
 def show(run: Run, as_json: bool) -> None:
     """Print how far a run has come, and the best of its last search."""
     from spacelang_runtime.journal import open_journal
@@ -68,6 +83,8 @@ def show(run: Run, as_json: bool) -> None:
         out.print(f"trained   {state.step} steps in {clock(state.elapsed)}, {status}; last losses: {losses}")
         if state.skipped:
             out.print(f"          {state.skipped} steps were skipped: their losses were not finite")
+    if judged := _judged(run):
+        out.print(judged)
     if not leaders:
         out.print(f"searched  not yet: spacelang evolve {run.name}")
         return
