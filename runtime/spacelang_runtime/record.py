@@ -44,7 +44,8 @@ class Limits:
 @frozen
 class Record:
     """Where a run came from. name: of its folder, given by `create`. created: UTC, ISO 8601.
-    overrides: what the command line changed in the recipe, as written. processes: how many trained together."""
+    overrides: what the command line changed in the recipe, as written. processes: how many trained together.
+    network: the line of the one network that is trained (`finetune`); empty where the whole space is."""
 
     space: str
     data: Data
@@ -54,6 +55,7 @@ class Record:
     command: tuple[str, ...]
     overrides: dict[str, str] = field(factory=dict)
     preview: bool = False
+    network: str = ""
     processes: int = 1
     name: str = ""
     created: str = ""

@@ -113,13 +113,14 @@ def create(runs: Path, record: Record, source: str, space: Space) -> Run:
 
 
 def find(runs: Path, name: str | None = None) -> Run:
-    """The run of that name or in that folder; with no name, the one created last.
+    """The run of that name or in that folder; with no name, the last one created that trains a
+    whole space.
 
     Raises `Failure` where there is none.
     """
     _folder(runs)
     if name is None:
-        found = list(every(runs))
+        found = [run for run in every(runs) if not run.record.network]
         if not found:
             raise Failure(f"there are no runs in {runs}/ yet", "make one: spacelang train spaces/digits.space")
         return max(found, key=lambda run: (run.record.created, run.name))

@@ -55,6 +55,11 @@ def source_of(lowered: Lowered) -> Source:
     return Source(lowered.largest, lowered.smallest, drawn)
 
 
+def alone(architecture: Architecture) -> Source:
+    """One network in every place of the sandwich."""
+    return Source(architecture, architecture, lambda seed, step, count: [architecture] * count)
+
+
 def sandwich(source: Source, mix: Sandwich, seed: int, step: int) -> tuple[Member, ...]:
     """The networks that train at a step (counted from 0), the largest first."""
     places: list[tuple[Kind, Architecture]] = [

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from attrs import evolve, field, frozen
 
-from spacelang.lower.lowered import lower
+from spacelang import notation
+from spacelang.lower.lowered import Lowered, lower
 from spacelang.space import Space
 from spacelang_runtime import checkpoint
 from spacelang_runtime.data import Dataset, open_dataset
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.record import Data, Limits, Record
 from spacelang_runtime.run import Run, create, find, of_launch, write_launch
-from spacelang_runtime.sandwich import source_of
+from spacelang_runtime.sandwich import Source, alone, source_of
 from spacelang_runtime.schedule import finished, limits
 from spacelang_runtime.train import Job
 from spacelang_runtime.trained import untrained
@@ -27,7 +28,8 @@ Say = Callable[[str], None]
 class Order:
     """A training that a user asks for. space: with the recipe to use, overrides applied; source: its text.
     overrides: what the command line changed, as written. data: a built-in set's name or a folder.
-    steps, budget (seconds): limits, where the recipe's epochs are not meant."""
+    steps, budget (seconds): limits, where the recipe's epochs are not meant. network: the line of the one
+    network to train, where the whole space is not meant."""
 
     space: Space
     source: str
@@ -37,6 +39,7 @@ class Order:
     steps: int | None = None
     budget: float | None = None
     preview: bool = False
+    network: str = ""
 
 
 def new(order: Order, runs: Path, world: World, workers: int, say: Say) -> Job:
@@ -65,11 +68,12 @@ def new(order: Order, runs: Path, world: World, workers: int, say: Say) -> Job:
             command=order.command,
             overrides=order.overrides,
             preview=order.preview,
+            network=order.network,
             processes=world.size,
         )
         name = _launched(create(runs, record, order.source, space)).name
     run = find(runs, agree(world, name))
-    return Job(run, space, model, source_of(lowered), dataset, bounds)
+    return Job(run, space, model, _source(run, lowered), dataset, bounds)
 
 
 def resumed(
@@ -110,7 +114,7 @@ def restarted(
         return _again(run, world, workers, say, steps, budget)
     space, dataset = run.space, dataset_of(run, say, workers)
     lowered = lower(space)
-    return Job(run, space, untrained(lowered, world.device), source_of(lowered), dataset, run.record.limits)
+    return Job(run, space, untrained(lowered, world.device), _source(run, lowered), dataset, run.record.limits)
 
 
 def _again(run: Run, world: World, workers: int, say: Say, steps: int | None, budget: float | None) -> Job:
@@ -125,7 +129,13 @@ def _again(run: Run, world: World, workers: int, say: Say, steps: int | None, bu
     if world.leads:
         _launched(run)
     lowered = lower(space)
-    return Job(run, space, untrained(lowered, world.device), source_of(lowered), dataset, bounds, kept)
+    return Job(run, space, untrained(lowered, world.device), _source(run, lowered), dataset, bounds, kept)
+
+
+def _source(run: Run, lowered: Lowered) -> Source:
+    """The networks that a run trains."""
+    line = run.record.network
+    return alone(evolve(notation.read(line), frame=lowered.space.frame)) if line else source_of(lowered)
 
 
 def _launched(run: Run) -> Run:

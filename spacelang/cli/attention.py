@@ -43,7 +43,7 @@ def attention(
     ] = None,
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
 ) -> None:
-    """Draw where every head of a layer looks from a place of a photo, or how alike the heads of all layers are."""
+    """Draw where every head of a layer looks from one place of a photo; or how alike all heads of a layer are."""
     if (image is None) == (similarity is None):
         fail(
             "one photo for maps, or one folder for similarities?",

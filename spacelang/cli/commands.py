@@ -32,6 +32,7 @@ COMMANDS = {
     "eval": "eval:evaluate",
     "export": "export:export",
     "import": "import_:import_",
+    "finetune": "finetune:finetune",
     "attention": "attention:attention",
     "cache": "cache:cache",
     "lsp": "lsp:lsp",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from statistics import mean, stdev
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -18,14 +18,14 @@ from spacelang.lower.cost import price
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.evaluate import Accuracy
+    from spacelang_runtime.tested import Tested
 
 
 def evaluate(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            help="A model's folder; or networks of a run: best, largest, smallest, a name, a line, a JSON file. "
+            help="Models' folders; or networks of a run: best, largest, smallest, a name, a line, a JSON file. "
             "Default: best."
         ),
     ] = None,
@@ -34,7 +34,7 @@ def evaluate(
         int, typer.Option(min=0, help="Also the mean of so many random networks that meet the search's bounds.")
     ] = 0,
     split: Annotated[str, typer.Option(help="test, or search: the held-out images of the search.")] = "test",
-    data: Annotated[str | None, typer.Option(help="For a model's folder: the data to test on.")] = None,
+    data: Annotated[str | None, typer.Option(help="For models' folders: the data to test on.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random networks.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
@@ -44,12 +44,11 @@ def evaluate(
     if split not in ("test", "search"):
         raise typer.BadParameter("it is test or search", param_hint="--split")
     names = what or ["best"]
-    folder = Path(names[0])
-    if len(names) == 1 and (folder / "config.json").is_file():
-        results = [_model(folder, data, split, device)]
+    if run is None and all((Path(name) / "config.json").is_file() for name in names):
+        results = [_model(Path(name), data, split, device) for name in names]
     else:
         if data is not None:
-            fail("--data goes with a model's folder", "a run is tested on its own data: leave --data out")
+            _no_model(names)
         results = _networks(names, run, runs, random, seed, split, device)
     if as_json:
         print(json.dumps(results, indent=2))
@@ -60,13 +59,16 @@ def evaluate(
             str(row["name"]),
             f"{row['top1']:.2%}" + (f" ± {row['deviation']:.2%}" if "deviation" in row else ""),
             f"{row['top5']:.2%}",
+            f"{row['calibration_error']:.2%}",
+            f"{row['images_a_second']:.0f}" if row["images_a_second"] >= 10 else f"{row['images_a_second']:.2g}",
             str(row["images"]),
             short(int(row["flops"])),
             short(int(row["params"])),
         ]
         for row in results
     ]
-    console().print(grid(["network", "name", f"{split} top-1", "top-5", "images", "MACs", "params"], body))
+    heading = ["network", "name", f"{split} top-1", "top-5", "ECE", "img/s", "images", "MACs", "params"]
+    console().print(grid(heading, body))
 
 
 def _networks(
@@ -80,9 +82,9 @@ def _networks(
         say("this run is a PREVIEW: its numbers mean nothing")
     lowered = lower(found.space)
 
-    from spacelang_runtime.evaluate import evaluate as measure
     from spacelang_runtime.start import dataset_of
     from spacelang_runtime.target import resolve
+    from spacelang_runtime.tested import examine
     from spacelang_runtime.trained import trained
     from spacelang_runtime.world import choose
 
@@ -93,15 +95,15 @@ def _networks(
     dataset = dataset_of(found, say)
     batches = list(dataset.test_images() if split == "test" else dataset.search_images())
     rows: list[dict[str, Any]] = []
-    others: list[tuple[Architecture, Accuracy]] = []
+    others: list[tuple[Architecture, Tested]] = []
     with progress(f"eval {found.name}") as show:
         for number, (name, architecture) in enumerate([*chosen, *(("random", a) for a in drawn)], 1):
-            accuracy = measure(model, batches, dataset.normalise, where, architecture)
+            tested = examine(model, batches, dataset.normalise, where, architecture)
             if name == "random":
-                others.append((architecture, accuracy))
+                others.append((architecture, tested))
             else:
-                rows.append(_row(name, architecture, accuracy))
-            show(number / (len(chosen) + len(drawn)), f"{name} {accuracy.top1:.2%}")
+                rows.append(_row(name, architecture, tested))
+            show(number / (len(chosen) + len(drawn)), f"{name} {tested.accuracy.top1:.2%}")
     if others:
         rows.append(_mean(others))
     return rows
@@ -128,14 +130,22 @@ def _random(lowered: Lowered, best: dict[str, Any] | None, count: int, seed: int
     ]
 
 
+def _no_model(names: list[str]) -> NoReturn:
+    """Say what a user meant by --data, with networks that are no models' folders."""
+    for name in names:
+        if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
+            fail(f"{name} has no config.json: there is no model in it", "name a folder that spacelang export wrote")
+    fail("--data goes with models' folders", "a run is tested on its own data: leave --data out")
+
+
 def _model(folder: Path, data: str | None, split: str, device: str) -> dict[str, Any]:
     if data is None:
         fail(f"which images is {folder} to be tested on?", f"name them: spacelang eval {folder} --data FOLDER")
 
     from spacelang.recipe import Train
     from spacelang_runtime.data import open_dataset
-    from spacelang_runtime.evaluate import evaluate as measure
-    from spacelang_runtime.saved import load
+    from spacelang_runtime.saved import load, record_of
+    from spacelang_runtime.tested import examine
     from spacelang_runtime.world import choose
 
     where = choose(device)
@@ -143,34 +153,43 @@ def _model(folder: Path, data: str | None, split: str, device: str) -> dict[str,
     architecture = network.architecture
     dataset = open_dataset(data, architecture.frame, Train(), 0, say)
     if len(dataset.classes) != architecture.frame.classes:
-        fail(f"{folder} tells {architecture.frame.classes} classes apart, and {data} has {len(dataset.classes)}")
+        fail(
+            f"{folder} tells {architecture.frame.classes} classes apart, and {data} has {len(dataset.classes)}",
+            f"give it a head for them: spacelang finetune {folder} --data {data} -o tuned/",
+        )
+    known = record_of(folder)["notes"].get("classes")
+    if known and list(dataset.classes) != known:
+        say(f"the classes of {data} have other names than those that {folder} has learned: is it the same data?")
     batches = dataset.test_images() if split == "test" else dataset.search_images()
-    return _row(str(folder), architecture, measure(network, batches, dataset.normalise, where))
+    return _row(str(folder), architecture, examine(network, batches, dataset.normalise, where))
 
 
-def _row(what: str, architecture: Architecture, accuracy: Accuracy) -> dict[str, Any]:
+def _row(what: str, architecture: Architecture, tested: Tested) -> dict[str, Any]:
     cost = price(architecture)
     return {
         "what": what,
         "name": architecture.name,
-        "top1": accuracy.top1,
-        "top5": accuracy.top5,
-        "images": accuracy.images,
+        "top1": tested.accuracy.top1,
+        "top5": tested.accuracy.top5,
+        "loss": tested.loss,
+        "calibration_error": tested.calibration_error,
+        "images_a_second": tested.images_a_second,
+        "images": tested.accuracy.images,
         "flops": cost.flops,
         "params": cost.params,
     }
 
 
-def _mean(others: list[tuple[Architecture, Accuracy]]) -> dict[str, Any]:
-    costs = [price(architecture) for architecture, _ in others]
-    tops = [accuracy.top1 for _, accuracy in others]
+def _mean(others: list[tuple[Architecture, Tested]]) -> dict[str, Any]:
+    rows = [_row("", architecture, tested) for architecture, tested in others]
+    tops = [row["top1"] for row in rows]
+    means = {key: mean(row[key] for row in rows) for key in rows[0] if key not in ("what", "name")}
     return {
+        **means,
         "what": f"mean of {len(others)} random",
         "name": "",
-        "top1": mean(tops),
         "deviation": stdev(tops) if len(tops) > 1 else 0.0,
-        "top5": mean(accuracy.top5 for _, accuracy in others),
-        "images": others[0][1].images,
-        "flops": round(mean(cost.flops for cost in costs)),
-        "params": round(mean(cost.params for cost in costs)),
+        "images": rows[0]["images"],
+        "flops": round(means["flops"]),
+        "params": round(means["params"]),
     }

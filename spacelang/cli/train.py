@@ -77,6 +77,10 @@ def train(
         elif job is None:
             job = new(order, runs, world, readers(workers), speaker(world))
         _train(job, world, profile, pause, shard)
+    if world.leads:
+        run = job.run
+        elsewhere = f" --runs {run.folder.parent}" if run.folder.parent != RUNS else ""
+        say(f"next: spacelang evolve {run.name}{elsewhere}" + ("" if job.space.evolve.bounds else " --flops 4.5G"))
 
 
 def ordered(path: str, data: str | None, steps: int | None, limit: float | None, settings: list[str]) -> Order:
@@ -151,7 +155,8 @@ def watched(job: Job, world: World, profile: bool = False, every: float = 300.0,
         train(job, world, lambda _: None, profile=profile, every=every, shard=shard)
         gathered(world, dataset.skipped)
         return
-    sizes = f"{dataset.train_size} images to train on, {dataset.search_size} held out for the search"
+    sizes = f"{dataset.train_size} images to train on"
+    sizes += f", {dataset.search_size} held out for the search" if dataset.search_size else ""
     say(f"run {run.name}: {dataset.name}, {sizes}; {world.device}" + (f" ×{world.size}" if world.size > 1 else ""))
     with progress(f"train {run.name}") as show:
 

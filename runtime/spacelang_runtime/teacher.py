@@ -1,0 +1,123 @@
+"""Distillation: a batch's targets mixed with what a teacher says of its images (Hinton et al., 2015).
+
+The student's loss stays the cross-entropy, now to (1 − share) · target + share · teacher's distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import timm
+import torch
+import torch.nn.functional as F
+from attrs import evolve, frozen
+from torch import Tensor, nn
+
+from spacelang.lower.lowered import lower
+from spacelang_runtime.data import Batch, Dataset
+from spacelang_runtime.data.normalise import MEAN, STD
+from spacelang_runtime.extract import extract
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.run import find
+from spacelang_runtime.saved import load
+from spacelang_runtime.trained import trained
+from spacelang_runtime.world import precision
+
+
+@frozen(eq=False)
+class Taught:
+    """A data set whose training batches carry the teacher's opinion. It goes where a `Dataset` trains.
+
+    share: of the teacher in a target, from 0 to 1.
+    """
+
+    dataset: Dataset
+    teacher: nn.Module
+    share: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.dataset.name} with a teacher"
+
+    @property
+    def train_size(self) -> int:
+        return self.dataset.train_size
+
+    @property
+    def search_size(self) -> int:
+        return self.dataset.search_size
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        return self.dataset.skipped
+
+    def train_batches(
+        self, first_step: int, steps: int, rank: int, world: int, device: torch.device
+    ) -> Iterator[Batch]:
+        teacher = self.teacher.to(device).eval()
+        for batch in self.dataset.train_batches(first_step, steps, rank, world, device):
+            with torch.inference_mode(), precision(device):
+                said = teacher(batch.images)
+            said = said.float().softmax(-1).clone()
+            yield evolve(batch, targets=(1 - self.share) * batch.targets + self.share * said)
+
+
+class FromTimm(nn.Module):
+    """A model of timm that reads images normalised as ours: it has its own mean and deviation, and maybe size."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        cfg = model.pretrained_cfg
+        self.size = tuple(cfg["input_size"][-2:]) if cfg.get("fixed_input_size") else None
+        ours, theirs = (
+            (torch.tensor(mean).view(-1, 1, 1), torch.tensor(std).view(-1, 1, 1))
+            for mean, std in ((MEAN, STD), (cfg["mean"], cfg["std"]))
+        )
+        self.register_buffer("scale", ours[1] / theirs[1])
+        self.register_buffer("offset", (ours[0] - theirs[0]) / theirs[1])
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.size is not None and images.shape[-2:] != self.size:
+            images = F.interpolate(images, self.size, mode="bicubic", align_corners=False)
+        return self.model(images * self.scale + self.offset)
+
+
+def teacher_of(text: str, weights: Path | None, classes: int, runs: Path) -> nn.Module:
+    """The teacher that a text names: timm:NAME, a model's folder, or a run, whose largest network it is.
+
+    weights: of a model of timm; without them timm fetches its own. Raises `Failure` where there is none, and
+    where it tells another number of classes apart.
+    """
+    kind, _, name = text.partition(":")
+    if kind == "timm" and name:
+        model = _of_timm(name, weights, classes)
+        found = model.num_classes
+        teacher: nn.Module = FromTimm(model)
+    elif (Path(text) / "config.json").is_file():
+        teacher = load(text)
+        found = teacher.architecture.frame.classes
+    else:
+        run = find(runs, text)
+        lowered = lower(run.space)
+        teacher = extract(trained(run, lowered, torch.device("cpu")), lowered.largest)
+        found = lowered.space.frame.classes
+    if found != classes:
+        raise Failure(
+            f"the teacher {text} tells {found} classes apart, and the data has {classes}",
+            "take a teacher that was trained on these classes",
+        )
+    return teacher.requires_grad_(False)
+
+
+def _of_timm(name: str, weights: Path | None, classes: int) -> nn.Module:
+    try:
+        if weights is not None:
+            return timm.create_model(name, num_classes=classes, checkpoint_path=str(weights))
+        return timm.create_model(name, pretrained=True)
+    except Exception as error:  # whatever a download, a file or a name can go wrong with
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise Failure(
+            f"timm cannot make the teacher {name}: {reason}", "name its weights: --teacher-weights FILE"
+        ) from None

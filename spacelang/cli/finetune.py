@@ -1,0 +1,183 @@
+"""`spacelang finetune`: train one network further, or anew."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from attrs import evolve
+
+from spacelang.check import override
+from spacelang.cli.terminal import fail, say
+from spacelang.cli.texts import compiled, open_text
+from spacelang.cli.train import RUNS, _seconds, _speaker, _train, _workers
+from spacelang.recipe import Train
+
+if TYPE_CHECKING:
+    from spacelang_runtime.start import Order
+    from spacelang_runtime.train import Job
+    from spacelang_runtime.world import World
+
+
+def finetune(
+    model: Annotated[
+        str, typer.Argument(help="A model's folder (spacelang export best -o model/); with --resume, a run.")
+    ],
+    data: Annotated[
+        str | None, typer.Option(help="A folder with train/CLASS/* and val/CLASS/*, or `digits`.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The folder of the new model.")] = None,
+    scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Begin with random weights: the paper's retraining.")
+    ] = False,
+    recipe: Annotated[Path | None, typer.Option(help="A .space file whose train block to follow.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the recipe.")
+    ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="Learn from a teacher too: a run (its largest network), a model's folder, or timm:NAME."),
+    ] = None,
+    teacher_weights: Annotated[
+        Path | None, typer.Option(help="The weights of a timm teacher (default: timm fetches them).")
+    ] = None,
+    share: Annotated[float, typer.Option(min=0, max=1, help="Of the teacher in what is learned.")] = 0.5,
+    steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many updates.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Stop after so long, such as 90s, 10m or 1.5h.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run of finetune.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a model that is there already.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that read images.")] = None,
+    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+) -> None:
+    """Train a model further on data of its own or other classes, by the trainer and the words of `train`.
+
+    The head follows the data. By default the weights that it has learned are the beginning, for 30 epochs at a
+    low rate; with --from-scratch the recipe is that of a training.
+    """
+    if output is None:
+        fail("where to?", f"name a folder: spacelang finetune {model} --data FOLDER -o tuned/")
+    if resume and (data is not None or settings or recipe or scratch or teacher):
+        fail("a run goes on with its own data, recipe and teacher", "leave these options out")
+    if not resume and data is None:
+        fail("which images is it to learn from?", f"name them: spacelang finetune {model} --data FOLDER -o tuned/")
+
+    from spacelang_runtime.saved import CONFIG, require_free
+
+    if not force:
+        require_free(output / CONFIG)
+    limit = None if budget is None else _seconds(budget, "--budget")
+    order = None
+    if not resume:
+        words = {"teacher": teacher, "teacher_weights": teacher_weights, "share": share} if teacher else {}
+        order = _order(model, str(data), scratch, recipe, settings or [], words, steps, limit)
+
+    from spacelang_runtime.world import join
+
+    with join(device) as world:
+        job = _begun(order, model, scratch, runs, world, workers, steps, limit)
+        _train(job, world, profile=False, every=300.0, shard=False)
+        if world.leads:
+            _write(job, model, scratch, output, force)
+
+
+def _order(
+    model: str,
+    data: str,
+    scratch: bool,
+    recipe: Path | None,
+    settings: list[str],
+    words: Mapping[str, object],
+    steps: int | None,
+    limit: float | None,
+) -> Order:
+    from spacelang import notation
+    from spacelang_runtime.further import narrowest, recipe_of
+    from spacelang_runtime.saved import architecture_of
+    from spacelang_runtime.start import Order
+
+    architecture = architecture_of(model)
+    given = compiled(open_text(recipe)).train if recipe else Train()
+    try:
+        overrides = override.settings(settings)
+        chosen = override.train_with(recipe_of(scratch, given), overrides)
+    except override.NotASetting as reason:
+        raise typer.BadParameter(str(reason), param_hint="--set") from None
+    line = notation.write(architecture)
+    overrides = {**overrides, **{name: str(value) for name, value in words.items() if value is not None}}
+    return Order(
+        narrowest(architecture, chosen),
+        f"# The network {line} alone, from {model}.\n",
+        data,
+        tuple(sys.argv[1:]),
+        overrides,
+        steps,
+        limit,
+        network=line,
+    )
+
+
+def _begun(
+    order: Order | None,
+    model: str,
+    scratch: bool,
+    runs: Path,
+    world: World,
+    workers: int | None,
+    steps: int | None,
+    limit: float | None,
+) -> Job:
+    """The job of a new run, or of one that goes on; with its teacher."""
+    from spacelang_runtime.further import inherit
+    from spacelang_runtime.run import find
+    from spacelang_runtime.saved import load
+    from spacelang_runtime.start import new, resumed
+    from spacelang_runtime.teacher import Taught, teacher_of
+
+    if order is None:
+        run = find(runs, model)
+        if not run.record.network:
+            fail(f"{run.name} is a run of a whole space", f"go on with it: spacelang train --resume {run.name}")
+        job = resumed(run, world, _workers(workers), _speaker(world), steps, limit)
+    else:
+        network = load(model)  # before the run is made: a damaged folder leaves nothing behind
+        job = new(order, runs, world, _workers(workers), _speaker(world))
+        if not scratch:
+            weights = network.state_dict()
+            if job.space.frame.classes != network.architecture.frame.classes:
+                weights = {name: t for name, t in weights.items() if not name.startswith("head.classify")}
+            inherit(job.model, job.source.largest, weights)
+    words = job.run.record.overrides
+    if "teacher" not in words:
+        return job
+    weights_of = Path(words["teacher_weights"]) if "teacher_weights" in words else None
+    teacher = teacher_of(words["teacher"], weights_of, job.space.frame.classes, runs)
+    return evolve(job, dataset=Taught(job.dataset, teacher, float(words["share"])))
+
+
+def _write(job: Job, model: str, scratch: bool, output: Path, force: bool) -> None:
+    import torch
+
+    from spacelang.lower.lowered import lower
+    from spacelang_runtime.extract import extract
+    from spacelang_runtime.origin import origin
+    from spacelang_runtime.saved import CONFIG, record_of, save
+    from spacelang_runtime.trained import trained
+
+    run, architecture = job.run, job.source.largest
+    network = extract(trained(run, lower(run.space), torch.device("cpu")), architecture)
+    teacher = run.record.overrides.get("teacher")
+    known = record_of(model)["notes"] if (Path(model) / CONFIG).is_file() else {}
+    how = "trained from scratch" if scratch else f"trained further from {model}"
+    how += f", {run.name}"
+    notes = origin(run, architecture) | {
+        "origin": how + (f", taught by {teacher}" if teacher else ""),
+        "space": known.get("space"),
+        "constraint": known.get("constraint"),
+    }
+    save(network, output, notes, force)
+    say(f"next: spacelang eval {output} --data {run.record.data.where}")
+    print(f"{output}: {architecture.name}, {how}")
