@@ -23,7 +23,6 @@ from contextlib import ExitStack, closing
 
 import torch
 from attrs import frozen
-from torch.nn.functional import cross_entropy
 
 from spacelang.recipe import Sandwich, Train
 from spacelang.space import Space
@@ -31,6 +30,7 @@ from spacelang_runtime.checkpoint import Checkpoint, Standing
 from spacelang_runtime.data import Batch, Dataset
 from spacelang_runtime.data.chance import seed_of
 from spacelang_runtime.failure import Failure, Stopped
+from spacelang_runtime.fused.learn import learn
 from spacelang_runtime.gradient import Gradient
 from spacelang_runtime.interrupt import interruptible
 from spacelang_runtime.learner import learner
@@ -197,10 +197,11 @@ def fuse(
             return False
         try:
             torch.manual_seed(seed_of("drop-path", recipe.seed, step, world.rank, index))
+            weight = len(member.kinds) / recipe.sandwich.size / world.size
             with precision(world.device):
-                logits = model(batch.images, member.architecture, float(recipe.drop_path))
-            loss = cross_entropy(logits.float(), batch.targets) / world.size
-            (loss * (len(member.kinds) / recipe.sandwich.size)).backward()
+                loss = learn(
+                    model, member.architecture, batch.images, batch.targets, float(recipe.drop_path), weight
+                )
         except torch.OutOfMemoryError:
             raise Failure(
                 f"the GPU's memory does not hold a batch of {len(batch.images)} images in a network of "
@@ -208,7 +209,7 @@ def fuse(
                 f"take a smaller batch, such as batch = {max(1, recipe.batch // 2)}, or more GPUs",
             ) from None
         for kind, share in shares(member, recipe.sandwich):
-            gradient.notes[KINDS.index(kind)] += loss.detach() * share
+            gradient.notes[KINDS.index(kind)] += loss * (share / world.size)
     return True
 
 

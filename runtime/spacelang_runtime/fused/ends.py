@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spacelang_runtime import positions
 from spacelang_runtime.fused.layer import Change, Stream
-from spacelang_runtime.fused.product import add_product, linear
+from spacelang_runtime.fused.product import add_product, linear, product
 from spacelang_runtime.fused.weights import Weights, gradient
 from spacelang_runtime.kernels import norm, sums
 from spacelang_runtime.merging import neighbours
@@ -60,7 +60,7 @@ class TokensPass:
 
     def forward(self, stream: Stream) -> Stream:
         module, embed = self.module, stream.x.shape[1]
-        self.stream = stream
+        self.grid, self.tokens, self.width = stream.grid, stream.tokens, embed
         x = stream.x.view(-1, stream.tokens, embed)
         parts = [None if part is None else part.detach() for part in (module.token, module.absolute)]
         if parts[0] is not None:
@@ -77,17 +77,16 @@ class TokensPass:
         return Stream(x.reshape(-1, embed), stream.grid, x.shape[1])
 
     def backward(self, change: Change) -> Change:
-        module, stream = self.module, self.stream
-        embed = stream.x.shape[1]
+        module, embed = self.module, self.width
         first = int(module.token is not None)
-        dx = change.x.view(-1, stream.tokens + first, embed)
+        dx = change.x.view(-1, self.tokens + first, embed)
         each = total(dx)
         if module.token is not None:
             prefix(gradient(module.token), embed).add_(each[0])
         if module.absolute is not None:
             with torch.enable_grad():
                 table = prefix(module.absolute.detach(), module.absolute.shape[0], embed).requires_grad_()
-                placed = positions.absolute(table, stream.grid, bool(first))
+                placed = positions.absolute(table, self.grid, bool(first))
             (found,) = torch.autograd.grad(placed, table, each.to(placed.dtype)) if placed is not table else (each,)
             prefix(gradient(module.absolute), len(found), embed).add_(found)
         dx = dx[:, first:].reshape(-1, embed)
@@ -108,8 +107,7 @@ class MergePass:
             x = x + added if stream.keep is None else torch.addcmul(x, added, stream.keep[:, None, None].to(x.dtype))
         squares, grid = neighbours(x, stream.grid)
         tokens = grid[0] * grid[1]
-        self.before = stream._replace(x=x[:0, 0], added=None)
-        self.samples = len(x)
+        self.keep, self.bias, self.before, self.samples = stream.keep, stream.bias, stream.grid, len(x)
         self.scales = tuple(prefix(p, 4, width).reshape(-1) for p in (self.module.norm_weight, self.module.norm_bias))
         self.normed = norm.forward(squares.view(-1, 4 * width), None, None, *self.scales, tokens)
         self.grid = grid
@@ -119,22 +117,20 @@ class MergePass:
         return prefix(self.weights[self.module.weight], self.out, 4, width).reshape(self.out, 4 * width)
 
     def backward(self, change: Change) -> Change:
-        module, before, width = self.module, self.before, self.normed.y.shape[1] // 4
+        module, width = self.module, self.normed.y.shape[1] // 4
         weight = prefix(gradient(module.weight), self.out, 4, width)
-        apart = weight.new_zeros(self.out, 4 * width)
-        add_product(apart, change.x, self.normed.y)
-        weight += apart.view_as(weight)
+        weight += product(change.x, self.normed.y).view_as(weight)
         outer = norm.backward(change.x.mm(self._weight(width)), self.normed, self.scales[0], None, None, 1)
         both = [torch.zeros_like(scale, dtype=outer.parts.dtype) for scale in self.scales]
         sums.add(outer.parts, both)
         for target, part in zip((module.norm_weight, module.norm_bias), both, strict=True):
             prefix(gradient(target), 4, width).add_(part.view(4, width))
-        dx = apart_again(outer.x, self.grid, before.grid, self.samples)
+        dx = apart_again(outer.x, self.grid, self.before, self.samples)
         d_added = dx
-        if before.keep is not None:
-            d_added = (dx.view(self.samples, -1, width) * before.keep[:, None, None].to(dx.dtype)).view_as(dx)
-        if before.bias is not None:
-            prefix(gradient(before.bias), width).add_(total(d_added))
+        if self.keep is not None:
+            d_added = (dx.view(self.samples, -1, width) * self.keep[:, None, None].to(dx.dtype)).view_as(dx)
+        if self.bias is not None:
+            prefix(gradient(self.bias), width).add_(total(d_added))
         return Change(dx, d_added)
 
 
@@ -146,7 +142,7 @@ class HeadPass:
 
     def forward(self, stream: Stream) -> Tensor:
         module, width = self.module, stream.x.shape[1]
-        self.before = stream._replace(x=stream.x[:0], added=None)
+        self.keep, self.bias, self.tokens = stream.keep, stream.bias, stream.tokens
         self.normed = norm.forward(
             stream.x, stream.added, stream.keep, module.norm_weight, module.norm_bias, stream.tokens
         )
@@ -158,19 +154,19 @@ class HeadPass:
         return prefix(self.weights[self.module.weight], self.module.weight.shape[0], width)
 
     def backward(self, d_logits: Tensor) -> Change:
-        module, before, width = self.module, self.before, self.normed.y.shape[1]
+        module, tokens, width = self.module, self.tokens, self.normed.y.shape[1]
         gradient(module.bias).add_(total(d_logits))
         low = d_logits.to(self.normed.y.dtype)
         add_product(prefix(gradient(module.weight), len(module.weight), width), low, self.pooled)
         d_pooled = low.mm(self._weight(width))
         dy = torch.zeros_like(self.normed.y)
-        maps = dy.view(-1, before.tokens, width)
+        maps = dy.view(-1, tokens, width)
         if module.pool == "token":
             maps[:, 0] = d_pooled
         else:
-            maps[:, module.first :] = d_pooled[:, None] / (before.tokens - module.first)
-        outer = norm.backward(dy, self.normed, module.norm_weight, None, before.keep, before.tokens)
-        targets = (module.norm_weight, module.norm_bias, *([] if before.bias is None else [before.bias]))
+            maps[:, module.first :] = d_pooled[:, None] / (tokens - module.first)
+        outer = norm.backward(dy, self.normed, module.norm_weight, None, self.keep, tokens)
+        targets = (module.norm_weight, module.norm_bias, *([] if self.bias is None else [self.bias]))
         sums.add(outer.parts, [prefix(gradient(target), width) for target in targets])
         return Change(outer.x, outer.added)
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from spacelang.architecture import Layer
 from spacelang_runtime.fused.attention import Mixing, mix
-from spacelang_runtime.fused.product import add_product, linear
+from spacelang_runtime.fused.product import add_product, linear, product
 from spacelang_runtime.fused.weights import Weights, gradient
 from spacelang_runtime.kernels import gelu, norm, sums
 from spacelang_runtime.slices import prefix
@@ -83,7 +83,7 @@ class LayerPass:
         )
         if not self.frugal:
             self.kept: Kept | None = kept
-            self.before = stream._replace(x=kept.first.total, added=None if stream.added is None else added[:0])
+            self.before = stream._replace(x=kept.first.total, added=None)
         return Stream(kept.second.total, stream.grid, stream.tokens, added, self.keep[1], bias)
 
     def _forward(self, stream: Stream, learns: bool) -> Kept:
@@ -147,12 +147,10 @@ class LayerPass:
         d_qkv = mixing.backward(d_mixed)
         del d_mixed, mixing
         weight = prefix(gradient(module.qkv_weight), 3, q, width)
-        if q == module.qkv_weight.shape[1]:
-            add_product(gradient(module.qkv_weight).view(3 * q, -1)[:, :width], d_qkv, first.y)
+        if weight.stride(0) == q * weight.stride(1):
+            add_product(weight.view(3 * q, width), d_qkv, first.y)
         else:
-            apart = weight.new_zeros(3 * q, width)
-            add_product(apart, d_qkv, first.y)
-            weight += apart.view(3, q, width)
+            weight += product(d_qkv, first.y).view(3, q, width)
         d_normed = d_qkv.mm(self._qkv_weight(width))
         del d_qkv
         outer = norm.backward(d_normed, first, module.norm1_weight, middle.x, stream.keep, tokens)

@@ -19,3 +19,13 @@ def add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
         torch.addmm(total, left.t(), right, torch.float32, out=total)
     else:
         total += torch.mm(left.t().to(total.dtype), right.to(total.dtype))
+
+
+def product(left: Tensor, right: Tensor) -> Tensor:
+    """leftᵀ·right, [A, B], in float32 at least."""
+    kind = torch.promote_types(left.dtype, torch.float32)
+    if left.dtype == kind:
+        return torch.mm(left.t(), right)
+    if left.is_cuda:
+        return torch.mm(left.t(), right, kind)
+    return torch.mm(left.t().to(kind), right.to(kind))

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spacelang_runtime.kernels.places import launches, processors, unit
+from spacelang_runtime.kernels.start import start
 
 BLOCK, LINES = 128, 16
 
@@ -18,7 +19,7 @@ def forward(x: Tensor) -> Tensor:
     from spacelang_runtime.kernels import gelu_triton
 
     y = torch.empty_like(x)
-    gelu_triton.forward[(-(-x.numel() // 2048),)](x, y, x.numel() // 16, BLOCK=2048, num_warps=4)
+    start(gelu_triton.forward, (-(-x.numel() // 2048),), x, y, x.numel() // 16, BLOCK=2048, num_warps=4)
     return y
 
 
@@ -40,7 +41,7 @@ def backward(x: Tensor, dy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     programs = max(1, min(-(-rows // LINES), 8 * processors(x.device) // across))
     dx = torch.empty_like(x)
     parts = torch.empty(programs, 1, width, device=x.device)
-    gelu_triton.backward[(across, programs)](
+    start(gelu_triton.backward, (across, programs),
         x, dy, dx, dy, parts, rows, width // unit(width), programs,
         AGAIN=True, UNIT=unit(width), BLOCK=BLOCK, LINES=LINES, num_warps=4,
     )  # fmt: skip

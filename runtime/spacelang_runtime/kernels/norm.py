@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from spacelang_runtime.kernels.places import launches, padded, processors, unit
+from spacelang_runtime.kernels.start import start
 
 EPS = 1e-5
 
@@ -49,7 +50,7 @@ def forward(
     scale = torch.empty_like(mean)
     block = padded(width)
     lines = max(1, 2048 // block)
-    norm_triton.forward[(-(-rows // lines),)](
+    start(norm_triton.forward, (-(-rows // lines),),
         x, x if added is None else added, mean if keep is None else keep, weight, bias, total, y, mean, scale,
         rows, width // unit(width), tokens, EPS,
         HAS_ADDED=added is not None, HAS_KEEP=keep is not None, UNIT=unit(width), BLOCK=block, LINES=lines,
@@ -74,7 +75,7 @@ def backward(
     lines = max(1, 2048 // block)
     programs = min(-(-rows // lines), 6 * processors(x.device))
     parts = torch.empty(programs, 3, width, device=x.device)
-    norm_triton.backward[(programs,)](
+    start(norm_triton.backward, (programs,),
         dy, x, normed.mean, normed.scale, weight, x if beside is None else beside,
         normed.mean if keep is None else keep, dx, added, parts, rows, width // unit(width), tokens, programs,
         HAS_SUM=beside is not None, HAS_KEEP=keep is not None, UNIT=unit(width), BLOCK=block, LINES=lines,

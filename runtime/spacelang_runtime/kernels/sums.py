@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from spacelang_runtime.kernels.places import launches
+from spacelang_runtime.kernels.start import start
 
 
 def add(parts: Tensor, targets: Sequence[Tensor]) -> None:
@@ -22,6 +23,6 @@ def add(parts: Tensor, targets: Sequence[Tensor]) -> None:
 
     programs, many, width = parts.shape
     places = [*targets, *targets[:1] * (3 - len(targets))]
-    sums_triton.add[(-(-width // 16), len(targets))](
+    start(sums_triton.add, (-(-width // 16), len(targets)),
         parts, *places, programs, width, MANY=many, LINES=256, BLOCK=16, num_warps=8
     )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from spacelang_runtime.kept import kept
 from spacelang_runtime.kernels.places import padded, processors
+from spacelang_runtime.kernels.start import start
 from spacelang_runtime.windows import Cut
 
 LONGEST = 16  # side of the largest window in tokens
@@ -47,14 +48,14 @@ def forward(qkv: Tensor, extra: Tensor, table: Tensor | None, heads: int, cut: C
     if launch.side <= SMALL:
         choice = TILES["small forward"]
         splits, groups = launch.groups(choice["waves"], heads)
-        windows_triton.forward_small[(heads * groups,)](
+        start(windows_triton.forward_small, (heads * groups,),
             qkv, extra, launch.table, launch.places, out, lse, *launch.sizes, launch.span, splits, launch.scale,
             TABLED=table is not None, num_warps=choice["warps"], num_stages=choice["stages"], **launch.constants,
         )  # fmt: skip
     else:
         choice = TILES["forward"]
         splits, groups = launch.groups(choice["waves"], heads)
-        windows_triton.forward_large[(heads * groups,)](
+        start(windows_triton.forward_large, (heads * groups,),
             qkv, extra, launch.expanded(back=False), launch.places, out, lse, *launch.sizes, splits, launch.scale,
             QUERIES=choice["queries"], num_warps=choice["warps"], num_stages=choice["stages"], **launch.constants,
         )  # fmt: skip
@@ -77,7 +78,7 @@ def backward(
         splits, groups = launch.groups(choice["waves"], heads)
         sums = torch.empty(groups, 2, launch.q, device=qkv.device)
         d_bias = torch.empty(groups, heads, slots, slots, device=qkv.device) if table is not None else sums
-        windows_triton.backward_small[(heads * groups,)](
+        start(windows_triton.backward_small, (heads * groups,),
             qkv, extra, launch.table, launch.places, d_out, lse, d_qkv, d_bias, sums,
             *launch.sizes, launch.span, splits, launch.scale,
             TABLED=table is not None, num_warps=choice["warps"], num_stages=choice["stages"], **launch.constants,
@@ -87,11 +88,11 @@ def backward(
         splits, groups = launch.groups(choice["waves"], heads)
         sums = torch.empty(groups, 2, launch.q, device=qkv.device)
         delta = torch.empty_like(lse)
-        windows_triton.deltas[(heads * groups,)](
+        start(windows_triton.deltas, (heads * groups,),
             launch.places, out, d_out, delta, sums, *launch.sizes, splits,
             **{name: launch.constants[name] for name in ("UNIT", "SIDE", "WIDTH", "PADDED")}, QUERIES=64, num_warps=4,
         )  # fmt: skip
-        windows_triton.backward_large[(heads * groups,)](
+        start(windows_triton.backward_large, (heads * groups,),
             qkv, extra, launch.expanded(back=True), launch.places, d_out, lse, delta, d_qkv, sums,
             *launch.sizes, splits, launch.scale,
             num_warps=choice["warps"], num_stages=choice["stages"], **launch.constants,
@@ -101,14 +102,14 @@ def backward(
             programs = heads * launch.tiles(choice["queries"]) * launch.tiles(choice["keys"])
             splits, groups = launch.groups(choice["waves"], programs)
             d_bias = torch.empty(groups, heads, slots, slots, device=qkv.device)
-            windows_triton.backward_bias[(programs * groups,)](
+            start(windows_triton.backward_bias, (programs * groups,),
                 qkv, extra, launch.table, launch.places, d_out, lse, delta, d_bias,
                 *launch.sizes, launch.span, splits, launch.scale,
                 QUERIES=choice["queries"], KEYS=choice["keys"], num_warps=choice["warps"], num_stages=choice["stages"], **launch.constants,
             )  # fmt: skip
     if table is not None:
         entries = (2 * cut.window[0] - 1) * (2 * cut.window[1] - 1)
-        windows_triton.table[(entries, heads)](
+        start(windows_triton.table, (entries, heads),
             d_bias, d_table, *cut.window, launch.span, heads, groups,
             SIDE=launch.side, LINES=max(1, 1024 // slots), num_warps=1,
         )  # fmt: skip
@@ -147,7 +148,7 @@ class _Launch:
         heads, (tall, broad), slots = self.sizes[3], self.sizes[5:], self.side**2
         kinds = 4 if self.constants["SHIFTED"] else 1
         bias = torch.empty(kinds, heads, slots, slots, device=self.places.device, dtype=torch.float16)
-        windows_triton.expand[(slots // 16, heads, kinds)](
+        start(windows_triton.expand, (slots // 16, heads, kinds),
             self.table, bias, heads, tall, broad, *self.shift, self.span,
             SIDE=self.side, BLOCK=16, TABLED=self.tabled, BACK=back, num_warps=4,
         )  # fmt: skip

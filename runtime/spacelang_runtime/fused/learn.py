@@ -1,0 +1,134 @@
+"""One network's part of a training step: its loss, and its gradient added to what is there.
+
+A network that comes in every step, such as the largest and the smallest of a space, is recorded as a CUDA graph when
+it comes for the third time, where memory allows: a replay starts all its kernels at once. Any other is started kernel
+by kernel; none is compiled for its shape.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, ref
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from spacelang.architecture import Architecture
+from spacelang_runtime.fused import course
+from spacelang_runtime.fused.weights import Weights, gradient, weights
+
+if TYPE_CHECKING:
+    from spacelang_runtime.supernet import Supernet
+
+OFTEN = 3  # how many times a network comes before it is recorded
+
+
+def learn(
+    model: Supernet,
+    architecture: Architecture,
+    images: Tensor,
+    targets: Tensor,
+    drop_path: float,
+    share: float,
+    records: bool = True,
+) -> Tensor:
+    """The cross-entropy of an architecture, of which `share` times the gradient is added to the parameters' `.grad`.
+
+    Called where `world.precision` is on. records: whether networks that come again may be recorded.
+    """
+    if records and course.serves(model, images):
+        book = _BOOKS.setdefault(model, Book())
+        return book.learn(model, architecture, images, targets, drop_path, share)
+    loss = cross_entropy(model(images, architecture, drop_path).float(), targets)
+    (loss * share).backward()
+    return loss.detach()
+
+
+class Book:
+    """The recordings of a model."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[object, ...], int] = {}
+        self._graphs: dict[tuple[object, ...], Recording] = {}
+        self._inputs: Inputs | None = None
+        self._bound: tuple[Weights, int] | None = None
+
+    def learn(
+        self, model: Supernet, architecture: Architecture, images: Tensor, targets: Tensor, drop_path: float, share: float
+    ) -> Tensor:
+        with torch.no_grad():
+            low = weights(model, torch.bfloat16)
+        bound = (low, gradient(model.head.bias).data_ptr())
+        if self._bound != bound:  # other memory: what was recorded reads and writes elsewhere
+            self._graphs.clear()
+            self._seen.clear()
+            self._inputs, self._bound = None, bound
+        step = drop_path / max(architecture.depth - 1, 1) if model.training else 0.0
+        keep = course.keeping(images, architecture.depth, step)
+        key = (architecture, images.shape, targets.shape, targets.dtype, step, share)
+        if key not in self._graphs:
+            self._seen[key] = self._seen.get(key, 0) + 1
+            if len(self._seen) > 1000:
+                self._seen.clear()
+            if self._seen[key] <= OFTEN or not _roomy(images.device):
+                return eager(model, architecture, images, targets, keep, share)
+            if self._inputs is None:
+                self._inputs = Inputs(images, targets)
+            self._graphs[key] = Recording(model, architecture, self._inputs, keep, share)
+        self._inputs.fill(images, targets)
+        return self._graphs[key].replay(keep)
+
+
+_BOOKS: WeakKeyDictionary[Supernet, Book] = WeakKeyDictionary()
+
+
+class Inputs:
+    """Where recordings find their batch."""
+
+    def __init__(self, images: Tensor, targets: Tensor) -> None:
+        self.images, self.targets = images.clone(), targets.clone()
+        self.pool = torch.cuda.graph_pool_handle()
+        self._now: tuple[ref[Tensor], int] | None = None
+
+    def fill(self, images: Tensor, targets: Tensor) -> None:
+        """Copy a batch; once for all networks that share it."""
+        if self._now is None or self._now[0]() is not images or self._now[1] != images._version:
+            self.images.copy_(images)
+            self.targets.copy_(targets)
+            self._now = ref(images), images._version
+
+
+class Recording:
+    """A network's forward and backward pass as a CUDA graph."""
+
+    def __init__(
+        self, model: Supernet, architecture: Architecture, inputs: Inputs, keep: Tensor | None, share: float
+    ) -> None:
+        self._keep = None if keep is None else keep.clone()
+        self._graph = torch.cuda.CUDAGraph()
+        torch.cuda.synchronize()
+        with torch.cuda.graph(self._graph, pool=inputs.pool):
+            self._loss = eager(model, architecture, inputs.images, inputs.targets, self._keep, share)
+
+    def replay(self, keep: Tensor | None) -> Tensor:
+        if keep is not None:
+            self._keep.copy_(keep)
+        self._graph.replay()
+        return self._loss.clone()
+
+
+def eager(
+    model: Supernet, architecture: Architecture, images: Tensor, targets: Tensor, keep: Tensor | None, share: float
+) -> Tensor:
+    """As `learn`, with the factors of `course` for its branches."""
+    logits = course.run(model, images, architecture, keep)
+    loss = cross_entropy(logits.float(), targets)
+    (loss * share).backward()
+    return loss.detach()
+
+
+def _roomy(device: torch.device) -> bool:
+    """Whether the device has room for a second set of activations beside the one that has been in use."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return free > 1.2 * torch.cuda.max_memory_allocated(device)

@@ -1,0 +1,37 @@
+"""Starting a kernel, at the cost of the start alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from spacelang_runtime.kernels.places import INTERPRETED
+
+_COMPILED: dict[tuple[Any, ...], tuple[Any, tuple[Any, ...]]] = {}
+
+
+def start(
+    kernel: Any, grid: tuple[int, ...], *arguments: Any, num_warps: int = 4, num_stages: int = 3, **constants: Any
+) -> None:
+    """Run a Triton kernel whose constants for the compiler come last among its parameters.
+
+    Triton looks at every argument at every start, to find the compilation that fits; that takes several times as
+    long as the start. Ours are compiled for types and alignments alone (no number has a compilation of its own,
+    and all fit 32 bits), so these are looked at here, and the rest is handed on.
+    """
+    if INTERPRETED:
+        kernel[grid](*arguments, **constants, num_warps=num_warps, num_stages=num_stages)
+        return
+    key = (
+        kernel.__name__, kernel.__module__, num_warps, num_stages, *constants.values(),
+        *[(a.dtype, a.data_ptr() % 16 == 0, a.device.index) for a in arguments if isinstance(a, Tensor)],
+    )  # fmt: skip
+    found = _COMPILED.get(key)
+    if found is None:
+        compiled = kernel[grid](*arguments, **constants, num_warps=num_warps, num_stages=num_stages)
+        rest = tuple(constants[name] for name in kernel.arg_names[len(arguments) :])
+        _COMPILED[key] = compiled, rest
+    else:
+        compiled, rest = found
+        compiled[(*grid, 1, 1)[:3]](*arguments, *rest)
