@@ -6,12 +6,34 @@ counts. On CUDA the fused attention of torch computes the same where the positio
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from spacelang_runtime import positions
 from spacelang_runtime.windows import Cut, mask
+
+_plain = False
+
+
+@contextmanager
+def plain() -> Iterator[None]:
+    """Inside, everything runs on the reference path, on a GPU too."""
+    global _plain
+    before, _plain = _plain, True
+    try:
+        yield
+    finally:
+        _plain = before
+
+
+def fast() -> bool:
+    """Whether paths other than the reference may be taken."""
+    return not _plain
+
 
 # Windows that one launch of torch's fused attention takes: what CUDA allows along a grid's third axis.
 LAUNCH = 65_535
@@ -50,7 +72,7 @@ def attend(
     d = width // (3 * heads)
     split = qkv.view(windows, tokens, 3, heads, d).permute(2, 0, 3, 1, 4)
     if fused is None:
-        fused = qkv.is_cuda and windows <= LAUNCH
+        fused = qkv.is_cuda and windows <= LAUNCH and fast()
     if fused and relative is None:
         q, k, v = split.unbind(0)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=_expanded(added, windows, q))

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-
 import torch
 from torch import Tensor
 
 from spacelang.architecture import Architecture
+from spacelang_runtime import attention
 from spacelang_runtime.fused.ends import HeadPass, MergePass, StemPass, TokensPass
 from spacelang_runtime.fused.layer import LayerPass
 from spacelang_runtime.fused.weights import Weights, weights
@@ -19,18 +16,6 @@ from spacelang_runtime.kernels.places import PRESENT
 
 if TYPE_CHECKING:
     from spacelang_runtime.supernet import Supernet
-
-_PLAIN: ContextVar[bool] = ContextVar("plain", default=False)
-
-
-@contextmanager
-def plain() -> Iterator[None]:
-    """Inside, networks run on the reference path wherever they are."""
-    before = _PLAIN.set(True)
-    try:
-        yield
-    finally:
-        _PLAIN.reset(before)
 
 
 def serves(model: Supernet, images: Tensor) -> bool:
@@ -40,7 +25,7 @@ def serves(model: Supernet, images: Tensor) -> bool:
         and images.is_cuda
         and torch.is_autocast_enabled("cuda")
         and torch.get_autocast_dtype("cuda") == torch.bfloat16
-        and not _PLAIN.get()
+        and attention.fast()
         and not torch.compiler.is_compiling()
         and not images.requires_grad
         and model.head.bias.dtype == torch.float32

@@ -22,10 +22,10 @@ SMALL = 8  # side of the largest window that one tile holds
 # What the kernels of large windows work on at once (queries, or pairs of places), and with how many warps.
 TILES = {
     "small forward": {"warps": 4, "stages": 3, "waves": 16},
-    "small": {"warps": 4, "stages": 2, "waves": 4},
-    "forward": {"queries": 64, "warps": 4, "stages": 2, "waves": 8},
-    "large": {"warps": 4, "stages": 1, "waves": 4},
-    "bias": {"queries": 64, "keys": 64, "warps": 4, "stages": 2, "waves": 8},
+    "small": {"warps": 4, "stages": 3, "waves": 2},
+    "forward": {"queries": 64, "warps": 4, "stages": 1, "waves": 16},
+    "large": {"warps": 4, "stages": 2, "waves": 8},
+    "bias": {"queries": 64, "keys": 64, "warps": 4, "stages": 3, "waves": 8},
 }
 
 
@@ -87,15 +87,15 @@ def backward(
         choice = TILES["large"]
         splits, groups = launch.groups(choice["waves"], heads)
         sums = torch.empty(groups, 2, launch.q, device=qkv.device)
-        delta = torch.empty_like(lse)
-        start(windows_triton.deltas, (heads * groups,),
-            launch.places, out, d_out, delta, sums, *launch.sizes, splits,
+        rows = qkv.new_empty(*lse.shape, 16)
+        start(windows_triton.rows, (heads * groups,),
+            launch.places, out, d_out, lse, rows, sums, *launch.sizes, splits, launch.scale,
             **{name: launch.constants[name] for name in ("UNIT", "SIDE", "WIDTH", "PADDED")}, QUERIES=64, num_warps=4,
         )  # fmt: skip
         start(windows_triton.backward_large, (heads * groups,),
-            qkv, extra, launch.expanded(back=True), launch.places, d_out, lse, delta, d_qkv, sums,
+            qkv, extra, launch.expanded(back=True), launch.places, d_out, rows, d_qkv, sums,
             *launch.sizes, splits, launch.scale,
-            num_warps=choice["warps"], num_stages=choice["stages"], **launch.constants,
+            num_warps=choice["warps"], STAGES=choice["stages"], **launch.constants,
         )  # fmt: skip
         if table is not None:
             choice = TILES["bias"]
@@ -103,7 +103,7 @@ def backward(
             splits, groups = launch.groups(choice["waves"], programs)
             d_bias = torch.empty(groups, heads, slots, slots, device=qkv.device)
             start(windows_triton.backward_bias, (programs * groups,),
-                qkv, extra, launch.table, launch.places, d_out, lse, delta, d_bias,
+                qkv, extra, launch.table, launch.places, d_out, rows, d_bias,
                 *launch.sizes, launch.span, splits, launch.scale,
                 QUERIES=choice["queries"], KEYS=choice["keys"], num_warps=choice["warps"], num_stages=choice["stages"], **launch.constants,
             )  # fmt: skip

@@ -291,12 +291,12 @@ def expand(
 
 
 @triton.jit(do_not_specialize=SIZES)
-def deltas(
-    PLACES, OUT, D_OUT, DELTA, SUMS, tokens, number, images, heads, channels, tall, broad, splits,
+def rows(
+    PLACES, OUT, D_OUT, LSE, ROWS, SUMS, tokens, number, images, heads, channels, tall, broad, splits, scale,
     UNIT: tl.constexpr, SIDE: tl.constexpr, WIDTH: tl.constexpr, QUERIES: tl.constexpr, PADDED: tl.constexpr,
 ):  # fmt: skip
-    """One head of one window of every `splits`-th map: δ of its places, 0 where there is no token; the sum of dO,
-    which SUMS has after that of dQ."""
+    """One head of one window of every `splits`-th map: what is subtracted from the rows of S and of dO Vᵀ, as columns
+    that a product takes beside those of Q and dO (see `_ones`); the sum of dO, which SUMS has after that of dQ."""
     SLOTS: tl.constexpr = SIDE * SIDE
     pid = tl.program_id(0)
     head = pid % heads
@@ -305,37 +305,63 @@ def deltas(
     width = channels * UNIT
     q_width = heads * width
     d = tl.arange(0, WIDTH)
+    e = tl.arange(0, 16)[None, :]
     v_sum = tl.zeros([QUERIES, WIDTH], tl.float32)
     for image in range(group // number, images, splits):
         at = tl.cast(image, tl.int64) * tokens * q_width + head * width
-        for begin in range(0, tall * SIDE, QUERIES):
+        for begin in range(0, SLOTS, QUERIES):
             r = begin + tl.arange(0, QUERIES)
-            t, there, part = _places(PLACES + w * SLOTS, r, (r // SIDE < tall) & (r % SIDE < broad), PADDED)
+            query = (r // SIDE < tall) & (r % SIDE < broad)
+            t, there, part = _places(PLACES + w * SLOTS, r, query, PADDED)
             mask = there[:, None] & (d < width)[None, :]
             row = at + t[:, None] * q_width + d[None, :]
             do = tl.load(D_OUT + row, mask=mask, other=0.0).to(tl.float32)
             o = tl.load(OUT + row, mask=mask, other=0.0).to(tl.float32)
             v_sum += do
-            tl.store(DELTA + ((image * number + w) * heads + head) * SLOTS + r, tl.sum(do * o, 1))
+            lines = ((image * number + w) * heads + head) * SLOTS + r
+            level = tl.load(LSE + lines, mask=query, other=1e30) * (-1.0 / (scale * LOG2E))
+            delta = -tl.sum(do * o, 1)
+            high = level.to(ROWS.dtype.element_ty)
+            top = delta.to(ROWS.dtype.element_ty)
+            low = (level - high.to(tl.float32)).to(ROWS.dtype.element_ty)
+            rest = (delta - top.to(tl.float32)).to(ROWS.dtype.element_ty)
+            value = tl.where(e == 0, high[:, None], tl.where(e == 1, low[:, None], 0.0))
+            value = tl.where(e == 2, top[:, None], tl.where(e == 3, rest[:, None], value))
+            tl.store(ROWS + lines.to(tl.int64)[:, None] * 16 + e, value.to(ROWS.dtype.element_ty))
     tl.store(SUMS + group * 2 * q_width + q_width + head * width + d, tl.sum(v_sum, 0), mask=d < width)
 
 
 @triton.jit
-def _pairs(
-    base, d_out, near, lse, delta, k, v, dq, dk, dv, rt, there, r, c, d, width, q_width, none, last, scale,
-    SLOTS: tl.constexpr, EXACT: tl.constexpr, PADDED: tl.constexpr,
-):  # fmt: skip
-    """What a tile of keys and a tile of queries add to each other's gradients."""
+def _ones(FIRST: tl.constexpr, SIZE: tl.constexpr, kind: tl.constexpr):
+    """The other factor of the columns that `rows` makes: 1 for those of a number in two pieces, of which bf16 holds
+    each, 0 elsewhere. So the tensor cores subtract, and no register holds what they subtract."""
+    e = tl.arange(0, 16)[None, :] + tl.zeros([SIZE, 1], tl.int32)
+    return ((e >= FIRST) & (e < FIRST + 2)).to(kind)
+
+
+@triton.jit
+def _queries(
+    base, d_out, lines, rt, there, r, d, width, q_width, none, EXACT: tl.constexpr, PADDED: tl.constexpr
+):
+    """Of a tile of queries: Q, dO, and the columns of `rows`."""
     q = _rows(base + rt[:, None] * (3 * q_width) + d[None, :], there, d, width, none, EXACT, PADDED)
     do = _rows(d_out + rt[:, None] * q_width + d[None, :], there, d, width, none, EXACT, PADDED)
-    row = tl.load(lse + r, mask=r < last, other=float("inf"))
-    mean = tl.load(delta + r, mask=r < last, other=0.0)
+    return q, do, tl.load(lines + r[:, None] * 16 + tl.arange(0, 16)[None, :])
+
+
+@triton.jit
+def _pairs(
+    q, do, less, near, k, v, dq, dk, dv, r, c, scale, SLOTS: tl.constexpr, SIZE: tl.constexpr
+):
+    """What a tile of keys and a tile of queries add to each other's gradients."""
     bias = tl.load(near + c[:, None] * SLOTS + r[None, :])
-    s = tl.dot(k, tl.trans(q)) * (scale * LOG2E) + bias.to(tl.float32)
-    p = tl.math.exp2(s - row[None, :])
+    s = tl.dot(k, tl.trans(q))
+    s = tl.dot(_ones(0, SIZE, q.dtype), tl.trans(less), s)
+    p = tl.math.exp2(s * (scale * LOG2E) + bias.to(tl.float32))
     dv = tl.dot(p.to(q.dtype), do, dv)
     dp = tl.dot(v, tl.trans(do))
-    ds = (p * (dp - mean[None, :])).to(q.dtype)
+    dp = tl.dot(_ones(2, SIZE, q.dtype), tl.trans(less), dp)
+    ds = (p * dp).to(q.dtype)
     dk = tl.dot(ds, q, dk)
     dq = tl.dot(tl.trans(ds), k, dq)
     return dq, dk, dv
@@ -343,9 +369,10 @@ def _pairs(
 
 @triton.jit(do_not_specialize=SIZES)
 def backward_large(
-    QKV, EXTRA, BIAS, PLACES, D_OUT, LSE, DELTA, D_QKV, SUMS,
+    QKV, EXTRA, BIAS, PLACES, D_OUT, ROWS, D_QKV, SUMS,
     tokens, number, images, heads, channels, tall, broad, splits, scale,
     UNIT: tl.constexpr, SIDE: tl.constexpr, WIDTH: tl.constexpr, PADDED: tl.constexpr, SHIFTED: tl.constexpr,
+    STAGES: tl.constexpr,
 ):  # fmt: skip
     """One head of one window of every `splits`-th map: dQ, dK, dV. Tiles of keys one after the other, each with all
     four tiles of queries, whose dQ stay in registers."""
@@ -385,13 +412,16 @@ def backward_large(
         base = QKV + start * 3 * q_width + head * width
         to = D_QKV + start * 3 * q_width + head * width
         d_out = D_OUT + start * q_width + head * width
-        lse = LSE + ((image * number + w) * heads + head) * SLOTS
-        delta = DELTA + ((image * number + w) * heads + head) * SLOTS
-        q0 = tl.zeros([SIZE, WIDTH], tl.float32)
-        q1 = tl.zeros([SIZE, WIDTH], tl.float32)
-        q2 = tl.zeros([SIZE, WIDTH], tl.float32)
-        q3 = tl.zeros([SIZE, WIDTH], tl.float32)
-        for begin in tl.range(0, tall * SIDE, SIZE, num_stages=1):
+        lines = ROWS + tl.cast((image * number + w) * heads + head, tl.int64) * SLOTS * 16
+        q0, do0, less0 = _queries(base, d_out, lines, t0, in0, r0, d, width, q_width, none, EXACT, PADDED)
+        q1, do1, less1 = _queries(base, d_out, lines, t1, in1, r1, d, width, q_width, none, EXACT, PADDED)
+        q2, do2, less2 = _queries(base, d_out, lines, t2, in2, r2, d, width, q_width, none, EXACT, PADDED)
+        q3, do3, less3 = _queries(base, d_out, lines, t3, in3, r3, d, width, q_width, none, EXACT, PADDED)
+        dq0 = tl.zeros([SIZE, WIDTH], tl.float32)
+        dq1 = tl.zeros([SIZE, WIDTH], tl.float32)
+        dq2 = tl.zeros([SIZE, WIDTH], tl.float32)
+        dq3 = tl.zeros([SIZE, WIDTH], tl.float32)
+        for begin in tl.range(0, tall * SIDE, SIZE, num_stages=STAGES):
             c = begin + tl.arange(0, SIZE)
             ct, key_there, cr = _places(place, c, (c // SIDE < tall) & (c % SIDE < broad), PADDED)
             at = ct[:, None] * (3 * q_width) + d[None, :]
@@ -399,30 +429,26 @@ def backward_large(
             v = _rows(base + 2 * q_width + at, key_there, d, width, v_extra, EXACT, PADDED)
             dk = tl.zeros([SIZE, WIDTH], tl.float32)
             dv = tl.zeros([SIZE, WIDTH], tl.float32)
-            q0, dk, dv = _pairs(base, d_out, near, lse, delta, k, v, q0, dk, dv, t0, in0, r0, c, d, width, q_width, none,
-                                tall * SIDE, scale, SLOTS, EXACT, PADDED)  # fmt: skip
-            q1, dk, dv = _pairs(base, d_out, near, lse, delta, k, v, q1, dk, dv, t1, in1, r1, c, d, width, q_width, none,
-                                tall * SIDE, scale, SLOTS, EXACT, PADDED)  # fmt: skip
-            q2, dk, dv = _pairs(base, d_out, near, lse, delta, k, v, q2, dk, dv, t2, in2, r2, c, d, width, q_width, none,
-                                tall * SIDE, scale, SLOTS, EXACT, PADDED)  # fmt: skip
-            q3, dk, dv = _pairs(base, d_out, near, lse, delta, k, v, q3, dk, dv, t3, in3, r3, c, d, width, q_width, none,
-                                tall * SIDE, scale, SLOTS, EXACT, PADDED)  # fmt: skip
+            dq0, dk, dv = _pairs(q0, do0, less0, near, k, v, dq0, dk, dv, r0, c, scale, SLOTS, SIZE)
+            dq1, dk, dv = _pairs(q1, do1, less1, near, k, v, dq1, dk, dv, r1, c, scale, SLOTS, SIZE)
+            dq2, dk, dv = _pairs(q2, do2, less2, near, k, v, dq2, dk, dv, r2, c, scale, SLOTS, SIZE)
+            dq3, dk, dv = _pairs(q3, do3, less3, near, k, v, dq3, dk, dv, r3, c, scale, SLOTS, SIZE)
             mask = key_there[:, None] & (d < width)[None, :]
             tl.store(to + q_width + at, (dk * scale).to(k.dtype), mask=mask)
             tl.store(to + 2 * q_width + at, dv.to(k.dtype), mask=mask)
-        q_sum += tl.sum(q0 + q1 + (q2 + q3), 0) * scale
+        q_sum += tl.sum(dq0 + dq1 + (dq2 + dq3), 0) * scale
         real = (d < width)[None, :]
         kind = QKV.dtype.element_ty
-        tl.store(to + t0[:, None] * (3 * q_width) + d[None, :], (q0 * scale).to(kind), mask=in0[:, None] & real)
-        tl.store(to + t1[:, None] * (3 * q_width) + d[None, :], (q1 * scale).to(kind), mask=in1[:, None] & real)
-        tl.store(to + t2[:, None] * (3 * q_width) + d[None, :], (q2 * scale).to(kind), mask=in2[:, None] & real)
-        tl.store(to + t3[:, None] * (3 * q_width) + d[None, :], (q3 * scale).to(kind), mask=in3[:, None] & real)
+        tl.store(to + t0[:, None] * (3 * q_width) + d[None, :], (dq0 * scale).to(kind), mask=in0[:, None] & real)
+        tl.store(to + t1[:, None] * (3 * q_width) + d[None, :], (dq1 * scale).to(kind), mask=in1[:, None] & real)
+        tl.store(to + t2[:, None] * (3 * q_width) + d[None, :], (dq2 * scale).to(kind), mask=in2[:, None] & real)
+        tl.store(to + t3[:, None] * (3 * q_width) + d[None, :], (dq3 * scale).to(kind), mask=in3[:, None] & real)
     tl.store(SUMS + group * 2 * q_width + head * width + d, q_sum, mask=d < width)
 
 
 @triton.jit(do_not_specialize=SIZES)
 def backward_bias(
-    QKV, EXTRA, TABLE, PLACES, D_OUT, LSE, DELTA, D_BIAS,
+    QKV, EXTRA, TABLE, PLACES, D_OUT, ROWS, D_BIAS,
     tokens, number, images, heads, channels, tall, broad, span, splits, scale,
     UNIT: tl.constexpr, SIDE: tl.constexpr, QUERIES: tl.constexpr, KEYS: tl.constexpr, WIDTH: tl.constexpr,
     PADDED: tl.constexpr, SHIFTED: tl.constexpr,
@@ -465,12 +491,13 @@ def backward_bias(
         k = _rows(base + q_width + at, key_there, d, width, k_extra, EXACT, PADDED)
         v = _rows(base + 2 * q_width + at, key_there, d, width, v_extra, EXACT, PADDED)
         do = _rows(d_out + rt[:, None] * q_width + d[None, :], there, d, width, none, EXACT, PADDED)
-        lines = ((image * number + w) * heads + head) * SLOTS + r
-        lse = tl.load(LSE + lines, mask=query, other=float("inf"))
-        delta = tl.load(DELTA + lines, mask=query, other=0.0)
-        s = tl.dot(q, tl.trans(k)) * (scale * LOG2E) + bias
-        p = tl.math.exp2(s - lse[:, None])
-        d_bias += p * (tl.dot(do, tl.trans(v)) - delta[:, None])
+        lines = ROWS + tl.cast((image * number + w) * heads + head, tl.int64) * SLOTS * 16
+        less = tl.load(lines + r[:, None] * 16 + tl.arange(0, 16)[None, :])
+        s = tl.dot(q, tl.trans(k))
+        s = tl.dot(less, tl.trans(_ones(0, KEYS, q.dtype)), s)
+        dp = tl.dot(do, tl.trans(v))
+        dp = tl.dot(less, tl.trans(_ones(2, KEYS, q.dtype)), dp)
+        d_bias += tl.math.exp2(s * (scale * LOG2E) + bias) * dp
     tl.store(D_BIAS + (group * heads + head) * SLOTS * SLOTS + r[:, None] * SLOTS + c[None, :], d_bias)
 
 
