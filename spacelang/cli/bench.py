@@ -47,7 +47,7 @@ class Bench:
 
 
 def bench(run: Run, crew: Crew, images: int | None) -> Bench | None:
-    """The run with its weights and held-out images in place; None in a process that only helps, once all is done."""
+    """The run with its weights and held-out images in place; None in a process that only helps, at the end."""
     from spacelang.lower.lowered import lower
     from spacelang_runtime.crew import Waves, follow
     from spacelang_runtime.decoded import decoded

@@ -13,7 +13,7 @@ from attrs import evolve
 from spacelang.check import override
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import compiled, open_text
-from spacelang.cli.train import RUNS, _seconds, _speaker, _train, _workers
+from spacelang.cli.train import RUNS, readers, speaker, time_of, watched
 from spacelang.recipe import Train
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def finetune(
 
     if not force:
         require_free(output / CONFIG)
-    limit = None if budget is None else _seconds(budget, "--budget")
+    limit = None if budget is None else time_of(budget, "--budget")
     order = None
     if not resume:
         words = {"teacher": teacher, "teacher_weights": teacher_weights, "share": share} if teacher else {}
@@ -79,7 +79,7 @@ def finetune(
 
     with join(device) as world:
         job = _begun(order, model, scratch, runs, world, workers, steps, limit)
-        _train(job, world, profile=False, every=300.0, shard=False)
+        watched(job, world)
         if world.leads:
             _write(job, model, scratch, output, force)
 
@@ -141,10 +141,10 @@ def _begun(
         run = find(runs, model)
         if not run.record.network:
             fail(f"{run.name} is a run of a whole space", f"go on with it: spacelang train --resume {run.name}")
-        job = resumed(run, world, _workers(workers), _speaker(world), steps, limit)
+        job = resumed(run, world, readers(workers), speaker(world), steps, limit)
     else:
         network = load(model)  # before the run is made: a damaged folder leaves nothing behind
-        job = new(order, runs, world, _workers(workers), _speaker(world))
+        job = new(order, runs, world, readers(workers), speaker(world))
         if not scratch:
             weights = network.state_dict()
             if job.space.frame.classes != network.architecture.frame.classes:
