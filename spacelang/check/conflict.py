@@ -10,7 +10,8 @@ from spacelang.check.assertion import distance, drawn
 from spacelang.diagnostics import Diagnostic, Label
 from spacelang.expression import Name, Number, UndefinedValue, decimal, evaluate, walk
 from spacelang.infix import show
-from spacelang.lower.legal import Cell, Legal, constants, legal
+from spacelang.lower.layers import constants
+from spacelang.lower.legal import Cell, Legal, legal
 from spacelang.source import Span
 from spacelang.space import Derived, Require, Searched, Settled, Space, dimensions
 

@@ -13,7 +13,7 @@ from spacelang.check.outline import Line, Outline
 from spacelang.check.values import LARGEST, number, options, spot
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import Binary, Expression, Name, Number, Previous, decimal, evaluate, mentions, walk
-from spacelang.lower.legal import constants
+from spacelang.lower.layers import constants
 from spacelang.source import Span
 from spacelang.space import Derived, Dimension, Option, Searched, Settled, StageSpace
 from spacelang.syntax import tree

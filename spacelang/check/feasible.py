@@ -11,7 +11,8 @@ from spacelang.check.bounds import measured
 from spacelang.check.outline import Outline
 from spacelang.diagnostics import Diagnostic, Label, listed
 from spacelang.expression import Binary, Constant, Expression, Number, decimal, mentions, walk
-from spacelang.lower.legal import Legal, Unbuildable, legal
+from spacelang.lower.layers import Unbuildable
+from spacelang.lower.legal import Legal, legal
 from spacelang.source import Span
 from spacelang.space import (
     LAYER_DIMENSIONS,

@@ -9,7 +9,7 @@ from spacelang.check.outline import Outline, out_of_a_recipe
 from spacelang.diagnostics import Diagnostic
 from spacelang.expression import Name, walk
 from spacelang.lower.cost import MEASURES
-from spacelang.lower.legal import constants
+from spacelang.lower.layers import constants
 from spacelang.space import Require
 
 
