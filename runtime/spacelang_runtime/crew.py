@@ -68,6 +68,8 @@ def join(device: str = "auto") -> Iterator[Crew]:
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     chosen = choose(device, int(os.environ.get("LOCAL_RANK", "0")) if size > 1 else None)
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)  # kernels are launched on the current device
     if size == 1:
         yield Crew(0, 1, chosen)
         return
@@ -78,9 +80,12 @@ def join(device: str = "auto") -> Iterator[Crew]:
             f"process {os.environ.get('RANK')} of {size} cannot reach the others: {error}",
             "start all of them with torchrun, with one address and port that every host can reach",
         ) from None
-    crew = Crew(rank, size, chosen, dist.PrefixStore("search", store))
+    # torchrun's store outlives the processes that it starts again: each start writes under a name of its own.
+    name = f"search {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+    crew = Crew(rank, size, chosen, dist.PrefixStore(name, store))
     parted = threading.Event()
-    beating = threading.Thread(target=beat, args=(store.clone(), rank, parted), daemon=True)
+    mine = dist.PrefixStore(name, store.clone())  # a connection of its own: the other may be waiting for an answer
+    beating = threading.Thread(target=beat, args=(mine, rank, parted), daemon=True)
     beating.start()
     try:
         yield crew
@@ -179,12 +184,12 @@ def _take(store: dist.Store, wave: int, rank: int) -> int:
 
 
 def beat(store: dist.Store, rank: int, parted: threading.Event) -> None:
+    """Show that this process lives, until it parts."""
     count = 0
-    mine = dist.PrefixStore("search", store)
     try:
         while not parted.wait(BEAT):
             count += 1
-            mine.set(f"alive/{rank}", str(count))
+            store.set(f"alive/{rank}", str(count))
     except RuntimeError:  # the store has gone with the leading process
         return
 

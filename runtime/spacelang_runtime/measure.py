@@ -93,7 +93,10 @@ def timed(passes: Mapping[str, Pass], bench: Bench, report: Report, parts: int) 
     """The time of each pass, divided by its equal parts. Each is run once to be warm before any is timed."""
     fresh: dict[str, float] = {}
     ready: dict[str, Callable[[], float]] = {}
-    pool = torch.cuda.graph_pool_handle() if bench.device.type == "cuda" else None
+    pool = None
+    if bench.device.type == "cuda":
+        torch.cuda.set_device(bench.device)
+        pool = torch.cuda.graph_pool_handle()
     with torch.inference_mode():
         for number, (name, run) in enumerate(passes.items(), 1):
             try:

@@ -27,7 +27,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Train, search, take home": {
         "train": "train the supernet of a space",
-        "measure": "time the blocks of a space on a device, to bound searches by latency",
+        "measure": "time each block of a space on a device",
         "evolve": "find the best network within bounds",
         "report": "write a run as one page for a browser",
         "judge": "say how good a space is, and where its choices should go",

@@ -157,7 +157,7 @@ def crew_of(size: int, store: dist.TCPStore) -> list[Crew]:
 
 def beating(crew: Crew) -> threading.Event:
     parted = threading.Event()
-    store = crew.store.underlying_store.clone()
+    store = dist.PrefixStore("search", crew.store.underlying_store.clone())
     threading.Thread(target=crews.beat, args=(store, crew.rank, parted), daemon=True).start()
     return parted
 
