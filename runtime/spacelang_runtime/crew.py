@@ -196,11 +196,20 @@ def beat(store: dist.Store, rank: int, parted: threading.Event) -> None:
 
 def _part(crew: Crew) -> None:
     """Tell the others that it is over, and wait until those that live have heard: the store may go with us."""
-    assert crew.store is not None
-    crew.store.set("end", "")
-    waited = time.monotonic()
-    while int(crew.store.add("parted", 0)) < crew.size - 1 and time.monotonic() - waited < PATIENCE:
-        time.sleep(PAUSE)
+    store = crew.store
+    assert store is not None
+    store.set("end", "")
+    signs: list[bytes] = []
+    while True:
+        before, since = signs, time.monotonic()
+        while time.monotonic() - since < 4 * BEAT:
+            if int(store.add("parted", 0)) >= crew.size - 1:
+                return
+            time.sleep(PAUSE)
+        keys = [f"alive/{rank}" for rank in range(1, crew.size)]
+        signs = [store.get(key) for key in keys if store.check([key])]
+        if signs == before:  # nobody is left who could hear
+            return
 
 
 def wave(tasks: Sequence[Task], race: Race | None, images: int) -> str:

@@ -1,6 +1,7 @@
 """A search that is killed at random moments loses at most what is in flight, and ends with the same answer."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="processes are forked")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 def test_ten_kills_change_nothing() -> None:
     """Ten of the hundred of `python benchmarks/search.py kill`, which checks after each that the journal is whole,
     that nothing written is gone, and that no network is looked at again."""
