@@ -83,9 +83,8 @@ def resumed(
 
     Raises `Failure` where it has ended by these limits, and where its data is not what it was.
     """
-    job = _again(run, world, workers, say, steps, budget)
-    assert job.checkpoint is not None
-    at = job.checkpoint.standing
+    kept = checkpoint.load(run.checkpoint, run.space)
+    job, at = _again(run, kept, world, workers, say, steps, budget), kept.standing
     if finished(job.limits, at.step, at.elapsed):
         raise Failure(_ended(run, job.limits, at), _more(job.limits, at))
     return job
@@ -110,20 +109,24 @@ def restarted(
         return None
     say(f"a process has died: {name} goes on from its last checkpoint (restart {job.restarts})")
     run = find(runs, name)
-    if run.checkpoint.exists():
-        return _again(run, world, workers, say, steps, budget)
-    space, dataset = run.space, dataset_of(run, say, workers)
-    lowered = lower(space)
-    return Job(run, space, untrained(lowered, world.device), _source(run, lowered), dataset, run.record.limits)
+    kept = checkpoint.load(run.checkpoint, run.space) if run.checkpoint.exists() else None
+    return _again(run, kept, world, workers, say, steps, budget)
 
 
-def _again(run: Run, world: World, workers: int, say: Say, steps: int | None, budget: float | None) -> Job:
-    """The job that goes on from a run's checkpoint."""
+def _again(
+    run: Run,
+    kept: checkpoint.Checkpoint | None,
+    world: World,
+    workers: int,
+    say: Say,
+    steps: int | None,
+    budget: float | None,
+) -> Job:
+    """The job that goes on with a run from what is kept of it."""
     space = run.space
     _shareable(space.train.batch, world)
     dataset = dataset_of(run, say, workers)
-    kept = checkpoint.load(run.checkpoint, space)
-    bounds = kept.limits
+    bounds = kept.limits if kept else run.record.limits
     if steps is not None or budget is not None:
         bounds = limits(space.train, dataset.steps_per_epoch(space.train.batch), steps, budget)
     if world.leads:

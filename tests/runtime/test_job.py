@@ -152,6 +152,7 @@ def test_a_space_for_photos_without_data_is_a_preview(spacelang, tmp_path: Path,
     said = spacelang("train", "photos.space", "--steps", "2")
     assert said.code == 0, said.err
     assert "PREVIEW" in said.err
+    assert "of it waiting for data" in said.err
     assert "spacelang train photos.space --data FOLDER" in said.err
     assert "not 99" in said.err, "that the digits have ten classes is said"
     said = spacelang("evolve")

@@ -113,8 +113,10 @@ def test_a_folder_without_a_record_is_no_run_and_keeps_its_name(tmp_path):
 
 def test_a_place_where_no_folder_can_be_made_is_a_failure(tmp_path):
     (tmp_path / "runs").write_text("a file")
-    with pytest.raises(Failure, match="cannot make a run"):
+    with pytest.raises(Failure, match="runs is a file, not a folder of runs"):
         create(tmp_path / "runs", RECORD, "", SPACE)
+    with pytest.raises(Failure, match="cannot make a run"):
+        create(tmp_path / "runs" / "below", RECORD, "", SPACE)
 
 
 def test_looking_at_runs_does_not_import_torch():

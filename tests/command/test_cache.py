@@ -1,0 +1,40 @@
+"""`spacelang cache` shows what is decoded on the disk, and removes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from attrs import frozen
+
+from spacelang_runtime import cache
+
+
+@frozen
+class Part:
+    pixels: np.ndarray
+    shapes: np.ndarray
+    broken: list[tuple[str, str]]
+
+
+@frozen
+class Files:
+    folder: Path
+
+
+def test_what_is_kept_is_shown_with_its_size_and_removed(
+    spacelang, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SPACELANG_CACHE", str(tmp_path / "kept"))
+    assert f"nothing is kept in {tmp_path / 'kept'}" in spacelang("cache").err
+    assert cache.fits(1)
+    with cache.alone(cache.home() / "ab12"):
+        part = Part(np.zeros(3 * 2**20, np.uint8), np.array([[1024, 1024]]), [])
+        cache.write(cache.home() / "ab12", Files(tmp_path / "photos" / "train"), [part])
+    said = spacelang("cache")
+    assert said.code == 0
+    assert f"1 images of {tmp_path / 'photos' / 'train'}" in said.out
+    assert "3 MiB" in said.out
+    assert "removed 3 MiB" in spacelang("cache", "--clear").err
+    assert cache.every() == []
