@@ -1,8 +1,8 @@
 """The gradients of a model as one vector, so that they are cleared, summed over processes and clipped at once.
 
-**One message.** Summing the 54 million gradients of `s3.space` over processes moves 2 · 216 MB · (n - 1) / n in and
-out of each GPU: 0.6 ms on two GPUs and 0.9 ms on four at the 370 GB/s that one H200 has over NVLink, in a step of
-more than 100 ms. Hiding it behind a backward pass in pieces could win less than one part in a hundred, and would
+**One message.** Summing the 54 million gradients of `s3.space` over n processes moves 2 · 216 MB · (n - 1) / n in
+and out of each GPU. At 80 % of the 450 GB/s that the NVLink of an H200 has in each direction, that is 0.6 ms on two
+GPUs and 0.9 ms on four, of a step of more than 100 ms. Hiding it behind a backward pass in pieces could win less than one part in a hundred, and would
 need every backward pass to say when a parameter is done; so it is sent once, when all networks have added theirs.
 
 **Sharded**, each process is sent the sum of its own part only (a reduce-scatter), updates that part of the weights
