@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -36,21 +37,9 @@ class Taught:
     teacher: nn.Module
     share: float
 
-    @property
-    def name(self) -> str:
-        return f"{self.dataset.name} with a teacher"
-
-    @property
-    def train_size(self) -> int:
-        return self.dataset.train_size
-
-    @property
-    def search_size(self) -> int:
-        return self.dataset.search_size
-
-    @property
-    def skipped(self) -> dict[str, str]:
-        return self.dataset.skipped
+    def __getattr__(self, name: str) -> Any:
+        """All but the training batches is the data set's own."""
+        return getattr(self.dataset, name)
 
     def train_batches(
         self, first_step: int, steps: int, rank: int, world: int, device: torch.device

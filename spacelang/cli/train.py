@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,7 @@ from spacelang.space import Space
 
 if TYPE_CHECKING:
     from spacelang_runtime.start import Order
-    from spacelang_runtime.step import Step
+    from spacelang_runtime.step import Observe, Step
     from spacelang_runtime.train import Job
     from spacelang_runtime.world import World
 
@@ -49,6 +50,10 @@ def train(
     shard: Annotated[
         bool, typer.Option("--shard", help="Under torchrun: share the optimizer's memory out among the GPUs.")
     ] = False,
+    photo: Annotated[
+        Path | None,
+        typer.Option("--attention", metavar="PHOTO", help="Show the heads' maps of a photo in TensorBoard."),
+    ] = None,
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
 ) -> None:
     """Train the supernet of a space by the sandwich rule.
@@ -76,7 +81,7 @@ def train(
             job = _resumed(space, runs, world, workers, steps, limit)
         elif job is None:
             job = new(order, runs, world, readers(workers), speaker(world))
-        _train(job, world, profile, pause, shard)
+        watched(job, world, profile, pause, shard, photo)
     if world.leads:
         run = job.run
         elsewhere = f" --runs {run.folder.parent}" if run.folder.parent != RUNS else ""
@@ -136,16 +141,16 @@ def _resumed(
     return resumed(find(runs, name), world, readers(workers), speaker(world), steps, limit)
 
 
-def _train(job: Job, world: World, profile: bool, every: float, shard: bool) -> None:
-    watched(job, world, profile, every, shard)
-    if world.leads:
-        run = job.run
-        elsewhere = f" --runs {run.folder.parent}" if run.folder.parent != RUNS else ""
-        say(f"next: spacelang evolve {run.name}{elsewhere}" + ("" if job.space.evolve.bounds else " --flops 4.5G"))
-
-
-def watched(job: Job, world: World, profile: bool = False, every: float = 300.0, shard: bool = False) -> None:
-    """Train, and show how it goes on. every: seconds between two checkpoints."""
+def watched(
+    job: Job,
+    world: World,
+    profile: bool = False,
+    every: float = 300.0,
+    shard: bool = False,
+    photo: Path | None = None,
+) -> None:
+    """Train, and show how it goes on. every: seconds between two checkpoints. photo: whose attention maps are to
+    be seen in TensorBoard."""
     from spacelang_runtime.data.advice import advice
     from spacelang_runtime.train import train
     from spacelang_runtime.world import gathered
@@ -158,7 +163,7 @@ def watched(job: Job, world: World, profile: bool = False, every: float = 300.0,
     sizes = f"{dataset.train_size} images to train on"
     sizes += f", {dataset.search_size} held out for the search" if dataset.search_size else ""
     say(f"run {run.name}: {dataset.name}, {sizes}; {world.device}" + (f" ×{world.size}" if world.size > 1 else ""))
-    with progress(f"train {run.name}") as show:
+    with progress(f"train {run.name}") as show, _looking(job, photo) as look:
 
         def watch(step: Step) -> None:
             losses = "  ".join(f"{kind} {loss:.3f}" for kind, loss in step.losses.items())
@@ -166,6 +171,7 @@ def watched(job: Job, world: World, profile: bool = False, every: float = 300.0,
             rate = f"{step.images:.0f} img/s" if step.images >= 10 else f"{step.images:.1f} img/s"
             text = f"step {step.step}  loss {losses}  {rate}  {clock(step.left)} left{waiting}"
             show(step.progress, text)
+            look(step)
             if step.problem:
                 say(f"skipped: {step.problem} ({step.skipped} so far)")
 
@@ -179,6 +185,16 @@ def watched(job: Job, world: World, profile: bool = False, every: float = 300.0,
     skipped = {file: why for met in gathered(world, dataset.skipped) for file, why in met.items()}
     for file, why in skipped.items():
         say(f"skipped {file}: {why}")
+
+
+def _looking(job: Job, photo: Path | None) -> AbstractContextManager[Observe]:
+    """An observer that draws the attention maps of a photo, where one is given."""
+    if photo is None:
+        return nullcontext(lambda _: None)
+    from spacelang_runtime.look.board import board
+
+    looking: AbstractContextManager[Observe] = board(job.run, job.model, job.source.largest, photo)
+    return looking
 
 
 def speaker(world: World) -> Callable[[str], None]:

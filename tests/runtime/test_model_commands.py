@@ -1,0 +1,181 @@
+"""Models from the command line: taken away, looked into, trained further; and what people get wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from attrs import frozen
+from PIL import Image
+
+from spacelang.cli import main
+from spacelang_runtime.saved import load
+
+ROOT = Path(__file__).resolve().parents[2]
+DIGITS = str(ROOT / "spaces" / "digits.space")
+
+
+@frozen
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def spacelang(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def run(*words: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["spacelang", *words])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        told = capsys.readouterr()
+        return Said(code, told.out, told.err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run `digits-1` of a few steps, its largest network in `m`, and photos; to be copied from."""
+    place = tmp_path_factory.mktemp("made")
+    (place / "photos").mkdir()
+    for seed in range(3):
+        pixels = np.random.default_rng(seed).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(place / "photos" / f"{seed}.png")
+    train = ["train", DIGITS, "--steps", "6", "--set", "batch=32", "--attention", "photos/0.png"]
+    for words in (train, ["export", "largest", "-o", "m"]):
+        subprocess.run([sys.executable, "-m", "spacelang", *words], cwd=place, check=True, capture_output=True)
+    return place
+
+
+@pytest.fixture
+def here(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(made, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+def test_tensorboard_has_the_maps_of_a_training_that_was_asked_for_them(here: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    (events,) = (here / "runs" / "digits-1" / "tensorboard").glob("*.attention")
+    found = EventAccumulator(str(events)).Reload()
+    assert found.Tags()["images"] == ["attention/stage 1", "attention/stage 2"]
+    assert found.Images("attention/stage 1")[-1].step == 6
+
+
+def test_a_model_is_exported_and_never_replaced_unasked(spacelang, here: Path) -> None:
+    assert spacelang("export", "largest", "-o", "m").code == 0  # the same again
+    said = spacelang("export", "smallest", "-o", "m")
+    assert (said.code, "there already" in said.err, "--force" in said.err) == (1, True, True)
+    assert spacelang("export", "smallest", "-o", "m", "--force").code == 0
+    assert spacelang("export", "m", "--format", "hf", "-o", "other").code == 0
+    assert load("other").architecture == load("m").architecture
+    assert spacelang("export", "m", "-o", "x", "--format", "onxx").code == 2
+    assert spacelang("export", "m", "-o", "x", "--image", "16").code == 2
+    made = spacelang("export", "m", "-o", "m.pt2")
+    assert made.code == 0, made.err
+    images = torch.randn(3, 3, 8, 8)
+    assert torch.equal(torch.export.load("m.pt2").module()(images), load("m")(images))
+    assert "there already" in spacelang("export", "m", "-o", "m.pt2").err
+
+
+def test_a_model_is_trained_further_and_anew(spacelang, here: Path) -> None:
+    before = json.loads(spacelang("eval", "m", "--data", "digits", "--json").out)[0]
+    said = spacelang(
+        "finetune", "m", "--data", "digits", "-o", "tuned", "--steps", "3", "--set", "batch=32",
+        "--set", "learning_rate=0", "--set", "min_learning_rate=0", "--teacher", "digits-1",
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    after, again = json.loads(spacelang("eval", "tuned", "m", "--data", "digits", "--json").out)
+    same = ("name", "top1", "top5", "loss", "calibration_error")
+    assert [after[key] for key in same] == [before[key] for key in same], "nothing was learned at a rate of 0"
+    assert [again[key] for key in same] == [before[key] for key in same]
+    assert "taught by digits-1" in (here / "tuned" / "README.md").read_text()
+    said = spacelang("finetune", "m", "--data", "digits", "-o", "new", "--from-scratch", "--steps", "2")
+    assert said.code == 0, said.err
+    assert json.loads(spacelang("inspect", "--json").out)["run"] == "digits-1", "the latest run is of a space"
+    name = said.err.split("run ")[1].split(":")[0]
+    ended = spacelang("finetune", name, "--resume", "-o", "on")
+    assert (ended.code, "has ended" in ended.err) == (1, True)
+    assert spacelang("finetune", name, "--resume", "--steps", "3", "-o", "on").code == 0
+    assert load("on").architecture == load("new").architecture
+    assert "whole space" in spacelang("finetune", "digits-1", "--resume", "-o", "no").err
+
+
+def test_maps_and_similarities_are_drawn(spacelang, here: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    for what in ((), ("m",), ("digits-1", "--network", "smallest")):
+        said = spacelang("attention", *what, "--image", "photos/0.png", "--stage", "2", "-o", "look/map")
+        assert said.code == 0, said.err
+    assert {path.name for path in (here / "look").iterdir()} == {"map.png", "map.svg"}
+    said = spacelang("attention", "m", "--similarity", "photos")
+    assert said.code == 0, said.err
+    assert len([line for line in said.out.splitlines() if " / " in line]) == 1 + 6
+    assert Path("similarity.svg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("eval", "besst"), "did you mean best"),
+        (("eval", "photos", "--data", "digits"), "photos has no config.json"),
+        (("eval", "photos"), "photos is a folder without config.json"),
+        (("eval", "m"), "which images is m to be tested on"),
+        (("eval", "m", "largest", "--data", "digits"), "--data goes with models' folders"),
+        (("finetune", "m", "-o", "x"), "which images is it to learn from"),
+        (("finetune", "m", "--data", "digits"), "where to"),
+        (("finetune", "nothing", "--data", "digits", "-o", "x"), "cannot read nothing"),
+        (("finetune", "m", "--data", "digits", "-o", "m"), "there already"),
+        (("finetune", "m", "--data", "digits", "-o", "x", "--teacher", "nobody"), "there is no run 'nobody'"),
+        (("attention",), "one photo for maps, or one folder"),
+        (("attention", "m", "--image", "photos/0.png"), "m has 2 stages, not 3"),
+        (("attention", "m", "--image", "photos/0.png", "--stage", "1", "--block", "9"), "has 3 blocks, not 9"),
+        (("attention", "m", "--image", "no.png", "--stage", "1"), "there is no image no.png"),
+        (("attention", "m", "--similarity", "runs"), "there are no images in runs"),
+        (("import", "nowhere.pth", "-o", "x"), "is no source of networks"),
+    ],
+)
+def test_what_people_get_wrong_is_answered_with_the_reason(spacelang, here: Path, words, message: str) -> None:
+    said = spacelang(*words)
+    assert said.code == 1
+    assert message in said.err
+
+
+def test_a_folder_that_lost_a_file_is_known_as_such(spacelang, here: Path) -> None:
+    shutil.copytree("m", "lost")
+    Path("lost/config.json").unlink()
+    for words in (("eval", "lost"), ("inspect", "lost")):
+        assert "weights and no config.json" in spacelang(*words).err
+    shutil.copytree("m", "bare")
+    Path("bare/model.safetensors").unlink()
+    assert "cannot read bare/model.safetensors" in spacelang("eval", "bare", "--data", "digits").err
+    shown = spacelang("inspect", "bare")
+    assert shown.code == 0
+    assert "without weights" in shown.err
+
+
+def test_other_classes_are_given_a_remedy(spacelang, here: Path) -> None:
+    for split in ("train", "val"):
+        for label in ("ant", "bee", "cat"):
+            (here / "data" / split / label).mkdir(parents=True)
+            for seed in range(4):
+                pixels = np.random.default_rng(seed).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(here / "data" / split / label / f"{seed}.png")
+    said = spacelang("eval", "m", "--data", "data")
+    assert "10 classes apart, and data has 3" in said.err
+    assert "spacelang finetune m --data data" in said.err
+    tuned = spacelang("finetune", "m", "--data", "data", "-o", "three", "--steps", "2", "--set", "batch=8")
+    assert tuned.code == 0, tuned.err
+    assert load("three").architecture.frame.classes == 3
+    assert spacelang("eval", "three", "--data", "data").code == 0
