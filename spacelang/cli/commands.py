@@ -35,6 +35,7 @@ COMMANDS = {
     "finetune": "finetune:finetune",
     "attention": "attention:attention",
     "cache": "cache:cache",
+    "transfer": "transfer:transfer",
     "lsp": "lsp:lsp",
 }
 

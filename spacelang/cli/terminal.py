@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
@@ -30,6 +31,11 @@ def grid(heading: list[str], body: list[list[str]]) -> Table:
     for row in body:
         table.add_row(*row)
     return table
+
+
+def grid_of_figures(figures: Mapping[str, float]) -> None:
+    """Print shares by name, in columns."""
+    console().print(grid(["on the test images", ""], [[name, f"{value:.2%}"] for name, value in figures.items()]))
 
 
 def say(line: str) -> None:

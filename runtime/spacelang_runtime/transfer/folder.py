@@ -1,0 +1,85 @@
+"""Files of a data folder, opened with messages that name what is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from spacelang_runtime.data.decode import Broken, decode
+from spacelang_runtime.failure import Failure
+
+ANY_SIDE = 100_000  # pixels: pictures are read as they are
+
+
+def read_json(path: Path, what: str) -> Any:
+    """The JSON in a file. Raises `Failure` that says what the file should be."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise Failure(f"there is no file {path}", f"it should hold {what}{_near(path)}") from None
+    except OSError as error:
+        raise Failure(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise Failure(f"{path} is not JSON: {error}", f"it should hold {what}") from None
+
+
+def read_lines(path: Path, what: str) -> list[str]:
+    """The lines of a text file, stripped, without empty ones."""
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except FileNotFoundError:
+        raise Failure(f"there is no file {path}", f"it should hold {what}{_near(path)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"cannot read {path}: {error}", f"it should hold {what}, as UTF-8 text") from None
+
+
+def picture(path: Path) -> Image.Image:
+    """The picture in a file, in RGB. Raises `Failure` that names a file which holds none."""
+    try:
+        return decode(path, ANY_SIDE)
+    except Broken as broken:
+        raise Failure(f"{broken.name}: {broken.reason}", "restore the file, or take it out of the data") from None
+
+
+def require_folder(folder: Path, what: str) -> None:
+    """Make sure that a folder is there."""
+    if not folder.is_dir():
+        raise Failure(f"there is no folder {folder}", f"it should hold {what}{_near(folder)}")
+
+
+def require_all(folder: Path, names: Iterable[str], whose: str) -> None:
+    """Make sure that a folder has all the files that something speaks of."""
+    there: dict[Path, set[str]] = {}
+    missing = []
+    for name in names:
+        path = folder / name
+        if path.parent not in there:
+            there[path.parent] = {p.name for p in path.parent.iterdir()} if path.parent.is_dir() else set()
+        if path.name not in there[path.parent]:
+            missing.append(path)
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise Failure(f"{whose} speaks of {missing[0]}{more}, which is not there", "restore the images")
+
+
+def fingerprint(parts: Iterable[object]) -> str:
+    """A digest of what data consists of."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{part}\n".encode("utf-8", "replace"))
+    return digest.hexdigest()
+
+
+def _near(path: Path) -> str:
+    """What in the nearest folder might be meant."""
+    if not path.parent.is_dir():
+        return f"; {path.parent} is not there either"
+    names = sorted(p.name for p in path.parent.iterdir())
+    near = get_close_matches(path.name, names, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; there is: {', '.join(names[:8]) or 'nothing'}"

@@ -1,0 +1,324 @@
+"""Recipes of transfer: text (TOML) to values. The name of each field is its line's word.
+
+This module does not import torch, so that a wrong recipe is answered at once.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import attrs
+import cattrs
+from attrs import field, frozen, validators
+
+from spacelang import resources
+from spacelang_runtime.failure import Failure
+
+TASKS = ("detect", "segment", "vqa")
+
+
+def _positive(least: float = 1) -> Any:
+    return validators.ge(least)
+
+
+_SHARE = validators.and_(validators.ge(0), validators.le(1))
+
+
+@frozen
+class Train:
+    """How a model is trained, whatever its task.
+
+    epochs or iterations: one of the two is given. batch: images (of vqa: texts) a step, over all GPUs; micro: how
+    many of them one GPU takes at a time, the rest by accumulation (0: all). learning_rate: of the heads;
+    backbone_learning_rate: of the backbone, the same where it is not given. warmup: iterations of linear warm-up,
+    for a run as long as the recipe says; a shorter one warms up for as much less. schedule: `step` (divided by 10
+    at each of `steps`, counted as the run is, in epochs or iterations), `poly` (to 0, with `power`) or `cosine`
+    (to 0). clip: largest norm of the gradient, 0: none. drop_path: of the backbone's last layer. checkpointing:
+    whether the backbone computes its layers anew in the backward pass, to save memory. evaluations: over the run,
+    evenly spaced, the last at its end.
+    """
+
+    batch: int = field(validator=_positive())
+    learning_rate: float = field(validator=validators.gt(0))
+    epochs: int | None = field(default=None, validator=validators.optional(_positive()))
+    iterations: int | None = field(default=None, validator=validators.optional(_positive()))
+    micro: int = field(default=0, validator=_positive(0))
+    backbone_learning_rate: float | None = field(default=None, validator=validators.optional(validators.ge(0)))
+    weight_decay: float = field(default=0.05, validator=validators.ge(0))
+    warmup: int = field(default=0, validator=_positive(0))
+    schedule: Literal["step", "poly", "cosine"] = "cosine"
+    steps: tuple[int, ...] = ()
+    power: float = field(default=1.0, validator=validators.gt(0))
+    clip: float = field(default=0.0, validator=validators.ge(0))
+    drop_path: float = field(default=0.0, validator=_SHARE)
+    checkpointing: bool = False
+    evaluations: int = field(default=1, validator=_positive())
+    seed: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        if (self.epochs is None) == (self.iterations is None):
+            raise ValueError("give either epochs or iterations")
+        if self.steps and max(self.steps) >= (self.epochs or self.iterations or 0):
+            raise ValueError(f"steps = {list(self.steps)}: the last is not before the end")
+
+    def iterations_of(self, per_epoch: int) -> int:
+        """The updates of a whole run."""
+        return self.iterations if self.iterations is not None else int(self.epochs or 0) * per_epoch
+
+
+@frozen
+class Detect:
+    """Cascade Mask R-CNN. shorter: sides that an image's shorter side is resized to in training, one of them by
+    chance; longest: what the longer side never exceeds; test: the shorter side in testing. channels: of the feature
+    pyramid. hidden: width of the box heads. samples: boxes of an image that a stage learns from. flip: share of the
+    images that are mirrored. split: names of the training and the test images (`train2017`)."""
+
+    shorter: tuple[int, ...] = (480, 512, 544, 576, 608, 640, 672, 704, 736, 768, 800)
+    longest: int = field(default=1333, validator=_positive())
+    test: int = field(default=800, validator=_positive())
+    channels: int = field(default=256, validator=_positive())
+    hidden: int = field(default=1024, validator=_positive())
+    samples: int = field(default=512, validator=_positive())
+    flip: float = field(default=0.5, validator=_SHARE)
+    train_split: str = "train2017"
+    test_split: str = "val2017"
+
+
+@frozen
+class Segment:
+    """UperNet. crop: side of the training crops. scales: smallest and largest factor by which an image is resized
+    before the crop. test: what the shorter side is resized to in testing, 0: left as it is. resize: what the
+    shorter side is resized to before `scales` in training, 0: left as it is. channels: of the heads; auxiliary:
+    of the auxiliary head; auxiliary_weight: of its loss. classes: their names, or how many there are; first: the
+    number that masks give the first of them; void: numbers in masks that are no class, besides 255. flip: share
+    mirrored; distortion: whether light and colours are changed. multi: the factors of multi-scale testing."""
+
+    crop: int = field(default=512, validator=_positive(8))
+    scales: tuple[float, float] = (0.5, 2.0)
+    resize: int = field(default=512, validator=_positive(0))
+    test: int = field(default=512, validator=_positive(0))
+    channels: int = field(default=512, validator=_positive())
+    auxiliary: int = field(default=256, validator=_positive())
+    auxiliary_weight: float = field(default=0.4, validator=validators.ge(0))
+    classes: tuple[str, ...] | int | None = None
+    first: int = 0
+    void: tuple[int, ...] = ()
+    flip: float = field(default=0.5, validator=_SHARE)
+    distortion: bool = True
+    multi: tuple[float, ...] = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
+
+
+@frozen
+class Vqa:
+    """Vision tokens and words in one cross-modal transformer. image: side of the images. texts: an image has so
+    many in a batch, and `matched` of them are its own; for the others it learns only that they do not match.
+    words: longest text, in tokens. layers, width, heads, dropout: of the transformer, where no BERT gives them.
+    answers: an answer is a class where it was given at least so often in training. loss: `binary` (each answer by
+    itself, with soft targets, as for VQA 2.0) or `softmax` (one answer among all). matching: weight of the loss
+    of matching. blind: whether images are replaced by grey ones: the question-only model of the same size."""
+
+    image: int = field(default=384, validator=_positive(8))
+    texts: int = field(default=4, validator=_positive())
+    matched: int = field(default=2, validator=_positive())
+    words: int = field(default=20, validator=_positive(3))
+    layers: int = field(default=12, validator=_positive())
+    width: int = field(default=768, validator=_positive())
+    heads: int = field(default=12, validator=_positive())
+    dropout: float = field(default=0.1, validator=_SHARE)
+    answers: int = field(default=9, validator=_positive())
+    loss: Literal["binary", "softmax"] = "binary"
+    matching: float = field(default=1.0, validator=validators.ge(0))
+    blind: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if self.matched > self.texts:
+            raise ValueError(f"matched = {self.matched}: more than texts = {self.texts}")
+        if self.width % self.heads:
+            raise ValueError(f"width = {self.width} is not shared out evenly among heads = {self.heads}")
+
+
+@frozen
+class Recipe:
+    """A recipe by name. model: the part that is the task's own, its section named as the task."""
+
+    name: str
+    task: str
+    train: Train
+    model: Detect | Segment | Vqa
+
+
+MODELS: dict[str, type[Detect] | type[Segment] | type[Vqa]] = {"detect": Detect, "segment": Segment, "vqa": Vqa}
+
+
+def named(text: str, task: str, changes: Sequence[str] = ()) -> Recipe:
+    """The recipe of a shipped name (`coco-3x`) or in a file (`mine.toml`), with lines replaced by `NAME=VALUE`.
+
+    Raises `Failure` where there is none, where it is for another task, and where a line is wrong.
+    """
+    path = Path(text) if text.endswith(".toml") else folder() / f"{text}.toml"
+    known = shipped()
+    if not text.endswith(".toml") and text not in known:
+        near = get_close_matches(text, known, n=1)
+        own = [name for name, of in known.items() if of == task]
+        hint = f"did you mean {near[0]}?" if near else f"recipes for {task}: {', '.join(own)}, or a .toml file"
+        raise Failure(f"there is no recipe {text!r}", hint)
+    record = _read(path)
+    found = record.get("task")
+    if found != task:
+        own = [name for name, of in known.items() if of == task]
+        said = f"is a recipe for {found}" if found in TASKS else 'has no line task = "detect", "segment" or "vqa"'
+        raise Failure(f"{path.name} {said}", f"recipes for {task}: {', '.join(own)}")
+    for change in changes:
+        _change(record, task, change)
+    return structured(record, path.stem, f"{path.name} with {', '.join(changes)}" if changes else str(path))
+
+
+def structured(record: Mapping[str, Any], name: str, where: str) -> Recipe:
+    """The recipe that a record (`unstructured`) describes. Raises `Failure` with every line that is wrong."""
+    task = str(record["task"])
+    wrong = [
+        f"{key!r} is no section (there are train and {task})"
+        for key in record
+        if key not in ("task", "train", task)
+    ]
+    sections: dict[str, Any] = {}
+    for section, kind in (("train", Train), (task, MODELS[task])):
+        given = record.get(section, {})
+        if not isinstance(given, dict):
+            wrong.append(f"{section} is no section: write [{section}]")
+            continue
+        fields = attrs.fields_dict(kind)
+        for key in given:
+            if key not in fields:
+                near = get_close_matches(key, fields, n=1)
+                wrong.append(f"{section} has no {key!r}" + (f": did you mean {near[0]}?" if near else ""))
+        try:
+            sections[section] = _convert.structure({k: v for k, v in given.items() if k in fields}, kind)
+        except cattrs.BaseValidationError as error:
+            for remark in cattrs.transform_error(error, path=section, format_exception=_said):
+                said, _, place = remark.rpartition(" @ ")
+                wrong.append(f"{place}: {said}")
+    if wrong:
+        raise Failure(f"{where}: {'; '.join(wrong)}", "see the recipes in spaces/transfer")
+    return Recipe(name, task, sections["train"], sections[task])
+
+
+def unstructured(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as JSON keeps it; `structured` reads it."""
+    return {
+        "task": recipe.task,
+        "train": _convert.unstructure(recipe.train),
+        recipe.task: _convert.unstructure(recipe.model),
+    }
+
+
+def folder() -> Path:
+    """Where the shipped recipes lie."""
+    return resources.folder("spaces") / "transfer"
+
+
+def shipped() -> dict[str, str]:
+    """The shipped recipes: name → task."""
+    return {path.stem: str(_read(path).get("task")) for path in sorted(folder().glob("*.toml"))}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Failure(f"cannot read {path}: {error.strerror}", "name a recipe, or a .toml file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Failure(f"{path} is not TOML: {error}", "a line is NAME = VALUE, a comment begins with #") from None
+
+
+def _change(record: dict[str, Any], task: str, change: str) -> None:
+    name, equal, text = change.partition("=")
+    name, text = name.strip(), text.strip()
+    if not equal:
+        raise Failure(f"{change!r} is no setting", "write NAME=VALUE, such as batch=8")
+    fields = {"train": attrs.fields_dict(Train), task: attrs.fields_dict(MODELS[task])}
+    section = next((section for section, names in fields.items() if name in names), None)
+    if section is None:
+        near = get_close_matches(name, [*fields["train"], *fields[task]], n=1)
+        raise Failure(f"recipes for {task} have no {name!r}", f"did you mean {near[0]}?" if near else "")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a word needs no quotation marks on a command line
+    part = record.setdefault(section, {})
+    part[name] = value
+    if name in ("epochs", "iterations"):  # one replaces the other
+        part.pop("iterations" if name == "epochs" else "epochs", None)
+        if part.get("schedule") == "step" and part.get("steps") and max(part["steps"]) >= value:
+            raise Failure(
+                f"{name} = {value} ends before the rate's last step, at {max(part['steps'])}",
+                "set steps too, such as --set steps=[20,30], or shorten the run with --steps or --budget",
+            )
+
+
+def _said(error: BaseException, kind: type | None) -> str:
+    """What is wrong with a line, in the words of who found it."""
+    return str(error.args[0]) if error.args else type(error).__name__
+
+
+def _numbers(value: Any, kind: type) -> Any:
+    """Numbers as numbers alone: no text or truth value is taken for one."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"expected a number, found {value!r}")
+    if kind is int and value != int(value):
+        raise ValueError(f"expected a whole number, found {value!r}")
+    return kind(value)
+
+
+def _list(value: Any, kind: Any) -> tuple[Any, ...]:
+    of = get_args(kind)
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"expected a list, found {value!r}")
+    if of[-1] is not Ellipsis and len(value) != len(of):
+        raise ValueError(f"expected {len(of)} values, found {len(value)}")
+    return tuple(_convert.structure(one, of[0]) for one in value)
+
+
+def _word(value: Any, kind: Any) -> str:
+    if value not in get_args(kind):
+        raise ValueError(f"expected {', '.join(get_args(kind))}; found {value!r}")
+    return str(value)
+
+
+def _truth(value: Any, _: type) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"expected true or false, found {value!r}")
+    return value
+
+
+def _text(value: Any, _: type) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected a text, found {value!r}")
+    return value
+
+
+def _classes(value: Any, _: Any) -> tuple[str, ...] | int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return value
+    if isinstance(value, list | tuple) and value and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    raise ValueError(f"expected a list of names or their number, found {value!r}")
+
+
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter()
+    for kind in (int, float):
+        converter.register_structure_hook(kind, _numbers)
+    converter.register_structure_hook(bool, _truth)
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook_func(lambda t: get_origin(t) is tuple, _list)
+    converter.register_structure_hook_func(lambda t: get_origin(t) is Literal, _word)
+    converter.register_structure_hook_func(lambda t: t == (tuple[str, ...] | int | None), _classes)
+    return converter
+
+
+_convert = _converter()

@@ -1,0 +1,135 @@
+"""The cross-modal transformer: words and the backbone's last map, read together by a BERT (Devlin et al., 2019)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import BertConfig, BertModel
+
+from spacelang_runtime.data.normalise import normalise
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.kept import kept
+from spacelang_runtime.transfer.backbone import Backbone
+from spacelang_runtime.transfer.recipe import Vqa
+from spacelang_runtime.transfer.vqa.pairs import Asked
+
+LOSSES = ("answer", "matching")
+
+
+class Answerer(nn.Module):
+    """The model: in training the losses of a batch; `answers` for questions.
+
+    A text's words come first, as BERT reads them; the map's places follow as tokens of BERT's second kind, each the
+    projected feature plus a projected sine of its row and column, so that maps of any size can be read. The
+    answer is told from what BERT makes of [CLS].
+    """
+
+    def __init__(self, backbone: Backbone, recipe: Vqa, answers: int, bert: BertModel, pad: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        # Nothing reads the maps before the last.
+        backbone.norms = nn.ModuleList([*(nn.Identity() for _ in backbone.channels[:-1]), backbone.norms[-1]])
+        self.recipe, self.pad = recipe, pad
+        width = bert.config.hidden_size
+        if width % 4:
+            raise Failure(f"a transformer of width {width} cannot be told rows and columns", "take a multiple of 4")
+        self.bert = bert
+        self.vision = nn.Linear(backbone.channels[-1], width)
+        self.place = nn.Linear(width, width, bias=False)
+        self.answer = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.GELU(), nn.LayerNorm(2 * width), nn.Linear(2 * width, answers)
+        )
+        self.match = nn.Linear(width, 1)
+        for layer in (self.vision, self.place, self.match, self.answer[0], self.answer[3]):
+            nn.init.normal_(layer.weight, std=0.02)
+
+    def forward(self, batch: Asked) -> dict[str, Tensor]:
+        """The losses of a batch, by the names in `LOSSES`."""
+        x = self.read(normalise(batch.images), batch.words, batch.owner)
+        logits, fits = self.answer(x).float(), self.match(x)[:, 0].float()
+        matching = F.binary_cross_entropy_with_logits(fits, batch.matched.float())
+        return {
+            "answer": answer_loss(logits[batch.matched], batch.answers[batch.matched], self.recipe.loss),
+            "matching": self.recipe.matching * matching,
+        }
+
+    @torch.inference_mode()
+    def answers(self, images: Tensor, words: Tensor, owner: Tensor) -> Tensor:
+        """The score of each answer to each text, [texts, answers], float32; see `Asked`."""
+        return self.answer(self.read(normalise(images), words, owner)).float()
+
+    def read(self, images: Tensor, words: Tensor, owner: Tensor) -> Tensor:
+        """What the transformer makes of texts beside their images: [texts, width]. images: normalised."""
+        seen = self.backbone(images)[-1]
+        places = self.place(sines(seen.shape[-2:], self.place.in_features, seen.device))
+        vision = (self.vision(seen.flatten(2).transpose(1, 2)) + places)[owner]
+        texts, length = words.shape
+        tokens = torch.cat([self.bert.get_input_embeddings()(words).to(vision.dtype), vision], 1)
+        kinds = torch.zeros(tokens.shape[:2], dtype=torch.int64, device=words.device)
+        kinds[:, length:] = 1
+        # Places of the map have no order of reading: they share the position after the text.
+        order = torch.arange(tokens.shape[1], device=words.device).clamp(max=length).expand(texts, -1)
+        there = torch.cat([words != self.pad, words.new_ones(vision.shape[:2], dtype=torch.bool)], 1)
+        read = self.bert(
+            inputs_embeds=tokens, attention_mask=there.long(), token_type_ids=kinds, position_ids=order
+        )
+        return read.pooler_output
+
+
+def answer_loss(logits: Tensor, wanted: Tensor, kind: str) -> Tensor:
+    """The loss of answers, mean over texts. logits, wanted: [texts, answers], wanted from 0 to 1.
+
+    binary: cross-entropy of each answer by itself, summed. softmax: cross-entropy against the wanted ones as
+    shares; texts none of whose answers is a class do not count.
+    """
+    if kind == "binary":
+        return F.binary_cross_entropy_with_logits(logits, wanted, reduction="sum") / max(1, len(logits))
+    total = wanted.sum(1)
+    losses = -(wanted * logits.log_softmax(1)).sum(1) / total.clamp(min=1e-6)
+    return losses.sum() / (total > 0).sum().clamp(min=1)
+
+
+@kept
+def sines(grid: tuple[int, int], width: int, device: torch.device) -> Tensor:
+    """Where a map's places are: [rows · columns, width], sines and cosines of the row and of the column at a
+    quarter of the width each (Vaswani et al., 2017, in two dimensions)."""
+    quarter = width // 4
+    speeds = 10_000.0 ** -(torch.arange(quarter, device=device) / quarter)
+    rows, columns = (torch.arange(side, device=device)[:, None] * speeds for side in grid)
+    row = torch.cat([rows.sin(), rows.cos()], 1)[:, None].expand(-1, grid[1], -1)
+    column = torch.cat([columns.sin(), columns.cos()], 1)[None].expand(grid[0], -1, -1)
+    return torch.cat([row, column], 2).flatten(0, 1)
+
+
+def small_bert(recipe: Vqa, vocabulary: int) -> dict[str, Any]:
+    """The configuration of a transformer as the recipe has it, for a vocabulary of so many words."""
+    return {
+        "vocab_size": vocabulary,
+        "hidden_size": recipe.width,
+        "num_hidden_layers": recipe.layers,
+        "num_attention_heads": recipe.heads,
+        "intermediate_size": 4 * recipe.width,
+        "hidden_dropout_prob": recipe.dropout,
+        "attention_probs_dropout_prob": recipe.dropout,
+        "max_position_embeddings": recipe.words + 1,
+    }
+
+
+def bert_of(config: dict[str, Any], folder: Path | None) -> BertModel:
+    """The BERT of a configuration, with the weights in a folder or random ones. Raises `Failure` where the folder
+    has none that fit."""
+    if folder is None:
+        return BertModel(BertConfig(**config))
+    try:
+        model = BertModel.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise Failure(
+            f"{folder} holds no BERT that can be read: {reason}",
+            "give a folder with config.json, vocab.txt and model.safetensors",
+        ) from None
+    return model.float()

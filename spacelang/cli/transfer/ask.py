@@ -1,0 +1,103 @@
+"""`spacelang transfer`: measuring a trained model, and asking it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from spacelang.cli.terminal import fail, grid_of_figures, say
+from spacelang.cli.transfer.learn import worker_count
+from spacelang.cli.watch import progress
+
+
+def measure(
+    task: str,
+    name: str | None,
+    data: Path | None,
+    multi_scale: bool,
+    as_json: bool,
+    device: str,
+    workers: int | None,
+    runs: Path,
+) -> None:
+    """The figures of a trained model on the test images of its run's data, or of another folder."""
+    from spacelang_runtime.transfer.run import open_run
+
+    folder = _model(task, name, runs)
+    own = folder.parent / "transfer.json"
+    if data is None and not own.is_file():
+        fail(f"which images is {folder} to be measured on?", "name them: --data FOLDER")
+
+    from spacelang_runtime.transfer.model import load
+    from spacelang_runtime.transfer.start import data_of
+    from spacelang_runtime.transfer.task import task as task_of
+    from spacelang_runtime.world import join
+
+    with join(device) as world:
+        trained, chosen = load(folder, world.device), task_of(task)
+        if data is None:
+            opened = data_of(open_run(folder.parent))
+        else:
+            opened = chosen.open(data, trained.recipe, trained.labels, None)
+        with progress(f"measure {name or folder}") as show:
+            seen = show if world.leads else lambda *_: None
+            args = (trained.recipe, world, worker_count(workers), seen, multi_scale)
+            figures = chosen.measure(trained.model, opened, *args)
+        if not world.leads:
+            return
+    if as_json:
+        print(json.dumps(figures, indent=2))
+    else:
+        grid_of_figures(figures)
+
+
+def answer(task: str, name: str | None, photo: Path, question: str, output: Path, device: str, runs: Path) -> None:
+    """Draw what a trained model says of a photo."""
+    folder = _model(task, name, runs)
+    if output.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+        fail(f"{output} is no kind of picture that can be written", "name a .png, .jpg or .webp file")
+
+    from spacelang_runtime.transfer.folder import picture
+    from spacelang_runtime.transfer.model import load
+    from spacelang_runtime.transfer.task import task as task_of
+    from spacelang_runtime.world import choose
+
+    if not photo.is_file():
+        fail(f"there is no file {photo}", "name a photo")
+    image, where = picture(photo), choose(device)
+    trained = load(folder, where)
+    drawn, said = task_of(task).predict(trained.model, trained.recipe, trained.labels, image, question, where)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    drawn.save(output)
+    print(said)
+    say(f"drawn: {output}")
+
+
+def _model(task: str, name: str | None, runs: Path) -> Path:
+    """The folder of a trained model: of a run, or by itself."""
+    from spacelang_runtime.transfer.run import RECORD, find
+
+    if name is not None and (Path(name) / "config.json").is_file() and not (Path(name) / RECORD).is_file():
+        folder = Path(name)
+        of = _task_of(folder)
+        if of != task:
+            fail(
+                f"{folder} is a model of transfer {of}" if of else f"{folder} is no model of transfer",
+                f"say: spacelang transfer {of} {name}" if of else "train it first, with --data and --recipe",
+            )
+        return folder
+    model: Path = find(runs, task, name).model
+    if not (model / "config.json").is_file():
+        fail(
+            f"{model.parent.name} has no model yet: its training was stopped before the first measurement",
+            f"go on with: spacelang transfer {task} {model.parent.name} --resume",
+        )
+    return model
+
+
+def _task_of(folder: Path) -> str:
+    try:
+        kept = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return str(kept["recipe"]["task"])
+    except (ValueError, KeyError, TypeError, OSError):
+        return ""

@@ -1,0 +1,143 @@
+"""What a user asks of a transfer: train, go on, look ahead, measure, answer."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spacelang.amount import NotAnAmount, seconds
+from spacelang.cli.terminal import fail
+from spacelang.cli.train import RUNS
+
+
+class Name(StrEnum):
+    """The three tasks."""
+
+    detect = "detect"
+    segment = "segment"
+    vqa = "vqa"
+
+
+def transfer(
+    task: Annotated[Name, typer.Argument(help="Boxes and masks, segments, or answers to questions.")],
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="To train: a model's folder (of spacelang export or import). With --resume, --eval, --predict: a "
+            "run of transfer or its model folder (default: the latest)."
+        ),
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="The folder of the data.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="A shipped recipe, such as coco-3x, or a .toml file.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the recipe.")
+    ] = None,
+    random_weights: Annotated[
+        bool, typer.Option("--random-weights", help="The network without what it has learned, for comparison.")
+    ] = False,
+    bert: Annotated[
+        Path | None,
+        typer.Option(help="vqa: a folder with BERT's config.json, vocab.txt and model.safetensors."),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many updates.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Stop after so long, such as 90s, 10m or 1.5h.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run, exactly where it stopped.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print data, schedule and memory; train nothing.")
+    ] = False,
+    evaluate: Annotated[bool, typer.Option("--eval", help="Measure a trained model on the test images.")] = False,
+    multi_scale: Annotated[
+        bool, typer.Option("--multi-scale", help="segment: with --eval, at several scales and mirrored.")
+    ] = False,
+    predict: Annotated[Path | None, typer.Option(metavar="PHOTO", help="Draw what a trained model says.")] = None,
+    question: Annotated[str | None, typer.Option(help="vqa: what to ask about the photo.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The picture to write.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that read images.")] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Keep a trace of a few steps for TensorBoard.")
+    ] = False,
+    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+) -> None:
+    """Train a found network on detection, segmentation or visual question answering, and ask the result.
+
+    Recipes for detect: coco-3x, coco-tiny; for segment: ade20k-160k, camvid; for vqa: vqa2-soho, easy-vqa, daquar.
+    Under torchrun the same command trains on many GPUs.
+    """
+    asked = [word for word, given in (("--resume", resume), ("--eval", evaluate), ("--predict", predict)) if given]
+    if len(asked) > 1:
+        raise typer.BadParameter(f"give one of {' and '.join(asked)}", param_hint=asked[-1])
+    for word, given, of in (
+        ("--bert", bert, Name.vqa),
+        ("--question", question, Name.vqa),
+        ("--multi-scale", multi_scale, Name.segment),
+    ):
+        if given and task is not of:
+            raise typer.BadParameter(f"it goes with {of}", param_hint=word)
+    limit = _seconds(budget)
+    _require_libraries()
+    if predict is not None:
+        from spacelang.cli.transfer.ask import answer
+
+        if output is None:
+            fail("where to?", f"name a picture: spacelang transfer {task} … --predict {predict} -o out.png")
+        if task is Name.vqa and not question:
+            fail("what about the photo?", '--question "what is on the table?"')
+        answer(task, model, predict, question or "", output, device, runs)
+    elif evaluate:
+        from spacelang.cli.transfer.ask import measure
+
+        measure(task, model, data, multi_scale, as_json, device, workers, runs)
+    elif resume:
+        from spacelang.cli.transfer.learn import go_on
+
+        if data is not None or recipe is not None or settings or bert is not None or random_weights:
+            fail("a run goes on with its own data and recipe", "leave these options out, or train a new run")
+        go_on(task, model, steps, limit, device, workers, profile, runs)
+    else:
+        from spacelang.cli.transfer.learn import begin
+        from spacelang_runtime.transfer.recipe import named, shipped
+
+        own = ", ".join(name for name, of in shipped().items() if of == task)
+        if recipe is None:
+            fail("by which recipe?", f"for {task}: {own}, or a .toml file: --recipe {own.split(', ')[0]}")
+        found = named(recipe, task, settings or [])  # before torch is loaded: a wrong line is answered at once
+        if model is None:
+            fail("which model?", "name a folder that spacelang export or spacelang import wrote")
+        if data is None:
+            fail("on which data?", "name its folder: --data FOLDER")
+
+        from spacelang_runtime.transfer.start import Order
+
+        order = Order(
+            recipe=found,
+            model=Path(model),
+            data=data,
+            random=random_weights,
+            bert=bert,
+            steps=steps,
+            budget=limit,
+            command=tuple(sys.argv[1:]),
+            overrides=tuple(settings or ()),
+        )
+        begin(order, dry_run, device, workers, profile, runs)
+
+
+def _require_libraries() -> None:
+    """End with what to install where the extra is missing."""
+    missing = [name for name in ("transformers", "torchmetrics", "pycocotools") if find_spec(name) is None]
+    if missing:
+        fail(f"transfer needs {', '.join(missing)}", "install the extra: pip install -e '.[transfer]'")
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return None if text is None else seconds(text)
+    except NotAnAmount as reason:
+        raise typer.BadParameter(str(reason), param_hint="--budget") from None

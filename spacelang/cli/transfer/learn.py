@@ -1,0 +1,146 @@
+"""`spacelang transfer`: training, and looking ahead."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spacelang.amount import clock, short, spaced
+from spacelang.cli.terminal import grid_of_figures, say
+from spacelang.cli.train import RUNS
+from spacelang.cli.watch import progress
+
+if TYPE_CHECKING:
+    from spacelang_runtime.step import Step
+    from spacelang_runtime.transfer.start import Opened, Order
+    from spacelang_runtime.transfer.train import Job
+    from spacelang_runtime.world import World
+
+
+def begin(order: Order, dry_run: bool, device: str, workers: int | None, profile: bool, runs: Path) -> None:
+    """A new run, or what it would be."""
+    from spacelang_runtime.transfer.start import new, opened
+    from spacelang_runtime.world import join
+
+    with join(device) as world:
+        found = opened(order)
+        if order.recipe.task == "vqa" and order.bert is None and world.leads:
+            say("no --bert FOLDER: the transformer begins with random weights, its words are those of the data")
+        if dry_run:
+            if world.leads:
+                _ahead(found, world)
+            return
+        if world.leads:
+            for line in found.data.summary():
+                say(line)
+        _train(new(found, runs, world, worker_count(workers)), world, profile, runs)
+
+
+def go_on(
+    task: str,
+    name: str | None,
+    steps: int | None,
+    budget: float | None,
+    device: str,
+    workers: int | None,
+    profile: bool,
+    runs: Path,
+) -> None:
+    """A run that goes on."""
+    from spacelang_runtime.transfer.run import find
+    from spacelang_runtime.transfer.start import resumed
+    from spacelang_runtime.world import join
+
+    run = find(runs, task, name)
+    with join(device) as world:
+        _train(resumed(run, world, worker_count(workers), steps, budget), world, profile, runs)
+
+
+def worker_count(workers: int | None) -> int:
+    """How many processes read images."""
+    return workers if workers is not None else min(16, max(0, (os.cpu_count() or 1) - 1))
+
+
+def _train(job: Job, world: World, profile: bool, runs: Path) -> None:
+    from spacelang_runtime.transfer.train import train
+
+    run = job.run
+    if not world.leads:
+        train(job, world, lambda _: None, lambda *_: None, profile=profile)
+        return
+    many = f" ×{world.size}" if world.size > 1 else ""
+    until = f" or {clock(job.limits.budget)}" if job.limits.budget is not None else ""
+    say(f"run {run.name}: {run.record.recipe.name}, {spaced(job.limits.steps)} steps{until}; {world.device}{many}")
+    done = 0.0
+    with progress(f"transfer {run.name}") as show:
+
+        def watch(step: Step) -> None:
+            nonlocal done
+            done, total = step.progress, sum(step.losses.values())
+            few = step.losses if len(step.losses) < 4 else {}
+            words = [
+                f"step {step.step}",
+                f"loss {total:.3f}",
+                *(f"{name} {loss:.3f}" for name, loss in few.items()),
+            ]
+            words.append(f"{step.images:.0f}/s" if step.images >= 10 else f"{step.images:.1f}/s")
+            words.append(f"{clock(step.left)} left")
+            if step.waiting > 0.05:
+                words.append(f"waiting for data {step.waiting:.0%}")
+            show(done, "  ".join(words))
+            if step.problem:
+                say(f"skipped: {step.problem} ({step.skipped} so far)")
+
+        def measuring(share: float, said: str) -> None:
+            show(min(done, 0.999), f"measuring {share:.0%}  {said}")
+
+        figures = train(job, world, watch, measuring, profile=profile)
+    say(f"trained {run.name}" + _peak(world) + (f"; trace in {run.trace}" if profile else ""))
+    grid_of_figures(figures)
+    elsewhere = f" --runs {runs}" if runs != RUNS else ""
+    asked = ' --question "…"' if job.task.name == "vqa" else ""
+    say(f"next: spacelang transfer {job.task.name} {run.name}{elsewhere} --predict photo.jpg{asked} -o out.png")
+
+
+def _peak(world: World) -> str:
+    import torch
+
+    if world.device.type != "cuda":
+        return ""
+    return f"; at most {torch.cuda.max_memory_allocated(world.device) / 2**30:.1f} GiB of the GPU's memory"
+
+
+def _ahead(found: Opened, world: World) -> None:
+    """Print what a training would be."""
+    from spacelang_runtime.transfer.memory import estimate
+    from spacelang_runtime.transfer.rate import rate_of
+
+    order, train, limits = found.order, found.order.recipe.train, found.limits
+    architecture = found.network.architecture
+    own = train.batch // world.size
+    at_once = min(own, train.micro) if train.micro else own
+    memory = estimate(found.task, architecture, order.recipe, found.data.labels, at_once, world.device)
+    rate, per_epoch = rate_of(train, found.data.per_epoch), found.data.per_epoch
+    print(f"recipe    {order.recipe.name}: transfer {order.recipe.task}")
+    weights = "random weights" if order.random else f"weights of {order.model}"
+    print(f"network   {architecture.name}, {weights}")
+    print(f"model     {short(memory.params)} params, {short(memory.backbone)} of them in the backbone")
+    for number, line in enumerate(found.data.summary()):
+        print(f"{'data' if not number else '':<10}{line}")
+    print(
+        f"schedule  {spaced(limits.steps)} steps of {train.batch} ({spaced(per_epoch)} an epoch: "
+        f"{limits.steps / per_epoch:.3g} epochs)" + (f", at most {clock(limits.budget)}" if limits.budget else "")
+    )
+    points = sorted({0.0, rate.warmup, *rate.steps, 0.5, 0.75} - {1.0})
+    for point in points:
+        step = min(limits.steps - 1, round(point * limits.steps)) + 1
+        factor = rate.factor(step / limits.steps)
+        slow = train.learning_rate if train.backbone_learning_rate is None else train.backbone_learning_rate
+        apart = "" if slow == train.learning_rate else f", of the backbone {slow * factor:.2e}"
+        print(f"          step {spaced(step)}: learning rate {train.learning_rate * factor:.2e}{apart}")
+    print(
+        f"memory    about {memory.total / 2**30:.1f} GiB a device ({world.device.type}): "
+        f"{memory.states / 2**30:.1f} for weights, gradients and moments, "
+        f"{memory.kept / 2**30:.1f} for {at_once} at a time" + (f" of {own}" if at_once < own else "")
+    )

@@ -1,0 +1,142 @@
+"""`spacelang transfer` from the command line: a model becomes a detector, a segmenter, an answerer; and what people
+get wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from tiny_transfer import MAKE, RECIPES, TRAIN, network, scene
+
+from spacelang.cli import main
+from spacelang_runtime.saved import save
+
+Said = tuple[int, str, str]
+LINES = {"detect": "box AP", "segment": "mIoU", "vqa": "accuracy"}
+
+
+def toml(value: Any) -> str:
+    return json.dumps(value)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model, the data of all tasks, and a recipe for each."""
+    folder = tmp_path_factory.mktemp("command")
+    save(network(), folder / "model", {})
+    for name, make in MAKE.items():
+        make(folder / name)
+        train = "\n".join(f"{key} = {toml(value)}" for key, value in TRAIN.items())
+        own = "\n".join(f"{key} = {toml(value)}" for key, value in RECIPES[name].items())
+        (folder / f"{name}.toml").write_text(f'task = "{name}"\n[train]\n{train}\n[{name}]\n{own}\n')
+    scene(1)[0].save(folder / "photo.png")
+    return folder
+
+
+@pytest.fixture
+def spacelang(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Said]:
+    """`spacelang transfer …` in the folder `place`, in this process."""
+    monkeypatch.chdir(place)
+
+    def run(*words: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["spacelang", "transfer", *words])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return run
+
+
+@pytest.mark.parametrize("task", sorted(RECIPES))
+def test_a_model_is_trained_measured_and_asked(spacelang: Callable[..., Said], task: str, tmp_path: Path) -> None:
+    runs = ("--runs", str(tmp_path), "--device", "cpu")
+    code, out, err = spacelang(task, "model", "--data", task, "--recipe", f"{task}.toml", "--workers", "0", *runs)
+    assert code == 0, err
+    assert LINES[task] in out
+    assert f"trained {task}-{task}-1" in err
+    code, out, err = spacelang(task, f"{task}-{task}-1", "--eval", "--json", "--workers", "0", *runs)
+    assert code == 0, err
+    (note,) = [
+        line
+        for line in map(json.loads, (tmp_path / f"{task}-{task}-1" / "journal.jsonl").read_text().splitlines())
+        if line["what"] == "measured"
+    ]
+    assert json.loads(out) == pytest.approx(note["figures"])
+    asked = ("--question", "is there red?") if task == "vqa" else ()
+    picture = tmp_path / "deep" / "out.png"
+    code, out, err = spacelang(task, "--predict", "photo.png", *asked, "-o", str(picture), *runs)
+    assert code == 0, err
+    assert out.strip()
+    assert Image.open(picture).width >= 64
+
+
+def test_segments_are_measured_at_several_scales(spacelang: Callable[..., Said], tmp_path: Path) -> None:
+    runs = ("--runs", str(tmp_path), "--workers", "0", "--device", "cpu")
+    spacelang("segment", "model", "--data", "segment", "--recipe", "segment.toml", "--steps", "1", *runs)
+    one, many = (spacelang("segment", "--eval", "--json", *more, *runs)[1] for more in ((), ("--multi-scale",)))
+    assert json.loads(one).keys() == json.loads(many).keys()
+    assert json.loads(one) != json.loads(many)
+
+
+@pytest.mark.parametrize("task", sorted(RECIPES))
+def test_a_dry_run_says_what_would_be_and_leaves_nothing(
+    spacelang: Callable[..., Said], task: str, tmp_path: Path
+) -> None:
+    words = ("--data", task, "--recipe", f"{task}.toml", "--dry-run", "--runs", str(tmp_path / "runs"))
+    code, out, err = spacelang(task, "model", *words, "--device", "cpu", "--steps", "7", "--set", "schedule=poly")
+    assert code == 0, err
+    assert "7 steps of 4" in out
+    assert "memory    about" in out
+    assert "train:" in out.replace("  ", "")
+    assert "learning rate 8.57e-04" in out  # the first of seven steps towards 0
+    assert not (tmp_path / "runs").exists()
+
+
+MISTAKES: list[tuple[str, str, str]] = [
+    ("detect", "by which recipe?", "for detect: coco-3x, coco-tiny, or a .toml file"),
+    ("detect --recipe detect.toml", "which model?", "spacelang export"),
+    ("detect model --recipe detect.toml", "on which data?", "--data FOLDER"),
+    ("detect model --recipe coco-4x --data detect", "there is no recipe 'coco-4x'", "did you mean coco-3x?"),
+    ("segment model --recipe detect.toml --data detect", "detect.toml is a recipe for detect", "camvid"),
+    ("detect none --recipe detect.toml --data detect", "cannot read none/config.json", "spacelang export"),
+    ("detect model --recipe detect.toml --data nowhere", "there is no folder nowhere", "COCO"),
+    ("detect model --recipe detect.toml --data segment", "instances_train.json", "COCO's annotations"),
+    ("segment model --recipe segment.toml --data detect", "has no images with masks", "images/train"),
+    ("vqa model --recipe vqa.toml --data segment", "has no questions in a form that is known", "train.csv"),
+    ("vqa model --predict photo.png -o out.png", "what about the photo?", "--question"),
+    ("detect model --predict photo.png", "where to?", "-o out.png"),
+    ("detect model --predict photo.png -o out.txt", "model is no model of transfer", "--data"),
+    ("detect --eval --runs empty", "there is no run of transfer detect in empty/ yet", "train one"),
+    ("detect --resume --set batch=2", "a run goes on with its own data and recipe", "leave these options out"),
+    ("vqa model --recipe vqa.toml --data vqa --bert segment", "there is no file segment/vocab.txt", "word piece"),
+]
+
+
+@pytest.mark.parametrize(("words", "message", "remedy"), MISTAKES, ids=[words for words, _, _ in MISTAKES])
+def test_a_mistake_is_answered_with_its_remedy(
+    spacelang: Callable[..., Said], words: str, message: str, remedy: str
+) -> None:
+    code, _, err = spacelang(*words.split())
+    assert code == 1
+    assert message in err
+    assert remedy in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "words", ["detekt", "detect --question what", "segment --bert x", "vqa --multi-scale", "detect --eval --resume"]
+)
+def test_options_that_do_not_go_together_are_a_matter_of_usage(spacelang: Callable[..., Said], words: str) -> None:
+    assert spacelang(*words.split())[0] == 2

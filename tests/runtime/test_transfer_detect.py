@@ -1,0 +1,169 @@
+"""COCO's form: what is read, what a view makes of it, how results are scored, and what is said of mistakes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny_transfer import HIGH, WIDE, coco, network, recipe, scene
+
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.transfer.detect.average_precision import as_results, average_precision
+from spacelang_runtime.transfer.detect.coco import read
+from spacelang_runtime.transfer.detect.detector import Found
+from spacelang_runtime.transfer.detect.task import build, open_annotated
+from spacelang_runtime.transfer.detect.views import batched, unpacked, view
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return coco(tmp_path / "coco")
+
+
+def change(folder: Path, alter: object) -> Path:
+    path = folder / "annotations" / "instances_train.json"
+    record = json.loads(path.read_text())
+    alter(record)
+    path.write_text(json.dumps(record))
+    return path
+
+
+def test_a_split_is_read_with_its_crowds_and_its_own_category_numbers(folder: Path) -> None:
+    found = read(folder, "train")
+    assert found.classes == ("red", "green", "blue")
+    assert found.ids == (10, 20, 30)
+    assert [len(photo.things) for photo in found.photos] == [2] * 6
+    assert [thing.crowd for thing in found.photos[-1].things] == [False, True]
+    for number, photo in enumerate(found.photos):
+        _, things = scene(number)
+        assert [(thing.label - 1, thing.box) for thing in photo.things] == things
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("shorter", [HIGH, 2 * HIGH])
+def test_boxes_and_masks_follow_the_picture_whatever_form_they_have(
+    folder: Path, shorter: int, mirrored: bool
+) -> None:
+    """The pixels that a mask covers are those of the object's colour, and its box surrounds them."""
+    found = read(folder, "train")
+    for photo in found.photos[:-1]:
+        image, targets = view(photo, shorter, 10_000, mirrored)
+        masks = unpacked(targets.masks, image.shape[2])
+        assert masks.shape == (2, image.shape[1], image.shape[2])
+        for mask, box, label in zip(masks, targets.boxes, targets.labels, strict=True):
+            coloured = image[label - 1] > 170  # red, green and blue are one channel each
+            assert (mask.bool() ^ coloured).float().mean() <= (0 if shorter == HIGH else 0.03)
+            rows, columns = torch.nonzero(mask, as_tuple=True)
+            around = torch.tensor([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]).float()
+            torch.testing.assert_close(around, box, atol=2.0, rtol=0)
+
+
+def test_a_crowd_is_no_target_but_its_region_is_known(folder: Path) -> None:
+    photo = read(folder, "train").photos[-1]
+    _, targets = view(photo, HIGH, 1000, False)
+    assert targets.labels.tolist() == [photo.things[0].label]
+    assert targets.crowds.tolist() == [list(photo.things[1].box)]
+
+
+def test_the_longer_side_is_bounded(folder: Path) -> None:
+    image, _ = view(read(folder, "train").photos[0], 480, 320, False)
+    assert image.shape == (3, 240, 320)
+
+
+def test_a_batch_is_padded_to_whole_multiples_of_32_with_what_reads_as_zero(folder: Path) -> None:
+    photos = read(folder, "train").photos
+    batch = batched([view(photos[0], 40, 100, False), view(photos[1], 48, 100, False)])
+    assert batch.images.shape == (2, 3, 64, 64)
+    assert batch.sizes == [(40, 53), (48, 64)]
+    assert batch.images[0, :, 63, 63].tolist() == [124, 116, 104]
+
+
+def test_photos_without_an_object_are_left_out_of_training_and_said(folder: Path) -> None:
+    change(folder, lambda record: record["annotations"].__delitem__(slice(0, 2)))
+    found = open_annotated(folder, recipe("detect"), None, None)
+    assert [photo.id for photo in found.train.photos] == [1, 2, 3, 4, 5]
+    assert "1 without objects left out" in found.summary()[0]
+
+
+def perfect(folder: Path, shift: int = 0) -> tuple[list[dict], object]:
+    found = read(folder, "test")
+    results = []
+    for photo in found.photos:
+        things = [thing for thing in photo.things if not thing.crowd]
+        masks = torch.zeros(len(things), HIGH, WIDE, dtype=torch.bool)
+        boxes = torch.tensor([thing.box for thing in things]) + shift
+        for mask, box in zip(masks, boxes.long().tolist(), strict=True):
+            mask[box[1] : box[3], box[0] : box[2]] = True
+        labels = torch.tensor([thing.label for thing in things])
+        results += as_results(Found(boxes, torch.full((len(things),), 0.9), labels, masks), photo, found)
+    return results, found
+
+
+def test_perfect_detections_have_an_average_precision_of_one_though_the_crowd_is_missed(folder: Path) -> None:
+    results, found = perfect(folder)
+    assert average_precision(found, results) == {
+        f"{kind} {what}": pytest.approx(1.0) for kind in ("box", "mask") for what in ("AP", "AP50", "AP75")
+    }
+
+
+def test_detections_beside_their_objects_are_worth_less(folder: Path) -> None:
+    results, found = perfect(folder, shift=3)
+    figures = average_precision(found, results)
+    assert 0 < figures["box AP"] < figures["box AP50"] <= 1
+    assert average_precision(found, [])["mask AP"] == 0
+
+
+@pytest.mark.parametrize("family", ["pyramid", "column"])
+def test_a_detector_answers_photos_of_any_size(family: str) -> None:
+    made = build(network(family), recipe("detect"), {"classes": ["red", "green"]}, None).eval()
+    made.cascade.stages[0].classify.bias.data[1:] = 9.0  # so that something is found
+    sizes = [(37, 91), (64, 30)]
+    images = [torch.randint(0, 255, (3, *size), dtype=torch.uint8) for size in sizes]
+    for found, (high, wide) in zip(made.find(images, [(2 * h, 2 * w) for h, w in sizes]), sizes, strict=True):
+        assert len(found.boxes)
+        assert found.masks.shape == (len(found.boxes), 2 * high, 2 * wide)
+        assert found.boxes.min() >= 0
+        assert (found.boxes[:, 2:] <= torch.tensor([2.0 * wide, 2.0 * high]) + 1e-3).all()
+
+
+MISTAKES = {
+    "annotation 3 is of image 77, which the file does not have": lambda r: r["annotations"][2].update(image_id=77),
+    "annotation 3 is of category 5, unknown": lambda r: r["annotations"][2].update(category_id=5),
+    r"annotation 3 has bbox \[1, 2\]": lambda r: r["annotations"][2].update(bbox=[1, 2]),
+    "annotation 3 has a polygon of 4 numbers": lambda r: r["annotations"][2].update(segmentation=[[1, 2, 3, 4]]),
+    "annotation 3 has no segmentation": lambda r: r["annotations"][2].pop("segmentation"),
+    "annotation 3 has a mask of 5×5": lambda r: r["annotations"][2].update(
+        segmentation={"size": [5, 5], "counts": [25]}
+    ),
+    "has no list 'images'": lambda r: r.pop("images"),
+    "image 2 .* has no width and height": lambda r: r["images"][2].update(width=None),
+    r"image 2 has file_name '\.\./secret\.png'": lambda r: r["images"][2].update(file_name="../secret.png"),
+    "speaks of .*gone.png, which is not there": lambda r: r["images"][2].update(file_name="gone.png"),
+}
+
+
+@pytest.mark.parametrize("message", MISTAKES)
+def test_mistakes_in_annotations_are_named_with_file_and_number(folder: Path, message: str) -> None:
+    path = change(folder, MISTAKES[message])
+    with pytest.raises(Failure, match=message) as caught:
+        read(folder, "train")
+    assert path.name in caught.value.message
+
+
+def test_a_photo_of_another_size_than_its_annotation_says_is_named(folder: Path) -> None:
+    photo = read(folder, "train").photos[1]
+    Image.fromarray(np.zeros((10, 20, 3), dtype=np.uint8)).save(photo.path)
+    with pytest.raises(
+        Failure, match=r"000000000001\.png \(image 1\) is 20×10 pixels, and its annotation says 64×48"
+    ):
+        view(photo, 48, 100, False)
+
+
+def test_a_split_that_is_not_there_is_named_with_what_is(folder: Path) -> None:
+    with pytest.raises(Failure, match=r"there is no file .*instances_train2017\.json") as caught:
+        read(folder, "train2017")
+    assert "did you mean instances_train.json?" in caught.value.remedy

@@ -1,0 +1,220 @@
+"""One trainer for the three tasks: a step reaches every parameter, a cut run repeats the uncut one, parts and
+processes add up to the batch."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.multiprocessing as multiprocessing
+from attrs import evolve
+from tiny_transfer import MAKE, RECIPES, network, recipe
+
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.record import Limits
+from spacelang_runtime.saved import save
+from spacelang_runtime.step import Step
+from spacelang_runtime.transfer.memory import estimate
+from spacelang_runtime.transfer.model import load
+from spacelang_runtime.transfer.run import find
+from spacelang_runtime.transfer.start import Order, new, opened, resumed
+from spacelang_runtime.transfer.task import task
+from spacelang_runtime.transfer.train import Job, train
+from spacelang_runtime.world import World, join
+
+ALONE = World(0, 1, torch.device("cpu"))
+EVERY = sorted(RECIPES)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model and the data of all tasks."""
+    folder = tmp_path_factory.mktemp("transfer")
+    for name, make in MAKE.items():
+        make(folder / name)
+    for family in ("pyramid", "column"):
+        save(network(family), folder / family, {})
+    return folder
+
+
+def order(place: Path, name: str, family: str = "pyramid", settings: dict[str, Any] | None = None) -> Order:
+    return Order(recipe(name, settings), place / family, place / name)
+
+
+def learn(job: Job, world: World = ALONE) -> tuple[list[Step], dict[str, float]]:
+    steps: list[Step] = []
+    return steps, train(job, world, steps.append, lambda *_: None)
+
+
+@pytest.mark.parametrize("family", ["pyramid", "column"])
+@pytest.mark.parametrize("name", EVERY)
+def test_a_step_has_finite_losses_and_reaches_every_parameter(place: Path, name: str, family: str) -> None:
+    found = opened(order(place, name, family))
+    made = task(name).build(found.network, found.order.recipe, found.data.labels, None).train()
+    for batch in (part for step in range(3) for part in found.data.parts(0, 1)(step)):
+        losses = made(batch)
+        assert tuple(losses) == task(name).losses
+        assert all(torch.isfinite(loss) and loss > 0 for loss in losses.values()), losses
+        sum(losses.values()).backward()
+    still = [n for n, parameter in made.named_parameters() if parameter.grad is None or not parameter.grad.any()]
+    assert not still
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_passes_in_bf16_give_losses_in_float32(place: Path, name: str) -> None:
+    """As on a GPU: what boxes, pixels and answers are scored by has its digits."""
+    found = opened(order(place, name))
+    made = task(name).build(found.network, found.order.recipe, found.data.labels, None).train()
+    (batch,) = found.data.parts(0, 1)(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = made(batch)
+    assert {loss.dtype for loss in losses.values()} == {torch.float32}
+    sum(losses.values()).backward()
+    exact = made(batch)
+    for kind, loss in losses.items():
+        assert loss.item() == pytest.approx(exact[kind].item(), rel=0.2, abs=0.05), kind
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_run_is_trained_measured_and_kept(place: Path, name: str, tmp_path: Path) -> None:
+    job = new(opened(order(place, name)), tmp_path, ALONE, 0)
+    steps, figures = learn(job)
+    assert [step.step for step in steps] == [1, 2, 3, 4]
+    assert all(0 <= value <= 1 for value in figures.values())
+    run = find(tmp_path, name)
+    notes = [json.loads(line) for line in (run.folder / "journal.jsonl").read_text().splitlines()]
+    assert [note["what"] for note in notes] == ["began", "measured"]
+    assert notes[1]["figures"] == figures
+    kept = load(run.model, ALONE.device)
+    assert kept.recipe == job.run.record.recipe
+    assert kept.labels == json.loads(json.dumps(job.data.labels))
+    for key, tensor in job.model.state_dict().items():
+        assert torch.equal(kept.model.state_dict()[key], tensor)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_run_that_was_cut_and_resumed_repeats_the_uncut_one(place: Path, name: str, tmp_path: Path) -> None:
+    whole = new(opened(order(place, name)), tmp_path / "whole", ALONE, 0)
+    learn(whole)
+    first = new(opened(order(place, name)), tmp_path / "cut", ALONE, 0)
+
+    def interrupt(step: Step) -> None:
+        if step.step == 2:
+            os.kill(os.getpid(), 2)
+
+    with pytest.raises(Failure, match="stopped at step 3 of 4") as caught:
+        train(first, ALONE, interrupt, lambda *_: None)
+    assert caught.value.remedy == f"go on with: spacelang transfer {name} {first.run.name} --resume"
+    second = resumed(find(tmp_path / "cut", name), ALONE, 0, None, None)
+    learn(second)
+    for key, tensor in whole.model.state_dict().items():
+        assert torch.equal(second.model.state_dict()[key], tensor), key
+
+
+def test_an_ended_run_goes_on_only_with_more(place: Path, tmp_path: Path) -> None:
+    learn(new(opened(order(place, "segment")), tmp_path, ALONE, 0))
+    run = find(tmp_path, "segment")
+    with pytest.raises(Failure, match="segment-segment-1 has ended: 4 steps of 4"):
+        resumed(run, ALONE, 0, None, None)
+    assert resumed(run, ALONE, 0, 6, None).limits == Limits(6)
+
+
+def test_a_run_whose_data_has_changed_is_not_resumed(place: Path, tmp_path: Path) -> None:
+    data = MAKE["vqa"](tmp_path / "asked")
+    learn(new(opened(evolve(order(place, "vqa"), data=data)), tmp_path, ALONE, 0))
+    text = (data / "train.csv").read_text()
+    (data / "train.csv").write_text(text.replace("left", "upper left"))
+    with pytest.raises(Failure, match="is not what vqa-asked-1 was trained on"):
+        resumed(find(tmp_path, "vqa"), ALONE, 0, 9, None)
+
+
+def test_a_batch_in_parts_gives_the_step_of_the_whole(place: Path, tmp_path: Path) -> None:
+    """Gradients of parts add up: the weights after two steps are the same but for rounding. (Answers alone: how
+    many of a part's texts match is the same in every part.)"""
+    models = []
+    for micro in (0, 4):
+        settings = {"batch": 16, "micro": micro, "iterations": 2}
+        job = new(opened(order(place, "vqa", settings=settings)), tmp_path, ALONE, 0)
+        learn(job)
+        models.append(job.model.state_dict())
+    for key, tensor in models[0].items():
+        torch.testing.assert_close(models[1][key], tensor, rtol=1e-3, atol=2e-4)
+
+
+def test_a_budget_ends_a_run_and_cools_it_down(place: Path, tmp_path: Path) -> None:
+    short = evolve(order(place, "vqa"), steps=10_000, budget=2.0)
+    steps, _ = learn(new(opened(short), tmp_path, ALONE, 0))
+    assert steps[-1].progress == 1
+    assert steps[-1].step < 10_000
+    assert steps[-1].rate < steps[0].rate
+
+
+def test_measuring_comes_as_often_as_asked(place: Path, tmp_path: Path) -> None:
+    job = new(opened(order(place, "segment", settings={"iterations": 6, "evaluations": 3})), tmp_path, ALONE, 0)
+    learn(job)
+    lines = (job.run.folder / "journal.jsonl").read_text().splitlines()
+    assert [json.loads(line).get("step") for line in lines] == [None, 2, 4, 6]
+
+
+def test_random_weights_are_the_same_network_without_what_it_learned(place: Path) -> None:
+    learned, fresh = (opened(evolve(order(place, "detect"), random=r)).network for r in (False, True))
+    again = opened(evolve(order(place, "detect"), random=True)).network
+    assert learned.architecture == fresh.architecture
+    assert not torch.equal(learned.stem.patches.weight, fresh.stem.patches.weight)
+    assert torch.equal(again.stem.patches.weight, fresh.stem.patches.weight)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_estimate_of_memory_counts_the_model_exactly_and_grows_with_the_batch(place: Path, name: str) -> None:
+    found = opened(order(place, name))
+    architecture, own = found.network.architecture, found.order.recipe
+    little, much = (
+        estimate(task(name), architecture, own, found.data.labels, images, ALONE.device) for images in (4, 16)
+    )
+    model = task(name).build(found.network, own, found.data.labels, None)
+    assert little.params == sum(parameter.numel() for parameter in model.parameters())
+    assert little.states == 16 * little.params
+    assert 3.5 < much.kept / little.kept < 4.5
+
+
+def _process(rank: int, port: int, place: Path, answers: Any) -> None:
+    torch.set_num_threads(1)
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    try:
+        with join("cpu") as world:
+            found = opened(order(place, "vqa", settings={"batch": 16, "iterations": 3}))
+            job = new(found, place / "runs", world, 0)
+            _, figures = learn(job, world)
+        answers.put((rank, figures, {key: tensor.tolist() for key, tensor in job.model.state_dict().items()}))
+    except BaseException:
+        answers.put((rank, traceback.format_exc(), None))
+        raise
+
+
+def test_two_processes_learn_and_measure_what_one_does(place: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    context = multiprocessing.get_context("spawn")
+    answers = context.Queue()
+    processes = [context.Process(target=_process, args=(rank, port, place, answers)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    found = sorted((answers.get(timeout=240) for _ in processes), key=lambda answer: answer[0])
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0], found
+    (_, first, leader), (_, second, follower) = found
+    job = new(opened(order(place, "vqa", settings={"batch": 16, "iterations": 3})), tmp_path, ALONE, 0)
+    _, figures = learn(job)
+    assert first == second == pytest.approx(figures)
+    assert leader == follower
+    for key, tensor in job.model.state_dict().items():
+        torch.testing.assert_close(torch.tensor(leader[key]), tensor, rtol=1e-3, atol=2e-4)
