@@ -38,7 +38,7 @@ class _Asked:
     images: int | None
     inherit: bool
     search: bool
-    device: str = attrs.field(default="auto")
+    device: str  # the outcome does not depend on it
 
 
 def refine(
@@ -94,22 +94,23 @@ def refine(
     if first is None:
         fail(f"{source.name} has errors")
     asked = _Asked(
-        data,
-        tuple(train or ()),
-        steps,
-        None if budget is None else time_of(budget, "--budget"),
-        tuple(settings or ()),
-        flops,
-        params,
-        images,
-        inherit,
-        search,
-        device,
+        data=data,
+        train=tuple(train or ()),
+        steps=steps,
+        budget=None if budget is None else time_of(budget, "--budget"),
+        settings=tuple(settings or ()),
+        flops=flops,
+        params=params,
+        images=images,
+        inherit=inherit,
+        search=search,
+        device=device,
     )
     recipe_of(first, False, list(asked.settings), {"flops": flops, "params": params})
     outcome = {k: v for k, v in attrs.asdict(asked).items() if k != "device"}
     refinement = begun(runs, first.name, {"space": source.text, **outcome})
     folder = into or (space.parent if space.exists() else Path())
+    folder.mkdir(parents=True, exist_ok=True)
     moves = rounds or first.refine.rounds
     accounts: list[Account] = []
     path = space

@@ -275,7 +275,6 @@ def test_windows_keep_the_offsets_of_their_bias() -> None:
 def test_a_refinement_that_inherits_says_how_much(tmp_path: Path) -> None:
     (tmp_path / "digits.space").write_text(DIGITS, encoding="utf-8")
     words = ("refine", "digits.space", "--rounds", "1", "--inherit", "--into", "spaces", *BOLD, *TRAINING)
-    (tmp_path / "spaces").mkdir()
     done = spacelang(*words, here=tmp_path)
     assert "% of the weights begin as digits-1 ended" in done.err
     assert (tmp_path / "spaces" / "digits_2.space").exists()
