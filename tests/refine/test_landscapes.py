@@ -6,7 +6,7 @@ from spacelang.recipe import Refine
 
 from .landscape import SPACE, landscape, middles, one_round, options, parts_of
 
-RECIPE = Refine(samples=300, top=15, per_choice=30)
+RECIPE = Refine(samples=500, top=25, per_choice=50)
 ROUNDS = 3  # the best values lie up to three steps away, and a round moves three options by two at most
 LANDSCAPES = 20
 
