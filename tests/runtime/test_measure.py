@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 import pytest
 import torch
-from test_job import DIGITS, spacelang  # noqa: F401  (a fixture)
+from test_job import DIGITS
 
 from spacelang.check import compile_text
 from spacelang.lower.chain import cost
