@@ -27,7 +27,7 @@ RECIPE = Train(holdout=0.5)
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SPACELANG_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "search"
+    return tmp_path / "cache"
 
 
 @pytest.fixture
