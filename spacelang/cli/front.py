@@ -25,18 +25,22 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "diff": "say what changed between two spaces",
         "compile": "write a space as JSON",
     },
-    "Train, search, take home": {
+    "Train and search": {
         "train": "train the supernet of a space",
-        "measure": "time each block of a space on a device",
+        "measure": "time the blocks of a space on a device, to bound searches by latency",
         "evolve": "find the best network within bounds",
         "report": "write a run as one page for a browser",
         "judge": "say how good a space is, and where its choices should go",
         "refine": "search the space itself: train, judge, move, again",
+    },
+    "Take a model home": {
         "eval": "measure networks on the test images",
         "attention": "draw where the heads of a network look",
         "export": "write a network as a model of its own",
         "import": "bring a model of timm into the same form",
-        "cache": "show or remove the decoded images on the disk",
+        "finetune": "train one model further, anew, or by a teacher",
+        "transfer": "build detection, segmentation or question answering on a model",
+        "cache": "show or remove what is kept between commands",
     },
 }
 
@@ -105,6 +109,16 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "export": ("spacelang export best -o model/", "spacelang export largest --run digits-1 -o model/"),
     "import": ("spacelang import timm:swin_s3_tiny_224 -o model/",),
+    "finetune": (
+        "spacelang finetune model/ --data photos -o better/",
+        "spacelang finetune model/ --data /path/to/imagenet --from-scratch -o retrained/",
+        "spacelang finetune model/ --data photos --teacher s3-1 -o taught/",
+    ),
+    "transfer": (
+        "spacelang transfer detect model/ --data coco --recipe coco-3x",
+        "spacelang transfer segment model/ --data camvid --recipe camvid --budget 5m",
+        "spacelang transfer detect --predict photo.jpg -o boxes.png",
+    ),
     "cache": ("spacelang cache", "spacelang cache --clear"),
 }
 
