@@ -60,7 +60,7 @@ def test_versions_are_told(spacelang) -> None:
 
 
 def test_a_shell_completes_commands_and_options() -> None:
-    for line, expected in (("spacelang tr", "train"), ("spacelang train --res", "--resume")):
+    for line, expected in (("spacelang trai", "train"), ("spacelang train --res", "--resume")):
         asked = {"_SPACELANG_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
         command = [sys.executable, "-m", "spacelang"]
         out = subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, check=True).stdout
