@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spacelang_runtime import attention
 from spacelang_runtime.fused.weights import gradient
-from spacelang_runtime.kernels import places, sums, windows
+from spacelang_runtime.kernels import maps, places, sums, windows
 from spacelang_runtime.positions import ways
 from spacelang_runtime.slices import prefix
 from spacelang_runtime.windows import Cut
@@ -40,6 +40,8 @@ def mix(
     stretched = resize and module.bias is not None and module.span != max(cut.window)
     if places.launches(qkv) and relative is None and not stretched and windows.serves(cut, width):
         return Windowed(module, qkv, extra, heads, cut)
+    if places.launches(qkv) and module.bias is None and maps.serves(cut, width, relative):
+        return Mapped(module, qkv, relative, heads, cut)
     with torch.set_grad_enabled(learns):
         return Plain(module, qkv, extra, relative, heads, cut, resize)
 
@@ -60,6 +62,26 @@ class Windowed:
         q = qkv.shape[1] // 3
         bias = gradient(module.qkv_bias)
         sums.add(parts, [bias[0, :q], bias[2, :q]])
+        return d_qkv
+
+
+class Mapped:
+    """By the kernels of whole maps."""
+
+    def __init__(
+        self, module: ElasticLayer, qkv: Tensor, relative: Tensor | None, heads: int, cut: Cut
+    ) -> None:
+        self._about = (module, qkv, relative, heads, cut)
+        self._found = maps.forward(qkv, relative, heads, cut)
+        self.out = self._found.out
+
+    def backward(self, d_out: Tensor) -> Tensor:
+        module, qkv, relative, heads, cut = self._about
+        d_qkv, d_relative = maps.backward(qkv, relative, heads, cut, self._found, d_out)
+        q = qkv.shape[1] // 3
+        gradient(module.qkv_bias)[:, :q] += d_qkv.sum(0, dtype=torch.float32).view(3, q)
+        if d_relative is not None:
+            gradient(module.relative)[..., : d_relative.shape[2]] += d_relative
         return d_qkv
 
 

@@ -1,0 +1,270 @@
+"""How fast a sandwich trains on one GPU, beside what people would run instead, in one run.
+
+    python benchmarks/sandwich.py [--parts step,tiny,isotropic] [--batch 256] [--steps 30] [--json figures.json]
+
+Times are medians between CUDA events, after a warm-up; images and labels are random and on the device. A step is
+forward, backward and AdamW, in bf16. The baselines: the same supernet without its kernels (plain attention, eager,
+autocast); the four networks of a sandwich as standalone models, each whole-graph compiled; timm's model of S3-T
+compiled. Prints a table in Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from spacelang.check import compile_text
+from spacelang.lower import plan
+from spacelang.lower.cost import price
+from spacelang.lower.lowered import Lowered, lower
+from spacelang.project import loader
+from spacelang.resources import folder
+from spacelang.source import Source, read
+from spacelang_runtime.attention import plain
+from spacelang_runtime.extract import extract
+from spacelang_runtime.fused.learn import learn
+from spacelang_runtime.gradient import attach
+from spacelang_runtime.sandwich import source_of
+from spacelang_runtime.supernet import Supernet
+from spacelang_runtime.world import precision
+
+DEVICE = torch.device("cuda")
+DEIT = """
+edition 2026
+space deit
+image = 224
+patch = 16
+classes = 1000
+head_dim = 64
+position = absolute
+token = class
+pool = token
+stage 1 {
+  embed in 320..448 step 64
+  depth in 12..14
+  each layer {
+    heads in 5..7
+    mlp in 3..4 step 0.5
+    qkv = heads * head_dim
+    window = global
+  }
+}
+"""
+
+
+def space(name: str) -> Lowered:
+    source = Source("deit", DEIT) if name == "deit" else read(folder("spaces") / f"{name}.space")
+    found = compile_text(source, loader(source.name)).space
+    assert found is not None
+    return lower(found)
+
+
+def times(step: Callable[[int], object], steps: int, warm: int) -> list[float]:
+    """Milliseconds of each of so many steps, after `warm` others."""
+    for i in range(warm):
+        step(i)
+    marks = [torch.cuda.Event(enable_timing=True) for _ in range(steps + 1)]
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
+    marks[0].record()
+    for i in range(steps):
+        step(warm + i)
+        marks[i + 1].record()
+    torch.cuda.synchronize()
+    return [a.elapsed_time(b) for a, b in zip(marks, marks[1:], strict=False)]
+
+
+def clean() -> None:
+    gc.collect()
+    torch._dynamo.reset()
+    torch.cuda.empty_cache()
+
+
+def batch_of(size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.randn(size, 3, 224, 224, device=DEVICE), torch.randint(1000, (size,), device=DEVICE)
+
+
+def supernet_step(
+    lowered: Lowered, batch: int, steps: int, *, records: bool = False, slow: bool = False, warm: int = 8
+) -> dict[str, float]:
+    """A step of a space's supernet: largest, smallest, two at random, anew each step; or its one network."""
+    torch.manual_seed(0)
+    model = Supernet(lowered.space.frame, lowered.plan).to(DEVICE)
+    gradient = attach(model.parameters(), notes=1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
+    source = source_of(lowered)
+    images, labels = batch_of(batch)
+    alone = source.largest == source.smallest
+
+    def step(number: int) -> None:
+        gradient.clear()
+        members = [source.largest]
+        if not alone:
+            members += [source.smallest, *source.draw(0, number, 2)]
+        with precision(DEVICE):
+            for member in members:
+                learn(model, member, images, labels, 0.0, 1 / len(members), records)
+        optimizer.step()
+
+    began = time.monotonic()
+    if slow:
+        with plain():
+            found = times(step, steps, warm)
+    else:
+        found = times(step, steps, warm)
+    figures = {
+        "ms": statistics.median(found),
+        "worst": max(found),
+        "GiB": torch.cuda.max_memory_allocated() / 2**30,
+        "reserved GiB": torch.cuda.max_memory_reserved() / 2**30,
+        "seconds in all": time.monotonic() - began,
+    }
+    del model, gradient, optimizer
+    clean()
+    return figures
+
+
+def standalone(model: torch.nn.Module, batch: int, steps: int, *, scores: bool = False) -> dict[str, float]:
+    """A training step, or one scoring, of a whole-graph compiled model."""
+    model = model.to(DEVICE).train(not scores)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
+    compiled = torch.compile(model)
+    images, labels = batch_of(batch)
+
+    def train(number: int) -> None:
+        with precision(DEVICE):
+            logits = compiled(images)
+        cross_entropy(logits.float(), labels).backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    def score(number: int) -> None:
+        with torch.inference_mode(), precision(DEVICE):
+            compiled(images)
+
+    began = time.monotonic()
+    found = times(score if scores else train, steps, 4)
+    del model, optimizer, compiled
+    clean()
+    return {"ms": statistics.median(found), "seconds in all": time.monotonic() - began}
+
+
+def scoring(lowered: Lowered, batch: int, steps: int) -> float:
+    """Milliseconds to score a batch with the largest network of a space, by the kernels."""
+    model = Supernet(lowered.space.frame, lowered.plan).to(DEVICE).eval()
+    images, _ = batch_of(batch)
+
+    def score(number: int) -> None:
+        with torch.inference_mode(), precision(DEVICE):
+            model(images, lowered.largest)
+
+    found = statistics.median(times(score, steps, 4))
+    del model
+    clean()
+    return found
+
+
+def ceilings() -> tuple[float, float]:
+    """What this GPU reaches: bf16 TFLOP/s in a product of 8192³, TB/s in a copy (read and written)."""
+    a, b = (torch.randn(8192, 8192, device=DEVICE, dtype=torch.bfloat16) for _ in range(2))
+    flops = 2 * 8192**3 / statistics.median(times(lambda _: a @ b, 20, 5)) / 1e9
+    x = torch.randn(2**30, device=DEVICE)
+    y = torch.empty_like(x)
+    return flops, 8 * 2**30 / statistics.median(times(lambda _: y.copy_(x), 20, 5)) / 1e9
+
+
+def floor(lowered: Lowered, batch: int, flops: float, bandwidth: float, steps: int) -> float:
+    """Milliseconds under which no sandwich step of this kind comes: the larger of arithmetic and memory, network by
+    network.
+
+    Arithmetic: three times the products of the forward pass. Memory: every product, and attention, forward and
+    backward, reads its activations and writes its result once in bf16; all else is free, weights too.
+    """
+    source = source_of(lowered)
+    drawn = [a for i in range(steps) for a in source.draw(0, i, 2)]
+    total = 0.0
+    for group in ([source.largest], [source.smallest], drawn):
+        each = []
+        for architecture in group:
+            moved = 0
+            for block in plan.of_architecture(architecture):
+                if isinstance(block, plan.Block):
+                    tokens = block.side**2 + block.token
+                    products = 2 * (block.embed + block.hidden) + (block.embed + 3 * block.qkv) + block.qkv + block.embed
+                    moved += 2 * batch * tokens * (3 * products + 4 * block.qkv + 8 * block.qkv)
+            work = 6 * batch * price(architecture).flops
+            each.append(max(work / flops / 1e9, moved / bandwidth / 1e9))
+        total += statistics.mean(each) * (2 if group is drawn else 1)
+    return total
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--parts", default="step,tiny,isotropic")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    parts, batch, steps = options.parts.split(","), options.batch, options.steps
+    figures: dict[str, dict[str, float]] = {}
+
+    def note(what: str, **found: float) -> None:
+        figures[what] = found
+        print(f"| {what} | " + ", ".join(f"{name} {value:.3g}" for name, value in found.items()) + " |", flush=True)
+        if options.json:
+            options.json.write_text(json.dumps(figures, indent=1))
+
+    flops, bandwidth = ceilings()
+    note(f"{torch.cuda.get_device_name()}, torch {torch.__version__}", **{"TFLOP/s": flops, "TB/s": bandwidth})
+    if "step" in parts:
+        lowered = space("s3")
+        ours = supernet_step(lowered, batch, steps)
+        note("s3: sandwich step", **ours)
+        note("s3: sandwich step, graphs", **supernet_step(lowered, batch, steps, records=True))
+        small = supernet_step(lowered, 64, steps, records=True)
+        note("s3: sandwich step at 64, graphs", **small, ratio=ours["ms"] / small["ms"])
+        note("s3: sandwich step at 64", **supernet_step(lowered, 64, steps))
+        slow = supernet_step(lowered, batch, min(steps, 8), slow=True, warm=2)
+        note("s3: the same, plain and eager", **slow, times=slow["ms"] / ours["ms"])
+        least = floor(lowered, batch, flops, bandwidth, steps)
+        note("s3: floor", ms=least, share=least / ours["ms"])
+        source = source_of(lowered)
+        model = Supernet(lowered.space.frame, lowered.plan)
+        sums = 0.0
+        for architecture in (source.largest, source.smallest, *source.draw(0, 0, 2)):
+            with plain():
+                found = standalone(extract(model, architecture), batch, 10)
+            sums += found["ms"]
+            note(f"standalone, compiled: {architecture.name}", **found)
+        note("four standalone networks", ms=sums, times=sums / ours["ms"])
+    if "tiny" in parts:
+        import timm
+
+        lowered = space("s3_tiny")
+        ours = supernet_step(lowered, batch, steps)
+        note("S3-T: training step", **ours)
+        compiled = standalone(timm.create_model("swin_s3_tiny_224"), batch, 10)
+        note("S3-T of timm, compiled", **compiled, times=compiled["ms"] / ours["ms"])
+        score = scoring(lowered, batch, steps)
+        compiled = standalone(timm.create_model("swin_s3_tiny_224"), batch, 20, scores=True)
+        note("S3-T: scoring", ms=score)
+        note("S3-T of timm, compiled: scoring", **compiled, times=compiled["ms"] / score)
+    if "isotropic" in parts:
+        for name in ("autoformer_small", "deit"):
+            lowered = space(name)
+            ours = supernet_step(lowered, batch, steps)
+            note(f"{name}: sandwich step", **ours)
+            slow = supernet_step(lowered, batch, min(steps, 8), slow=True, warm=2)
+            note(f"{name}: the same, plain and eager", **slow, times=slow["ms"] / ours["ms"])
+
+
+if __name__ == "__main__":
+    main()
