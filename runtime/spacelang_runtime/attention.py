@@ -14,7 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spacelang_runtime import positions
+from spacelang_runtime.kernels import operator, windows
+from spacelang_runtime.kernels.places import PRESENT
 from spacelang_runtime.windows import Cut, mask
+
+Linear = tuple[Tensor, Tensor]  # weight and bias
 
 _plain = False
 
@@ -37,6 +41,39 @@ def fast() -> bool:
 
 # Windows that one launch of torch's fused attention takes: what CUDA allows along a grid's third axis.
 LAUNCH = 65_535
+
+
+def attention(
+    x: Tensor, cut: Cut, heads: int, qkv: Linear, out: Linear, table: Tensor | None, relative: Tensor | None, resize: bool
+) -> Tensor:
+    """Attention of whole maps: [B, tokens, C], normed, to what joins the residual stream, [B, tokens, C].
+
+    qkv, out: the weight and the bias of the projections. table: of the relative position bias, and resize, see
+    `positions.bias`. relative: see `positions.ways`.
+    """
+    if _served(x, cut, qkv, heads, table, relative, resize):
+        packed = F.linear(x, *qkv)
+        return F.linear(operator.attend(packed, qkv[1].to(packed.dtype), table, heads, cut), *out)
+    split = F.linear(cut.split(x), *qkv)
+    mixed = attend(split, heads, additions(table, cut, resize, split), positions.ways(relative, cut))
+    return cut.join(F.linear(mixed, *out))
+
+
+def _served(
+    x: Tensor, cut: Cut, qkv: Linear, heads: int, table: Tensor | None, relative: Tensor | None, resize: bool
+) -> bool:
+    """Whether the kernels of windows make this attention: in bf16 or fp16 on a GPU, and not in an exported graph."""
+    low = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else x.dtype
+    return (
+        x.is_cuda
+        and low in (torch.bfloat16, torch.float16)
+        and PRESENT
+        and fast()
+        and relative is None
+        and not (resize and table is not None)
+        and not torch.compiler.is_exporting()
+        and windows.serves(cut, qkv[0].shape[0] // (3 * heads))
+    )
 
 
 def additions(table: Tensor | None, cut: Cut, resize: bool, like: Tensor) -> Tensor | None:

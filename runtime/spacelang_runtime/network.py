@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from spacelang.architecture import Architecture, Frame
 from spacelang.lower.plan import Block, Head, Merge, Stem, Tokens, of_architecture
 from spacelang_runtime import positions
-from spacelang_runtime.attention import additions, attend
+from spacelang_runtime.attention import attention
 from spacelang_runtime.merging import neighbours
 from spacelang_runtime.windows import Grid, cut, grid_of
 
@@ -214,10 +214,8 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, grid: Grid) -> Tensor:
         windows = cut(grid, self.window, self.shifted, self.token)
-        qkv = self.qkv(windows.split(x))
-        added = additions(self.bias, windows, self.window == "global", qkv)
-        mixed = attend(qkv, self.heads, added, positions.ways(self.relative, windows))
-        return windows.join(self.out(mixed))
+        qkv, out = (self.qkv.weight, self.qkv.bias), (self.out.weight, self.out.bias)
+        return attention(x, windows, self.heads, qkv, out, self.bias, self.relative, self.window == "global")
 
 
 class Classifier(nn.Module):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from spacelang.architecture import Architecture, Frame, Layer
 from spacelang.lower.plan import Block, Head, Merge, Plan, Stem, Tokens
 from spacelang_runtime import positions
-from spacelang_runtime.attention import additions, attend
+from spacelang_runtime.attention import attention
 from spacelang_runtime.fit import limits, require_fit
 from spacelang_runtime.fused import course
 from spacelang_runtime.merging import neighbours
@@ -236,10 +236,16 @@ class ElasticLayer(nn.Module):
         w = self.slices(x.shape[-1], layer, hidden)
         windows = cut(grid, layer.window, self.shifted, self.token)
         normed = F.layer_norm(x, channels, w["norm1.weight"], w["norm1.bias"])
-        qkv = F.linear(windows.split(normed), w["attention.qkv.weight"], w["attention.qkv.bias"])
-        added = additions(w.get("attention.bias"), windows, layer.window == "global", qkv)
-        mixed = attend(qkv, layer.heads, added, positions.ways(w.get("attention.relative"), windows))
-        mixed = windows.join(F.linear(mixed, w["attention.out.weight"], w["attention.out.bias"]))
+        mixed = attention(
+            normed,
+            windows,
+            layer.heads,
+            (w["attention.qkv.weight"], w["attention.qkv.bias"]),
+            (w["attention.out.weight"], w["attention.out.bias"]),
+            w.get("attention.bias"),
+            w.get("attention.relative"),
+            layer.window == "global",
+        )
         x = x + skipping(mixed, drop)
         normed = F.layer_norm(x, channels, w["norm2.weight"], w["norm2.bias"])
         inner = F.gelu(F.linear(normed, w["expand.weight"], w["expand.bias"]))

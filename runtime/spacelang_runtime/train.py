@@ -31,6 +31,7 @@ from spacelang_runtime.data import Batch, Dataset
 from spacelang_runtime.data.chance import seed_of
 from spacelang_runtime.failure import Failure, Stopped
 from spacelang_runtime.fused.learn import learn
+from spacelang_runtime.fused.warm import warm
 from spacelang_runtime.gradient import Gradient
 from spacelang_runtime.interrupt import interruptible
 from spacelang_runtime.learner import learner
@@ -89,6 +90,7 @@ def train(
         stack.enter_context(enough_memory(recipe.batch))
         learned = learner(model, recipe, len(KINDS) + 2, world.size if shard else 1)
         gradient = learned.gradient
+        warm(model, job.source, world.device, float(recipe.drop_path))
         at = learned.restore(job.run, job.checkpoint) if job.checkpoint else Standing()
         good = at
 

@@ -59,9 +59,8 @@ class Windowed:
         d_qkv, parts = windows.backward(
             qkv, extra, module.bias, heads, cut, self.out, self._lse, d_out, table
         )  # fmt: skip
-        q = qkv.shape[1] // 3
         bias = gradient(module.qkv_bias)
-        sums.add(parts, [bias[0, :q], bias[2, :q]])
+        sums.add(parts, [bias[0], bias[2]])
         return d_qkv
 
 

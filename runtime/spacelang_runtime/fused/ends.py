@@ -46,7 +46,7 @@ class StemPass:
             outer = norm.backward(dx, self.normed, module.norm.weight, None, None, 1)
             dx = outer.x
             targets = (module.norm.weight, module.norm.bias, module.patches.bias)
-            sums.add(outer.parts, [prefix(gradient(target), self.embed) for target in targets])
+            sums.add(outer.parts, [gradient(target) for target in targets])
         else:
             prefix(gradient(module.patches.bias), self.embed).add_(total(dx))
         add_product(prefix(gradient(module.patches.weight), self.embed).flatten(1), dx, self.patches)
@@ -130,7 +130,9 @@ class MergePass:
         if self.keep is not None:
             d_added = (dx.view(self.samples, -1, width) * self.keep[:, None, None].to(dx.dtype)).view_as(dx)
         if self.bias is not None:
-            prefix(gradient(self.bias), width).add_(total(d_added))
+            whole = self.keep is None and (2 * self.grid[0], 2 * self.grid[1]) == self.before
+            each = outer.parts[:, 2].sum(0).view(4, width).sum(0) if whole else total(d_added)
+            prefix(gradient(self.bias), width).add_(each)
         return Change(dx, d_added)
 
 
@@ -167,7 +169,7 @@ class HeadPass:
             maps[:, module.first :] = d_pooled[:, None] / (tokens - module.first)
         outer = norm.backward(dy, self.normed, module.norm_weight, None, self.keep, tokens)
         targets = (module.norm_weight, module.norm_bias, *([] if self.bias is None else [self.bias]))
-        sums.add(outer.parts, [prefix(gradient(target), width) for target in targets])
+        sums.add(outer.parts, [gradient(target) for target in targets])
         return Change(outer.x, outer.added)
 
 

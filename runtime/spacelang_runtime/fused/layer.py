@@ -133,13 +133,13 @@ class LayerPass:
         del expanded
         add_product(prefix(gradient(module.contract_weight), width, hidden), change.added, inner)
         del inner, d_inner
-        sums.add(parts, [prefix(gradient(module.expand_bias), hidden)])
+        sums.add(parts, [gradient(module.expand_bias)])
         add_product(prefix(gradient(module.expand_weight), hidden, width), d_expanded, second.y)
         d_normed = d_expanded.mm(prefix(weights[module.expand_weight], hidden, width))
         del d_expanded
         middle = norm.backward(d_normed, second, module.norm2_weight, change.x, self.keep[0], tokens)
         targets = (module.norm2_weight, module.norm2_bias, module.out_bias)
-        sums.add(middle.parts, [prefix(gradient(target), width) for target in targets])
+        sums.add(middle.parts, [gradient(target) for target in targets])
         del second, change, d_normed
 
         d_mixed = middle.added.mm(prefix(weights[module.out_weight], width, q))
@@ -155,5 +155,5 @@ class LayerPass:
         del d_qkv
         outer = norm.backward(d_normed, first, module.norm1_weight, middle.x, stream.keep, tokens)
         targets = (module.norm1_weight, module.norm1_bias, *([] if stream.bias is None else [stream.bias]))
-        sums.add(outer.parts, [prefix(gradient(target), width) for target in targets])
+        sums.add(outer.parts, [gradient(target) for target in targets])
         return Change(outer.x, outer.added)

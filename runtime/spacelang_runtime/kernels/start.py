@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
+import torch
 
 from spacelang_runtime.kernels.places import INTERPRETED
 
@@ -23,15 +23,21 @@ def start(
     if INTERPRETED:
         kernel[grid](*arguments, **constants, num_warps=num_warps, num_stages=num_stages)
         return
+    tensors = [a for a in arguments if type(a) is not int and type(a) is not float]
+    device = tensors[0].device.index
     key = (
-        kernel.__name__, kernel.__module__, num_warps, num_stages, *constants.values(),
-        *[(a.dtype, a.data_ptr() % 16 == 0, a.device.index) for a in arguments if isinstance(a, Tensor)],
+        kernel.__name__, kernel.__module__, num_warps, num_stages, device, *constants.values(),
+        *[(a.dtype, a.data_ptr() % 16 == 0) for a in tensors],
     )  # fmt: skip
     found = _COMPILED.get(key)
     if found is None:
         compiled = kernel[grid](*arguments, **constants, num_warps=num_warps, num_stages=num_stages)
         rest = tuple(constants[name] for name in kernel.arg_names[len(arguments) :])
         _COMPILED[key] = compiled, rest
-    else:
-        compiled, rest = found
-        compiled[(*grid, 1, 1)[:3]](*arguments, *rest)
+        return
+    compiled, rest = found
+    x, y, z = (*grid, 1, 1)[:3]
+    stream = torch._C._cuda_getCurrentRawStream(device)
+    compiled.run(
+        x, y, z, stream, compiled.function, compiled.packed_metadata, None, None, None, *arguments, *rest
+    )

@@ -13,11 +13,12 @@ from spacelang_runtime.kernels.start import start
 def add(parts: Tensor, targets: Sequence[Tensor]) -> None:
     """targets[i] += the sum over p of parts[p, i, :]; in a fixed order.
 
-    parts: [programs, at least as many as targets, C], float32. targets: at most three, each [C].
+    parts: [programs, at least as many as targets, C], float32. targets: at most three, each [C or more],
+    of which the rest stays as it is.
     """
     if not launches(parts):
         for number, target in enumerate(targets):
-            target += parts[:, number].sum(0)
+            target[: parts.shape[2]] += parts[:, number].sum(0)
         return
     from spacelang_runtime.kernels import sums_triton
 
