@@ -108,7 +108,8 @@ class Recording:
         self._keep = None if keep is None else keep.clone()
         self._graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize()
-        with torch.cuda.graph(self._graph, pool=inputs.pool):
+        # Other threads, which feed the device, go on calling it meanwhile.
+        with torch.cuda.graph(self._graph, pool=inputs.pool, capture_error_mode="thread_local"):
             self._loss = eager(model, architecture, inputs.images, inputs.targets, self._keep, share)
 
     def replay(self, keep: Tensor | None) -> Tensor:
