@@ -115,9 +115,12 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "spacelang finetune model/ --data photos --teacher s3-1 -o taught/",
     ),
     "transfer": (
-        "spacelang transfer detect model/ --data coco --recipe coco-3x",
-        "spacelang transfer segment model/ --data camvid --recipe camvid --budget 5m",
-        "spacelang transfer detect --predict photo.jpg -o boxes.png",
+        "spacelang transfer detect model/ --data coco --recipe coco-3x --dry-run",
+        "spacelang transfer segment model/ --data camvid --recipe camvid --budget 2m",
+        "spacelang transfer vqa model/ --data easy-vqa --recipe easy-vqa",
+        "spacelang transfer segment --eval --multi-scale   # the latest run",
+        "spacelang transfer detect --predict photo.jpg -o out.png",
+        "torchrun --nproc-per-node 8 --no-python spacelang transfer detect model/ --data coco --recipe coco-3x",
     ),
     "cache": ("spacelang cache", "spacelang cache --clear"),
 }

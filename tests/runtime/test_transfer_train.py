@@ -125,6 +125,18 @@ def test_an_ended_run_goes_on_only_with_more(place: Path, tmp_path: Path) -> Non
     assert resumed(run, ALONE, 0, 6, None).limits == Limits(6)
 
 
+def test_a_run_that_was_stopped_before_its_last_measurement_is_measured_when_it_goes_on(
+    place: Path, tmp_path: Path
+) -> None:
+    _, figures = learn(new(opened(order(place, "segment")), tmp_path, ALONE, 0))
+    run = find(tmp_path, "segment")
+    (run.model / "config.json").unlink()
+    steps, again = learn(resumed(run, ALONE, 0, None, None))
+    assert not steps
+    assert again == figures
+    assert run.measured == 4
+
+
 def test_a_run_whose_data_has_changed_is_not_resumed(place: Path, tmp_path: Path) -> None:
     data = MAKE["vqa"](tmp_path / "asked")
     learn(new(opened(evolve(order(place, "vqa"), data=data)), tmp_path, ALONE, 0))

@@ -77,6 +77,15 @@ class Run:
         return self.folder / "model"
 
     @property
+    def measured(self) -> int | None:
+        """The step whose model was measured last and is in `model`; None where there is none."""
+        try:
+            kept = json.loads((self.model / "config.json").read_text(encoding="utf-8"))
+            return int(kept["notes"]["step"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    @property
     def tensorboard(self) -> Path:
         return self.folder / "tensorboard"
 

@@ -120,7 +120,7 @@ def resumed(run: Run, world: World, workers: int, steps: int | None, budget: flo
     if steps is not None or budget is not None:
         limits = Limits(steps if steps is not None else recipe.train.iterations_of(data.per_epoch), budget)
     at = kept.standing
-    if finished(limits, at.step, at.elapsed):
+    if finished(limits, at.step, at.elapsed) and run.measured == at.step:
         more = f"--budget {2 * at.elapsed / 60:.0f}m" if limits.budget else f"--steps {2 * at.step}"
         raise Failure(
             f"{run.name} has ended: {at.step} steps of {limits.steps}",

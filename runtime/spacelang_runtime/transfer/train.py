@@ -166,6 +166,8 @@ def train(
                 f"stopped at step {at.step} of {limits.steps}; all until there is kept",
                 f"go on with: spacelang transfer {task.name} {job.run.name} --resume",
             )
+        if not figures:  # it was stopped between its last step and its last measurement
+            figures = measured(job, world, at, show)
     return figures
 
 

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 from spacelang.cli.terminal import fail, grid_of_figures, say
-from spacelang.cli.transfer.learn import worker_count
+from spacelang.cli.train import readers
 from spacelang.cli.watch import progress
+
+PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
 def measure(
@@ -41,7 +43,7 @@ def measure(
             opened = chosen.open(data, trained.recipe, trained.labels, None)
         with progress(f"measure {name or folder}") as show:
             seen = show if world.leads else lambda *_: None
-            args = (trained.recipe, world, worker_count(workers), seen, multi_scale)
+            args = (trained.recipe, world, readers(workers), seen, multi_scale)
             figures = chosen.measure(trained.model, opened, *args)
         if not world.leads:
             return
@@ -54,9 +56,10 @@ def measure(
 def answer(task: str, name: str | None, photo: Path, question: str, output: Path, device: str, runs: Path) -> None:
     """Draw what a trained model says of a photo."""
     folder = _model(task, name, runs)
-    if output.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+    if output.suffix.lower() not in PICTURES:
         fail(f"{output} is no kind of picture that can be written", "name a .png, .jpg or .webp file")
 
+    from spacelang_runtime.atomic import replace
     from spacelang_runtime.transfer.folder import picture
     from spacelang_runtime.transfer.model import load
     from spacelang_runtime.transfer.task import task as task_of
@@ -68,7 +71,7 @@ def answer(task: str, name: str | None, photo: Path, question: str, output: Path
     trained = load(folder, where)
     drawn, said = task_of(task).predict(trained.model, trained.recipe, trained.labels, image, question, where)
     output.parent.mkdir(parents=True, exist_ok=True)
-    drawn.save(output)
+    replace(output, lambda file: drawn.save(file, PICTURES[output.suffix.lower()]))
     print(said)
     say(f"drawn: {output}")
 

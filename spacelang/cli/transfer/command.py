@@ -10,9 +10,8 @@ from typing import Annotated
 
 import typer
 
-from spacelang.amount import NotAnAmount, seconds
 from spacelang.cli.terminal import fail
-from spacelang.cli.train import RUNS
+from spacelang.cli.train import RUNS, time_of
 
 
 class Name(StrEnum):
@@ -24,7 +23,7 @@ class Name(StrEnum):
 
 
 def transfer(
-    task: Annotated[Name, typer.Argument(help="Boxes and masks, segments, or answers to questions.")],
+    task: Annotated[Name, typer.Argument(help="detect (boxes and masks), segment, or vqa (answers to questions).")],
     model: Annotated[
         str | None,
         typer.Argument(
@@ -44,7 +43,7 @@ def transfer(
         Path | None,
         typer.Option(help="vqa: a folder with BERT's config.json, vocab.txt and model.safetensors."),
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many updates.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, max=10**9, help="Stop after so many updates.")] = None,
     budget: Annotated[str | None, typer.Option(help="Stop after so long, such as 90s, 10m or 1.5h.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run, exactly where it stopped.")] = False,
     dry_run: Annotated[
@@ -59,7 +58,7 @@ def transfer(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The picture to write.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    workers: Annotated[int | None, typer.Option(min=0, help="Processes that read images.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, max=1024, help="Processes that read images.")] = None,
     profile: Annotated[
         bool, typer.Option("--profile", help="Keep a trace of a few steps for TensorBoard.")
     ] = False,
@@ -80,7 +79,7 @@ def transfer(
     ):
         if given and task is not of:
             raise typer.BadParameter(f"it goes with {of}", param_hint=word)
-    limit = _seconds(budget)
+    limit = None if budget is None else time_of(budget, "--budget")
     _require_libraries()
     if predict is not None:
         from spacelang.cli.transfer.ask import answer
@@ -134,10 +133,3 @@ def _require_libraries() -> None:
     missing = [name for name in ("transformers", "torchmetrics", "pycocotools") if find_spec(name) is None]
     if missing:
         fail(f"transfer needs {', '.join(missing)}", "install the extra: pip install -e '.[transfer]'")
-
-
-def _seconds(text: str | None) -> float | None:
-    try:
-        return None if text is None else seconds(text)
-    except NotAnAmount as reason:
-        raise typer.BadParameter(str(reason), param_hint="--budget") from None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spacelang.amount import clock, short, spaced
 from spacelang.cli.terminal import grid_of_figures, say
-from spacelang.cli.train import RUNS
+from spacelang.cli.train import RUNS, readers
 from spacelang.cli.watch import progress
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def begin(order: Order, dry_run: bool, device: str, workers: int | None, profile
         if world.leads:
             for line in found.data.summary():
                 say(line)
-        _train(new(found, runs, world, worker_count(workers)), world, profile, runs)
+        _train(new(found, runs, world, readers(workers)), world, profile, runs)
 
 
 def go_on(
@@ -54,12 +53,7 @@ def go_on(
 
     run = find(runs, task, name)
     with join(device) as world:
-        _train(resumed(run, world, worker_count(workers), steps, budget), world, profile, runs)
-
-
-def worker_count(workers: int | None) -> int:
-    """How many processes read images."""
-    return workers if workers is not None else min(16, max(0, (os.cpu_count() or 1) - 1))
+        _train(resumed(run, world, readers(workers), steps, budget), world, profile, runs)
 
 
 def _train(job: Job, world: World, profile: bool, runs: Path) -> None:
