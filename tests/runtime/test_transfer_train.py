@@ -117,6 +117,19 @@ def test_a_run_that_was_cut_and_resumed_repeats_the_uncut_one(place: Path, name:
         assert torch.equal(second.model.state_dict()[key], tensor), key
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", EVERY)
+def test_a_gpu_trains_measures_and_estimates_as_well(place: Path, name: str, tmp_path: Path) -> None:
+    world = World(0, 1, torch.device("cuda:0"))
+    found = opened(order(place, name))
+    steps, figures = learn(new(found, tmp_path, world, 2), world)
+    assert not any(step.problem for step in steps)
+    assert all(0 <= value <= 1 for value in figures.values())
+    architecture = opened(order(place, name)).network.architecture
+    assert estimate(task(name), architecture, recipe(name), found.data.labels, 4, world.device).kept > 0
+
+
 def test_an_ended_run_goes_on_only_with_more(place: Path, tmp_path: Path) -> None:
     learn(new(opened(order(place, "segment")), tmp_path, ALONE, 0))
     run = find(tmp_path, "segment")
