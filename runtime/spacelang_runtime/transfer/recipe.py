@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal
 
 import attrs
 import cattrs
@@ -17,6 +17,7 @@ from attrs import field, frozen, validators
 
 from spacelang import resources
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.transfer.lines import convert
 
 TASKS = ("detect", "segment", "vqa")
 
@@ -197,7 +198,7 @@ def structured(record: Mapping[str, Any], name: str, where: str) -> Recipe:
                 near = get_close_matches(key, fields, n=1)
                 wrong.append(f"{section} has no {key!r}" + (f": did you mean {near[0]}?" if near else ""))
         try:
-            sections[section] = _convert.structure({k: v for k, v in given.items() if k in fields}, kind)
+            sections[section] = convert.structure({k: v for k, v in given.items() if k in fields}, kind)
         except cattrs.BaseValidationError as error:
             for remark in cattrs.transform_error(error, path=section, format_exception=_said):
                 said, _, place = remark.rpartition(" @ ")
@@ -211,8 +212,8 @@ def unstructured(recipe: Recipe) -> dict[str, Any]:
     """A recipe as JSON keeps it; `structured` reads it."""
     return {
         "task": recipe.task,
-        "train": _convert.unstructure(recipe.train),
-        recipe.task: _convert.unstructure(recipe.model),
+        "train": convert.unstructure(recipe.train),
+        recipe.task: convert.unstructure(recipe.model),
     }
 
 
@@ -263,62 +264,3 @@ def _change(record: dict[str, Any], task: str, change: str) -> None:
 def _said(error: BaseException, kind: type | None) -> str:
     """What is wrong with a line, in the words of who found it."""
     return str(error.args[0]) if error.args else type(error).__name__
-
-
-def _numbers(value: Any, kind: type) -> Any:
-    """Numbers as numbers alone: no text or truth value is taken for one."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"expected a number, found {value!r}")
-    if kind is int and value != int(value):
-        raise ValueError(f"expected a whole number, found {value!r}")
-    return kind(value)
-
-
-def _list(value: Any, kind: Any) -> tuple[Any, ...]:
-    of = get_args(kind)
-    if not isinstance(value, list | tuple):
-        raise ValueError(f"expected a list, found {value!r}")
-    if of[-1] is not Ellipsis and len(value) != len(of):
-        raise ValueError(f"expected {len(of)} values, found {len(value)}")
-    return tuple(_convert.structure(one, of[0]) for one in value)
-
-
-def _word(value: Any, kind: Any) -> str:
-    if value not in get_args(kind):
-        raise ValueError(f"expected {', '.join(get_args(kind))}; found {value!r}")
-    return str(value)
-
-
-def _truth(value: Any, _: type) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"expected true or false, found {value!r}")
-    return value
-
-
-def _text(value: Any, _: type) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"expected a text, found {value!r}")
-    return value
-
-
-def _classes(value: Any, _: Any) -> tuple[str, ...] | int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
-        return value
-    if isinstance(value, list | tuple) and value and all(isinstance(name, str) for name in value):
-        return tuple(value)
-    raise ValueError(f"expected a list of names or their number, found {value!r}")
-
-
-def _converter() -> cattrs.Converter:
-    converter = cattrs.Converter()
-    for kind in (int, float):
-        converter.register_structure_hook(kind, _numbers)
-    converter.register_structure_hook(bool, _truth)
-    converter.register_structure_hook(str, _text)
-    converter.register_structure_hook_func(lambda t: get_origin(t) is tuple, _list)
-    converter.register_structure_hook_func(lambda t: get_origin(t) is Literal, _word)
-    converter.register_structure_hook_func(lambda t: t == (tuple[str, ...] | int | None), _classes)
-    return converter
-
-
-_convert = _converter()
