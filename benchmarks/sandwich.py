@@ -1,6 +1,6 @@
 """How fast a sandwich trains on one GPU, beside what people would run instead, in one run.
 
-    python benchmarks/sandwich.py [--parts step,standalone,tiny,isotropic] [--batch 256] [--steps 30] [--json figures.json]
+    python benchmarks/sandwich.py [--parts step,standalone,tiny,isotropic] [--batch 256] [--steps 30] [--json FILE]
 
 Times are medians between CUDA events, after a warm-up; images and labels are random and on the device. A step is
 forward, backward and AdamW, in bf16. The baselines: the same supernet without its kernels (plain attention, eager,
@@ -16,6 +16,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -79,7 +80,7 @@ def times(step: Callable[[int], object], steps: int, warm: int) -> list[float]:
         step(warm + i)
         marks[i + 1].record()
     torch.cuda.synchronize()
-    return [a.elapsed_time(b) for a, b in zip(marks, marks[1:], strict=False)]
+    return [a.elapsed_time(b) for a, b in pairwise(marks)]
 
 
 def clean() -> None:
@@ -96,6 +97,7 @@ def supernet_step(
     lowered: Lowered, batch: int, steps: int, *, records: bool = False, slow: bool = False, warm: int = 8
 ) -> dict[str, float]:
     """A step of a space's supernet: largest, smallest, two at random, anew each step; or its one network."""
+    clean()
     torch.manual_seed(0)
     model = Supernet(lowered.space.frame, lowered.plan).to(DEVICE)
     gradient = attach(model.parameters(), notes=1)
@@ -120,20 +122,18 @@ def supernet_step(
             found = times(step, steps, warm)
     else:
         found = times(step, steps, warm)
-    figures = {
+    return {
         "ms": statistics.median(found),
         "worst": max(found),
         "GiB": torch.cuda.max_memory_allocated() / 2**30,
         "reserved GiB": torch.cuda.max_memory_reserved() / 2**30,
         "seconds in all": time.monotonic() - began,
     }
-    del model, gradient, optimizer
-    clean()
-    return figures
 
 
 def standalone(model: torch.nn.Module, batch: int, steps: int, *, scores: bool = False) -> dict[str, float]:
     """A training step, or one scoring, of a whole-graph compiled model."""
+    clean()
     model = model.to(DEVICE).train(not scores)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
     compiled = torch.compile(model)
@@ -152,13 +152,12 @@ def standalone(model: torch.nn.Module, batch: int, steps: int, *, scores: bool =
 
     began = time.monotonic()
     found = times(score if scores else train, steps, 4)
-    del model, optimizer, compiled
-    clean()
     return {"ms": statistics.median(found), "seconds in all": time.monotonic() - began}
 
 
 def scoring(lowered: Lowered, batch: int, steps: int) -> float:
     """Milliseconds to score a batch with the largest network of a space, by the kernels."""
+    clean()
     model = Supernet(lowered.space.frame, lowered.plan).to(DEVICE).eval()
     images, _ = batch_of(batch)
 
@@ -166,10 +165,7 @@ def scoring(lowered: Lowered, batch: int, steps: int) -> float:
         with torch.inference_mode(), precision(DEVICE):
             model(images, lowered.largest)
 
-    found = statistics.median(times(score, steps, 4))
-    del model
-    clean()
-    return found
+    return statistics.median(times(score, steps, 4))
 
 
 def ceilings() -> tuple[float, float]:
@@ -198,7 +194,9 @@ def floor(lowered: Lowered, batch: int, flops: float, bandwidth: float, steps: i
             for block in plan.of_architecture(architecture):
                 if isinstance(block, plan.Block):
                     tokens = block.side**2 + block.token
-                    products = 2 * (block.embed + block.hidden) + (block.embed + 3 * block.qkv) + block.qkv + block.embed
+                    products = (
+                        2 * (block.embed + block.hidden) + (block.embed + 3 * block.qkv) + block.qkv + block.embed
+                    )
                     moved += 2 * batch * tokens * (3 * products + 4 * block.qkv + 8 * block.qkv)
             work = 6 * batch * price(architecture).flops
             each.append(max(work / flops / 1e9, moved / bandwidth / 1e9))

@@ -44,7 +44,14 @@ LAUNCH = 65_535
 
 
 def attention(
-    x: Tensor, cut: Cut, heads: int, qkv: Linear, out: Linear, table: Tensor | None, relative: Tensor | None, resize: bool
+    x: Tensor,
+    cut: Cut,
+    heads: int,
+    qkv: Linear,
+    out: Linear,
+    table: Tensor | None,
+    relative: Tensor | None,
+    resize: bool,
 ) -> Tensor:
     """Attention of whole maps: [B, tokens, C], normed, to what joins the residual stream, [B, tokens, C].
 
@@ -62,7 +69,8 @@ def attention(
 def _served(
     x: Tensor, cut: Cut, qkv: Linear, heads: int, table: Tensor | None, relative: Tensor | None, resize: bool
 ) -> bool:
-    """Whether the kernels of windows make this attention: in bf16 or fp16 on a GPU, and not in an exported graph."""
+    """Whether the kernels of windows make this attention: in bf16 or fp16 on a GPU, and not in an exported
+    graph."""
     low = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else x.dtype
     return (
         x.is_cuda

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
@@ -67,9 +67,7 @@ class Windowed:
 class Mapped:
     """By the kernels of whole maps."""
 
-    def __init__(
-        self, module: ElasticLayer, qkv: Tensor, relative: Tensor | None, heads: int, cut: Cut
-    ) -> None:
+    def __init__(self, module: ElasticLayer, qkv: Tensor, relative: Tensor | None, heads: int, cut: Cut) -> None:
         self._about = (module, qkv, relative, heads, cut)
         self._found = maps.forward(qkv, relative, heads, cut)
         self.out = self._found.out

@@ -45,28 +45,36 @@ def keeping(images: Tensor, layers: int, step: float) -> Tensor | None:
     return (drawn >= chances) / (1.0 - chances)
 
 
-def run(model: Supernet, images: Tensor, architecture: Architecture, keep: Tensor | None = None) -> Tensor:
-    """The logits of an architecture, in bf16 products. keep: see `Course`."""
-    return course(model, images, architecture, torch.bfloat16, keep)
+def run(
+    model: Supernet,
+    images: Tensor,
+    architecture: Architecture,
+    keep: Tensor | None = None,
+    found: Weights | None = None,
+) -> Tensor:
+    """The logits of an architecture, in bf16 products. keep: see `course`. found: the weights, if they are at
+    hand."""
+    return course(model, images, architecture, found or weights(model, torch.bfloat16), keep)
 
 
 def course(
     model: Supernet,
     images: Tensor,
     architecture: Architecture,
-    dtype: torch.dtype,
+    found: Weights,
     keep: Tensor | None = None,
     frugal: bool = False,
 ) -> Tensor:
-    """The logits of an architecture, with products and stream in a type. Where gradients are on, a backward pass
-    from the logits adds to the `.grad` of the model's parameters in place, and to nothing else: neither hooks
-    nor `torch.autograd.grad` see it.
+    """The logits of an architecture, with products and stream in the type of the weights found. Where gradients are
+    on, a backward pass from the logits adds to the `.grad` of the model's parameters in place, and to nothing else:
+    neither hooks nor `torch.autograd.grad` see it.
 
-    keep: [2·layers, samples], the factors of attention's and the MLP's branch of each layer in turn.
+    keep: [2·layers, samples], the factors of attention's and the MLP's branch of each layer in turn. frugal: keep
+    of each layer what came in alone, and make the rest again on the way back.
     """
     with torch.autocast(images.device.type, enabled=False):
         learns = torch.is_grad_enabled()
-        walk = Course(model, architecture, weights(model, dtype), keep, frugal, learns)
+        walk = Course(model, architecture, found, keep, frugal, learns)
         if learns:
             return _Logits.apply(model.head.bias, walk, images)
         return walk.forward(images)

@@ -104,11 +104,17 @@ class MergePass:
         x = stream.x.view(-1, stream.tokens, width)
         if stream.added is not None:
             added = stream.added.view_as(x)
-            x = x + added if stream.keep is None else torch.addcmul(x, added, stream.keep[:, None, None].to(x.dtype))
+            x = (
+                x + added
+                if stream.keep is None
+                else torch.addcmul(x, added, stream.keep[:, None, None].to(x.dtype))
+            )
         squares, grid = neighbours(x, stream.grid)
         tokens = grid[0] * grid[1]
         self.keep, self.bias, self.before, self.samples = stream.keep, stream.bias, stream.grid, len(x)
-        self.scales = tuple(prefix(p, 4, width).reshape(-1) for p in (self.module.norm_weight, self.module.norm_bias))
+        self.scales = tuple(
+            prefix(p, 4, width).reshape(-1) for p in (self.module.norm_weight, self.module.norm_bias)
+        )
         self.normed = norm.forward(squares.view(-1, 4 * width), None, None, *self.scales, tokens)
         self.grid = grid
         return Stream(self.normed.y.mm(self._weight(width).t()), grid, tokens)
@@ -182,5 +188,9 @@ def apart_again(squares: Tensor, grid: Grid, before: Grid, samples: int) -> Tens
     """Tokens of maps from the 2×2 neighbours that `merging.neighbours` put side by side; padding is dropped."""
     (high, wide), (rows, columns) = grid, before
     width = squares.shape[1] // 4
-    x = squares.view(samples, high, wide, 2, 2, width).permute(0, 1, 4, 2, 3, 5).reshape(samples, 2 * high, 2 * wide, -1)
+    x = (
+        squares.view(samples, high, wide, 2, 2, width)
+        .permute(0, 1, 4, 2, 3, 5)
+        .reshape(samples, 2 * high, 2 * wide, -1)
+    )
     return x[:, :rows, :columns].reshape(-1, width)

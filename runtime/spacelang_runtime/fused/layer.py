@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor, nn
 
@@ -52,8 +52,8 @@ class Kept(NamedTuple):
 class LayerPass:
     """One pass of a layer with the slices of one architecture.
 
-    keep: the factors of samples in the attention's branch and in the MLP's; None: all 1. learns: whether there will be
-    a backward pass. frugal: keep the stream
+    keep: the factors of samples in the attention's branch and in the MLP's; None: all 1. learns: whether there will
+    be a backward pass. frugal: keep the stream
     alone, and make the rest of the forward pass again in the backward pass (Chen et al., 2016).
     """
 

@@ -1,8 +1,8 @@
 """One network's part of a training step: its loss, and its gradient added to what is there.
 
-A network that comes in every step, such as the largest and the smallest of a space, is recorded as a CUDA graph when
-it comes for the third time, where memory allows: a replay starts all its kernels at once. Any other is started kernel
-by kernel; none is compiled for its shape.
+A network that comes in every step, such as the largest and the smallest of a space, is recorded as a CUDA graph
+when it comes for the third time, where memory allows: a replay starts all its kernels at once. Any other is started
+kernel by kernel; none is compiled for its shape.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def learn(
     share: float,
     records: bool = True,
 ) -> Tensor:
-    """The cross-entropy of an architecture, of which `share` times the gradient is added to the parameters' `.grad`.
+    """The cross-entropy of an architecture, of which `share` times the gradient is added to the parameters'
+    `.grad`.
 
     Called where `world.precision` is on. records: whether networks that come again may be recorded.
     """
@@ -53,9 +54,16 @@ class Book:
         self._graphs: dict[tuple[object, ...], Recording] = {}
         self._inputs: Inputs | None = None
         self._bound: tuple[Weights, int] | None = None
+        self._records = True
 
     def learn(
-        self, model: Supernet, architecture: Architecture, images: Tensor, targets: Tensor, drop_path: float, share: float
+        self,
+        model: Supernet,
+        architecture: Architecture,
+        images: Tensor,
+        targets: Tensor,
+        drop_path: float,
+        share: float,
     ) -> Tensor:
         with torch.no_grad():
             low = weights(model, torch.bfloat16)
@@ -71,11 +79,16 @@ class Book:
             self._seen[key] = self._seen.get(key, 0) + 1
             if len(self._seen) > 1000:
                 self._seen.clear()
-            if self._seen[key] <= OFTEN or not _roomy(images.device):
-                return eager(model, architecture, images, targets, keep, share)
+            if self._seen[key] <= OFTEN or not self._records or not _roomy(images.device):
+                return eager(model, architecture, images, targets, keep, share, low)
             if self._inputs is None:
                 self._inputs = Inputs(images, targets)
-            self._graphs[key] = Recording(model, architecture, self._inputs, keep, share)
+            try:
+                self._graphs[key] = Recording(model, architecture, self._inputs, keep, share)
+            except RuntimeError:  # out of memory, or a call from elsewhere that a recording does not bear
+                self._records = False
+                torch.cuda.synchronize()
+                return eager(model, architecture, images, targets, keep, share, low)
         self._inputs.fill(images, targets)
         return self._graphs[key].replay(keep)
 
@@ -108,7 +121,11 @@ class Recording:
         self._keep = None if keep is None else keep.clone()
         self._graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize()
+<<<<<<< HEAD
         # Other threads, which feed the device, go on calling it meanwhile.
+=======
+        # Other threads, such as those that fetch data, go on with theirs.
+>>>>>>> 045148c (Tests of kernels by Triton's interpreter and of the pass in float64; speed page, log and figures)
         with torch.cuda.graph(self._graph, pool=inputs.pool, capture_error_mode="thread_local"):
             self._loss = eager(model, architecture, inputs.images, inputs.targets, self._keep, share)
 
@@ -120,10 +137,16 @@ class Recording:
 
 
 def eager(
-    model: Supernet, architecture: Architecture, images: Tensor, targets: Tensor, keep: Tensor | None, share: float
+    model: Supernet,
+    architecture: Architecture,
+    images: Tensor,
+    targets: Tensor,
+    keep: Tensor | None,
+    share: float,
+    found: Weights | None = None,
 ) -> Tensor:
-    """As `learn`, with the factors of `course` for its branches."""
-    logits = course.run(model, images, architecture, keep)
+    """As `learn`, with the factors of `course` for its branches, and the weights, if they are at hand."""
+    logits = course.run(model, images, architecture, keep, found)
     loss = cross_entropy(logits.float(), targets)
     (loss * share).backward()
     return loss.detach()

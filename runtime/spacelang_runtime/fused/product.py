@@ -12,7 +12,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
-    """total += leftᵀ·right, summed in the type of total: [rows, A] and [rows, B], to [A, B], which may be a slice."""
+    """total += leftᵀ·right, summed in the type of total: [rows, A] and [rows, B], to [A, B], which may be a
+    slice."""
     if left.dtype == total.dtype:
         total.addmm_(left.t(), right)
     elif left.is_cuda:

@@ -37,7 +37,8 @@ def warm(model: Supernet, source: Source, device: torch.device, drop_path: float
 
 
 def _covering(source: Source) -> Iterator[Architecture]:
-    """Networks that between them have every kind of layer: of a stage, a width, a head, a window, shifted or not."""
+    """Networks that between them have every kind of layer: of a stage, a width, a head, a window, shifted or
+    not."""
     seen: set[tuple[object, ...]] = set()
     for architecture in (source.largest, source.smallest, *source.draw(0, 0, DRAWS)):
         kinds = {

@@ -66,8 +66,8 @@ def forward(qkv: Tensor, relative: Tensor | None, heads: int, cut: Cut) -> Gathe
     choice = TILES["forward"]
     start(
         maps_triton.forward, (256 // choice["QUERIES"] * heads * images,),
-        qkv, out if ways is None else ways, out, lse, out if shares is None else shares, *sizes, (q // heads) ** -0.5,
-        **constants, **choice,
+        qkv, out if ways is None else ways, out, lse, out if shares is None else shares, *sizes,
+        (q // heads) ** -0.5, **constants, **choice,
     )  # fmt: skip
     if relative is not None:
         shares = _back(shares, cut, relative.shape[1])
@@ -115,9 +115,7 @@ def backward(
     return d_qkv, both[:, : relative.shape[1]]
 
 
-def _sizes(
-    qkv: Tensor, heads: int, cut: Cut, relative: bool
-) -> tuple[tuple[int, ...], dict[str, int | bool]]:
+def _sizes(qkv: Tensor, heads: int, cut: Cut, relative: bool) -> tuple[tuple[int, ...], dict[str, int | bool]]:
     tokens = cut.grid[0] * cut.grid[1] + cut.token
     head = qkv.shape[1] // 3 // heads
     width = padded(head)

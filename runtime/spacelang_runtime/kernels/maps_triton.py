@@ -1,4 +1,5 @@
-"""Attention over a whole map of at most 14 × 14 tokens, and a class token, with relative rows and columns. See `maps`."""
+"""Attention over a whole map of at most 14 × 14 tokens, and a class token, with relative rows and columns. See
+`maps`."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ SIZES = ["tokens", "heads", "images", "channels", "tall", "broad"]
 
 @triton.jit
 def _tokens(p, tall, broad, TOKEN: tl.constexpr):
-    """The tokens at places, and whether there are any. The class token is at the corner below and right of the map."""
+    """The tokens at places, and whether there are any. The class token is at the corner below and right of the
+    map."""
     i = p // SIDE
     j = p % SIDE
     inside = (i < tall) & (j < broad)

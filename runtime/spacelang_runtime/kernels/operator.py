@@ -36,9 +36,7 @@ def _attend(
 
 
 @_attend.register_fake
-def _(
-    qkv: Tensor, extra: Tensor, table: Tensor | None, heads: int, numbers: list[int]
-) -> tuple[Tensor, Tensor]:
+def _(qkv: Tensor, extra: Tensor, table: Tensor | None, heads: int, numbers: list[int]) -> tuple[Tensor, Tensor]:
     cut = _cut(numbers)
     out = qkv.new_empty(*qkv.shape[:2], qkv.shape[2] // 3)
     lse = qkv.new_empty(qkv.shape[0] * cut.number * heads * windows.side_of(cut) ** 2, dtype=torch.float32)
@@ -51,7 +49,9 @@ def _backward(
     d_out: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     cut, q = _cut(numbers), out.shape[-1]
-    d_table = qkv.new_zeros(0, dtype=torch.float32) if table is None else torch.zeros_like(table, dtype=torch.float32)
+    d_table = (
+        qkv.new_zeros(0, dtype=torch.float32) if table is None else torch.zeros_like(table, dtype=torch.float32)
+    )
     flat = d_out.reshape(-1, q)
     d_qkv, parts = windows.backward(
         qkv.reshape(-1, 3 * q), extra, table, heads, cut, out.reshape(-1, q), lse, flat, d_table

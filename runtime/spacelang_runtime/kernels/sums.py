@@ -24,6 +24,15 @@ def add(parts: Tensor, targets: Sequence[Tensor]) -> None:
 
     programs, many, width = parts.shape
     places = [*targets, *targets[:1] * (3 - len(targets))]
-    start(sums_triton.add, (-(-width // 16), len(targets)),
-        parts, *places, programs, width, MANY=many, LINES=256, BLOCK=16, num_warps=8
+    start(
+        sums_triton.add,
+        (-(-width // 16), len(targets)),
+        parts,
+        *places,
+        programs,
+        width,
+        MANY=many,
+        LINES=256,
+        BLOCK=16,
+        num_warps=8,
     )

@@ -90,7 +90,8 @@ def backward(
         rows = qkv.new_empty(*lse.shape, 16)
         start(windows_triton.rows, (heads * groups,),
             launch.places, out, d_out, lse, rows, sums, *launch.sizes, splits, launch.scale,
-            **{name: launch.constants[name] for name in ("UNIT", "SIDE", "WIDTH", "PADDED")}, QUERIES=64, num_warps=4,
+            **{name: launch.constants[name] for name in ("UNIT", "SIDE", "WIDTH", "PADDED")},
+            QUERIES=64, num_warps=4,
         )  # fmt: skip
         start(windows_triton.backward_large, (heads * groups,),
             qkv, extra, launch.expanded(back=True), launch.places, d_out, rows, d_qkv, sums,
@@ -105,7 +106,8 @@ def backward(
             start(windows_triton.backward_bias, (programs * groups,),
                 qkv, extra, launch.table, launch.places, d_out, rows, d_bias,
                 *launch.sizes, launch.span, splits, launch.scale,
-                QUERIES=choice["queries"], KEYS=choice["keys"], num_warps=choice["warps"], num_stages=choice["stages"], **launch.constants,
+                QUERIES=choice["queries"], KEYS=choice["keys"],
+                num_warps=choice["warps"], num_stages=choice["stages"], **launch.constants,
             )  # fmt: skip
     if table is not None:
         entries = (2 * cut.window[0] - 1) * (2 * cut.window[1] - 1)

@@ -6,14 +6,14 @@ nothing of the size of a window squared is stored for a window.
 
 **Places.** A window lies in SIDE × SIDE places, SIDE a power of two: place p holds the token of row p // SIDE and
 column p % SIDE of the window, and none beyond its sides. PLACES tells for each window of a map and each place
-where it is, as one number: 8·token + 4·(whether it lies in the map) + the part of the map that the roll of a shifted
-window brought it from (0 to 3); tokens of different parts do not attend to each other.
+where it is, as one number: 8·token + 4·(whether it lies in the map) + the part of the map that the roll of a
+shifted window brought it from (0 to 3); tokens of different parts do not attend to each other.
 
 **Backward.** With P = softmax(S), S = scale·QKᵀ + bias, and δ the sum over a row of dO ∘ O (Dao et al., 2022,
-appendix B.2): dV = PᵀdO, dS = P ∘ (dO Vᵀ − δ), dQ = scale·dS K, dK = scale·dSᵀQ, and the table's gradient is the sum
-of dS over all windows and all pairs of its offset. A window of 8 × 8 places fits one tile, which does all of it, with
-the sum over its windows in registers. For 16 × 16 places one kernel makes dQ, dK and dV with all keys in registers,
-and another sums dS tile by tile. No atomic additions: the same input gives the same bits.
+appendix B.2): dV = PᵀdO, dS = P ∘ (dO Vᵀ − δ), dQ = scale·dS K, dK = scale·dSᵀQ, and the table's gradient is the
+sum of dS over all windows and all pairs of its offset. A window of 8 × 8 places fits one tile, which does all of
+it, with the sum over its windows in registers. For 16 × 16 places one kernel makes dQ, dK and dV with all keys in
+registers, and another sums dS tile by tile. No atomic additions: the same input gives the same bits.
 
 **The bias of q, k, v.** Its gradients are the column sums of dQ, zero (a constant added to every key moves no
 softmax), and the column sum of dO (rows of P sum to 1). That holds with padded windows too, whose padding has the
@@ -139,8 +139,8 @@ def forward_large(
     UNIT: tl.constexpr, SIDE: tl.constexpr, QUERIES: tl.constexpr, WIDTH: tl.constexpr, PADDED: tl.constexpr,
     SHIFTED: tl.constexpr,
 ):  # fmt: skip
-    """One head of one window of every `splits`-th map: what its queries gather, tile by tile, from two halves of the
-    keys."""
+    """One head of one window of every `splits`-th map: what its queries gather, tile by tile, from two halves of
+    the keys."""
     SLOTS: tl.constexpr = SIDE * SIDE
     HALF: tl.constexpr = SLOTS // 2
     EXACT: tl.constexpr = UNIT == WIDTH
@@ -159,8 +159,8 @@ def forward_large(
         k_extra = _extra(EXTRA, 1, q_width, head, width, d)
         v_extra = _extra(EXTRA, 2, q_width, head, width, d)
     none = tl.zeros_like(k_extra)
-    t0, in0, p0 = _places(place, c0, (c0 // SIDE < tall) & (c0 % SIDE < broad), PADDED)
-    t1, in1, p1 = _places(place, c1, (c1 // SIDE < tall) & (c1 % SIDE < broad), PADDED)
+    t0, in0, _a = _places(place, c0, (c0 // SIDE < tall) & (c0 % SIDE < broad), PADDED)
+    t1, in1, _b = _places(place, c1, (c1 // SIDE < tall) & (c1 % SIDE < broad), PADDED)
     at0 = t0[:, None] * (3 * q_width) + d[None, :]
     at1 = t1[:, None] * (3 * q_width) + d[None, :]
     near = _kind(BIAS, place, head, heads, tall, broad, SIDE, SHIFTED)
@@ -176,7 +176,7 @@ def forward_large(
         for begin in range(0, tall * SIDE, QUERIES):
             r = begin + tl.arange(0, QUERIES)
             query = (r // SIDE < tall) & (r % SIDE < broad)
-            rt, there, rr = _places(place, r, query, PADDED)
+            rt, there, _c = _places(place, r, query, PADDED)
             q = _rows(base + rt[:, None] * (3 * q_width) + d[None, :], there, d, width, none, EXACT, PADDED)
             bias = near + r[:, None] * SLOTS + c0[None, :]
             top = tl.full([QUERIES], -1e30, tl.float32)
@@ -271,10 +271,11 @@ def expand(
     TABLE, OUT, heads, tall, broad, down, right, span,
     SIDE: tl.constexpr, BLOCK: tl.constexpr, TABLED: tl.constexpr, BACK: tl.constexpr,
 ):  # fmt: skip
-    """The bias of every pair of places, [kinds, heads, SIDE², SIDE²], in units of log 2; keys before queries if BACK.
+    """The bias of every pair of places, [kinds, heads, SIDE², SIDE²], in units of log 2; keys before queries if
+    BACK.
 
-    Of a shifted map four kinds of windows: 2 for those at its lower end, whose last `down` rows the roll brought from
-    its upper end, and 1 for those at its right end likewise. Tokens from two ends get −∞.
+    Of a shifted map four kinds of windows: 2 for those at its lower end, whose last `down` rows the roll brought
+    from its upper end, and 1 for those at its right end likewise. Tokens from two ends get −∞.
     """
     SLOTS: tl.constexpr = SIDE * SIDE
     head = tl.program_id(1)
@@ -283,9 +284,13 @@ def expand(
     r = tl.arange(0, SLOTS)
     value = _bias(TABLE, head, span, r[None, :], c[:, None], tall, broad, SIDE, TABLED)
     if kind & 2:
-        value = tl.where((c // SIDE >= tall - down)[:, None] == (r // SIDE >= tall - down)[None, :], value, float("-inf"))
+        value = tl.where(
+            (c // SIDE >= tall - down)[:, None] == (r // SIDE >= tall - down)[None, :], value, float("-inf")
+        )
     if kind & 1:
-        value = tl.where((c % SIDE >= broad - right)[:, None] == (r % SIDE >= broad - right)[None, :], value, float("-inf"))
+        value = tl.where(
+            (c % SIDE >= broad - right)[:, None] == (r % SIDE >= broad - right)[None, :], value, float("-inf")
+        )
     at = c[:, None] * SLOTS + r[None, :] if BACK else r[None, :] * SLOTS + c[:, None]
     tl.store(OUT + (kind * heads + head) * SLOTS * SLOTS + at, value.to(OUT.dtype.element_ty))
 
@@ -295,8 +300,9 @@ def rows(
     PLACES, OUT, D_OUT, LSE, ROWS, SUMS, tokens, number, images, heads, channels, tall, broad, splits, scale,
     UNIT: tl.constexpr, SIDE: tl.constexpr, WIDTH: tl.constexpr, QUERIES: tl.constexpr, PADDED: tl.constexpr,
 ):  # fmt: skip
-    """One head of one window of every `splits`-th map: what is subtracted from the rows of S and of dO Vᵀ, as columns
-    that a product takes beside those of Q and dO (see `_ones`); the sum of dO, which SUMS has after that of dQ."""
+    """One head of one window of every `splits`-th map: what is subtracted from the rows of S and of dO Vᵀ, as
+    columns that a product takes beside those of Q and dO (see `_ones`); the sum of dO, which SUMS has after that of
+    dQ."""
     SLOTS: tl.constexpr = SIDE * SIDE
     pid = tl.program_id(0)
     head = pid % heads
@@ -312,7 +318,7 @@ def rows(
         for begin in range(0, SLOTS, QUERIES):
             r = begin + tl.arange(0, QUERIES)
             query = (r // SIDE < tall) & (r % SIDE < broad)
-            t, there, part = _places(PLACES + w * SLOTS, r, query, PADDED)
+            t, there, _a = _places(PLACES + w * SLOTS, r, query, PADDED)
             mask = there[:, None] & (d < width)[None, :]
             row = at + t[:, None] * q_width + d[None, :]
             do = tl.load(D_OUT + row, mask=mask, other=0.0).to(tl.float32)
@@ -340,9 +346,7 @@ def _ones(FIRST: tl.constexpr, SIZE: tl.constexpr, kind: tl.constexpr):
 
 
 @triton.jit
-def _queries(
-    base, d_out, lines, rt, there, r, d, width, q_width, none, EXACT: tl.constexpr, PADDED: tl.constexpr
-):
+def _queries(base, d_out, lines, rt, there, r, d, width, q_width, none, EXACT: tl.constexpr, PADDED: tl.constexpr):
     """Of a tile of queries: Q, dO, and the columns of `rows`."""
     q = _rows(base + rt[:, None] * (3 * q_width) + d[None, :], there, d, width, none, EXACT, PADDED)
     do = _rows(d_out + rt[:, None] * q_width + d[None, :], there, d, width, none, EXACT, PADDED)
@@ -350,9 +354,7 @@ def _queries(
 
 
 @triton.jit
-def _pairs(
-    q, do, less, near, k, v, dq, dk, dv, r, c, scale, SLOTS: tl.constexpr, SIZE: tl.constexpr
-):
+def _pairs(q, do, less, near, k, v, dq, dk, dv, r, c, scale, SLOTS: tl.constexpr, SIZE: tl.constexpr):
     """What a tile of keys and a tile of queries add to each other's gradients."""
     bias = tl.load(near + c[:, None] * SLOTS + r[None, :])
     s = tl.dot(k, tl.trans(q))
@@ -402,10 +404,10 @@ def backward_large(
     on1 = (r1 // SIDE < tall) & (r1 % SIDE < broad)
     on2 = (r2 // SIDE < tall) & (r2 % SIDE < broad)
     on3 = (r3 // SIDE < tall) & (r3 % SIDE < broad)
-    t0, in0, p0 = _places(place, r0, on0, PADDED)
-    t1, in1, p1 = _places(place, r1, on1, PADDED)
-    t2, in2, p2 = _places(place, r2, on2, PADDED)
-    t3, in3, p3 = _places(place, r3, on3, PADDED)
+    t0, in0, _a = _places(place, r0, on0, PADDED)
+    t1, in1, _b = _places(place, r1, on1, PADDED)
+    t2, in2, _c = _places(place, r2, on2, PADDED)
+    t3, in3, _d = _places(place, r3, on3, PADDED)
     near = _kind(BIAS, place, head, heads, tall, broad, SIDE, SHIFTED)
     for image in range(group // number, images, splits):
         start = tl.cast(image, tl.int64) * tokens
@@ -423,7 +425,7 @@ def backward_large(
         dq3 = tl.zeros([SIZE, WIDTH], tl.float32)
         for begin in tl.range(0, tall * SIDE, SIZE, num_stages=STAGES):
             c = begin + tl.arange(0, SIZE)
-            ct, key_there, cr = _places(place, c, (c // SIDE < tall) & (c % SIDE < broad), PADDED)
+            ct, key_there, _e = _places(place, c, (c // SIDE < tall) & (c % SIDE < broad), PADDED)
             at = ct[:, None] * (3 * q_width) + d[None, :]
             k = _rows(base + q_width + at, key_there, d, width, k_extra, EXACT, PADDED)
             v = _rows(base + 2 * q_width + at, key_there, d, width, v_extra, EXACT, PADDED)

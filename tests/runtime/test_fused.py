@@ -1,0 +1,91 @@
+"""The pass written by hand is the supernet's own: the same logits and gradient, where no kernels run too."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+from networks import AWKWARD, draw, stirred
+from torch import Tensor
+
+from spacelang.lower.lowered import lower
+from spacelang_runtime import supernet as modules
+from spacelang_runtime.fused.course import course, keeping
+from spacelang_runtime.fused.weights import weights
+from spacelang_runtime.supernet import Supernet
+
+
+def gradient(model: Supernet) -> dict[str, Tensor]:
+    return {name: torch.zeros_like(p) if p.grad is None else p.grad.clone() for name, p in model.named_parameters()}
+
+
+@pytest.mark.parametrize("dropping", [False, True])
+@pytest.mark.parametrize("name", AWKWARD)
+def test_logits_and_gradient_are_those_of_the_modules(
+    name: str, dropping: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In float64, where nothing hides: odd maps, padded and shifted windows, every kind of position, branches that
+    samples leave out; and again with all but the streams forgotten between the ways."""
+    lowered = lower(AWKWARD[name])
+    frame, rng = lowered.space.frame, random.Random(3)
+    model = stirred(Supernet(frame, lowered.plan)).double()
+    generator = torch.Generator().manual_seed(4)
+    for architecture in (lowered.largest, lowered.smallest, *(draw(lowered, rng) for _ in range(3))):
+        images = torch.randn(2, frame.channels, frame.image, frame.image, generator=generator, dtype=torch.float64)
+        along = torch.randn(2, frame.classes, generator=generator, dtype=torch.float64)
+        keep = None
+        if dropping:
+            keep = 2 * torch.rand(2 * architecture.depth, 2, generator=generator, dtype=torch.float64)
+            branches = iter(keep)
+            monkeypatch.setattr(modules, "skipping", lambda x, _, b=branches: x * next(b).view(-1, 1, 1))
+        model.zero_grad()
+        logits = model(images, architecture)
+        (logits * along).sum().backward()
+        expected = gradient(model)
+        scale = max(float(part.abs().max()) for part in expected.values())
+        for frugal in (False, True):
+            model.zero_grad()
+            found = course(model, images, architecture, weights(model, torch.float64), keep, frugal)
+            (found * along).sum().backward()
+            torch.testing.assert_close(found, logits, rtol=1e-12, atol=1e-12)
+            for part, value in gradient(model).items():
+                torch.testing.assert_close(value, expected[part], rtol=0, atol=1e-11 * scale, msg=part)
+
+
+def test_gradients_are_added_to_what_is_there() -> None:
+    lowered = lower(AWKWARD["pyramid"])
+    model = stirred(Supernet(lowered.space.frame, lowered.plan)).double()
+    images = torch.randn(1, 3, 52, 52, dtype=torch.float64)
+
+    def learn() -> None:
+        course(model, images, lowered.largest, weights(model, torch.float64)).sum().backward()
+
+    learn()
+    once = gradient(model)
+    learn()
+    for name, value in gradient(model).items():
+        torch.testing.assert_close(value, 2 * once[name])
+
+
+def test_weights_are_cast_when_they_have_changed() -> None:
+    lowered = lower(AWKWARD["pyramid"])
+    model = Supernet(lowered.space.frame, lowered.plan)
+    low = weights(model, torch.bfloat16)
+    assert weights(model, torch.bfloat16) is low
+    with torch.no_grad():
+        model.head.weight.add_(1.0)
+    assert torch.equal(weights(model, torch.bfloat16)[model.head.weight], model.head.weight.bfloat16())
+    model.head.weight.data = torch.zeros_like(model.head.weight)
+    assert not weights(model, torch.bfloat16)[model.head.weight].any()
+
+
+def test_a_branch_that_stays_is_scaled_to_its_expectation() -> None:
+    torch.manual_seed(0)
+    factors = keeping(torch.empty(4000, 0), 3, 0.25)
+    assert factors is not None
+    assert factors.shape == (6, 4000)
+    assert torch.equal(factors[:2], torch.ones(2, 4000))
+    assert set(factors[4].unique().tolist()) == {0.0, 2.0}
+    assert abs(float(factors[4].mean()) - 1.0) < 0.1
+    assert keeping(torch.empty(4, 0), 3, 0.0) is None
