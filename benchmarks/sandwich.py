@@ -32,7 +32,7 @@ from spacelang.source import Source, read
 from spacelang_runtime.attention import plain
 from spacelang_runtime.extract import extract
 from spacelang_runtime.fused.learn import learn
-from spacelang_runtime.gradient import attach
+from spacelang_runtime.optimizer import adamw
 from spacelang_runtime.sandwich import source_of
 from spacelang_runtime.supernet import Supernet
 from spacelang_runtime.world import precision
@@ -100,21 +100,20 @@ def supernet_step(
     clean()
     torch.manual_seed(0)
     model = Supernet(lowered.space.frame, lowered.plan).to(DEVICE)
-    gradient = attach(model.parameters(), notes=1)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
+    optimizer = adamw(model, lowered.space.train, notes=1)
     source = source_of(lowered)
     images, labels = batch_of(batch)
     alone = source.largest == source.smallest
 
     def step(number: int) -> None:
-        gradient.clear()
+        optimizer.gradient.clear()
         members = [source.largest]
         if not alone:
             members += [source.smallest, *source.draw(0, number, 2)]
         with precision(DEVICE):
             for member in members:
                 learn(model, member, images, labels, 0.0, 1 / len(members), records)
-        optimizer.step()
+        optimizer.step(1e-3)
 
     began = time.monotonic()
     if slow:

@@ -13,6 +13,7 @@ from spacelang.lower.lowered import lower
 from spacelang_runtime import supernet as modules
 from spacelang_runtime.fused.course import course, keeping
 from spacelang_runtime.fused.weights import weights
+from spacelang_runtime.optimizer import adamw
 from spacelang_runtime.supernet import Supernet
 
 
@@ -71,13 +72,30 @@ def test_gradients_are_added_to_what_is_there() -> None:
 def test_weights_are_cast_when_they_have_changed() -> None:
     lowered = lower(AWKWARD["pyramid"])
     model = Supernet(lowered.space.frame, lowered.plan)
-    low = weights(model, torch.bfloat16)
+    with torch.inference_mode():
+        low = weights(model, torch.bfloat16)
     assert weights(model, torch.bfloat16) is low
+    assert not low[model.head.weight].is_inference()
     with torch.no_grad():
         model.head.weight.add_(1.0)
     assert torch.equal(weights(model, torch.bfloat16)[model.head.weight], model.head.weight.bfloat16())
     model.head.weight.data = torch.zeros_like(model.head.weight)
     assert not weights(model, torch.bfloat16)[model.head.weight].any()
+
+
+def test_training_casts_the_weights_after_every_update() -> None:
+    """torch's fused AdamW changes weights without counting their versions; the optimizer of a training counts."""
+    lowered = lower(AWKWARD["pyramid"])
+    model = Supernet(lowered.space.frame, lowered.plan)
+    optimizer = adamw(model, lowered.space.train, notes=1)
+    for _ in range(2):
+        low = weights(model, torch.bfloat16, counted=True)
+        for parameter in model.parameters():
+            assert torch.equal(low[parameter], parameter.bfloat16())
+            parameter.grad.fill_(1.0)
+        optimizer.step(0.1)
+    assert not torch.equal(low[model.head.weight], model.head.weight.bfloat16())
+    assert torch.equal(weights(model, torch.bfloat16)[model.head.weight], model.head.weight.bfloat16())
 
 
 def test_a_branch_that_stays_is_scaled_to_its_expectation() -> None:

@@ -36,7 +36,8 @@ def learn(
     """The cross-entropy of an architecture, of which `share` times the gradient is added to the parameters'
     `.grad`.
 
-    Called where `world.precision` is on. records: whether networks that come again may be recorded.
+    Called where `world.precision` is on, by a training whose optimizer counts the versions of the parameters up.
+    records: whether networks that come again may be recorded.
     """
     if records and course.serves(model, images):
         book = _BOOKS.setdefault(model, Book())
@@ -65,8 +66,7 @@ class Book:
         drop_path: float,
         share: float,
     ) -> Tensor:
-        with torch.no_grad():
-            low = weights(model, torch.bfloat16)
+        low = weights(model, torch.bfloat16, counted=True)
         bound = (low, gradient(model.head.bias).data_ptr())
         if self._bound != bound:  # other memory: what was recorded reads and writes elsewhere
             self._graphs.clear()
@@ -84,7 +84,7 @@ class Book:
             if self._inputs is None:
                 self._inputs = Inputs(images, targets)
             try:
-                self._graphs[key] = Recording(model, architecture, self._inputs, keep, share)
+                self._graphs[key] = Recording(model, architecture, self._inputs, keep, share, low)
             except RuntimeError:  # out of memory, or a call from elsewhere that a recording does not bear
                 self._records = False
                 torch.cuda.synchronize()
@@ -116,18 +116,20 @@ class Recording:
     """A network's forward and backward pass as a CUDA graph."""
 
     def __init__(
-        self, model: Supernet, architecture: Architecture, inputs: Inputs, keep: Tensor | None, share: float
+        self,
+        model: Supernet,
+        architecture: Architecture,
+        inputs: Inputs,
+        keep: Tensor | None,
+        share: float,
+        found: Weights,
     ) -> None:
         self._keep = None if keep is None else keep.clone()
         self._graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize()
-<<<<<<< HEAD
         # Other threads, which feed the device, go on calling it meanwhile.
-=======
-        # Other threads, such as those that fetch data, go on with theirs.
->>>>>>> 045148c (Tests of kernels by Triton's interpreter and of the pass in float64; speed page, log and figures)
         with torch.cuda.graph(self._graph, pool=inputs.pool, capture_error_mode="thread_local"):
-            self._loss = eager(model, architecture, inputs.images, inputs.targets, self._keep, share)
+            self._loss = eager(model, architecture, inputs.images, inputs.targets, self._keep, share, found)
 
     def replay(self, keep: Tensor | None) -> Tensor:
         if keep is not None:

@@ -35,22 +35,26 @@ class Weights:
         """Whether these are (still) the weights of this model in this type."""
         return dtype == self.dtype and _places(list(model.parameters())) == self._places
 
-    def refresh(self) -> None:
-        """Copy what has changed since the last time."""
+    def refresh(self, counted: bool) -> None:
+        """Copy the parameters; where their changes are counted, only if they have changed since the last time."""
         seen = [parameter._version for parameter in self._parameters]
-        if seen != self._seen:
+        if not counted or seen != self._seen:
             self._seen = seen
             if self._copies and self._copies[0].data_ptr() != self._parameters[0].data_ptr():
-                with torch.no_grad():
-                    torch._foreach_copy_(self._copies, self._parameters)
+                torch._foreach_copy_(self._copies, self._parameters)
 
 
-def weights(model: nn.Module, dtype: torch.dtype) -> Weights:
-    """The weights of a model as they are now."""
-    found = _KEPT.get(model)
-    if found is None or not found.fits(model, dtype):
-        found = _KEPT[model] = Weights(model, dtype)
-    found.refresh()
+def weights(model: nn.Module, dtype: torch.dtype, counted: bool = False) -> Weights:
+    """The weights of a model as they are now.
+
+    counted: whether whoever changes them also counts their versions up, as `optimizer.Optimizer` does and torch's
+    fused optimizers do not; then they are cast after a change alone, and not for every network.
+    """
+    with torch.inference_mode(False), torch.no_grad():  # what evaluation casts serves training too
+        found = _KEPT.get(model)
+        if found is None or not found.fits(model, dtype):
+            found = _KEPT[model] = Weights(model, dtype)
+        found.refresh(counted)
     return found
 
 
