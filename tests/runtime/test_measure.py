@@ -33,7 +33,7 @@ def digits() -> Lowered:
     return space_of("digits")
 
 
-def test_the_table_of_the_command_prices_the_space(spacelang, tmp_path: Path, digits: Lowered) -> None:  # noqa: F811
+def test_the_table_of_the_command_prices_the_space(spacelang, tmp_path: Path, digits: Lowered) -> None:
     path = tmp_path / "latency.json"
     said = spacelang("measure", DIGITS, "--device", "cpu", "--batch", "2", "--rounds", "1", "-o", str(path))
     assert said.code == 0, said.err
