@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from spacelang.architecture import Architecture, Frame, Layer
 from spacelang.lower.plan import Block, Head, Merge, Plan, Stem, Tokens
@@ -28,12 +29,16 @@ class Supernet(nn.Module):
     """All architectures of a space as one module.
 
     frame: what the space's networks share. plan: the supernet's blueprints (`spacelang.lower.plan.of_space`).
+
+    checkpointing: whether training computes layers anew in the backward pass instead of keeping what is inside
+    them; set it to save memory (Chen et al., 2016).
     """
 
     def __init__(self, frame: Frame, plan: Plan) -> None:
         super().__init__()
         self.frame = frame
         self.limits = limits(plan)
+        self.checkpointing = False
         self.tokens: ElasticTokens | None = None
         self.stages = nn.ModuleList([ElasticStage()])
         for blueprint in plan:
@@ -71,7 +76,11 @@ class Supernet(nn.Module):
                 x, grid = modules.merge(x, grid, stage.embed)
             # A shallower architecture leaves the last layers of a stage out.
             for module, layer in zip(modules.layers, stage.layers, strict=False):
-                x = module(x, grid, layer, stage.hidden(layer), step * before)
+                about = (grid, layer, stage.hidden(layer), step * before)
+                if self.checkpointing and self.training:
+                    x = checkpoint(module, x, *about, use_reentrant=False)
+                else:
+                    x = module(x, *about)
                 before += 1
         return self.head(x)
 

@@ -50,6 +50,10 @@ def train(
     shard: Annotated[
         bool, typer.Option("--shard", help="Under torchrun: share the optimizer's memory out among the GPUs.")
     ] = False,
+    checkpointing: Annotated[
+        bool,
+        typer.Option("--checkpointing", help="Compute activations anew for gradients: less memory, more time."),
+    ] = False,
     photo: Annotated[
         Path | None,
         typer.Option("--attention", metavar="PHOTO", help="Show the heads' maps of a photo in TensorBoard."),
@@ -81,6 +85,7 @@ def train(
             job = _resumed(space, runs, world, workers, steps, limit)
         elif job is None:
             job = new(order, runs, world, readers(workers), speaker(world))
+        job.model.checkpointing = checkpointing
         watched(job, world, profile, pause, shard, photo)
     if world.leads:
         run = job.run

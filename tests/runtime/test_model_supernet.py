@@ -232,3 +232,26 @@ def test_networks_compile_and_export_whole() -> None:
         torch.testing.assert_close(compiled, expected)
         torch.testing.assert_close(exported, expected)
         assert torch.equal(network(x), expected)
+
+
+@pytest.mark.parametrize("drop_path", [0.0, 0.5])
+def test_checkpointing_keeps_less_and_changes_no_gradient(drop_path: float) -> None:
+    lowered = lower(AWKWARD["pyramid"])
+    model = supernet(lowered, torch.float64).train()
+    gradients, sizes = [], []
+    for model.checkpointing in (False, True):
+        model.zero_grad()
+        torch.manual_seed(3)
+        kept: dict[int, int] = {}
+
+        def keep(tensor: torch.Tensor, kept: dict[int, int] = kept) -> torch.Tensor:
+            kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            logits = model(images(lowered, torch.float64), lowered.largest, drop_path)
+        sizes.append(sum(kept.values()))
+        logits.square().sum().backward()
+        gradients.append([parameter.grad for parameter in model.parameters()])
+    assert sizes[1] < sizes[0] / 2
+    assert all(torch.equal(plain, anew) for plain, anew in zip(*gradients, strict=True))

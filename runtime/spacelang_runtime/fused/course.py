@@ -54,7 +54,8 @@ def run(
 ) -> Tensor:
     """The logits of an architecture, in bf16 products. keep: see `course`. found: the weights, if they are at
     hand."""
-    return course(model, images, architecture, found or weights(model, torch.bfloat16), keep)
+    found = found or weights(model, torch.bfloat16)
+    return course(model, images, architecture, found, keep, model.checkpointing)
 
 
 def course(
@@ -63,18 +64,18 @@ def course(
     architecture: Architecture,
     found: Weights,
     keep: Tensor | None = None,
-    frugal: bool = False,
+    checkpointing: bool = False,
 ) -> Tensor:
     """The logits of an architecture, with products and stream in the type of the weights found. Where gradients are
     on, a backward pass from the logits adds to the `.grad` of the model's parameters in place, and to nothing else:
     neither hooks nor `torch.autograd.grad` see it.
 
-    keep: [2·layers, samples], the factors of attention's and the MLP's branch of each layer in turn. frugal: keep
-    of each layer what came in alone, and make the rest again on the way back.
+    keep: [2·layers, samples], the factors of attention's and the MLP's branch of each layer in turn. checkpointing:
+    keep of each layer what came in alone, and make the rest again on the way back.
     """
     with torch.autocast(images.device.type, enabled=False):
         learns = torch.is_grad_enabled()
-        walk = Course(model, architecture, found, keep, frugal, learns)
+        walk = Course(model, architecture, found, keep, checkpointing, learns)
         if learns:
             return _Logits.apply(model.head.bias, walk, images)
         return walk.forward(images)
@@ -106,7 +107,7 @@ class Course:
         architecture: Architecture,
         found: Weights,
         keep: Tensor | None,
-        frugal: bool,
+        checkpointing: bool,
         learns: bool,
     ) -> None:
         self._learns = learns
@@ -121,7 +122,9 @@ class Course:
                 self._passes.append(MergePass(modules.merge, found, stage.embed))
             for module, layer in zip(modules.layers, stage.layers, strict=False):
                 factors = None if keep is None else (keep[2 * number], keep[2 * number + 1])
-                self._passes.append(LayerPass(module, found, layer, stage.hidden(layer), factors, learns, frugal))
+                self._passes.append(
+                    LayerPass(module, found, layer, stage.hidden(layer), factors, learns, checkpointing)
+                )
                 number += 1
 
     def forward(self, images: Tensor) -> Tensor:

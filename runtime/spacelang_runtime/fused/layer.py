@@ -53,8 +53,8 @@ class LayerPass:
     """One pass of a layer with the slices of one architecture.
 
     keep: the factors of samples in the attention's branch and in the MLP's; None: all 1. learns: whether there will
-    be a backward pass. frugal: keep the stream
-    alone, and make the rest of the forward pass again in the backward pass (Chen et al., 2016).
+    be a backward pass. checkpointing: keep the stream alone, and make the rest of the forward pass again in the
+    backward pass (Chen et al., 2016).
     """
 
     def __init__(
@@ -65,15 +65,15 @@ class LayerPass:
         hidden: int,
         keep: tuple[Tensor, Tensor] | None,
         learns: bool,
-        frugal: bool,
+        checkpointing: bool,
     ) -> None:
         self.module, self.weights, self.layer, self.hidden = module, weights, layer, hidden
         self.keep = keep or (None, None)
-        self.learns, self.frugal = learns, frugal
+        self.learns, self.checkpointing = learns, checkpointing
 
     def forward(self, stream: Stream) -> Stream:
         self.before = stream
-        kept = self._forward(stream, self.learns and not self.frugal)
+        kept = self._forward(stream, self.learns and not self.checkpointing)
         width = stream.x.shape[1]
         bias = self.module.contract_bias
         added = linear(
@@ -81,7 +81,7 @@ class LayerPass:
             prefix(self.weights[self.module.contract_weight], width, self.hidden),
             prefix(self.weights[bias], width),
         )
-        if not self.frugal:
+        if not self.checkpointing:
             self.kept: Kept | None = kept
             self.before = stream._replace(x=kept.first.total, added=None)
         return Stream(kept.second.total, stream.grid, stream.tokens, added, self.keep[1], bias)
@@ -124,7 +124,7 @@ class LayerPass:
         """
         module, weights, hidden, q = self.module, self.weights, self.hidden, self.layer.qkv
         stream = self.before
-        first, mixing, second, expanded = self._forward(stream, True) if self.frugal else self.kept
+        first, mixing, second, expanded = self._forward(stream, True) if self.checkpointing else self.kept
         self.kept = None
         width, tokens = stream.x.shape[1], stream.tokens
 
