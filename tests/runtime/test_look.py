@@ -154,6 +154,8 @@ def test_photos_are_read_as_the_network_sees_them(tmp_path: Path) -> None:
     seen = photo(tmp_path / "a.png", frame)
     assert seen.shape == (8, 8, 3)
     assert read([seen], frame).shape == (1, 3, 8, 8)
+    Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(tmp_path / "clear.png")
+    assert (photo(tmp_path / "clear.png", frame) == 255).all()  # over white, as in training
     with pytest.raises(Failure, match=r"b\.jpg is no image"):
         photo(tmp_path / "b.jpg", frame)
     with pytest.raises(Failure, match="there is no image"):

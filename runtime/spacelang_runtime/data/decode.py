@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 # The decoders that may run, whatever a file calls itself: of all that Pillow knows, some start other programs.
 FORMATS = ("JPEG", "PNG", "WEBP")
+ANY_SIDE = 100_000  # pixels: as a limit, pictures are read as they are
 
 
 class Broken(Exception):

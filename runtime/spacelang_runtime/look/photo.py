@@ -7,27 +7,28 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from spacelang.architecture import Frame
+from spacelang_runtime.data.decode import ANY_SIDE, Broken, decode
 from spacelang_runtime.data.frame import framed
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.failure import Failure
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def photo(path: Path, frame: Frame) -> np.ndarray:
     """The square of a photo that networks of this frame look at: uint8 [side, side, 3]. Raises `Failure` where the
     file is no image that can be read."""
+    if not path.exists():
+        raise Failure(f"there is no image {path}", "name a photo")
     try:
-        with Image.open(path) as picture:
-            return np.asarray(framed(picture.convert("RGB"), frame.image))
-    except FileNotFoundError:
-        raise Failure(f"there is no image {path}", "name a photo") from None
-    except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
-        raise Failure(f"{path} is no image that can be read: {error}", "name a JPEG or PNG file") from None
+        return np.asarray(framed(decode(path, ANY_SIDE), frame.image))
+    except Broken as error:
+        raise Failure(
+            f"{path} is no image that can be read: {error.reason}", "name a JPEG, PNG or WebP file"
+        ) from None
 
 
 def read(pictures: list[np.ndarray], frame: Frame) -> Tensor:

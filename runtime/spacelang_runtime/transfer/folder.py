@@ -11,10 +11,8 @@ from typing import Any
 
 from PIL import Image
 
-from spacelang_runtime.data.decode import Broken, decode
+from spacelang_runtime.data.decode import ANY_SIDE, Broken, decode
 from spacelang_runtime.failure import Failure
-
-ANY_SIDE = 100_000  # pixels: pictures are read as they are
 
 
 def read_json(path: Path, what: str) -> Any:
