@@ -17,13 +17,19 @@ MOST = 1 << 26  # bytes of all files together
 _DIGEST = 32
 
 
-def home() -> Path | None:
-    """The folder of the cache, which exists and can be written; None where there is none."""
-    named = os.environ.get("SPACELANG_CACHE", "")
-    if named.strip().lower() in ("off", "no", "0"):
+def named() -> Path | None:
+    """The folder that the cache is to lie in, whether it is there or not; None where it is switched off."""
+    word = os.environ.get("SPACELANG_CACHE", "")
+    if word.strip().lower() in ("off", "no", "0"):
         return None
     usual = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "spacelang"
-    folder = Path(named).expanduser() if named else usual
+    return Path(word).expanduser() if word else usual
+
+
+def home() -> Path | None:
+    """The folder of the cache, which exists and can be written; None where there is none."""
+    if (folder := named()) is None:
+        return None
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:

@@ -25,6 +25,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from spacelang.cache import named
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ class Kept:
 
 
 def folder() -> Path:
-    """Where all that is decoded lies: `$SPACELANG_CACHE`, else `spacelang` in the user's cache folder."""
-    users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("SPACELANG_CACHE") or users / "spacelang")
+    """Where all that is decoded lies. Raises `Failure` where the user's cache is switched off."""
+    if (found := named()) is None:
+        raise Failure("the cache is switched off by SPACELANG_CACHE", "name a folder: SPACELANG_CACHE=FOLDER")
+    return found
 
 
 def home() -> Path:
@@ -71,7 +73,7 @@ def fits(size: int) -> bool:
     try:
         home().mkdir(parents=True, exist_ok=True)
         return os.access(home(), os.W_OK) and SPARE * size <= shutil.disk_usage(home()).free
-    except OSError:
+    except (Failure, OSError):
         return False
 
 

@@ -10,11 +10,9 @@ picture that changes is decoded anew, and two runs on the same pictures share on
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -24,7 +22,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from spacelang_runtime.atomic import replace
-from spacelang_runtime.cache import folder
+from spacelang_runtime.cache import alone, folder
 from spacelang_runtime.data import Dataset
 from spacelang_runtime.data.pictures import Files
 from spacelang_runtime.failure import Failure
@@ -52,10 +50,11 @@ def decoded(dataset: Dataset, count: int | None, say: Callable[[str], None]) -> 
     pictures = dataset.search.pictures
     if not isinstance(pictures, Files):
         return _gathered(dataset, asked)
-    path = folder() / f"{_key(pictures, dataset, asked)}.images"
     frame = dataset.frame
     try:
-        with _alone(path):
+        path = folder() / f"{_key(pictures, dataset, asked)}.images"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with alone(path):
             if not path.exists():
                 say(f"decoding {asked} images for the search, once, into {path.parent}")
                 replace(path, lambda file: _write(file, dataset, asked))
@@ -112,12 +111,3 @@ def _content(path: Path) -> bytes:
         return hashlib.sha256(path.read_bytes()).digest()
     except OSError:
         return b"unreadable"
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Inside, no other process of this host makes the same file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.with_suffix(".lock"), "wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -10,6 +10,7 @@ from searching import digits
 
 from spacelang.architecture import Frame
 from spacelang.recipe import Train
+from spacelang_runtime import cache as cache_folders
 from spacelang_runtime.data import open_dataset
 from spacelang_runtime.data.dataset import Dataset
 from spacelang_runtime.decoded import Decoded, decoded
@@ -80,6 +81,17 @@ def test_a_folder_that_cannot_be_written_is_said_and_does_not_matter(
     said: list[str] = []
     assert len(decoded(opened(photos), None, said.append)) == 30
     assert "not kept" in said[0]
+
+
+def test_a_cache_that_is_switched_off_takes_nothing(tmp_path: Path, photos: Path, monkeypatch) -> None:
+    monkeypatch.setenv("SPACELANG_CACHE", "off")
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.iterdir())
+    said: list[str] = []
+    assert len(decoded(opened(photos), None, said.append)) == 30
+    assert "switched off" in said[0]
+    assert not cache_folders.fits(1)
+    assert set(tmp_path.iterdir()) == before
 
 
 def test_a_scorer_counts_what_evaluate_counts() -> None:
