@@ -23,6 +23,7 @@ from spacelang_runtime.failure import Failure
 from spacelang_runtime.record import Limits
 
 FORMAT = "spacelang.checkpoint/1"
+STREAK = 10  # steps without a finite loss, one after the other, that end a run
 
 
 @frozen
@@ -37,6 +38,17 @@ class Standing:
     streak: int = 0
     losses: dict[str, float] = field(factory=dict)
     waited: float = 0.0
+
+    def after(self, elapsed: float, losses: dict[str, float], waited: float, problem: str) -> Standing:
+        """One step later. problem: why it was skipped; empty where it was not."""
+        return Standing(
+            step=self.step + 1,
+            elapsed=elapsed,
+            skipped=self.skipped + bool(problem),
+            streak=self.streak + 1 if problem else 0,
+            losses=losses,
+            waited=self.waited + waited,
+        )
 
 
 @frozen(eq=False)
@@ -77,18 +89,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 def load(path: Path, space: Space) -> Checkpoint:
     """The checkpoint in a file, in main memory. Raises `Failure` where there is none, where it is damaged, and
     where it is of another space than `space`."""
-    try:
-        # The file is mapped, not read: what is only compared or copied to a device is never held twice.
-        record = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except FileNotFoundError:
-        raise Failure(
-            f"{path.parent} has no checkpoint: its training ended before the first one", "train it anew"
-        ) from None
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise Failure(f"{path} cannot be read: {reason}", "restore the file, or train anew") from None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise Failure(f"{path} is no checkpoint of this version ({FORMAT})", "train anew")
+    record = read(path, FORMAT)
     if record["digest"] != digest(space):
         raise Failure(
             f"{path} is of space {record['space']} ({record['digest'][:8]}), and this is space {space.name} "
@@ -104,3 +105,20 @@ def load(path: Path, space: Space) -> Checkpoint:
         average=record["average"],
         optimizer=record["optimizer"],
     )
+
+
+def read(path: Path, form: str) -> dict[str, Any]:
+    """The values in a checkpoint's file of a format. Raises `Failure` where there are none."""
+    try:
+        # The file is mapped, not read: what is only compared or copied to a device is never held twice.
+        record = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except FileNotFoundError:
+        raise Failure(
+            f"{path.parent} has no checkpoint: its training ended before the first one", "train it anew"
+        ) from None
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise Failure(f"{path} cannot be read: {reason}", "restore the file, or train anew") from None
+    if not isinstance(record, dict) or record.get("format") != form:
+        raise Failure(f"{path} is no checkpoint of this version ({form})", "train anew")
+    return record

@@ -41,6 +41,10 @@ class Pace:
             self._began = now
         return batch
 
+    def rested(self) -> None:
+        """What has happened since the last step was not a part of training."""
+        self._began = time.monotonic()
+
     def stepped(self) -> None:
         """The step has ended."""
         now = time.monotonic()

@@ -88,18 +88,8 @@ class Run:
 
 
 def create(runs: Path, record: Record, source: str, space: Space) -> Run:
-    """A new run of `space` in the folder `runs`, under a name of its own: s3-1, s3-2, …
-
-    Several processes may create runs at the same time: making the folder is what takes the name.
-    """
-    _folder(runs)
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        folder = _take(runs, space.name)
-    except OSError as error:
-        raise Failure(
-            f"cannot make a run in {runs}: {error.strerror}", "name a folder of your own: --runs FOLDER"
-        ) from None
+    """A new run of `space` in the folder `runs`, under a name of its own: s3-1, s3-2, …"""
+    folder = take(runs, space.name)
     record = evolve(
         record,
         name=folder.name,
@@ -110,6 +100,31 @@ def create(runs: Path, record: Record, source: str, space: Space) -> Run:
     replace(folder / "space.json", lambda file: file.write(interchange.to_json(space).encode()))
     replace_json(folder / "run.json", written(record))
     return Run(folder, record)
+
+
+def take(runs: Path, stem: str) -> Path:
+    """A new folder in `runs`: the stem with the number after the last.
+
+    Several processes may ask at the same time: making the folder is what takes the name. Raises `Failure` where
+    it cannot be made.
+    """
+    _folder(runs)
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        taken = [path.name.removeprefix(f"{stem}-") for path in runs.glob(f"{stem}-*")]
+        number = max((int(end) for end in taken if end.isdecimal()), default=0)
+        while True:
+            number += 1
+            folder = runs / f"{stem}-{number}"
+            try:
+                folder.mkdir()
+                return folder
+            except FileExistsError:
+                continue
+    except OSError as error:
+        raise Failure(
+            f"cannot make a run in {runs}: {error.strerror}", "name a folder of your own: --runs FOLDER"
+        ) from None
 
 
 def find(runs: Path, name: str | None = None) -> Run:
@@ -178,19 +193,6 @@ def kept_if_learned(run: Run) -> Iterator[None]:
 def _folder(runs: Path) -> None:
     if runs.is_file():
         raise Failure(f"{runs} is a file, not a folder of runs", "name a folder: --runs FOLDER")
-
-
-def _take(runs: Path, name: str) -> Path:
-    taken = [p.name.removeprefix(f"{name}-") for p in runs.glob(f"{name}-*")]
-    number = max((int(end) for end in taken if end.isdecimal()), default=0)
-    while True:
-        number += 1
-        folder = runs / f"{name}-{number}"
-        try:
-            folder.mkdir()
-            return folder
-        except FileExistsError:
-            continue
 
 
 def _open(folder: Path) -> Run:

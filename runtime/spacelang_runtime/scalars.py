@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
@@ -16,9 +17,10 @@ PERIOD = 1.0  # seconds between two points: a curve needs no more, and a fast st
 
 
 @contextmanager
-def scalars(run: Run, first: int) -> Iterator[Observe]:
-    """An observer that writes scalars. What an earlier part of the run wrote beyond step `first` is taken back."""
-    writer = SummaryWriter(str(run.tensorboard), purge_step=first if first else None)
+def scalars(folder: Path, first: int) -> Iterator[Observe]:
+    """An observer that writes scalars into a folder. What an earlier part of the run wrote there beyond `first`
+    steps is taken back."""
+    writer = SummaryWriter(str(folder), purge_step=first if first else None)
     last = float("-inf")
 
     def observe(step: Step) -> None:

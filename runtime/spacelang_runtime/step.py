@@ -6,6 +6,11 @@ from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
+from spacelang_runtime.checkpoint import Standing
+from spacelang_runtime.pace import Pace
+from spacelang_runtime.record import Limits
+from spacelang_runtime.schedule import progress, remaining
+
 
 @frozen
 class Step:
@@ -33,3 +38,21 @@ class Step:
 
 
 Observe = Callable[[Step], None]
+
+
+def told(limits: Limits, at: Standing, pace: Pace, batch: int, rate: float, norm: float, problem: str) -> Step:
+    """The step that has led to `at`, of so many images."""
+    return Step(
+        step=at.step,
+        steps=limits.steps,
+        progress=progress(limits, at.step, at.elapsed),
+        losses=at.losses,
+        rate=rate,
+        norm=norm,
+        images=batch / pace.seconds,
+        waiting=pace.waiting,
+        elapsed=at.elapsed,
+        left=remaining(limits, at.step, at.elapsed, pace.seconds),
+        skipped=at.skipped,
+        problem=problem,
+    )

@@ -26,7 +26,7 @@ from attrs import frozen
 
 from spacelang.recipe import Sandwich, Train
 from spacelang.space import Space
-from spacelang_runtime.checkpoint import Checkpoint, Standing
+from spacelang_runtime.checkpoint import STREAK, Checkpoint, Standing
 from spacelang_runtime.data import Batch, Dataset
 from spacelang_runtime.data.chance import seed_of
 from spacelang_runtime.failure import Failure, Stopped
@@ -41,13 +41,12 @@ from spacelang_runtime.record import Limits
 from spacelang_runtime.run import Run, kept_if_learned
 from spacelang_runtime.sandwich import KINDS, Member, Source, sandwich
 from spacelang_runtime.scalars import scalars
-from spacelang_runtime.schedule import finished, progress, remaining, schedule
-from spacelang_runtime.step import Observe, Step
+from spacelang_runtime.schedule import finished, progress, schedule
+from spacelang_runtime.step import Observe, told
 from spacelang_runtime.supernet import Supernet
 from spacelang_runtime.trace import tracing
 from spacelang_runtime.world import World, meet, precision
 
-STREAK = 10  # steps without a finite loss, one after the other, that end a run
 STOP, CLOCK = len(KINDS), len(KINDS) + 1  # the notes that travel with a gradient, after the losses
 
 
@@ -97,8 +96,8 @@ def train(
         def save(standing: Standing) -> None:
             learned.save(job.run, job.space, limits, standing, world)
 
-        watchers = [observe, stack.enter_context(scalars(job.run, at.step))] if world.leads else []
-        traced = stack.enter_context(tracing(job.run, world)) if profile else lambda: None
+        watchers = [observe, stack.enter_context(scalars(job.run.tensorboard, at.step))] if world.leads else []
+        traced = stack.enter_context(tracing(job.run.trace, world)) if profile else lambda: None
         left = limits.steps - at.step
         batches = stack.enter_context(
             closing(job.dataset.train_batches(at.step, left, world.rank, world.size, world.device))
@@ -130,29 +129,10 @@ def train(
 
             # Where this leaves us.
             pace.stepped()
-            at = Standing(
-                step=at.step + 1,
-                elapsed=notes[CLOCK],
-                skipped=at.skipped + bool(problem),
-                streak=at.streak + 1 if problem else 0,
-                losses={kind: notes[i] for i, kind in enumerate(KINDS) if getattr(recipe.sandwich, kind)},
-                waited=at.waited + pace.waited,
-            )
+            losses = {kind: notes[i] for i, kind in enumerate(KINDS) if getattr(recipe.sandwich, kind)}
+            at = at.after(notes[CLOCK], losses, pace.waited, problem)
             good = good if problem else at
-            step = Step(
-                step=at.step,
-                steps=limits.steps,
-                progress=progress(limits, at.step, at.elapsed),
-                losses=at.losses,
-                rate=rate,
-                norm=norm,
-                images=recipe.batch / pace.seconds,
-                waiting=pace.waiting,
-                elapsed=at.elapsed,
-                left=remaining(limits, at.step, at.elapsed, pace.seconds),
-                skipped=at.skipped,
-                problem=problem,
-            )
+            step = told(limits, at, pace, recipe.batch, rate, norm, problem)
             for watch in watchers:
                 watch(step)
             traced()

@@ -3,7 +3,6 @@ seeds all of its randomness by its own number."""
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ from attrs import asdict, frozen
 from torch import Tensor
 
 from spacelang_runtime.atomic import replace
-from spacelang_runtime.checkpoint import Standing
-from spacelang_runtime.failure import Failure
+from spacelang_runtime.checkpoint import Standing, read
 from spacelang_runtime.record import Limits
 
 FORMAT = "spacelang.transfer.checkpoint/1"
@@ -43,17 +41,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
 def load(path: Path) -> Checkpoint:
     """The checkpoint in a file, in main memory. Raises `Failure` where there is none and where it is damaged."""
-    try:
-        record = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except FileNotFoundError:
-        raise Failure(
-            f"{path.parent} has no checkpoint: its training ended before the first one", "train it anew"
-        ) from None
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise Failure(f"{path} cannot be read: {reason}", "restore the file, or train anew") from None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise Failure(f"{path} is no checkpoint of this version ({FORMAT})", "train anew")
+    record = read(path, FORMAT)
     return Checkpoint(
         limits=Limits(**record["limits"]),
         standing=Standing(**record["standing"]),

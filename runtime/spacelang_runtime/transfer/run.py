@@ -25,6 +25,7 @@ from attrs import asdict, evolve, field, fields_dict, frozen
 from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.record import Limits, versions
+from spacelang_runtime.run import take
 from spacelang_runtime.transfer.recipe import Recipe, structured, unstructured
 
 FORMAT = "spacelang.transfer/1"
@@ -96,12 +97,7 @@ class Run:
 
 def create(runs: Path, record: Record) -> Run:
     """A new transfer in the folder `runs`, named after its task and its data: detect-coco-1, detect-coco-2, …"""
-    stem = f"{record.recipe.task}-{Path(record.data).resolve().name}"
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        folder = _take(runs, stem)
-    except OSError as error:
-        raise Failure(f"cannot make a run in {runs}: {error.strerror}", "run where folders can be made") from None
+    folder = take(runs, f"{record.recipe.task}-{Path(record.data).resolve().name}")
     created = datetime.now(UTC).isoformat(timespec="microseconds")
     return Run(folder, evolve(record, name=folder.name, created=created, versions=versions()))
 
@@ -169,16 +165,3 @@ def note(run: Run, what: str, **facts: Any) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise Failure(f"cannot write the journal of {run.name}: {error.strerror}", "make room there") from None
-
-
-def _take(runs: Path, stem: str) -> Path:
-    taken = [path.name.removeprefix(f"{stem}-") for path in runs.glob(f"{stem}-*")]
-    number = max((int(end) for end in taken if end.isdecimal()), default=0)
-    while True:
-        number += 1
-        folder = runs / f"{stem}-{number}"
-        try:
-            folder.mkdir()
-            return folder
-        except FileExistsError:
-            continue

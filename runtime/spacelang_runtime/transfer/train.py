@@ -19,16 +19,17 @@ from attrs import frozen
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
-from spacelang_runtime.checkpoint import Standing
+from spacelang_runtime.checkpoint import STREAK, Standing
 from spacelang_runtime.data.chance import seed_of
 from spacelang_runtime.data.work import worked
 from spacelang_runtime.failure import Failure, Stopped
 from spacelang_runtime.gradient import Gradient, attach
 from spacelang_runtime.interrupt import interruptible
+from spacelang_runtime.pace import Pace
 from spacelang_runtime.record import Limits
 from spacelang_runtime.scalars import scalars
-from spacelang_runtime.schedule import finished, progress, remaining
-from spacelang_runtime.step import Observe, Step
+from spacelang_runtime.schedule import finished, progress
+from spacelang_runtime.step import Observe, told
 from spacelang_runtime.trace import tracing
 from spacelang_runtime.transfer import checkpoint as checkpoints
 from spacelang_runtime.transfer.checkpoint import Checkpoint
@@ -38,8 +39,6 @@ from spacelang_runtime.transfer.recipe import Train
 from spacelang_runtime.transfer.run import Run, note
 from spacelang_runtime.transfer.task import Batch, Data, Show, Task, moved, undecayed
 from spacelang_runtime.world import World, meet, precision
-
-STREAK = 10  # steps without a finite loss, one after the other, that end a run
 
 
 @frozen(eq=False)
@@ -81,18 +80,16 @@ def train(
 
     with ExitStack() as stack:
         stopping = stack.enter_context(interruptible())
-        watchers = [observe, stack.enter_context(scalars(job.run, at.step))] if world.leads else []
-        traced = stack.enter_context(tracing(job.run, world)) if profile else lambda: None
+        watchers = [observe, stack.enter_context(scalars(job.run.tensorboard, at.step))] if world.leads else []
+        traced = stack.enter_context(tracing(job.run.trace, world)) if profile else lambda: None
         steps = range(at.step, limits.steps)
         parts = job.data.parts(world.rank, world.size)
         batches = stack.enter_context(closing(worked(parts, steps, job.workers, world.device.type == "cuda")))
-        saved = began = time.monotonic()
-        origin = began - at.elapsed
-        pace, waits, made = 0.0, 0.0, 0
+        pace = Pace()
+        origin, saved = time.monotonic() - at.elapsed, at.elapsed
 
         while not finished(limits, at.step, at.elapsed):
-            batch = next(batches)
-            waited = time.monotonic() - began
+            batch = pace.wait(batches)
 
             # The parts of a batch add up in the same place, and are summed over the processes.
             gradient.clear()
@@ -112,38 +109,16 @@ def train(
                 optimizer.step()
 
             # Where this leaves us.
-            at = Standing(
-                step=at.step + 1,
-                elapsed=notes[clock],
-                skipped=at.skipped + bool(problem),
-                streak=at.streak + 1 if problem else 0,
-                losses=dict(zip(names, notes, strict=False)),
-            )
+            pace.stepped()
+            at = at.after(notes[clock], dict(zip(names, notes, strict=False)), pace.waited, problem)
             good = good if problem else at
-            now = time.monotonic()
-            made += 1
-            weight = max(0.05, 1 / made)
-            pace, waits = pace + weight * (now - began - pace), waits + weight * (waited - waits)
-            step = Step(
-                step=at.step,
-                steps=limits.steps,
-                progress=progress(limits, at.step, at.elapsed),
-                losses=at.losses,
-                rate=recipe.learning_rate * factor,
-                norm=norm,
-                images=recipe.batch / pace,
-                waiting=waits / pace,
-                elapsed=at.elapsed,
-                left=remaining(limits, at.step, at.elapsed, pace),
-                skipped=at.skipped,
-                problem=problem,
-            )
+            step = told(limits, at, pace, recipe.batch, recipe.learning_rate * factor, norm, problem)
             for watch in watchers:
                 watch(step)
             traced()
             if at.streak == STREAK:
                 save(good)
-                raise Failure(
+                raise Stopped(
                     f"{STREAK} steps in a row without a finite loss; the last: {problem}",
                     f"the weights of step {good.step} are kept in {job.run.name}; train anew with a smaller "
                     "learning_rate, or with clip = 1",
@@ -151,13 +126,14 @@ def train(
             if notes[stop]:
                 break
             due = math.floor(step.progress * recipe.evaluations) > math.floor(before * recipe.evaluations)
-            if due or now - saved >= every:
+            if due or at.elapsed - saved >= every:
                 save(at)
-                saved = now
+                saved = at.elapsed
             if due:
+                asked = time.monotonic()
                 figures = measured(job, world, at, show)
-                origin += time.monotonic() - now  # what measuring takes is no training
-            began = time.monotonic()
+                origin += time.monotonic() - asked  # what measuring takes is no training
+                pace.rested()
 
         save(at)
         meet(world)
