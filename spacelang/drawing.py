@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
@@ -73,14 +74,22 @@ class Drawing:
 
 
 def save(drawing: Drawing, path: Path) -> None:
-    """Write the drawing; the suffix, .svg or .png, says in which format. Raises ValueError for another one."""
+    """Write the drawing; the suffix, .svg or .png, says in which format. Raises ValueError for another one, and
+    OSError that names `path`."""
     match path.suffix.lower():
         case ".svg":
-            path.write_text(svg(drawing), encoding="utf-8")
+            picture = svg(drawing).encode()
         case ".png":
-            _png(drawing, path)
+            picture = _png(drawing)
         case suffix:
             raise ValueError(f"a drawing is written as .svg or .png, not {suffix or 'without a suffix'}")
+    fresh = not path.exists()
+    try:
+        path.write_bytes(picture)
+    except OSError as error:
+        if fresh:  # nothing half written is left behind
+            path.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def svg(drawing: Drawing) -> str:
@@ -115,7 +124,7 @@ def _title(note: str) -> str:
     return f"<title>{escape(note)}</title>" if note else ""
 
 
-def _png(drawing: Drawing, path: Path) -> None:
+def _png(drawing: Drawing) -> bytes:
     from PIL import Image, ImageDraw
 
     image = Image.new("RGB", (round(drawing.width * _SHARP), round(drawing.height * _SHARP)), "white")
@@ -134,4 +143,6 @@ def _png(drawing: Drawing, path: Path) -> None:
             case Words(x, y, text, size, anchor, colour):
                 place = {"start": "ls", "middle": "ms", "end": "rs"}[anchor]
                 pen.text((x * _SHARP, y * _SHARP), text, colour, font_size=size * _SHARP, anchor=place)
-    image.save(path)
+    written = BytesIO()
+    image.save(written, "png")
+    return written.getvalue()

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from spacelang.amount import spaced
-from spacelang.chart import Bars, heights, save
+from spacelang.chart import Bars, drawn, heights
 from spacelang.cli.measures import LABELS, Measures
 from spacelang.cli.shares import share
 from spacelang.cli.terminal import console, fail, say
+from spacelang.drawing import save
 from spacelang.lower.chain import Window
 
 Bins = tuple[tuple[Window, int], ...]
@@ -48,7 +49,7 @@ def plot(path: Path, name: str, bins: Bins, measure: str, measures: Measures) ->
     )
     picture = Bars(f"{name}: networks by {label}", heights([count for _, count in bins]), notes, ends)
     try:
-        save(picture, path)
+        save(drawn(picture), path)
     except ValueError as reason:
         fail(str(reason))
     say(f"written {path}")
