@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spacelang.cli.bench import bench, measured, recipe_of, show, source_of
+from spacelang.cli.disk import write
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.train import RUNS
 
@@ -65,7 +66,7 @@ def judge(
     if report is not None:
         from spacelang.refine.report import page
 
-        report.write_text(page((account,)), encoding="utf-8")
+        write(report, page((account,)))
         say(f"wrote {report}")
     if next_ is not None:
         written(following, next_)
@@ -83,5 +84,5 @@ def written(following: Next, path: Path) -> None:
             f"{path} is there already, and is not what follows from this judgement",
             "move it away, or write the next space elsewhere",
         )
-    path.write_text(following.text, encoding="utf-8")
+    write(path, following.text)
     say(f"wrote {path}")

@@ -11,6 +11,7 @@ import typer
 
 from spacelang.cli.bench import Bench, bench, measured, recipe_of, searched, show
 from spacelang.cli.diff import diff
+from spacelang.cli.disk import write
 from spacelang.cli.judge import written
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import checked, open_text
@@ -219,7 +220,7 @@ def _figures(refinement: Refinement, accounts: list[Account]) -> None:
     from spacelang.refine.report import page
 
     folder = refinement.folder
-    (folder / "report.html").write_text(page(accounts), encoding="utf-8")
+    write(folder / "report.html", page(accounts))
     drawings = {"distributions": distributions(accounts), "moved": moved(accounts)}
     drawings |= {f"slopes-{account.space}": slopes(account) for account in accounts}
     for name, drawing in drawings.items():

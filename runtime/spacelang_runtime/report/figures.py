@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from itertools import pairwise
-from statistics import median
 
 import plotly.graph_objects as go
 
@@ -247,8 +246,3 @@ def _laid_out(figure: go.Figure, x: str, y: str) -> go.Figure:
     figure.update_xaxes(title=x)
     figure.update_yaxes(title=y, selector={"side": None} if y else None)
     return figure
-
-
-def halfway(values: list[float]) -> float:
-    """The median, 0 of nothing."""
-    return median(values) if values else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from statistics import median
 
 import plotly.graph_objects as go
 from plotly.io import to_html
@@ -81,7 +82,7 @@ def _searched(story: Story) -> list[tuple[str, str]]:
     if generations:
         last = generations[-1]
         share = last.saved / max(last.saved + last.spent, 1)
-        spread = figures.halfway([generation.spread for generation in generations])
+        spread = median(generation.spread for generation in generations)
         rows.append(
             (
                 "images",

@@ -12,7 +12,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from spacelang_runtime.network import Network
-from spacelang_runtime.transfer.backbone import Backbone
 from spacelang_runtime.transfer.recipe import Recipe
 from spacelang_runtime.world import World
 
@@ -46,21 +45,14 @@ class Data(Protocol):
     def parts(self, rank: int, world: int) -> Callable[[int], Sequence[Batch]]: ...
 
 
-class Model(Protocol):
-    """A model of a task: its backbone, and in training the losses of a batch by name, whose sum is minimised."""
-
-    backbone: Backbone
-
-    def __call__(self, batch: Any) -> dict[str, Tensor]: ...
-
-
 @frozen
 class Task:
     """What differs between the three tasks.
 
     losses: their names, as the model gives them. open: the data of a folder, with the labels of an earlier run and
     BERT's folder where there are. build: the model over a network, its weights random but for the network's and
-    those from BERT's folder. measure: figures on the test images, the main one first, each between 0 and 1; all
+    those from BERT's folder; it has a `backbone`, and in training gives the losses of a batch by name, whose sum is
+    minimised. measure: figures on the test images, the main one first, each between 0 and 1; all
     processes take part and have them; at several scales, where asked for. predict: the picture of an answer (to a
     question), and its words. rehearse: what a forward pass keeps of so many images at a time, for the estimate of
     memory; it may leave out what is small.
