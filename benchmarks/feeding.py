@@ -39,9 +39,9 @@ from spacelang.check import compile_text
 from spacelang.source import Source
 from spacelang.space import Space
 from spacelang_runtime.data import Batch, Dataset, open_dataset
-from spacelang_runtime.start import Order, new
-from spacelang_runtime.step import Step
-from spacelang_runtime.train import Job, train
+from spacelang_runtime.training.start import Order, new
+from spacelang_runtime.training.step import Step
+from spacelang_runtime.training.train import Job, train
 from spacelang_runtime.world import World, join
 
 S3 = Path(__file__).resolve().parents[1] / "spaces" / "s3.space"

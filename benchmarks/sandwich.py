@@ -29,12 +29,12 @@ from spacelang.lower.lowered import Lowered, lower
 from spacelang.project import loader
 from spacelang.resources import folder
 from spacelang.source import Source, read
-from spacelang_runtime.attention import plain
-from spacelang_runtime.extract import extract
 from spacelang_runtime.fused.learn import learn
-from spacelang_runtime.optimizer import adamw
-from spacelang_runtime.sandwich import source_of
-from spacelang_runtime.supernet import Supernet
+from spacelang_runtime.model.attention import plain
+from spacelang_runtime.model.extract import extract
+from spacelang_runtime.model.supernet import Supernet
+from spacelang_runtime.training.optimizer import adamw
+from spacelang_runtime.training.sandwich import source_of
 from spacelang_runtime.world import precision
 
 DEVICE = torch.device("cuda")

@@ -37,19 +37,19 @@ from spacelang.lower.draw import draw, stream
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.recipe import Bound
 from spacelang.source import read
-from spacelang_runtime.crew import Waves, follow, join
 from spacelang_runtime.data.normalise import normalise
-from spacelang_runtime.decoded import Decoded, decoded
 from spacelang_runtime.evaluate import evaluate
-from spacelang_runtime.evolve import Method, Outcome, evolve
-from spacelang_runtime.extract import extract
-from spacelang_runtime.images import place
-from spacelang_runtime.journal import open_journal
+from spacelang_runtime.model.extract import extract
 from spacelang_runtime.record import Data, Limits, Record
 from spacelang_runtime.run import Run, create, find
-from spacelang_runtime.scoring import Scorer, Task
-from spacelang_runtime.start import dataset_of
-from spacelang_runtime.trained import trained_at, untrained
+from spacelang_runtime.search.crew import Waves, follow, join
+from spacelang_runtime.search.decoded import Decoded, decoded
+from spacelang_runtime.search.evolve import Method, Outcome, evolve
+from spacelang_runtime.search.images import place
+from spacelang_runtime.search.journal import open_journal
+from spacelang_runtime.search.scoring import Scorer, Task
+from spacelang_runtime.search.trained import trained_at, untrained
+from spacelang_runtime.training.start import dataset_of
 from spacelang_runtime.world import choose, precision
 
 ROOT = Path(__file__).resolve().parents[1]

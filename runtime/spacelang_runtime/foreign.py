@@ -16,7 +16,7 @@ from spacelang.architecture import Architecture, Frame, Layer, NotAnArchitecture
 from spacelang.expression import exact
 from spacelang_runtime import swin_file
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.network import Network
+from spacelang_runtime.model.network import Network
 from spacelang_runtime.saved import require_same
 from spacelang_runtime.swin_file import tensors
 from spacelang_runtime.swin_names import ours, theirs

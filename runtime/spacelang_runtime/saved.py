@@ -27,7 +27,7 @@ from spacelang.architecture import Architecture, NotAnArchitecture, from_json, t
 from spacelang_runtime.atomic import replace
 from spacelang_runtime.card import card
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.network import Network
+from spacelang_runtime.model.network import Network
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"

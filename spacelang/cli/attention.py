@@ -11,7 +11,7 @@ from spacelang.cli.terminal import console, fail, grid, say
 from spacelang.cli.train import RUNS
 
 if TYPE_CHECKING:
-    from spacelang_runtime.network import Network
+    from spacelang_runtime.model.network import Network
 
 
 def attention(
@@ -69,9 +69,9 @@ def _model(what: str | None, network: str | None, runs: Path) -> tuple[Network, 
     import torch
 
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.extract import extract
-    from spacelang_runtime.target import resolve
-    from spacelang_runtime.trained import trained
+    from spacelang_runtime.model.extract import extract
+    from spacelang_runtime.search.target import resolve
+    from spacelang_runtime.search.trained import trained
 
     lowered = lower(run.space)
     meant = network or ("best" if run.best else "largest")

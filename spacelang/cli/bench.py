@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from spacelang.refine.account import Account, Best
     from spacelang.refine.next import Next
     from spacelang.space import Space
-    from spacelang_runtime.crew import Crew, Waves
     from spacelang_runtime.run import Run
+    from spacelang_runtime.search.crew import Crew, Waves
 
 _PREVIEW = {"samples": 24, "top": 2, "per_choice": 3}
 _PREVIEW_IMAGES = 16
@@ -49,12 +49,12 @@ class Bench:
 def bench(run: Run, crew: Crew, images: int | None) -> Bench | None:
     """The run with its weights and held-out images in place; None in a process that only helps, at the end."""
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.crew import Waves, follow
-    from spacelang_runtime.decoded import decoded
-    from spacelang_runtime.images import place
-    from spacelang_runtime.scoring import Scorer
-    from spacelang_runtime.start import dataset_of
-    from spacelang_runtime.trained import trained_at
+    from spacelang_runtime.search.crew import Waves, follow
+    from spacelang_runtime.search.decoded import decoded
+    from spacelang_runtime.search.images import place
+    from spacelang_runtime.search.scoring import Scorer
+    from spacelang_runtime.search.trained import trained_at
+    from spacelang_runtime.training.start import dataset_of
 
     tell = say if crew.leads else lambda _: None
     lowered = lower(run.space)
@@ -148,7 +148,7 @@ def searched(where: Bench, recipe: Evolve) -> Best:
     """The best network of a run's space within bounds."""
     from spacelang.cli.board import board
     from spacelang.refine.account import Best
-    from spacelang_runtime.evolve import Method, evolve
+    from spacelang_runtime.search.evolve import Method, evolve
 
     with board(f"evolve {where.run.name}") as watch:
         found = evolve(where.run, where.lowered, recipe, Method(), where.waves, where.step, watch)

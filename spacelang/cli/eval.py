@@ -82,10 +82,10 @@ def _networks(
         say("this run is a PREVIEW: its numbers mean nothing")
     lowered = lower(found.space)
 
-    from spacelang_runtime.start import dataset_of
-    from spacelang_runtime.target import resolve
+    from spacelang_runtime.search.target import resolve
+    from spacelang_runtime.search.trained import trained
     from spacelang_runtime.tested import examine
-    from spacelang_runtime.trained import trained
+    from spacelang_runtime.training.start import dataset_of
     from spacelang_runtime.world import choose
 
     chosen = [(name, resolve(name, found, lowered)) for name in names]

@@ -24,9 +24,9 @@ from spacelang.recipe import Bound, Evolve
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.crew import Crew
-    from spacelang_runtime.evolve import Method, Outcome
     from spacelang_runtime.run import Run
+    from spacelang_runtime.search.crew import Crew
+    from spacelang_runtime.search.evolve import Method, Outcome
 
 _PREVIEW = {"population": 8, "parents": 4, "generations": 2, "crossover": 3, "mutation": 3}
 _PREVIEW_IMAGES = 16
@@ -87,7 +87,7 @@ def evolve(
         images = images or _PREVIEW_IMAGES
     method = method_of(lowered, algorithm, pareto, None if exact else risk, candidates)
 
-    from spacelang_runtime.crew import join
+    from spacelang_runtime.search.crew import join
 
     with join(device) as crew:
         if found.record.preview and crew.leads:
@@ -178,13 +178,13 @@ def _search(
     run: Run, wide: Lowered, lowered: Lowered, recipe: Evolve, method: Method, crew: Crew, images: int | None
 ) -> Outcome | None:
     """Search `lowered` on the supernet of `wide`, of which it is a part; None in a process that only helps."""
-    from spacelang_runtime.crew import Waves, follow
-    from spacelang_runtime.decoded import decoded
-    from spacelang_runtime.evolve import evolve as search
-    from spacelang_runtime.images import place
-    from spacelang_runtime.scoring import Scorer
-    from spacelang_runtime.start import dataset_of
-    from spacelang_runtime.trained import trained_at
+    from spacelang_runtime.search.crew import Waves, follow
+    from spacelang_runtime.search.decoded import decoded
+    from spacelang_runtime.search.evolve import evolve as search
+    from spacelang_runtime.search.images import place
+    from spacelang_runtime.search.scoring import Scorer
+    from spacelang_runtime.search.trained import trained_at
+    from spacelang_runtime.training.start import dataset_of
 
     tell = say if crew.leads else lambda _: None
     model, step = trained_at(run, wide, crew.device)

@@ -12,7 +12,7 @@ from spacelang.cli.terminal import fail, say
 from spacelang.cli.train import RUNS
 
 if TYPE_CHECKING:
-    from spacelang_runtime.network import Network
+    from spacelang_runtime.model.network import Network
 
 FORMATS = {
     "safetensors": "a folder with config.json and model.safetensors",
@@ -86,10 +86,10 @@ def _of_run(what: str, run: str | None, runs: Path) -> tuple[Network, dict[str, 
     import torch
 
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.extract import extract
+    from spacelang_runtime.model.extract import extract
     from spacelang_runtime.origin import origin
-    from spacelang_runtime.target import resolve
-    from spacelang_runtime.trained import trained
+    from spacelang_runtime.search.target import resolve
+    from spacelang_runtime.search.trained import trained
 
     lowered = lower(found.space)
     architecture = resolve(what, found, lowered)

@@ -17,8 +17,8 @@ from spacelang.cli.train import RUNS, readers, speaker, time_of, watched
 from spacelang.recipe import Train
 
 if TYPE_CHECKING:
-    from spacelang_runtime.start import Order
-    from spacelang_runtime.train import Job
+    from spacelang_runtime.training.start import Order
+    from spacelang_runtime.training.train import Job
     from spacelang_runtime.world import World
 
 
@@ -95,9 +95,9 @@ def _order(
     limit: float | None,
 ) -> Order:
     from spacelang import notation
-    from spacelang_runtime.further import narrowest, recipe_of
     from spacelang_runtime.saved import architecture_of
-    from spacelang_runtime.start import Order
+    from spacelang_runtime.training.further import narrowest, recipe_of
+    from spacelang_runtime.training.start import Order
 
     architecture = architecture_of(model)
     given = compiled(open_text(recipe)).train if recipe else Train()
@@ -131,11 +131,11 @@ def _begun(
     limit: float | None,
 ) -> Job:
     """The job of a new run, or of one that goes on; with its teacher."""
-    from spacelang_runtime.further import inherit
     from spacelang_runtime.run import find
     from spacelang_runtime.saved import load
-    from spacelang_runtime.start import new, resumed
-    from spacelang_runtime.teacher import Taught, teacher_of
+    from spacelang_runtime.training.further import inherit
+    from spacelang_runtime.training.start import new, resumed
+    from spacelang_runtime.training.teacher import Taught, teacher_of
 
     if order is None:
         run = find(runs, model)
@@ -162,10 +162,10 @@ def _write(job: Job, model: str, scratch: bool, output: Path, force: bool) -> No
     import torch
 
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.extract import extract
+    from spacelang_runtime.model.extract import extract
     from spacelang_runtime.origin import origin
     from spacelang_runtime.saved import CONFIG, record_of, save
-    from spacelang_runtime.trained import trained
+    from spacelang_runtime.search.trained import trained
 
     run, architecture = job.run, job.source.largest
     network = extract(trained(run, lower(run.space), torch.device("cpu")), architecture)

@@ -50,7 +50,7 @@ def judge(
     bounds = {"flops": flops, "params": params}
     recipe = recipe_of(found.space, found.record.preview, settings or [], bounds)
 
-    from spacelang_runtime.crew import join
+    from spacelang_runtime.search.crew import join
 
     with join(device) as crew:
         where = bench(found, crew, images)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.measure import Bench, Timing
+    from spacelang_runtime.search.measure import Bench, Timing
 
 
 def measure(
@@ -41,8 +41,8 @@ def measure(
     """
     lowered = _lowered(space)
 
-    from spacelang_runtime.measure import PRECISIONS, Bench
-    from spacelang_runtime.measure import measure as timings_of
+    from spacelang_runtime.search.measure import PRECISIONS, Bench
+    from spacelang_runtime.search.measure import measure as timings_of
     from spacelang_runtime.world import choose
 
     chosen = choose(device)
@@ -117,7 +117,7 @@ def _write(path: Path, lowered: Lowered, bench: Bench, timings: Mapping[str, Tim
 def _check(lowered: Lowered, bench: Bench, timings: Mapping[str, Timing], count: int) -> list[float]:
     """By which share the table is off, for each of so many random networks."""
     from spacelang.lower.draw import draw, stream
-    from spacelang_runtime.measure import added, whole
+    from spacelang_runtime.search.measure import added, whole
 
     drawn = [lowered.architecture(genotype) for genotype in draw(lowered.chain, count, stream(0))]
     with progress(f"run {count} networks whole") as show:

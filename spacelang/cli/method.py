@@ -11,16 +11,16 @@ from spacelang.cli.terminal import console, grid, say
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.evolve import Method, Outcome
+    from spacelang_runtime.search.evolve import Method, Outcome
 
 
 def method_of(
     lowered: Lowered, algorithm: str | None, pareto: str | None, risk: float | None, budget: int | None
 ) -> Method:
     """The method that `--algorithm`, `--pareto`, `--risk` (None: `--exact`) and `--candidates` ask for."""
-    from spacelang_runtime.algorithms import ALGORITHMS
-    from spacelang_runtime.evolution import ACCURACY
-    from spacelang_runtime.evolve import Method
+    from spacelang_runtime.search.algorithms import ALGORITHMS
+    from spacelang_runtime.search.evolution import ACCURACY
+    from spacelang_runtime.search.evolve import Method
 
     chosen = algorithm or ("paper" if pareto is None else "nsga2")
     found = next((name for name in ALGORITHMS if name == chosen), None)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from spacelang.refine.account import Account
     from spacelang_runtime.refine.refinement import Refinement
     from spacelang_runtime.run import Run
-    from spacelang_runtime.train import Job
+    from spacelang_runtime.training.train import Job
     from spacelang_runtime.world import World
 
 
@@ -144,7 +144,7 @@ def _stem(path: Path) -> str:
 
 
 def _bench(run: Run, asked: _Asked) -> Bench:
-    from spacelang_runtime.crew import join
+    from spacelang_runtime.search.crew import join
 
     with join(asked.device) as crew:
         where = bench(run, crew, asked.images)
@@ -159,8 +159,8 @@ def _trained(
     from spacelang_runtime.refine.inherit import inherit
     from spacelang_runtime.refine.refinement import Round, keep
     from spacelang_runtime.run import find
-    from spacelang_runtime.start import new, resumed
-    from spacelang_runtime.trained import trained
+    from spacelang_runtime.search.trained import trained
+    from spacelang_runtime.training.start import new, resumed
     from spacelang_runtime.world import join
 
     known = refinement.rounds[number] if number < len(refinement.rounds) else None

@@ -19,9 +19,9 @@ from spacelang.cli.watch import progress
 from spacelang.space import Space
 
 if TYPE_CHECKING:
-    from spacelang_runtime.start import Order
-    from spacelang_runtime.step import Observe, Step
-    from spacelang_runtime.train import Job
+    from spacelang_runtime.training.start import Order
+    from spacelang_runtime.training.step import Observe, Step
+    from spacelang_runtime.training.train import Job
     from spacelang_runtime.world import World
 
 RUNS = Path("runs")
@@ -76,7 +76,7 @@ def train(
         fail(f"{space} is a run, not a .space file", f"go on with it: spacelang train --resume {space}")
     order = None if resume else ordered(str(space), data, steps, limit, settings or [])
 
-    from spacelang_runtime.start import new, restarted
+    from spacelang_runtime.training.start import new, restarted
     from spacelang_runtime.world import join
 
     with join(device) as world:
@@ -104,7 +104,7 @@ def ordered(path: str, data: str | None, steps: int | None, limit: float | None,
         )
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--set") from None
-    from spacelang_runtime.start import Order  # torch comes with it: mistakes are answered before
+    from spacelang_runtime.training.start import Order  # torch comes with it: mistakes are answered before
 
     order = Order(space, source.text, data or "digits", tuple(sys.argv[1:]), overrides, steps, limit)
     return _preview(order, path) if data is None and not _fits_digits(space) else order
@@ -135,7 +135,7 @@ def _resumed(
     name: str | None, runs: Path, world: World, workers: int | None, steps: int | None, limit: float | None
 ) -> Job:
     from spacelang_runtime.run import every, find
-    from spacelang_runtime.start import resumed
+    from spacelang_runtime.training.start import resumed
 
     if name is not None and name.endswith(".space"):
         space = compiled(open_text(Path(name))).name
@@ -157,7 +157,7 @@ def watched(
     """Train, and show how it goes on. every: seconds between two checkpoints. photo: whose attention maps are to
     be seen in TensorBoard."""
     from spacelang_runtime.data.advice import advice
-    from spacelang_runtime.train import train
+    from spacelang_runtime.training.train import train
     from spacelang_runtime.world import gathered
 
     run, dataset = job.run, job.dataset

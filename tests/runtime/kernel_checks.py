@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spacelang_runtime.attention import additions, attend
 from spacelang_runtime.kernels import gelu, maps, norm, places, sums, windows
-from spacelang_runtime.positions import ways
-from spacelang_runtime.windows import cut
+from spacelang_runtime.model.attention import additions, attend
+from spacelang_runtime.model.positions import ways
+from spacelang_runtime.model.windows import cut
 
 DEVICE = "cpu" if places.INTERPRETED else "cuda"
 KIND = torch.float32 if places.INTERPRETED else torch.bfloat16

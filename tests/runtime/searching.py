@@ -17,13 +17,13 @@ from spacelang.lower.lowered import Lowered, lower
 from spacelang.recipe import Bound, Evolve
 from spacelang.resources import folder
 from spacelang.source import read
-from spacelang_runtime.crew import Crew, Waves
-from spacelang_runtime.evolve import Ended, Method, Outcome, Scored
-from spacelang_runtime.evolve import evolve as search
-from spacelang_runtime.racing import Race, Right
 from spacelang_runtime.record import Data, Limits, Record
 from spacelang_runtime.run import Run, create
-from spacelang_runtime.scoring import Task, Verdict, judged, stops
+from spacelang_runtime.search.crew import Crew, Waves
+from spacelang_runtime.search.evolve import Ended, Method, Outcome, Scored
+from spacelang_runtime.search.evolve import evolve as search
+from spacelang_runtime.search.racing import Race, Right
+from spacelang_runtime.search.scoring import Task, Verdict, judged, stops
 
 IMAGES = 2000
 RECIPE = Evolve(

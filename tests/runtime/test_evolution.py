@@ -8,7 +8,7 @@ from spacelang.lower.lowered import Lowered, lower
 from spacelang.recipe import Bound, Evolve
 from spacelang.resources import folder
 from spacelang.source import read
-from spacelang_runtime.evolution import Candidate, Evolution
+from spacelang_runtime.search.evolution import Candidate, Evolution
 
 RECIPE = Evolve(population=12, parents=4, generations=5, crossover=6, mutation=6)
 

@@ -16,15 +16,15 @@ from spacelang import notation
 from spacelang.lower.lowered import lower
 from spacelang.recipe import Train
 from spacelang_runtime.data import Batch
-from spacelang_runtime.extract import extract
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.further import inherit, narrowest, recipe_of
-from spacelang_runtime.network import Network
-from spacelang_runtime.sandwich import alone
+from spacelang_runtime.model.extract import extract
+from spacelang_runtime.model.network import Network
+from spacelang_runtime.model.supernet import Supernet
 from spacelang_runtime.saved import save
-from spacelang_runtime.supernet import Supernet
-from spacelang_runtime.teacher import FromTimm, Taught, teacher_of
-from spacelang_runtime.train import train
+from spacelang_runtime.training.further import inherit, narrowest, recipe_of
+from spacelang_runtime.training.sandwich import alone
+from spacelang_runtime.training.teacher import FromTimm, Taught, teacher_of
+from spacelang_runtime.training.train import train
 
 
 @pytest.mark.parametrize("name", AWKWARD)

@@ -10,11 +10,11 @@ from networks import AWKWARD, draw, stirred
 from torch import Tensor
 
 from spacelang.lower.lowered import lower
-from spacelang_runtime import supernet as modules
 from spacelang_runtime.fused.course import course, keeping
 from spacelang_runtime.fused.weights import weights
-from spacelang_runtime.optimizer import adamw
-from spacelang_runtime.supernet import Supernet
+from spacelang_runtime.model import supernet as modules
+from spacelang_runtime.model.supernet import Supernet
+from spacelang_runtime.training.optimizer import adamw
 
 
 def gradient(model: Supernet) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.journal import Entry, Generation, Journal, Proposed, Search, open_journal
+from spacelang_runtime.search.journal import Entry, Generation, Journal, Proposed, Search, open_journal
 
 ONE = Entry("a" * 64, "line one", 100, 10)
 TWO = Entry("b" * 64, "line two", 90, 9)

@@ -14,15 +14,15 @@ from PIL import Image
 
 from spacelang import notation
 from spacelang.lower.lowered import lower
-from spacelang_runtime import positions
-from spacelang_runtime.attention import additions, attend
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.look import figure
 from spacelang_runtime.look.photo import batches, photo, read
 from spacelang_runtime.look.similarity import similarities
 from spacelang_runtime.look.weights import maps, watch, weights
-from spacelang_runtime.network import Network
-from spacelang_runtime.windows import Cut
+from spacelang_runtime.model import positions
+from spacelang_runtime.model.attention import additions, attend
+from spacelang_runtime.model.network import Network
+from spacelang_runtime.model.windows import Cut
 
 
 def network(name: str, seed: int = 0) -> Network:

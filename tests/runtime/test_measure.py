@@ -17,7 +17,7 @@ from spacelang.lower.lowered import Lowered, lower
 from spacelang.lower.price import with_table
 from spacelang.resources import folder
 from spacelang.source import read
-from spacelang_runtime.measure import Bench, added, keys, measure, timed, whole
+from spacelang_runtime.search.measure import Bench, added, keys, measure, timed, whole
 
 BENCH = Bench(torch.device("cpu"), "fp32", batch=2, rounds=1)
 

@@ -17,7 +17,7 @@ from spacelang.amount import spaced
 from spacelang.lower.cost import price
 from spacelang.lower.lowered import lower
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.network import Network
+from spacelang_runtime.model.network import Network
 from spacelang_runtime.saved import load, save
 
 

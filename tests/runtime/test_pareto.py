@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacelang_runtime.pareto import crowding, dominates, front, fronts, hypervolume
+from spacelang_runtime.search.pareto import crowding, dominates, front, fronts, hypervolume
 
 POINTS = st.integers(1, 3).flatmap(
     lambda goals: st.lists(st.tuples(*[st.integers(0, 6)] * goals), min_size=1, max_size=12)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacelang_runtime.racing import Race, looks, unlikely
+from spacelang_runtime.search.racing import Race, looks, unlikely
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.sampled_from([0.3, 0.1, 1e-2, 1e-4, 1e-9]))

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from searching import Pretender, digits, new_run, searched
 
-from spacelang_runtime.evolve import Method
 from spacelang_runtime.report import page
 from spacelang_runtime.report.story import story_of
 from spacelang_runtime.run import Run
+from spacelang_runtime.search.evolve import Method
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SECTIONS = ("Accuracy against cost", "Generations", "Which options win", "Lineage of the winner", "The space")

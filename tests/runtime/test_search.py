@@ -9,13 +9,13 @@ import pytest
 import torch.distributed as dist
 from searching import CPU, IMAGES, RECIPE, Pretender, answers, digits, new_run, searched, timeless
 
-from spacelang_runtime import crew as crews
-from spacelang_runtime.algorithms import ALGORITHMS
-from spacelang_runtime.crew import Crew, follow
-from spacelang_runtime.evolution import Evolution, Goals
-from spacelang_runtime.evolve import Ended, Method, Scored
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.journal import open_journal
+from spacelang_runtime.search import crew as crews
+from spacelang_runtime.search.algorithms import ALGORITHMS
+from spacelang_runtime.search.crew import Crew, follow
+from spacelang_runtime.search.evolution import Evolution, Goals
+from spacelang_runtime.search.evolve import Ended, Method, Scored
+from spacelang_runtime.search.journal import open_journal
 
 EXACT = Method(risk=None)
 

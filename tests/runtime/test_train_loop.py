@@ -16,15 +16,15 @@ from torch_tb_profiler import io
 from torch_tb_profiler.profiler.loader import RunLoader
 
 from spacelang.lower.lowered import lower
-from spacelang_runtime import checkpoint
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.gradient import attach
-from spacelang_runtime.optimizer import adamw
 from spacelang_runtime.record import Limits
 from spacelang_runtime.run import find
-from spacelang_runtime.sandwich import Member, sandwich
-from spacelang_runtime.train import fuse, train
-from spacelang_runtime.trained import trained
+from spacelang_runtime.search.trained import trained
+from spacelang_runtime.training import checkpoint
+from spacelang_runtime.training.gradient import attach
+from spacelang_runtime.training.optimizer import adamw
+from spacelang_runtime.training.sandwich import Member, sandwich
+from spacelang_runtime.training.train import fuse, train
 
 
 def _resume(job, limits, dataset=Noise()):

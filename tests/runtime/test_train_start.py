@@ -6,8 +6,8 @@ from tiny_training import ALONE, SPACE
 
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.run import find
-from spacelang_runtime.start import Order, dataset_of, new, resumed
-from spacelang_runtime.train import train
+from spacelang_runtime.training.start import Order, dataset_of, new, resumed
+from spacelang_runtime.training.train import train
 from spacelang_runtime.world import World
 
 RECIPE = evolve(SPACE.train, rand_augment=0, erasing=0, mixup=0, cutmix=0, epochs=1)

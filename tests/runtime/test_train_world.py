@@ -11,11 +11,11 @@ import torch.multiprocessing as multiprocessing
 from attrs import evolve, frozen
 from tiny_training import ALONE, RECIPE, SPACE, Noise, new_job
 
-from spacelang_runtime import checkpoint
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.record import Limits
 from spacelang_runtime.run import find
-from spacelang_runtime.train import train
+from spacelang_runtime.training import checkpoint
+from spacelang_runtime.training.train import train
 from spacelang_runtime.world import agree, choose, join
 
 STILL = evolve(RECIPE, drop_path=0)  # what a process drops depends on its rank

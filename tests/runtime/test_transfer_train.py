@@ -19,7 +19,7 @@ from tiny_transfer import MAKE, RECIPES, network, recipe
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.record import Limits
 from spacelang_runtime.saved import save
-from spacelang_runtime.step import Step
+from spacelang_runtime.training.step import Step
 from spacelang_runtime.transfer.memory import estimate
 from spacelang_runtime.transfer.model import load
 from spacelang_runtime.transfer.run import find

@@ -16,9 +16,9 @@ from spacelang.space import Searched, Settled, Space, StageSpace
 from spacelang_runtime.data import Batch
 from spacelang_runtime.record import Data, Limits, Record
 from spacelang_runtime.run import Run, create
-from spacelang_runtime.sandwich import source_of
-from spacelang_runtime.train import Job
-from spacelang_runtime.trained import untrained
+from spacelang_runtime.search.trained import untrained
+from spacelang_runtime.training.sandwich import source_of
+from spacelang_runtime.training.train import Job
 from spacelang_runtime.world import World
 
 ALONE = World(0, 1, torch.device("cpu"))

@@ -15,7 +15,7 @@ from networks import AWKWARD, draw, stirred
 from PIL import Image
 
 from spacelang.lower.lowered import lower
-from spacelang_runtime.network import Network
+from spacelang_runtime.model.network import Network
 from spacelang_runtime.transfer.recipe import Recipe, structured
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220)}

@@ -22,7 +22,7 @@ from spacelang_runtime.data.chance import seed_of
 from spacelang_runtime.data.distort import distorted, drawn, on
 from spacelang_runtime.data.frame import framed
 from spacelang_runtime.data.normalise import moments
-from spacelang_runtime.kept import kept
+from spacelang_runtime.model.kept import kept
 
 
 @frozen

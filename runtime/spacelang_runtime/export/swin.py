@@ -11,7 +11,7 @@ from timm.models.swin_transformer import SwinTransformer
 from spacelang.architecture import Architecture
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.foreign import architecture_of
-from spacelang_runtime.network import Network
+from spacelang_runtime.model.network import Network
 from spacelang_runtime.saved import CONFIG, WEIGHTS, as_json, described, fill
 from spacelang_runtime.swin_names import theirs
 

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from spacelang import notation
 from spacelang.architecture import Architecture
-from spacelang_runtime import network as networks
-from spacelang_runtime.network import Network, as_map, linear
+from spacelang_runtime.model import network as networks
+from spacelang_runtime.model.network import Network, as_map, linear
 from spacelang_runtime.saved import described
 
 RELEASED = {

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
-from spacelang_runtime import attention
 from spacelang_runtime.fused.weights import gradient
 from spacelang_runtime.kernels import maps, places, sums, windows
-from spacelang_runtime.positions import ways
-from spacelang_runtime.slices import prefix
-from spacelang_runtime.windows import Cut
+from spacelang_runtime.model import attention
+from spacelang_runtime.model.positions import ways
+from spacelang_runtime.model.slices import prefix
+from spacelang_runtime.model.windows import Cut
 
 if TYPE_CHECKING:
-    from spacelang_runtime.supernet import ElasticLayer
+    from spacelang_runtime.model.supernet import ElasticLayer
 
 
 class Mixing(Protocol):

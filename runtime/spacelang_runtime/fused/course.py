@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from spacelang.architecture import Architecture
-from spacelang_runtime import attention
 from spacelang_runtime.fused.ends import HeadPass, MergePass, StemPass, TokensPass
 from spacelang_runtime.fused.layer import LayerPass
 from spacelang_runtime.fused.weights import Weights, weights
 from spacelang_runtime.kernels.places import PRESENT
+from spacelang_runtime.model import attention
 
 if TYPE_CHECKING:
-    from spacelang_runtime.supernet import Supernet
+    from spacelang_runtime.model.supernet import Supernet
 
 
 def serves(model: Supernet, images: Tensor) -> bool:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from spacelang_runtime import positions
 from spacelang_runtime.fused.layer import Change, Stream
 from spacelang_runtime.fused.product import add_product, linear, product
 from spacelang_runtime.fused.weights import Weights, gradient
 from spacelang_runtime.kernels import norm, sums
-from spacelang_runtime.merging import neighbours
-from spacelang_runtime.slices import prefix
-from spacelang_runtime.windows import Grid, grid_of
+from spacelang_runtime.model import positions
+from spacelang_runtime.model.merging import neighbours
+from spacelang_runtime.model.slices import prefix
+from spacelang_runtime.model.windows import Grid, grid_of
 
 if TYPE_CHECKING:
-    from spacelang_runtime.supernet import ElasticHead, ElasticMerge, ElasticStem, ElasticTokens
+    from spacelang_runtime.model.supernet import ElasticHead, ElasticMerge, ElasticStem, ElasticTokens
 
 
 class StemPass:

@@ -11,11 +11,11 @@ from spacelang_runtime.fused.attention import Mixing, mix
 from spacelang_runtime.fused.product import add_product, linear, product
 from spacelang_runtime.fused.weights import Weights, gradient
 from spacelang_runtime.kernels import gelu, norm, sums
-from spacelang_runtime.slices import prefix
-from spacelang_runtime.windows import Grid, cut
+from spacelang_runtime.model.slices import prefix
+from spacelang_runtime.model.windows import Grid, cut
 
 if TYPE_CHECKING:
-    from spacelang_runtime.supernet import ElasticLayer
+    from spacelang_runtime.model.supernet import ElasticLayer
 
 
 class Stream(NamedTuple):

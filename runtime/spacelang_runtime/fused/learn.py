@@ -19,7 +19,7 @@ from spacelang_runtime.fused import course
 from spacelang_runtime.fused.weights import Weights, gradient, weights
 
 if TYPE_CHECKING:
-    from spacelang_runtime.supernet import Supernet
+    from spacelang_runtime.model.supernet import Supernet
 
 OFTEN = 3  # how many times a network comes before it is recorded
 

@@ -10,11 +10,11 @@ import torch
 from spacelang.architecture import Architecture
 from spacelang_runtime.fused import course
 from spacelang_runtime.fused.learn import eager
-from spacelang_runtime.sandwich import Source
+from spacelang_runtime.training.sandwich import Source
 from spacelang_runtime.world import precision
 
 if TYPE_CHECKING:
-    from spacelang_runtime.supernet import Supernet
+    from spacelang_runtime.model.supernet import Supernet
 
 DRAWS = 256
 

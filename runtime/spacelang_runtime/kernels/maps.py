@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spacelang_runtime.kept import kept
 from spacelang_runtime.kernels.places import padded
 from spacelang_runtime.kernels.start import start
-from spacelang_runtime.windows import Cut, Grid
+from spacelang_runtime.model.kept import kept
+from spacelang_runtime.model.windows import Cut, Grid
 
 LONGEST = 14  # side of the largest map: 16 places hold it, the class token, and one that stays empty
 WIDEST = 64

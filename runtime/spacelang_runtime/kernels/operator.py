@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spacelang_runtime.kernels import windows
-from spacelang_runtime.windows import Cut
+from spacelang_runtime.model.windows import Cut
 
 
 def attend(qkv: Tensor, extra: Tensor, table: Tensor | None, heads: int, cut: Cut) -> Tensor:

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spacelang_runtime.kept import kept
 from spacelang_runtime.kernels.places import padded, processors
 from spacelang_runtime.kernels.start import start
-from spacelang_runtime.windows import Cut
+from spacelang_runtime.model.kept import kept
+from spacelang_runtime.model.windows import Cut
 
 LONGEST = 16  # side of the largest window in tokens
 WIDEST = 64  # channels of the widest head

@@ -9,13 +9,13 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 
 from spacelang.architecture import Architecture
-from spacelang_runtime.extract import extract
 from spacelang_runtime.look import figure
 from spacelang_runtime.look.photo import photo, read
 from spacelang_runtime.look.weights import maps
+from spacelang_runtime.model.extract import extract
+from spacelang_runtime.model.supernet import Supernet
 from spacelang_runtime.run import Run
-from spacelang_runtime.step import Observe, Step
-from spacelang_runtime.supernet import Supernet
+from spacelang_runtime.training.step import Observe, Step
 
 TIMES = 20  # figures a training: each takes the time of a few steps
 

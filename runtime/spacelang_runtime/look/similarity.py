@@ -13,8 +13,8 @@ from attrs import frozen
 from torch import Tensor
 
 from spacelang_runtime.look.weights import Place, watch
-from spacelang_runtime.network import Network
-from spacelang_runtime.windows import Cut
+from spacelang_runtime.model.network import Network
+from spacelang_runtime.model.windows import Cut
 
 
 @frozen(eq=False)

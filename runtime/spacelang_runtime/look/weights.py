@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from spacelang_runtime import positions
-from spacelang_runtime.attention import additions
-from spacelang_runtime.network import Attention, Network
-from spacelang_runtime.windows import Cut, Grid, cut
+from spacelang_runtime.model import positions
+from spacelang_runtime.model.attention import additions
+from spacelang_runtime.model.network import Attention, Network
+from spacelang_runtime.model.windows import Cut, Grid, cut
 
 Place = tuple[int, int]  # a stage and a layer of it, counted from 0
 

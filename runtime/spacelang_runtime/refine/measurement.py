@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from spacelang.expression import decimal
 from spacelang.refine.sample import Sample
-from spacelang_runtime.journal import Entry, Journal, Search
+from spacelang_runtime.search.journal import Entry, Journal, Search
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS measurement (

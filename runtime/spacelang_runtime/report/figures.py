@@ -14,9 +14,9 @@ from spacelang.architecture import Architecture
 from spacelang.expression import decimal, exact
 from spacelang.lower.chain import Window
 from spacelang.lower.lowered import Lowered
-from spacelang_runtime import pareto
 from spacelang_runtime.report.curves import Curve
 from spacelang_runtime.report.story import Member, Story
+from spacelang_runtime.search import pareto
 
 WINNER, FRONT, OTHERS, LEFT = "#d1495b", "#30638e", "#8d99ae", "#c9ced6"
 BARS = 40

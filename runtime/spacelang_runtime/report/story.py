@@ -10,8 +10,8 @@ from attrs import frozen
 
 from spacelang import notation
 from spacelang.architecture import Architecture
-from spacelang_runtime.journal import Generation, Journal, open_journal
 from spacelang_runtime.run import Run
+from spacelang_runtime.search.journal import Generation, Journal, open_journal
 
 
 @frozen

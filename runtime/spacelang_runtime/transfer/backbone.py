@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from spacelang_runtime import positions
-from spacelang_runtime.network import Network
+from spacelang_runtime.model import positions
+from spacelang_runtime.model.network import Network
 
 
 class Backbone(nn.Module):

@@ -11,8 +11,8 @@ from attrs import asdict, frozen
 from torch import Tensor
 
 from spacelang_runtime.atomic import replace
-from spacelang_runtime.checkpoint import Standing, read
 from spacelang_runtime.record import Limits
+from spacelang_runtime.training.checkpoint import Standing, read
 
 FORMAT = "spacelang.transfer.checkpoint/1"
 

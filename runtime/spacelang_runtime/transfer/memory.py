@@ -9,7 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 
 from spacelang.architecture import Architecture
-from spacelang_runtime.network import Network
+from spacelang_runtime.model.network import Network
 from spacelang_runtime.transfer.recipe import Recipe
 from spacelang_runtime.transfer.task import Labels, Task
 from spacelang_runtime.world import precision

@@ -16,7 +16,7 @@ from torch import nn
 from spacelang.architecture import NotAnArchitecture, from_json, to_json
 from spacelang_runtime.atomic import replace, replace_json
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.network import Network
+from spacelang_runtime.model.network import Network
 from spacelang_runtime.transfer.recipe import Recipe, structured, unstructured
 from spacelang_runtime.transfer.run import Run
 from spacelang_runtime.transfer.task import Labels, task

@@ -10,11 +10,11 @@ from attrs import frozen
 from torch import nn
 
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.network import Network
+from spacelang_runtime.model.network import Network
 from spacelang_runtime.record import Limits
 from spacelang_runtime.saved import load as load_network
 from spacelang_runtime.saved import save as save_network
-from spacelang_runtime.schedule import finished
+from spacelang_runtime.training.schedule import finished
 from spacelang_runtime.transfer import checkpoint as checkpoints
 from spacelang_runtime.transfer.recipe import Recipe
 from spacelang_runtime.transfer.run import Record, Run, complete, create, note, open_run

@@ -11,7 +11,7 @@ from attrs import frozen
 from PIL import Image
 from torch import Tensor, nn
 
-from spacelang_runtime.network import Network
+from spacelang_runtime.model.network import Network
 from spacelang_runtime.transfer.recipe import Recipe
 from spacelang_runtime.world import World
 

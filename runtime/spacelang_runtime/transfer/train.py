@@ -19,18 +19,18 @@ from attrs import frozen
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
-from spacelang_runtime.checkpoint import STREAK, Standing
 from spacelang_runtime.data.chance import seed_of
 from spacelang_runtime.data.work import worked
 from spacelang_runtime.failure import Failure, Stopped
-from spacelang_runtime.gradient import Gradient, attach
 from spacelang_runtime.interrupt import interruptible
-from spacelang_runtime.pace import Pace
 from spacelang_runtime.record import Limits
-from spacelang_runtime.scalars import scalars
-from spacelang_runtime.schedule import finished, progress
-from spacelang_runtime.step import Observe, told
-from spacelang_runtime.trace import tracing
+from spacelang_runtime.training.checkpoint import STREAK, Standing
+from spacelang_runtime.training.gradient import Gradient, attach
+from spacelang_runtime.training.pace import Pace
+from spacelang_runtime.training.scalars import scalars
+from spacelang_runtime.training.schedule import finished, progress
+from spacelang_runtime.training.step import Observe, told
+from spacelang_runtime.training.trace import tracing
 from spacelang_runtime.transfer import checkpoint as checkpoints
 from spacelang_runtime.transfer.checkpoint import Checkpoint
 from spacelang_runtime.transfer.model import save as save_model

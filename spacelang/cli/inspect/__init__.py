@@ -61,7 +61,7 @@ def inspect(
         return
     if asked != space.Asked(of=of, bins=bins):
         fail("bounds, costs, histograms and options are of a space", "name a .space file")
-    from spacelang_runtime.target import read
+    from spacelang_runtime.search.target import read
 
     found = read(what) if what is not None else None
     if found is not None:

@@ -39,7 +39,7 @@ def _judged(run: Run) -> str | None:
 
 def show(run: Run, as_json: bool) -> None:
     """Print how far a run has come, and the best of its last search."""
-    from spacelang_runtime.journal import open_journal
+    from spacelang_runtime.search.journal import open_journal
 
     record, state, best = run.record, run.state, run.best
     with open_journal(run.folder) as journal:

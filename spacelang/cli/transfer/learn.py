@@ -11,7 +11,7 @@ from spacelang.cli.train import RUNS, readers
 from spacelang.cli.watch import progress
 
 if TYPE_CHECKING:
-    from spacelang_runtime.step import Step
+    from spacelang_runtime.training.step import Step
     from spacelang_runtime.transfer.start import Opened, Order
     from spacelang_runtime.transfer.train import Job
     from spacelang_runtime.world import World

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from PIL import Image, ImageDraw
 
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.network import Network
+from spacelang_runtime.model.network import Network
 from spacelang_runtime.transfer.backbone import Backbone
 from spacelang_runtime.transfer.colours import colour, laid_over, tag
 from spacelang_runtime.transfer.detect.average_precision import measure

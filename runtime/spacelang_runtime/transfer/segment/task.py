@@ -8,7 +8,7 @@ import torch
 from attrs import frozen
 from PIL import Image, ImageDraw
 
-from spacelang_runtime.network import Network
+from spacelang_runtime.model.network import Network
 from spacelang_runtime.transfer.backbone import Backbone, resized
 from spacelang_runtime.transfer.colours import colour, font, laid_over
 from spacelang_runtime.transfer.order import Order

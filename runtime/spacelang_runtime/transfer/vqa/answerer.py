@@ -12,7 +12,7 @@ from transformers import BertConfig, BertModel
 
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.kept import kept
+from spacelang_runtime.model.kept import kept
 from spacelang_runtime.transfer.backbone import Backbone
 from spacelang_runtime.transfer.recipe import Vqa
 from spacelang_runtime.transfer.vqa.pairs import Asked

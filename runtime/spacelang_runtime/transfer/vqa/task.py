@@ -10,7 +10,7 @@ from attrs import frozen
 from PIL import Image
 
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.network import Network
+from spacelang_runtime.model.network import Network
 from spacelang_runtime.transfer.backbone import Backbone
 from spacelang_runtime.transfer.colours import with_words
 from spacelang_runtime.transfer.folder import read_json

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from spacelang.lower.lowered import lower
 from spacelang_runtime.data import Batch, Dataset
 from spacelang_runtime.data.normalise import MEAN, STD
-from spacelang_runtime.extract import extract
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.model.extract import extract
 from spacelang_runtime.run import find
 from spacelang_runtime.saved import load
-from spacelang_runtime.trained import trained
+from spacelang_runtime.search.trained import trained
 from spacelang_runtime.world import precision
 
 

@@ -16,8 +16,8 @@ from attrs import frozen
 from torch import Tensor, nn
 
 from spacelang.recipe import Train
-from spacelang_runtime.gradient import Gradient, attach
-from spacelang_runtime.supernet import Supernet
+from spacelang_runtime.model.supernet import Supernet
+from spacelang_runtime.training.gradient import Gradient, attach
 from spacelang_runtime.world import together
 
 MOMENTS = ("exp_avg", "exp_avg_sq")  # torch's names of the two running means

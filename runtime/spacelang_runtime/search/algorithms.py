@@ -26,7 +26,7 @@ from spacelang.lower.chain import Bounds, Chain, Genotype
 from spacelang.lower.draw import Stream, draw
 from spacelang.lower.operators import Child, Rates, cross, mutate
 from spacelang.recipe import Evolve
-from spacelang_runtime.pareto import Point, crowding, fronts
+from spacelang_runtime.search.pareto import Point, crowding, fronts
 
 Algorithm = Literal["paper", "random", "regularized", "nsga2"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)

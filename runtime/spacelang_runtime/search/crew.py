@@ -33,8 +33,8 @@ from attrs import define, field, frozen
 
 from spacelang import notation
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.racing import Race, Right
-from spacelang_runtime.scoring import Task, Verdict
+from spacelang_runtime.search.racing import Race, Right
+from spacelang_runtime.search.scoring import Task, Verdict
 from spacelang_runtime.world import choose
 
 BEAT = 0.5  # seconds between two signs of life

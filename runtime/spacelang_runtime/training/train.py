@@ -26,25 +26,25 @@ from attrs import frozen
 
 from spacelang.recipe import Sandwich, Train
 from spacelang.space import Space
-from spacelang_runtime.checkpoint import STREAK, Checkpoint, Standing
 from spacelang_runtime.data import Batch, Dataset
 from spacelang_runtime.data.chance import seed_of
 from spacelang_runtime.failure import Failure, Stopped
 from spacelang_runtime.fused.learn import learn
 from spacelang_runtime.fused.warm import warm
-from spacelang_runtime.gradient import Gradient
 from spacelang_runtime.interrupt import interruptible
-from spacelang_runtime.learner import learner
-from spacelang_runtime.memory import enough_memory
-from spacelang_runtime.pace import Pace
+from spacelang_runtime.model.supernet import Supernet
 from spacelang_runtime.record import Limits
 from spacelang_runtime.run import Run, kept_if_learned
-from spacelang_runtime.sandwich import KINDS, Member, Source, sandwich
-from spacelang_runtime.scalars import scalars
-from spacelang_runtime.schedule import finished, progress, schedule
-from spacelang_runtime.step import Observe, told
-from spacelang_runtime.supernet import Supernet
-from spacelang_runtime.trace import tracing
+from spacelang_runtime.training.checkpoint import STREAK, Checkpoint, Standing
+from spacelang_runtime.training.gradient import Gradient
+from spacelang_runtime.training.learner import learner
+from spacelang_runtime.training.memory import enough_memory
+from spacelang_runtime.training.pace import Pace
+from spacelang_runtime.training.sandwich import KINDS, Member, Source, sandwich
+from spacelang_runtime.training.scalars import scalars
+from spacelang_runtime.training.schedule import finished, progress, schedule
+from spacelang_runtime.training.step import Observe, told
+from spacelang_runtime.training.trace import tracing
 from spacelang_runtime.world import World, meet, precision
 
 STOP, CLOCK = len(KINDS), len(KINDS) + 1  # the notes that travel with a gradient, after the losses

@@ -13,10 +13,10 @@ from torch.utils.checkpoint import checkpoint
 
 from spacelang.architecture import Architecture, Frame
 from spacelang.lower.plan import Block, Head, Merge, Stem, Tokens, of_architecture
-from spacelang_runtime import positions
-from spacelang_runtime.attention import attention
-from spacelang_runtime.merging import neighbours
-from spacelang_runtime.windows import Grid, cut, grid_of
+from spacelang_runtime.model import positions
+from spacelang_runtime.model.attention import attention
+from spacelang_runtime.model.merging import neighbours
+from spacelang_runtime.model.windows import Grid, cut, grid_of
 
 Taps = tuple[tuple[int, int], ...]
 

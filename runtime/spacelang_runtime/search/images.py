@@ -12,7 +12,7 @@ from torch import Tensor
 
 from spacelang.architecture import Frame
 from spacelang_runtime.data.hold import room
-from spacelang_runtime.decoded import Decoded
+from spacelang_runtime.search.decoded import Decoded
 
 TOKENS = 256 * 56 * 56  # of the first stage, in a batch: enough to keep a GPU at work
 LEAST, MOST = 64, 1024  # images in a batch

@@ -16,7 +16,7 @@ from spacelang.architecture import Architecture
 from spacelang.expression import Number
 from spacelang.recipe import Sandwich, Train
 from spacelang.space import Dimension, Option, Searched, Settled, Space, StageSpace
-from spacelang_runtime.supernet import Supernet
+from spacelang_runtime.model.supernet import Supernet
 
 ALONE = Sandwich(largest=1, smallest=0, random=0)
 # Weights that have learned move less: a thirtieth of the rate, a tenth of the epochs (Liu et al., 2021, A2.1).

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
-from spacelang_runtime.journal import Generation
 from spacelang_runtime.run import Run
-from spacelang_runtime.step import Observe, Step
+from spacelang_runtime.search.journal import Generation
+from spacelang_runtime.training.step import Observe, Step
 
 PERIOD = 1.0  # seconds between two points: a curve needs no more, and a fast step should not pay for it
 

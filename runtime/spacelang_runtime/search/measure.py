@@ -27,9 +27,9 @@ from spacelang.lower import plan
 from spacelang.lower.costs import head_key, layer_key, merge_key, stem_key
 from spacelang.lower.lowered import Lowered
 from spacelang.lower.plan import LayerShape
-from spacelang_runtime import network
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.windows import Grid
+from spacelang_runtime.model import network
+from spacelang_runtime.model.windows import Grid
 
 Precision = Literal["fp32", "bf16", "fp16"]
 PRECISIONS: Mapping[Precision, torch.dtype] = {

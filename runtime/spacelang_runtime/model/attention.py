@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spacelang_runtime import positions
 from spacelang_runtime.kernels import operator, windows
 from spacelang_runtime.kernels.places import PRESENT
-from spacelang_runtime.windows import Cut, mask
+from spacelang_runtime.model import positions
+from spacelang_runtime.model.windows import Cut, mask
 
 Linear = tuple[Tensor, Tensor]  # weight and bias
 

@@ -11,8 +11,8 @@ from spacelang.architecture import Architecture, NotAnArchitecture, from_json
 from spacelang.diagnostics import nearest
 from spacelang.lower.lowered import Lowered
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.journal import open_journal
 from spacelang_runtime.run import Run
+from spacelang_runtime.search.journal import open_journal
 
 
 def read(text: str) -> Architecture | None:

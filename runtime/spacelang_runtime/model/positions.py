@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spacelang_runtime.kept import kept
-from spacelang_runtime.windows import Cut, Grid
+from spacelang_runtime.model.kept import kept
+from spacelang_runtime.model.windows import Cut, Grid
 
 
 def centre(table: Tensor, rows: int, columns: int) -> Tensor:

@@ -11,9 +11,9 @@ from attrs import field, frozen
 from torch import Tensor
 
 from spacelang.architecture import Architecture
-from spacelang_runtime.images import Images
-from spacelang_runtime.racing import Race, Right
-from spacelang_runtime.supernet import Supernet
+from spacelang_runtime.model.supernet import Supernet
+from spacelang_runtime.search.images import Images
+from spacelang_runtime.search.racing import Race, Right
 from spacelang_runtime.world import precision
 
 UNKNOWN: Right = np.zeros(0, np.bool_)

@@ -10,15 +10,15 @@ from attrs import evolve, field, frozen
 from spacelang import notation
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.space import Space
-from spacelang_runtime import checkpoint
 from spacelang_runtime.data import Dataset, open_dataset
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.record import Data, Limits, Record
 from spacelang_runtime.run import Run, create, find, of_launch, write_launch
-from spacelang_runtime.sandwich import Source, alone, source_of
-from spacelang_runtime.schedule import finished, limits
-from spacelang_runtime.train import Job
-from spacelang_runtime.trained import untrained
+from spacelang_runtime.search.trained import untrained
+from spacelang_runtime.training import checkpoint
+from spacelang_runtime.training.sandwich import Source, alone, source_of
+from spacelang_runtime.training.schedule import finished, limits
+from spacelang_runtime.training.train import Job
 from spacelang_runtime.world import World, agree, launch
 
 Say = Callable[[str], None]

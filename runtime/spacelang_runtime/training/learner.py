@@ -7,15 +7,15 @@ from timm.utils import ModelEmaV3
 
 from spacelang.recipe import Train
 from spacelang.space import Space
-from spacelang_runtime import checkpoint as checkpoints
-from spacelang_runtime.checkpoint import Checkpoint, Standing
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.gradient import Gradient
-from spacelang_runtime.optimizer import Optimizer, adamw
+from spacelang_runtime.model.supernet import Supernet
 from spacelang_runtime.record import Limits, State
 from spacelang_runtime.run import Run, write_state
-from spacelang_runtime.schedule import finished
-from spacelang_runtime.supernet import Supernet
+from spacelang_runtime.training import checkpoint as checkpoints
+from spacelang_runtime.training.checkpoint import Checkpoint, Standing
+from spacelang_runtime.training.gradient import Gradient
+from spacelang_runtime.training.optimizer import Optimizer, adamw
+from spacelang_runtime.training.schedule import finished
 from spacelang_runtime.world import World
 
 

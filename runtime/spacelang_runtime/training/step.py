@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
-from spacelang_runtime.checkpoint import Standing
-from spacelang_runtime.pace import Pace
 from spacelang_runtime.record import Limits
-from spacelang_runtime.schedule import progress, remaining
+from spacelang_runtime.training.checkpoint import Standing
+from spacelang_runtime.training.pace import Pace
+from spacelang_runtime.training.schedule import progress, remaining
 
 
 @frozen

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from spacelang.architecture import Architecture
-from spacelang_runtime.network import Network
-from spacelang_runtime.supernet import Supernet
+from spacelang_runtime.model.network import Network
+from spacelang_runtime.model.supernet import Supernet
 
 
 def extract(supernet: Supernet, architecture: Architecture) -> Network:

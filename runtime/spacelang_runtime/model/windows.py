@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spacelang.architecture import Window
-from spacelang_runtime.kept import kept
+from spacelang_runtime.model.kept import kept
 
 Grid = tuple[int, int]
 

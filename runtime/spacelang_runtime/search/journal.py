@@ -19,7 +19,7 @@ import numpy as np
 from attrs import field, frozen
 
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.racing import Right
+from spacelang_runtime.search.racing import Right
 
 VERSION = 2
 _SCHEMA = """

@@ -14,13 +14,13 @@ from torch.utils.checkpoint import checkpoint
 
 from spacelang.architecture import Architecture, Frame, Layer
 from spacelang.lower.plan import Block, Head, Merge, Plan, Stem, Tokens
-from spacelang_runtime import positions
-from spacelang_runtime.attention import attention
-from spacelang_runtime.fit import limits, require_fit
 from spacelang_runtime.fused import course
-from spacelang_runtime.merging import neighbours
-from spacelang_runtime.slices import prefix
-from spacelang_runtime.windows import Grid, cut, grid_of
+from spacelang_runtime.model import positions
+from spacelang_runtime.model.attention import attention
+from spacelang_runtime.model.fit import limits, require_fit
+from spacelang_runtime.model.merging import neighbours
+from spacelang_runtime.model.slices import prefix
+from spacelang_runtime.model.windows import Grid, cut, grid_of
 
 Slices = dict[str, Tensor]
 

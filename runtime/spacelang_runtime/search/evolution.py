@@ -19,8 +19,8 @@ from spacelang.lower.draw import draw, stream
 from spacelang.lower.lowered import Lowered
 from spacelang.lower.operators import Child
 from spacelang.recipe import Evolve
-from spacelang_runtime import pareto
-from spacelang_runtime.algorithms import Algorithm, Field, Standing, children, survivors
+from spacelang_runtime.search import pareto
+from spacelang_runtime.search.algorithms import Algorithm, Field, Standing, children, survivors
 
 ACCURACY = "accuracy"
 

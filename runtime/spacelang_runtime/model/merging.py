@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from spacelang_runtime.windows import Grid
+from spacelang_runtime.model.windows import Grid
 
 
 def neighbours(x: Tensor, grid: Grid) -> tuple[Tensor, Grid]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 
 from spacelang.lower.lowered import Lowered
-from spacelang_runtime import checkpoint
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.model.supernet import Supernet
 from spacelang_runtime.run import Run
-from spacelang_runtime.supernet import Supernet
+from spacelang_runtime.training import checkpoint
 
 
 def untrained(lowered: Lowered, device: torch.device) -> Supernet:

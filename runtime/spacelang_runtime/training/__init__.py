@@ -1,0 +1,1 @@
+"""From a supernet and images to a trained supernet: sandwich after sandwich."""
