@@ -37,7 +37,7 @@ def rewritten(source: Source, space: Space, changes: Mapping[Place, Changed], na
     layout."""
     nodes = pieces(source)
     _rename(nodes, name)
-    for places, line in _lines(space, source, changes):
+    for places, line in _lines(space, changes):
         here = [changes[place] for place in places if place in changes]
         shared = line is not None and len(here) == len(places) and len({one.options for one in here}) == 1
         if shared and line is not None:
@@ -55,9 +55,7 @@ def next_name(name: str) -> str:
     return f"{match[1]}_{int(match[2]) + 1}" if match else f"{name}_2"
 
 
-def _lines(
-    space: Space, source: Source, changes: Mapping[Place, Changed]
-) -> Iterator[tuple[list[Place], int | None]]:
+def _lines(space: Space, changes: Mapping[Place, Changed]) -> Iterator[tuple[list[Place], int | None]]:
     """The lines that decide what changes: the offset of each in this text, None where it is in another file; with
     all stages for which it speaks."""
     deciding: dict[tuple[str, object], list[Place]] = {}

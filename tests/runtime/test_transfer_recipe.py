@@ -56,6 +56,7 @@ def test_a_line_is_replaced_on_the_command_line() -> None:
 
 MISTAKES = {
     "batch": "'batch' is no setting",
+    "epochs=ten": "train.epochs: expected a number, found 'ten'",
     "bach=3": "recipes for detect have no 'bach'",
     "batch=many": "train.batch: expected a number, found 'many'",
     "batch=0": "'batch' must be >= 1: 0",

@@ -254,9 +254,10 @@ def _change(record: dict[str, Any], task: str, change: str) -> None:
     part[name] = value
     if name in ("epochs", "iterations"):  # one replaces the other
         part.pop("iterations" if name == "epochs" else "epochs", None)
-        if part.get("schedule") == "step" and part.get("steps") and max(part["steps"]) >= value:
+        steps = part.get("steps") if part.get("schedule") == "step" and isinstance(value, int) else None
+        if steps and max(steps) >= value:
             raise Failure(
-                f"{name} = {value} ends before the rate's last step, at {max(part['steps'])}",
+                f"{name} = {value} ends before the rate's last step, at {max(steps)}",
                 "set steps too, such as --set steps=[20,30], or shorten the run with --steps or --budget",
             )
 
