@@ -17,6 +17,8 @@ def replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
     A crash at any moment leaves the old file or the new one. Raises `Failure` where the disk is full or the
     folder cannot be written; the old file is then as it was.
     """
+    if path.is_dir():
+        raise Failure(f"cannot write {path}: it is a folder", f"name a file, such as {path / 'NAME'}")
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(part, "wb") as file:

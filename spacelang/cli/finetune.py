@@ -131,11 +131,10 @@ def _begun(
     limit: float | None,
 ) -> Job:
     """The job of a new run, or of one that goes on; with its teacher."""
-    from spacelang_runtime.run import find
+    from spacelang_runtime.run import find, kept_if_learned
     from spacelang_runtime.saved import load
     from spacelang_runtime.training.further import inherit
     from spacelang_runtime.training.start import new, resumed
-    from spacelang_runtime.training.teacher import Taught, teacher_of
 
     if order is None:
         run = find(runs, model)
@@ -150,6 +149,14 @@ def _begun(
             if job.space.frame.classes != network.architecture.frame.classes:
                 weights = {name: t for name, t in weights.items() if not name.startswith("head.classify")}
             inherit(job.model, job.source.largest, weights)
+    with kept_if_learned(job.run):
+        return _taught(job, runs)
+
+
+def _taught(job: Job, runs: Path) -> Job:
+    """The job with the teacher that its run names, if it names one."""
+    from spacelang_runtime.training.teacher import Taught, teacher_of
+
     words = job.run.record.overrides
     if "teacher" not in words:
         return job

@@ -179,3 +179,29 @@ def test_other_classes_are_given_a_remedy(spacelang, here: Path) -> None:
     assert tuned.code == 0, tuned.err
     assert load("three").architecture.frame.classes == 3
     assert spacelang("eval", "three", "--data", "data").code == 0
+
+
+def test_a_teacher_that_is_not_there_leaves_no_run_behind(made, tmp_path, monkeypatch, spacelang) -> None:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    said = spacelang("finetune", "m", "--data", "digits", "-o", "t", "--teacher", "nobody", "--steps", "2")
+    assert said.code == 1
+    assert "there is no run 'nobody'" in said.err
+    assert [run.name for run in Path("runs").iterdir()] == ["digits-1"]
+
+
+def test_a_figure_of_another_kind_and_images_of_nowhere_are_refused(made, tmp_path, monkeypatch, spacelang) -> None:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    said = spacelang("attention", "m", "--image", "photos/0.png", "--stage", "2", "-o", "heads.jpg")
+    assert said.code == 1
+    assert "name heads.png" in said.err
+    assert "there is no folder nowhere" in spacelang("attention", "m", "--similarity", "nowhere").err
+
+
+def test_a_report_is_not_written_over_a_folder(made, tmp_path, monkeypatch, spacelang) -> None:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    said = spacelang("report", "-o", ".")
+    assert said.code == 1
+    assert "cannot write .: it is a folder" in said.err

@@ -52,6 +52,8 @@ def similarity(found: Sequence[Similarity], title: str) -> Figure:
 
 def write(figure: Figure, path: Path) -> tuple[Path, Path]:
     """Write a figure as PNG and as SVG, `path` with these suffixes; gives both."""
+    if path.suffix.lower() in (".jpg", ".jpeg", ".webp", ".gif", ".pdf", ".eps"):
+        raise Failure(f"{path}: figures are written as PNG and as SVG", f"name {path.with_suffix('.png')}")
     if path.suffix in (".png", ".svg"):
         path = path.with_suffix("")
     written = path.with_name(f"{path.name}.png"), path.with_name(f"{path.name}.svg")

@@ -42,6 +42,8 @@ def read(pictures: list[np.ndarray], frame: Frame) -> Tensor:
 def batches(folder: Path, frame: Frame, count: int, batch: int = 8) -> Iterator[Tensor]:
     """The first `count` images of a folder and of those in it, evenly spread over their sorted paths. Raises
     `Failure` where there are none."""
+    if not folder.is_dir():
+        raise Failure(f"there is no folder {folder}", "name a folder of images")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not found:
         raise Failure(f"there are no images in {folder}", f"name a folder with {', '.join(SUFFIXES)} files")

@@ -90,7 +90,7 @@ def show(run: Run, as_json: bool) -> None:
         return
     status = "ended" if last and last.ended else "stopped; the same command goes on"
     within = f" with {' and '.join(bounds)}" if bounds else ""
-    out.print(f"searched  {searches} times, {scores} networks looked at")
+    out.print(f"searched  {'once' if searches == 1 else f'{searches} times'}, {scores} networks looked at")
     out.print(f"          the last search{within}: {len(ended)} generations, {status}; its best:")
     out.print()
     body = [
