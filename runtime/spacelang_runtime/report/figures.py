@@ -48,6 +48,7 @@ def accuracy_and_cost(story: Story) -> go.Figure:
     if story.best is not None:
         best = story.members[story.best]
         figure.add_scatter(**_dots([best], "best", {"color": WINNER, "symbol": "star", "size": 15}))
+    figure.update_yaxes(tickformat=".1%")
     return _laid_out(figure, "MACs", "held-out accuracy")
 
 
@@ -71,7 +72,14 @@ def generations(story: Story) -> go.Figure:
             x=numbers, y=volumes, name="hypervolume", yaxis="y2", line={"color": FRONT, "dash": "dot"}
         )
         figure.update_layout(yaxis2={"title": "hypervolume", "overlaying": "y", "side": "right", "showgrid": False})
+    _by_generation(figure, len(story.generations))
     return _laid_out(figure, "generation", "held-out accuracy")
+
+
+def _by_generation(figure: go.Figure, count: int) -> None:
+    """Ticks at whole generations, at most about ten of them, and accuracies in percent."""
+    figure.update_xaxes(dtick=max(1, -(-count // 10)), tick0=0)
+    figure.update_layout(yaxis={"tickformat": ".1%"})  # the first axis alone: a second one is no accuracy
 
 
 def options(story: Story) -> go.Figure:
@@ -131,6 +139,7 @@ def lineage(story: Story) -> go.Figure:
         hovertemplate="%{text}<extra></extra>",
         marker={"color": [WINNER if digest == story.best else FRONT for digest in line], "size": 9},
     )
+    _by_generation(figure, len(story.generations))
     return _laid_out(figure, "generation", "held-out accuracy")
 
 
@@ -145,7 +154,15 @@ def training(curves: Mapping[str, Curve]) -> go.Figure:
         dotted = {"color": OTHERS, "dash": "dot"}
         figure.add_scatter(x=rate[0], y=rate[1], name="learning rate", yaxis="y2", line=dotted)
         figure.update_layout(
-            yaxis2={"title": "learning rate", "overlaying": "y", "side": "right", "showgrid": False}
+            yaxis2={
+                "title": "learning rate",
+                "overlaying": "y",
+                "side": "right",
+                "showgrid": False,
+                "rangemode": "tozero",
+                "tickmode": "auto",
+                "tickformat": ".1e",
+            }
         )
     return _laid_out(figure, "step", "loss")
 
