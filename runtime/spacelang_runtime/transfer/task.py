@@ -11,6 +11,7 @@ from attrs import frozen
 from PIL import Image
 from torch import Tensor, nn
 
+from spacelang_runtime.failure import Failure
 from spacelang_runtime.model.network import Network
 from spacelang_runtime.transfer.recipe import Recipe
 from spacelang_runtime.world import World
@@ -68,14 +69,19 @@ class Task:
 
 
 def task(name: str) -> Task:
-    """The task of a name."""
-    match name:
-        case "detect":
-            from spacelang_runtime.transfer.detect.task import DETECT as found
-        case "segment":
-            from spacelang_runtime.transfer.segment.task import SEGMENT as found
-        case _:
-            from spacelang_runtime.transfer.vqa.task import VQA as found
+    """The task of a name. Raises `Failure` where one of its packages is not installed."""
+    try:
+        match name:
+            case "detect":
+                from spacelang_runtime.transfer.detect.task import DETECT as found
+            case "segment":
+                from spacelang_runtime.transfer.segment.task import SEGMENT as found
+            case _:
+                from spacelang_runtime.transfer.vqa.task import VQA as found
+    except ModuleNotFoundError as error:
+        raise Failure(
+            f"{name} needs a package that is not installed: {error.name}", "pip install 'spacelang[transfer]'"
+        ) from None
     return found
 
 
