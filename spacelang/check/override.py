@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from spacelang.check.outline import Outline
 from spacelang.check.recipes import evolve_recipe, refine_recipe, train_recipe
@@ -13,6 +14,7 @@ from spacelang.source import Source, Span
 from spacelang.syntax import parse, tree
 
 Warn = Callable[[str], None]
+Recipe = TypeVar("Recipe", Train, Evolve, Refine)
 
 
 class NotASetting(ValueError):
@@ -42,26 +44,28 @@ def settings(texts: Sequence[str]) -> dict[str, str]:
 def train_with(recipe: Train, changes: Mapping[str, str], warn: Warn = lambda _: None) -> Train:
     """A training recipe with some of its lines replaced. Raises `NotASetting` with all that is wrong; what is only
     doubtful goes to `warn`."""
-    found: list[Diagnostic] = []
-    changed = train_recipe(Outline(recipes={"train": _block("train", changes)}), found, recipe)
-    _judge(found, warn)
-    return changed
+    return _with("train", train_recipe, recipe, changes, warn)
 
 
 def evolve_with(recipe: Evolve, changes: Mapping[str, str], warn: Warn = lambda _: None) -> Evolve:
-    """A search recipe with some of its lines replaced. Raises `NotASetting` with all that is wrong; what is only
-    doubtful goes to `warn`."""
-    found: list[Diagnostic] = []
-    changed = evolve_recipe(Outline(recipes={"evolve": _block("evolve", changes)}), found, recipe)
-    _judge(found, warn)
-    return changed
+    """A search recipe with some of its lines replaced, as `train_with` does it."""
+    return _with("evolve", evolve_recipe, recipe, changes, warn)
 
 
 def refine_with(recipe: Refine, changes: Mapping[str, str], warn: Warn = lambda _: None) -> Refine:
-    """A refinement recipe with some lines replaced. Raises `NotASetting` with all that is wrong; what is only
-    doubtful goes to `warn`."""
+    """A refinement recipe with some of its lines replaced, as `train_with` does it."""
+    return _with("refine", refine_recipe, recipe, changes, warn)
+
+
+def _with(
+    word: str,
+    read: Callable[[Outline, list[Diagnostic], Recipe], Recipe],
+    recipe: Recipe,
+    changes: Mapping[str, str],
+    warn: Warn,
+) -> Recipe:
     found: list[Diagnostic] = []
-    changed = refine_recipe(Outline(recipes={"refine": _block("refine", changes)}), found, recipe)
+    changed = read(Outline(recipes={word: _block(word, changes)}), found, recipe)
     _judge(found, warn)
     return changed
 
