@@ -10,6 +10,7 @@ from networks import AWKWARD, draw, stirred
 from torch import Tensor
 
 from spacelang.lower.lowered import lower
+from spacelang_runtime.fused import learn as learning
 from spacelang_runtime.fused.course import course, keeping
 from spacelang_runtime.fused.weights import weights
 from spacelang_runtime.model import supernet as modules
@@ -107,3 +108,16 @@ def test_a_branch_that_stays_is_scaled_to_its_expectation() -> None:
     assert set(factors[4].unique().tolist()) == {0.0, 2.0}
     assert abs(float(factors[4].mean()) - 1.0) < 0.1
     assert keeping(torch.empty(4, 0), 3, 0.0) is None
+
+
+def test_a_long_training_may_forget_which_networks_came_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random networks hardly ever come again: how often they came is not counted for ever."""
+    lowered = lower(AWKWARD["pyramid"])
+    model = Supernet(lowered.space.frame, lowered.plan)
+    images = torch.randn(1, 3, 52, 52)
+    monkeypatch.setattr(learning, "MANY", 3)
+    monkeypatch.setattr(learning, "eager", lambda model, architecture, *_: architecture)
+    book, rng = learning.Book(), random.Random(5)
+    for _ in range(10):
+        drawn = draw(lowered, rng)
+        assert book.learn(model, drawn, images, images, drop_path=0.0, share=0.25) is drawn

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spacelang_runtime.model.supernet import Supernet
 
 OFTEN = 3  # how many times a network comes before it is recorded
+MANY = 1000  # networks whose coming is counted; beyond, all counts begin anew
 
 
 def learn(
@@ -76,10 +77,11 @@ class Book:
         keep = course.keeping(images, architecture.depth, step)
         key = (architecture, images.shape, targets.shape, targets.dtype, step, share)
         if key not in self._graphs:
-            self._seen[key] = self._seen.get(key, 0) + 1
-            if len(self._seen) > 1000:
+            seen = self._seen.get(key, 0) + 1
+            if len(self._seen) > MANY:
                 self._seen.clear()
-            if self._seen[key] <= OFTEN or not self._records or not _roomy(images.device):
+            self._seen[key] = seen
+            if seen <= OFTEN or not self._records or not _roomy(images.device):
                 return eager(model, architecture, images, targets, keep, share, low)
             if self._inputs is None:
                 self._inputs = Inputs(images, targets)
