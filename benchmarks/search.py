@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, help="end a search after so many")
     parser.add_argument("--flops", type=int, default=4_500_000_000, help="at most")
     parser.add_argument("--run", help="a trained run: its folder")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--times", type=int, default=100, help="kills")
     asked = parser.parse_args()
     found = PARTS[asked.part](asked)
@@ -283,7 +283,7 @@ def algorithms(asked: argparse.Namespace) -> dict[str, object]:
             ("nsga2", ("accuracy", "flops")),
         ):
             held, tested, costs = [], [], []
-            for seed in range(asked.seeds):
+            for seed in asked.seeds:
                 recipe = attrs.evolve(lowered.space.evolve, seed=seed, generations=10_000)
                 method = Method(name, goals, risk=None, budget=budget)
                 outcome = _searched(copy, lowered, recipe, method, scorer, step)
@@ -296,7 +296,8 @@ def algorithms(asked: argparse.Namespace) -> dict[str, object]:
                 "test": _several(tested),
                 "MACs": [round(cost / 1e6, 1) for cost in costs],
             }
-    return {"networks": budget, "images": len(scorer.images), "test images": sum(len(y) for _, y in test), **table}
+    size = sum(len(y) for _, y in test)
+    return {"networks": budget, "images": len(scorer.images), "test images": size, "seeds": asked.seeds, **table}
 
 
 def _several(values: list[float]) -> str:

@@ -30,8 +30,9 @@ latency() {
 # 1 to 4 min on a trained run of mini.space: its search in full and raced.
 races() { python benchmarks/search.py races --run "$RUN" --images 5000; }
 
-# 4 to 8 min on the same run: 4 algorithms, 3 seeds, 300 networks each; what one has scored the others need not.
-algorithms() { python benchmarks/search.py algorithms --run "$RUN" --images 5000 --candidates 300 --seeds 3; }
+# 8 min on the same run: 4 algorithms, 3 seeds, 300 networks each; what one has scored the others need not. Seeds share
+# little: with several GPUs, give each a seed of its own (`--seeds 1`).
+algorithms() { python benchmarks/search.py algorithms --run "$RUN" --images 5000 --candidates 300 --seeds 0 1 2; }
 
 parts=("$@")
 if [ ${#parts[@]} -eq 0 ]; then
