@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
+from spacelang.expression import Number, decimal
+
 _COUNT = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)([KMGT]?)")
 _POWERS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _TIME = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(s|m|h|)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _QUANTITY = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)\s*(\D*)")
-_UNITS = {"ns": Fraction(1, 10**9), "us": Fraction(1, 10**6), "ms": Fraction(1, 1000), "s": Fraction(1)}
+UNITS = {"ns": Fraction(1, 10**9), "us": Fraction(1, 10**6), "ms": Fraction(1, 1000), "s": Fraction(1)}
 
 
 class NotAnAmount(ValueError):
@@ -34,8 +36,8 @@ def quantity(text: str, unit: str) -> Fraction:
         value, own = Fraction(match.group(1)), match.group(2)
         if own == unit or own in _POWERS:
             return value * _POWERS.get(own, 1)
-        if own in _UNITS and unit in _UNITS:
-            return value * _UNITS[own] / _UNITS[unit]
+        if own in UNITS and unit in UNITS:
+            return value * UNITS[own] / UNITS[unit]
     raise NotAnAmount(f"{text!r} is not an amount such as 2.5{unit}")
 
 
@@ -74,6 +76,14 @@ def short(value: int) -> str:
 def spaced(value: int) -> str:
     """A count to the last digit, in groups of three."""
     return f"{value:,}".replace(",", " ")
+
+
+def duration(nanoseconds: Number) -> str:
+    """A time to the last digit, in the largest unit that leaves a whole part: 5000000 is `5ms`."""
+    for suffix, unit in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
+        if nanoseconds >= unit or suffix == "us":
+            return f"{decimal(Fraction(nanoseconds) / unit)}{suffix}"
+    raise AssertionError("the last unit takes all that is left")
 
 
 def clock(seconds: float) -> str:

@@ -36,6 +36,14 @@ class Constant:
 
 
 @frozen
+class Duration:
+    """A time as written, such as `5ms`, in nanoseconds. Only a bound on a time has a place for it."""
+
+    nanoseconds: Number
+    span: Span | None = _place()
+
+
+@frozen
 class Name:
     """A setting or dimension that holds where the expression is evaluated."""
 
@@ -99,7 +107,7 @@ class Call:
     span: Span | None = _place()
 
 
-Expression = Constant | Name | Previous | Negative | Not | Binary | Logic | Compare | Call
+Expression = Constant | Duration | Name | Previous | Negative | Not | Binary | Logic | Compare | Call
 
 
 class UndefinedValue(ArithmeticError):
@@ -126,6 +134,8 @@ def evaluate(
     match expression:
         case Constant(value):
             return value
+        case Duration():  # the checker has refused such text; only a hand-made value comes here
+            raise UndefinedValue("a time is no number", expression)
         case Name(name):
             return names[name]
         case Previous(name):
@@ -200,7 +210,7 @@ def _related(a: Number, relation: Relation, b: Number) -> bool:
 def parts(expression: Expression) -> tuple[Expression, ...]:
     """The expressions directly inside this one, left to right."""
     match expression:
-        case Constant() | Name() | Previous():
+        case Constant() | Duration() | Name() | Previous():
             return ()
         case Negative(operand) | Not(operand):
             return (operand,)

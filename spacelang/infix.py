@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from spacelang.amount import duration
 from spacelang.expression import (
     Binary,
     Call,
     Compare,
     Constant,
+    Duration,
     Expression,
     Logic,
     Name,
@@ -55,6 +57,8 @@ def laid(expression: Expression, outer: int = 0) -> tuple[str, Anchors]:
     match expression:
         case Constant(value):
             text, anchors = decimal(value), Anchors()
+        case Duration(nanoseconds):
+            text, anchors = duration(nanoseconds), Anchors()
         case Name(name):
             text, anchors = name, ((0, expression),)
         case Previous(name):

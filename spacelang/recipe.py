@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from attrs import frozen
 
+from spacelang.amount import duration, short
 from spacelang.expression import Number
 
 
@@ -69,6 +70,9 @@ class Mutate:
     layer: Number = Fraction(2, 5)
 
 
+TIMES = ("latency",)  # measures that a table has to be given of; a recipe bounds them in nanoseconds
+
+
 @frozen
 class Bound:
     """`low <= measure <= high` for the whole network, both ends included; None leaves that side open."""
@@ -79,6 +83,15 @@ class Bound:
 
     def holds(self, value: int) -> bool:
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+    def shown(self, value: int) -> str:
+        """A value of the measure in few digits, as a recipe has it."""
+        return duration(value) if self.measure in TIMES else short(value)
+
+    def __str__(self) -> str:
+        left = "" if self.low is None else f"{self.shown(self.low)} <= "
+        right = "" if self.high is None else f" <= {self.shown(self.high)}"
+        return f"{left}{self.measure}{right}"
 
 
 @frozen

@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from math import ceil, floor
 
-from spacelang.amount import short
+from spacelang.amount import duration
 from spacelang.check.misplaced import LAYER, STAGE
 from spacelang.check.synonyms import advice, meant
 from spacelang.check.values import number, spot
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
-from spacelang.expression import Compare, Constant, Expression, Logic, Name, Number, Relation, decimal, walk
+from spacelang.expression import (
+    Compare,
+    Constant,
+    Duration,
+    Expression,
+    Logic,
+    Name,
+    Number,
+    Relation,
+    decimal,
+    walk,
+)
 from spacelang.lower.cost import MEASURES
-from spacelang.recipe import Bound
+from spacelang.recipe import TIMES, Bound
 from spacelang.source import Span
 from spacelang.syntax import tree
 
+LONGEST = 10**15  # nanoseconds, eleven days: what takes longer is a slip
 LEAST_AMOUNT = 1000  # no network has fewer MACs or parameters: a bound below it has lost its unit
 
 _MIRROR: Mapping[Relation, Relation] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
@@ -46,6 +58,9 @@ def _bound(left: Expression, relation: Relation, right: Expression, found: list[
     if not isinstance(left, Name) or mentioned:
         found.append(_no_bound(left))
         return None
+    if left.name in TIMES:
+        time = _time(right, found)
+        return None if time is None else bound_of(left.name, relation, time)
     if left.name not in MEASURES:
         found.append(_no_measure(left))
         return None
@@ -62,6 +77,26 @@ def _bound(left: Expression, relation: Relation, right: Expression, found: list[
     return bound_of(left.name, relation, value)
 
 
+def _time(expression: Expression, found: list[Diagnostic]) -> Number | None:
+    """A time in nanoseconds, or None where that was reported."""
+    match expression:
+        case Duration(nanoseconds) if nanoseconds <= LONGEST:
+            return nanoseconds
+        case Duration():
+            message = f"a network that takes more than {duration(LONGEST)} is none that is searched for"
+            found.append(Diagnostic("E0302", message, Label(spot(expression)), help="write the time that is meant"))
+        case Constant(value):
+            text = f"{decimal(value)}ms"
+            message = f"a time of {decimal(value)} of what: the unit is missing"
+            fix = Fix(spot(expression), text)
+            help_ = f"write `{text}`, or a number with us or s"
+            found.append(Diagnostic("E0409", message, Label(spot(expression)), help=help_, fix=fix))
+        case _:
+            help_ = "write one time, such as `5ms`"
+            found.append(Diagnostic("E0408", "a time is bound by a time", Label(spot(expression)), help=help_))
+    return None
+
+
 def _no_measure(name: Name) -> Diagnostic:
     """The finding for a bound on something that is not measured of a whole network."""
     if name.name in (*STAGE, *LAYER):
@@ -70,8 +105,9 @@ def _no_measure(name: Name) -> Diagnostic:
         if name.name not in STAGE:
             help_ = f"write `require each layer: {name.name} …` at the root"
         return Diagnostic("E0415", message, Label(spot(name)), help=help_)
-    ours = meant(name.name, MEASURES)
-    help_ = advice(name.name, MEASURES) or f"a bound speaks of {listed(MEASURES)}"
+    known = (*MEASURES, *TIMES)
+    ours = meant(name.name, known)
+    help_ = advice(name.name, known) or f"a bound speaks of {listed(known)}"
     fix = Fix(spot(name), ours) if ours else None
     return Diagnostic("E0407", f"`{name.name}` is no measure of a network", Label(spot(name)), help=help_, fix=fix)
 
@@ -122,7 +158,8 @@ def contradictions(bounds: Iterable[Bound], block: tree.Block) -> Iterable[Diagn
     for bound in bounds:
         if bound.low is not None and bound.high is not None and bound.low > bound.high:
             places = measured(block, bound.measure) or [block.span]
-            message = f"no {bound.measure} is at least {short(bound.low)} and at most {short(bound.high)}"
+            ends = f"at least {bound.shown(bound.low)} and at most {bound.shown(bound.high)}"
+            message = f"no {bound.measure} is {ends}"
             others = tuple(Label(place) for place in places[:-1])
             help_ = "all bounds on one measure hold together: loosen one of them"
             yield Diagnostic("E0405", message, Label(places[-1]), others=others, help=help_)

@@ -12,6 +12,7 @@ from spacelang.expression import (
     Call,
     Compare,
     Constant,
+    Duration,
     Expression,
     Logic,
     Name,
@@ -88,6 +89,9 @@ def _wrong_kind(expression: Expression, kind: Kind) -> Diagnostic | None:
     actual: Kind
     inside: tuple[tuple[Expression, Kind], ...]
     match expression:
+        case Duration(span=span):
+            help_ = "times bound the latency: `evolve { require latency <= 5ms }`; write a number here"
+            return Diagnostic("E0159", "a time has no place here", Label(span or Span(0, 1)), help=help_)
         case Constant() | Name() | Previous():
             actual, inside = "number", ()
         case Negative(operand):

@@ -14,6 +14,7 @@ from spacelang.check.synonyms import meant
 from spacelang.diagnostics import MOST_FINDINGS, Diagnostic, Fix, Label, nearest
 from spacelang.expression import Name, walk
 from spacelang.lower.cost import MEASURES
+from spacelang.recipe import TIMES
 from spacelang.source import Span
 from spacelang.syntax import tree
 
@@ -194,7 +195,7 @@ def _rule(statement: tree.Require, stage: int | None, layout: Outline, found: li
 
 def _of_nothing(statement: tree.Require) -> Diagnostic:
     for part in walk(statement.condition):
-        if isinstance(part, Name) and part.name in MEASURES:
+        if isinstance(part, Name) and part.name in (*MEASURES, *TIMES):
             return out_of_a_recipe(part, "the space")
     help_ = "write `require each stage: …` or `require each layer: …`"
     return Diagnostic("E0215", "this require does not say what it speaks of", Label(statement.span), help=help_)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import attrs
 from attrs import frozen
 
-from spacelang.check.bounds import bounds_of, contradictions, joined
+from spacelang.check.bounds import bounds_of, contradictions, joined, measured
 from spacelang.check.outline import Outline
 from spacelang.check.synonyms import advice, meant
 from spacelang.check.values import number, spot, word
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import Binary, Constant, Expression, Name, Number, decimal
-from spacelang.recipe import ROUNDINGS, Bound, Evolve, Refine, Sandwich, Train
+from spacelang.recipe import ROUNDINGS, TIMES, Bound, Evolve, Refine, Sandwich, Train
 from spacelang.source import Span
 from spacelang.syntax import tree
 
@@ -163,6 +163,7 @@ def refine_recipe(layout: Outline, found: list[Diagnostic], under: Refine = Refi
                 bounds += bounds_of(condition, found)
             case other:
                 found.append(_foreign(other, "refine"))
+    found += _times(bounds, block)
     recipe = attrs.evolve(under, **values, bounds=joined([*under.bounds, *bounds]))
     if recipe.top > recipe.samples:
         message = f"the best {recipe.top} are more than all {recipe.samples} samples"
@@ -170,6 +171,16 @@ def refine_recipe(layout: Outline, found: list[Diagnostic], under: Refine = Refi
         found.append(Diagnostic("E0416", message, Label(_line_of(block, "top", "samples")), help=help_))
     found += contradictions(recipe.bounds, block)
     return recipe
+
+
+def _times(bounds: Sequence[Bound], block: tree.Block) -> Iterator[Diagnostic]:
+    """Times that bound a refinement, which moves the space away from the blocks that a table has."""
+    for measure in dict.fromkeys(bound.measure for bound in bounds if bound.measure in TIMES):
+        message = (
+            f"`refine` has no bound on {measure}: a table of it holds the blocks of one space, and this one moves"
+        )
+        help_ = f"bound flops or params here, and {measure} in `evolve {{`"
+        yield Diagnostic("E0417", message, Label(measured(block, measure)[-1]), help=help_)
 
 
 def _line_of(block: tree.Block, *names: str) -> Span:

@@ -10,6 +10,7 @@ from spacelang.diagnostics import Diagnostic
 from spacelang.expression import Name, walk
 from spacelang.lower.cost import MEASURES
 from spacelang.lower.layers import constants
+from spacelang.recipe import TIMES
 from spacelang.space import Require
 
 
@@ -18,7 +19,7 @@ def requires(layout: Outline, frame: Frame, found: list[Diagnostic]) -> tuple[Re
     kept = []
     for rule in layout.rules:
         condition = rule.statement.condition
-        measure = next((p for p in walk(condition) if isinstance(p, Name) and p.name in MEASURES), None)
+        measure = next((p for p in walk(condition) if isinstance(p, Name) and p.name in (*MEASURES, *TIMES)), None)
         if measure:
             found.append(out_of_a_recipe(measure, f"each {rule.level}"))
             continue

@@ -97,7 +97,7 @@ def unmet(bounds: Sequence[Bound], near: Mapping[str, Near], found: Ends) -> Ref
 
 
 def _together(bounds: Sequence[Bound], near: Mapping[str, Near], found: Ends) -> Refusal:
-    asked = " and ".join(_said(bound) for bound in bounds)
+    asked = " and ".join(map(str, bounds))
     notes = []
     for measure, values in near.items():
         known = [f"{spaced(value)} ({short(value)})" for value in (values.below, values.above) if value is not None]
@@ -108,12 +108,6 @@ def _together(bounds: Sequence[Bound], near: Mapping[str, Near], found: Ends) ->
             table = arithmetic(found.least[name], name)
             notes.append(f"where the network with the least {name} spends them:\n{table}")
     return Refusal(f"no network has {asked}", tuple(notes), "move one of the bounds to a value that can be met")
-
-
-def _said(bound: Bound) -> str:
-    low = f"{short(bound.low)} <= " if bound.low is not None else ""
-    high = f" <= {short(bound.high)}" if bound.high is not None else ""
-    return f"{low}{bound.measure}{high}"
 
 
 def spent(network: Architecture, measure: Measure) -> int:

@@ -21,7 +21,7 @@ from spacelang.cli.terminal import console, grid, say
 from spacelang.cli.train import readers
 from spacelang.cli.watch import progress
 from spacelang.project import loader
-from spacelang.recipe import Bound, Evolve, Refine
+from spacelang.recipe import TIMES, Bound, Evolve, Refine
 from spacelang.source import Source
 
 if TYPE_CHECKING:
@@ -88,6 +88,9 @@ def recipe_of(space: Space, preview: bool, settings: list[str], given: Mapping[s
     stated = measures.bounds(lowered.chain, given)
     replaced = {bound.measure for bound in stated}
     kept = [bound for bound in recipe.bounds or space.evolve.bounds if bound.measure not in replaced]
+    for bound in [bound for bound in kept if bound.measure in TIMES]:
+        say(f"{bound} of `evolve` does not bound what is drawn here: a table is of one space, and spaces move")
+        kept.remove(bound)
     recipe = attrs.evolve(recipe, bounds=joined([*kept, *stated]))
     feasible(lowered, recipe.bounds, measures)
     return recipe

@@ -81,7 +81,7 @@ def evolve(
     wide = lower(found.space)
     lowered, measures = priced(narrower(space, wide) if space else wide, cost or [])
     named = {"flops": flops, "params": params, "latency": latency}
-    recipe = _recipe(found, lowered, measures.bounds(lowered.chain, named, bound or []), settings or [])
+    recipe = _recipe(found, lowered, measures, measures.bounds(lowered.chain, named, bound or []), settings or [])
     feasible(lowered, recipe.bounds, measures)
     if found.record.preview:
         images = images or _PREVIEW_IMAGES
@@ -142,7 +142,7 @@ def evolve(
     say(f"next: spacelang eval best --run {where}, or spacelang export best -o model/ --run {where}")
 
 
-def _recipe(run: Run, lowered: Lowered, given: Sequence[Bound], settings: list[str]) -> Evolve:
+def _recipe(run: Run, lowered: Lowered, measures: Measures, given: Sequence[Bound], settings: list[str]) -> Evolve:
     """The run's recipe with what the command line changes: a bound replaces those on the same measure."""
     recipe = lowered.space.evolve
     if run.record.preview:
@@ -152,7 +152,14 @@ def _recipe(run: Run, lowered: Lowered, given: Sequence[Bound], settings: list[s
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--set") from None
     replaced = {bound.measure for bound in given}
-    kept = [bound for bound in recipe.bounds if bound.measure not in replaced]
+    kept = measures.tabled([bound for bound in recipe.bounds if bound.measure not in replaced])
+    for bound in kept:
+        if bound.measure not in lowered.chain.measures:
+            fail(
+                f"the recipe of {lowered.space.name} wants {bound}, and no table says what networks take",
+                f"spacelang measure SPACE.space -o {bound.measure}.json, then: spacelang evolve {run.name} "
+                f"--cost {bound.measure}.json",
+            )
     return attrs.evolve(recipe, bounds=joined([*kept, *given]))
 
 

@@ -13,12 +13,12 @@ import attrs
 import typer
 from attrs import frozen
 
-from spacelang.amount import NotAnAmount, quantity, short, spaced, window
+from spacelang.amount import UNITS, NotAnAmount, quantity, short, spaced, window
 from spacelang.check.bounds import joined
 from spacelang.cli.terminal import fail
 from spacelang.expression import decimal, exact
 from spacelang.lower.chain import Bounds, Chain
-from spacelang.recipe import Bound
+from spacelang.recipe import TIMES, Bound
 
 if TYPE_CHECKING:
     from spacelang.lower.costs import CostTable
@@ -76,6 +76,26 @@ class Measures:
         return Bound(
             measure, None if low is None else ceil(low * scale), None if high is None else floor(high * scale)
         )
+
+    def tabled(self, bounds: Sequence[Bound]) -> tuple[Bound, ...]:
+        """A recipe's bounds as the chain counts: times, which it states in nanoseconds, in their tables' units.
+
+        Bounds on what no table was given of are left as they are.
+        """
+        return tuple(self._tabled(bound) if bound.measure in TIMES else bound for bound in bounds)
+
+    def _tabled(self, bound: Bound) -> Bound:
+        table = self.tables.get(bound.measure)
+        if table is None:
+            return bound
+        if table.unit not in UNITS:
+            fail(
+                f"the table of {bound.measure} is in {table.unit or 'no unit'}, and the recipe bounds a time",
+                f"measure in {', '.join(UNITS)}; or bound what the table has, by --{bound.measure}",
+            )
+        factor = table.scale / (UNITS[table.unit] * 10**9)
+        low = None if bound.low is None else ceil(bound.low * factor)
+        return Bound(bound.measure, low, None if bound.high is None else floor(bound.high * factor))
 
 
 def priced(lowered: Lowered, paths: Sequence[Path]) -> tuple[Lowered, Measures]:

@@ -11,6 +11,7 @@ from attrs import frozen
 from spacelang.check.head import EDITIONS
 from spacelang.lsp.context import Context, context
 from spacelang.lsp.words import BLOCKS, KEYWORDS, LAYER, MEASURES, NAMES, ROOT, STAGE, VALUES, Meaning
+from spacelang.recipe import TIMES
 from spacelang.source import Source, Span
 
 Kind = Literal["name", "block", "word", "value", "file"]
@@ -90,7 +91,8 @@ def _offered(text: str, within: Context, before: str) -> Iterator[_Offer]:
         case ["require"] if within.level in ("root", "stage"):
             yield "each", "word", KEYWORDS["each"]
         case ["require", *_] if within.level in ("evolve", "refine"):
-            yield from ((name, "name", what) for name, what in MEASURES.items())
+            known = MEASURES if within.level == "evolve" else MEASURES.keys() - TIMES
+            yield from ((name, "name", MEASURES[name]) for name in sorted(known))
         case ["require", "each", level, *_] if ":" in before:
             yield from _expression({**STAGE, **(LAYER if level.startswith("layer") else {})}, before)
             if level.startswith("stage"):

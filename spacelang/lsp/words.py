@@ -176,6 +176,7 @@ BLOCKS: Mapping[str, str] = {
 MEASURES: Mapping[str, str] = {
     "flops": "Multiply–accumulates of the whole network for one image, each counted once (MACs).",
     "params": "The parameters of the network that stands alone.",
+    "latency": "How long the network takes on a device, by a table that `spacelang measure` writes: `5ms`.",
 }
 VALUES: Mapping[str, str] = {
     "global": "Every token attends to every other, at any image size.",

@@ -17,6 +17,7 @@ from spacelang.syntax.scan import place
 
 _NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?([A-Za-z0-9_]*)")
 _COUNTS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_TIMES = {"us": 10**3, "ms": 10**6, "s": 10**9}  # in nanoseconds
 _LONGEST_NUMBER = 30  # digits
 
 
@@ -26,6 +27,11 @@ def _span(meta: Meta) -> Span:
 
 def _word(token: Token) -> tree.Word:
     return tree.Word(str(token), place(token))
+
+
+def _unit(token: Token) -> str:
+    match = _NUMBER.fullmatch(str(token))
+    return match.group(3) if match else ""
 
 
 @v_args(meta=True)
@@ -39,7 +45,8 @@ class Builder(Transformer[Token, tree.File]):
     def _literal(self, token: Token) -> tree.Literal:
         return tree.Literal(self._value(token), place(token))
 
-    def _value(self, token: Token) -> e.Number:
+    def _value(self, token: Token, times: bool = False) -> e.Number:
+        """The number of a token; a time, where one may stand, in nanoseconds."""
         match = _NUMBER.fullmatch(str(token))
         assert match, "the grammar lets no other text be a number"
         whole, decimals, suffix = match.group(1), match.group(2) or "", match.group(3)
@@ -53,10 +60,11 @@ class Builder(Transformer[Token, tree.File]):
                 )
             )
             return 1
-        if suffix not in _COUNTS:
+        factors = _COUNTS | _TIMES if times else _COUNTS
+        if suffix not in factors:
             self.found.append(self._suffix(token, whole + (f".{decimals}" if decimals else ""), suffix))
             return 1
-        value = Fraction(int(whole + decimals), 10 ** len(decimals)) * _COUNTS[suffix]
+        value = Fraction(int(whole + decimals), 10 ** len(decimals)) * factors[suffix]
         return e.exact(value)
 
     def _suffix(self, token: Token, digits: str, suffix: str) -> Diagnostic:
@@ -157,7 +165,9 @@ class Builder(Transformer[Token, tree.File]):
         return e.Negative(parts[0], span=_span(meta))
 
     def number(self, meta: Meta, parts: list[Any]) -> e.Expression:
-        return e.Constant(self._value(parts[0]), span=_span(meta))
+        value = self._value(parts[0], times=True)
+        unit = _TIMES.get(_unit(parts[0]))
+        return e.Duration(value, span=_span(meta)) if unit else e.Constant(value, span=_span(meta))
 
     def name(self, meta: Meta, parts: list[Any]) -> e.Expression:
         return e.Name(str(parts[0]), span=_span(meta))

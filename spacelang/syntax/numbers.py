@@ -16,6 +16,9 @@ from spacelang.syntax.statement import Statement
 
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z_][A-Za-z0-9_]*)")
 _COUNTS = {"K": "K", "M": "M", "G": "G", "T": "T", "B": "G", "thousand": "K", "million": "M", "billion": "G"}
+_TIMES = {"us": "us", "usec": "us", "ms": "ms", "msec": "ms", "s": "s", "sec": "s"}
+_TIMES |= {"microseconds": "us", "milliseconds": "ms", "millisecond": "ms", "seconds": "s", "second": "s"}
+_SUFFIXES = ("K", "M", "G", "T", "us", "ms", "s")
 _LARGEST_EXPONENT = 15
 
 
@@ -77,14 +80,16 @@ def _slip(statement: Statement, tokens: list[Token], before: str) -> tuple[int, 
         return say(1, "E0126", "one side is enough", digits, why)
     if re.fullmatch(r"(_[0-9]+)+", suffix):
         return say(1, "E0147", "numbers have no underscores", digits + suffix.replace("_", ""))
-    if suffix not in ("K", "M", "G", "T") and (ours := _suffix(suffix)):
-        why = ": the measure has the unit"
+    if suffix not in _SUFFIXES and (ours := _suffix(suffix)):
+        why = "" if ours in _TIMES.values() else ": the measure has the unit"
         return say(1, "E0155", f"`{suffix}` is no suffix of a number", f"{digits}{ours}", why)
     return 1, None
 
 
 def _suffix(word: str) -> str | None:
-    """Our suffix for a word such as `g`, `GFLOPs`, `MMACs`, `B` or `million`."""
+    """Our suffix for a word such as `g`, `GFLOPs`, `MMACs`, `B`, `million` or `msec`."""
+    if word.lower() in _TIMES:
+        return _TIMES[word.lower()]
     match = re.fullmatch(
         r"([KkMmGgTtB])(?:FLOPS|FLOPs|MACS|MACs|params|flops|macs)?|(thousand|million|billion)", word
     )

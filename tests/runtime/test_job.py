@@ -91,6 +91,34 @@ def test_a_search_inside_a_bound_on_a_measured_cost(spacelang, here: Path) -> No
         assert journal.execute("SELECT count(*) FROM search").fetchone() == (2,)
 
 
+def test_a_recipe_bounds_the_time_that_a_table_tells(spacelang, here: Path) -> None:
+    """By a narrower space, whose recipe it stands in; the table counts in seconds, and no network is beyond it."""
+    Path("digits.space").write_text(Path(DIGITS).read_text())
+    Path("quick.space").write_text(
+        'edition 2026\nspace quick\nnarrows "digits.space"\nevolve { require latency <= 2500us }\n'
+    )
+    words = ("evolve", "--space", "quick.space", *settings(SMALL_SEARCH), "--json")
+    refused = spacelang(*words)
+    assert refused.code == 1
+    assert "latency <= 2.5ms, and no table says what networks take" in refused.err
+    assert "spacelang measure" in refused.err
+
+    space = lower(find(here / "runs", "digits-1").space)
+    entries = {block: (at * 7919 % 1000) / 10**6 for at, block in enumerate(blocks(space.legal))}
+    Path("latency.json").write_text(json.dumps({"measure": "latency", "unit": "s", "entries": entries}))
+    best = json.loads(spacelang(*words, "--cost", "latency.json").out)
+    assert best["latency"] <= 0.0025
+    assert best["flops"] <= 400_000
+    shown = spacelang("inspect", "quick.space", "--cost", "latency.json")
+    assert "latency <= 2.5ms" in shown.out
+    looser = json.loads(spacelang(*words, "--cost", "latency.json", "--latency", "5ms").out)
+    assert 0.0025 < looser["latency"] <= 0.005
+
+    Path("latency.json").write_text(json.dumps({"measure": "latency", "unit": "cycles", "entries": entries}))
+    refused = spacelang(*words, "--cost", "latency.json")
+    assert "the table of latency is in cycles" in refused.err
+
+
 def test_an_architecture_is_named_in_many_ways(spacelang, here: Path) -> None:
     spacelang("evolve", *settings(SMALL_SEARCH))
     best = json.loads(spacelang("inspect", "--json").out)["best"]

@@ -17,6 +17,7 @@ from attrs import frozen
 
 from spacelang.check import compile_text
 from spacelang.cli import main
+from spacelang.cli.bench import recipe_of
 from spacelang.lower.draw import draw, stream
 from spacelang.lower.lowered import lower
 from spacelang.refine.account import from_json
@@ -176,6 +177,15 @@ def test_a_measurement_keeps_its_networks_and_its_bounds(trained: Path) -> None:
     assert found["quality"]["error"]["value"] == pytest.approx(
         (found["quality"]["mean"]["value"] + found["quality"]["top"]["value"]) / 2
     )
+
+
+def test_a_time_that_bounds_the_search_does_not_bound_what_is_judged(capsys: pytest.CaptureFixture[str]) -> None:
+    text = DIGITS.replace("require flops <= 400K", "require flops <= 400K and latency <= 5ms")
+    space = compile_text(Source("digits.space", text)).space
+    assert space is not None
+    assert [str(bound) for bound in space.evolve.bounds] == ["flops <= 400K", "latency <= 5ms"]
+    assert [str(bound) for bound in recipe_of(space, False, [], {}).bounds] == ["flops <= 400K"]
+    assert "latency <= 5ms of `evolve` does not bound what is drawn here" in capsys.readouterr().err
 
 
 def test_the_next_space_is_written_once_and_never_over_another_text(trained: Path) -> None:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spacelang.amount import clock, short
 from spacelang.cli.terminal import console, grid
 from spacelang.lower.cost import MEASURES
+from spacelang.recipe import Bound
 
 if TYPE_CHECKING:
     from spacelang_runtime.run import Run
 
 
-def _bound(bound: dict[str, Any]) -> str:
+def _bound(bound: Bound) -> str:
     """A bound as it was asked for: `flops <= 4.50G`. What a table measures, only the table knows the units of."""
-    low, high, measure = bound["low"], bound["high"], str(bound["measure"])
-    if measure not in MEASURES:
-        return f"a bound on {measure}"
-    at_least = f"{short(low)} <= " if low is not None else ""
-    return at_least + measure + (f" <= {short(high)}" if high is not None else "")
+    return str(bound) if bound.measure in MEASURES else f"a bound on {bound.measure}"
 
 
 def _judged(run: Run) -> str | None:
@@ -32,7 +29,7 @@ def _judged(run: Run) -> str | None:
         found = from_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    bounds = " and ".join(_bound({"low": b.low, "high": b.high, "measure": b.measure}) for b in found.bounds)
+    bounds = " and ".join(map(_bound, found.bounds))
     within = f" of {bounds}" if bounds else ""
     return f"judged    E-T error {said(found.quality.error)} % of {len(found.errors)} networks{within}"
 
@@ -48,7 +45,7 @@ def show(run: Run, as_json: bool) -> None:
         last = journal.last()
         ended = journal.generations(last) if last else []
     account = json.loads(last.account) if last else {}
-    bounds = [_bound(bound) for bound in account.get("bounds", ())]
+    bounds = [_bound(Bound(**bound)) for bound in account.get("bounds", ())]
     if as_json:
         print(
             json.dumps(

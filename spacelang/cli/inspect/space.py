@@ -24,6 +24,7 @@ from spacelang.lower.chain import cost as cost_of
 from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.lowered import Lowered, existing, lower
 from spacelang.lower.remembered import bracketed, known
+from spacelang.recipe import TIMES
 from spacelang.space import Space
 from spacelang.table import rows
 
@@ -63,7 +64,7 @@ def show(path: Path, asked: Asked, as_json: bool) -> None:
             console().print(f"stage {line.stage}: `{line.name}` of {line.by} replaces the one of {line.scope}")
     inside = Bracket(facts["architectures"], facts["architectures"])
     if not bounds and lowered.space.evolve.bounds and not as_json:
-        _print_known(lowered, facts["architectures"])
+        _print_known(lowered, facts["architectures"], measures)
     if bounds:
         inside = bracketed(lowered.chain, bounds)
         facts["inside"] = _inside(inside, facts["architectures"])
@@ -147,13 +148,10 @@ def _print(space: Space, facts: Mapping[str, Any], ranges: Mapping[str, Window],
         out.print(f"{LABELS.get(measure, measure):<15} {span}" + (f"   ({exact})" if exact != span else ""))
     out.print(f"supernet        {short(facts['supernet_params'])} params")
     for bound in space.evolve.bounds:
-        out.print(f"search bound    {_bound(bound.measure, bound.low, bound.high)}")
-
-
-def _bound(measure: str, low: int | None, high: int | None) -> str:
-    left = f"{short(low)} <= " if low is not None else ""
-    right = f" <= {short(high)}" if high is not None else ""
-    return f"{left}{measure}{right}"
+        untabled = bound.measure in TIMES and bound.measure not in measures.tables
+        out.print(
+            f"search bound    {bound}" + ("   (by a table: --cost, of spacelang measure)" if untabled else "")
+        )
 
 
 def _print_inside(inside: Bracket, everyone: int, lowered: Lowered, bounds: Bounds, measures: Measures) -> None:
@@ -168,9 +166,11 @@ def _print_inside(inside: Bracket, everyone: int, lowered: Lowered, bounds: Boun
         out.print(f"                {nearest_known(lowered.chain, bounds, measures)}")
 
 
-def _print_known(lowered: Lowered, everyone: int) -> None:
+def _print_known(lowered: Lowered, everyone: int, measures: Measures) -> None:
     """How many networks are inside the search's own bounds, where that has been counted before."""
-    bounds = windows(lowered.space.evolve.bounds)
+    bounds = windows(measures.tabled(lowered.space.evolve.bounds))
+    if not bounds.keys() <= set(lowered.chain.measures):
+        return
     found = known(lowered.chain, bounds)
     if found is not None and found.exact:
         console().print(f"inside it       {spaced(found.lower)}   ({share(found.lower, everyone)}, exact)")
