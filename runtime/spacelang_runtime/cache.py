@@ -1,8 +1,9 @@
-"""Decoded pictures on the disk, below the user's cache folder.
+"""Decoded pictures on the disk, in the user's cache folder; and an account of all that lies there.
 
     train/SET/pixels       the bytes of all pictures, one after the other
     train/SET/index.json   their shapes, the broken files, and what they were decoded from
-    *.images               the held-out pictures that searches score on (`decoded`)
+    *.images               the held-out pictures that searches score on (`search.decoded`)
+    *.kept                 counts and marks of draws of the exact arithmetic (`spacelang.cache`)
 
 A set is known by its files' names, sizes and times of change and by the limit of its pictures' sides: another file,
 or one that was touched, makes another set. Its folder is written under another name first, so it is whole or not
@@ -48,7 +49,8 @@ class Part(Protocol):
 
 @frozen
 class Kept:
-    """One set on the disk. of: what it is. size: in bytes. used: last time, in seconds since 1970."""
+    """One thing on the disk. place: a file, or a folder of several. of: what it is. size: in bytes. used: last
+    time, in seconds since 1970."""
 
     place: Path
     of: str
@@ -164,6 +166,9 @@ def every() -> list[Kept]:
     for path in folder().glob("*.images"):
         stat = path.stat()
         found.append(Kept(path, "held-out images, for searches", stat.st_size, max(stat.st_atime, stat.st_mtime)))
+    if stats := [path.stat() for path in folder().glob("*.kept")]:
+        of = f"exact counts of spaces, {len(stats)} of them"
+        found.append(Kept(folder() / "*.kept", of, sum(s.st_size for s in stats), max(s.st_mtime for s in stats)))
     return sorted(found, key=lambda kept: -kept.used)
 
 
@@ -177,6 +182,8 @@ def clear() -> int:
                 shutil.rmtree(path, ignore_errors=True)
             lock.with_suffix(".images").unlink(missing_ok=True)
             lock.unlink()
+    for path in folder().glob("*.kept"):
+        path.unlink(missing_ok=True)
     left = {kept.place for kept in every()}
     return sum(kept.size for kept in before if kept.place not in left)
 

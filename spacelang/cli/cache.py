@@ -1,4 +1,4 @@
-"""`spacelang cache`: what decoded images lie on the disk."""
+"""`spacelang cache`: what lies in the user's cache."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from spacelang.cli.terminal import console, grid, say
 
 def cache(
     clear: Annotated[
-        bool, typer.Option("--clear", help="Remove them all; runs decode anew what they need.")
+        bool, typer.Option("--clear", help="Remove it all; what is needed again is made again.")
     ] = False,
 ) -> None:
-    """Show the decoded images that training keeps on the disk: where they lie, and how big they are.
+    """Show what is kept between commands: decoded images, and what the exact arithmetic has counted.
 
-    They lie in `$SPACELANG_CACHE`, else in `spacelang` in the user's cache (`$XDG_CACHE_HOME` or `~/.cache`).
+    It lies in `$SPACELANG_CACHE`, else in `spacelang` in the user's cache (`$XDG_CACHE_HOME` or `~/.cache`).
     """
     from spacelang_runtime import cache as decoded
 
@@ -38,10 +38,13 @@ def cache(
         for one in kept
     ]
     out = console()
-    out.print(f"{decoded.folder()}   {_size(sum(one.size for one in kept))}; spacelang cache --clear removes them")
+    out.print(f"{decoded.folder()}   {_size(sum(one.size for one in kept))}; spacelang cache --clear removes it")
     out.print()
-    out.print(grid(["decoded", "size", "last used", "place"], body))
+    out.print(grid(["kept", "size", "last used", "place"], body))
 
 
 def _size(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
+    for name, unit in (("GiB", 2**30), ("MiB", 2**20)):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count / 2**10:.0f} KiB"

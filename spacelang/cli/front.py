@@ -40,7 +40,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "import": "bring a model of timm into the same form",
         "finetune": "train one model further, anew, or by a teacher",
         "transfer": "build detection, segmentation or question answering on a model",
-        "cache": "show or remove the decoded images on the disk",
+        "cache": "show or remove what is kept on the disk between commands",
     },
 }
 
