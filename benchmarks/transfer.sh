@@ -6,8 +6,8 @@
 #
 # MODEL: a folder of `spacelang export`, trained on mini-imagenet-64. DATA: holds coco-tiny, camvid, easy-vqa and
 # daquar-320. OUT: is made; holds the runs, a log of each, and pictures. Trainings share the GPUs, each in a folder of
-# runs of its own; what is compared (seeds, trained and random weights, seeing and blind) has equal steps. On four
-# H200s it takes about five minutes.
+# runs of its own; what is compared (seeds, trained and random weights, seeing and blind) has equal steps. Given again, it
+# goes on with those that were not trained to their end.
 set -eu
 model=$1 data=$2 out=$3
 read -ra gpus <<<"${GPUS:-0}"
@@ -21,9 +21,11 @@ on() { # N COMMAND…: on the N-th GPU, counted round and round
 }
 
 begun=0
-learn() { # NAME TASK DATA RECIPE OPTIONS…: at most three at once on a GPU
+learn() { # NAME TASK DATA RECIPE OPTIONS…: at most three at once on a GPU; what was trained already is left alone
   local name=$1 task=$2 set=$3 recipe=$4
   shift 4
+  if grep -qs "^trained" "$out/$name.log"; then return; fi
+  rm -rf "${out:?}/$name"
   if ((begun >= 3 * ${#gpus[@]})); then wait -n || true; fi
   on $begun spacelang transfer "$task" "$model" --data "$data/$set" --recipe "$recipe" --runs "$out/$name" "$@" \
     >"$out/$name.log" 2>&1 &
