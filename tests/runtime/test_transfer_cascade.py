@@ -1,4 +1,4 @@
-"""Cascade R-CNN's own parts, against cases made by hand."""
+"""The detector's own parts, against cases made by hand and against torchvision's, which go photo by photo."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torchvision.models.detection._utils import BoxCoder
 
 from spacelang_runtime.transfer.detect.assign import BACKGROUND, IGNORED, assign, covered, sample
-from spacelang_runtime.transfer.detect.cascade import STAGES, Cascade, refine, select, stage_losses
-from spacelang_runtime.transfer.detect.detector import anchor_sides, pooling
+from spacelang_runtime.transfer.detect.cascade import STAGES, Cascade, Chosen, select, stage_losses
+from spacelang_runtime.transfer.detect.offsets import clipped, moved
 from spacelang_runtime.transfer.detect.views import Targets
 
 NONE = torch.zeros(0, 4)
@@ -23,8 +22,13 @@ BOXES = torch.tensor(
 ).float()
 
 
+EMPTY = torch.zeros(1, 4)
+
+
 def targets(boxes: torch.Tensor = TRUTH, crowds: torch.Tensor = NONE) -> Targets:
-    return Targets(boxes, torch.arange(1, len(boxes) + 1), torch.zeros(len(boxes), 1, 1, dtype=torch.uint8), crowds)
+    """A batch of one photo."""
+    labels, masks = torch.arange(1, len(boxes) + 1), torch.zeros(len(boxes), 1, 1, dtype=torch.uint8)
+    return Targets(*(part[None] for part in (boxes, labels, masks, crowds)))
 
 
 @pytest.mark.parametrize(
@@ -65,60 +69,86 @@ def test_a_photo_without_objects_is_all_background() -> None:
     assert assign(BOXES, NONE, NONE, 0.5).tolist() == [BACKGROUND] * 6
 
 
+def test_an_empty_box_is_neither_object_nor_background_and_an_empty_object_is_none() -> None:
+    assert assign(EMPTY, TRUTH, NONE, 0.5).tolist() == [IGNORED]
+    assert assign(torch.cat([BOXES, EMPTY]), EMPTY, EMPTY, 0.5).tolist() == [BACKGROUND] * 6 + [IGNORED]
+
+
+def test_photos_of_a_batch_are_assigned_each_by_itself() -> None:
+    boxes, truth = torch.stack([BOXES, BOXES.flip(0)]), torch.stack([TRUTH, TRUTH.flip(0)])
+    both = assign(boxes, truth, torch.zeros(2, 0, 4), 0.5)
+    assert both[0].tolist() == assign(BOXES, TRUTH, NONE, 0.5).tolist()
+    assert both[1].tolist() == assign(BOXES.flip(0), TRUTH.flip(0), NONE, 0.5).tolist()
+
+
 def test_samples_are_objects_up_to_their_share_then_background() -> None:
     assigned = torch.tensor([0] * 10 + [BACKGROUND] * 50 + [IGNORED] * 5)
     torch.manual_seed(0)
-    few = assigned[sample(assigned, 16, 0.25)].tolist()
-    assert few == [0] * 4 + [BACKGROUND] * 12
-    all_of_it = sample(assigned, 100, 0.25)
-    assert sorted(all_of_it.tolist()) == list(range(60))
+    places, few = sample(assigned, 16, 0.25)
+    assert few.tolist() == [0] * 4 + [BACKGROUND] * 12
+    assert assigned[places].tolist() == few.tolist()
+    assert len(set(places.tolist())) == 16
+
+
+def test_where_samples_do_not_suffice_others_follow_that_count_for_nothing() -> None:
+    assigned = torch.tensor([IGNORED] * 3 + [0] * 8 + [BACKGROUND] * 9)
+    places, found = sample(assigned, 16, 0.25)
+    assert found.tolist() == [0] * 4 + [BACKGROUND] * 9 + [IGNORED] * 3
+    assert sorted(places[4:13].tolist()) == list(range(11, 20))
+    places, found = sample(assigned, 100, 1.0)
+    assert sorted(places.tolist()) == list(range(20))
+    assert found.tolist() == [0] * 8 + [BACKGROUND] * 9 + [IGNORED] * 3
+
+
+def test_each_box_is_sampled_as_often_as_the_next() -> None:
+    assigned = torch.tensor([0] * 4 + [BACKGROUND] * 12).expand(4000, 16)
+    torch.manual_seed(0)
+    places, _ = sample(assigned, 8, 0.25)
+    counts = torch.bincount(places.flatten(), minlength=16) / 4000
+    assert counts[:4].tolist() == pytest.approx([2 / 4] * 4, abs=0.03)
+    assert counts[4:].tolist() == pytest.approx([6 / 12] * 12, abs=0.03)
 
 
 @pytest.mark.parametrize(("stage", "weight"), [(0, 10.0), (1, 20.0), (2, 30.0)])
 def test_a_stage_moves_boxes_by_its_weights(stage: int, weight: float) -> None:
     """Offsets (weight · 0.1, 0, 0, weight/2 · ln 2): a tenth of the width to the right, twice as high."""
-    coder = BoxCoder(STAGES[stage][1])
-    offsets = torch.tensor([[weight * 0.1, 0.0, 0.0, weight / 2 * math.log(2)]])
-    (moved,) = refine(coder, offsets, [torch.tensor([[10.0, 10.0, 20.0, 20.0]])], [(100, 100)])
-    torch.testing.assert_close(moved, torch.tensor([[11.0, 5.0, 21.0, 25.0]]))
+    by = torch.tensor([[weight * 0.1, 0.0, 0.0, weight / 2 * math.log(2)]])
+    found = moved(torch.tensor([[10.0, 10.0, 20.0, 20.0]]), by, STAGES[stage][1])
+    torch.testing.assert_close(found, torch.tensor([[11.0, 5.0, 21.0, 25.0]]))
 
 
 def test_moved_boxes_are_cut_to_their_photo() -> None:
-    offsets = torch.tensor([[10.0, 0.0, 0.0, 0.0]] * 2)  # one width to the right
-    boxes = [torch.tensor([[5.0, 0.0, 15.0, 10.0]]), torch.tensor([[5.0, 0.0, 15.0, 10.0]])]
-    first, second = refine(BoxCoder(STAGES[0][1]), offsets, boxes, [(50, 50), (8, 18)])
+    boxes = torch.tensor([[[15.0, -3.0, 25.0, 10.0]]] * 2)
+    first, second = clipped(boxes, torch.tensor([[50, 50], [8, 18]]))
     assert first.tolist() == [[15, 0, 25, 10]]
     assert second.tolist() == [[15, 0, 18, 8]]
 
 
+def of_stage(boxes: torch.Tensor, which: list[int]) -> Chosen:
+    return Chosen(boxes[None], torch.tensor([which]), torch.zeros(1, len(which), dtype=torch.bool))
+
+
 def test_the_losses_of_a_stage_by_hand() -> None:
-    boxes = [torch.tensor([[0.0, 0.0, 10.0, 10.0], [50.0, 50.0, 60.0, 60.0]])]
-    which = [torch.tensor([1, BACKGROUND])]
+    boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0], [50.0, 50.0, 60.0, 60.0], [0.0, 0.0, 0.0, 0.0]])
     target = targets(torch.tensor([[0.0, 0.0, 1.0, 1.0], [1.0, 0.0, 11.0, 10.0]]))
-    logits = torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, 1.0]])
-    offsets = torch.tensor([[0.25, 0.0, 0.0, 0.0], [9.0, 9.0, 9.0, 9.0]])
-    found = stage_losses(1, 0.5, BoxCoder(STAGES[0][1]), logits, offsets, boxes, which, [target])
+    logits = torch.tensor([[[0.0, 1.0, 2.0], [3.0, 0.0, 1.0], [9.0, 9.0, -9.0]]])
+    by = torch.tensor([[[0.25, 0.0, 0.0, 0.0], [9.0, 9.0, 9.0, 9.0], [9.0, 9.0, 9.0, 9.0]]])
+    chosen = of_stage(boxes, [1, BACKGROUND, IGNORED])
+    of_class, of_box = stage_losses(logits, by, chosen, target, STAGES[0][1])
     # The box should move by a tenth of its width, weighed 10: offset 1. It says 0.25: (0.75)² / 2, over two
-    # samples.
-    assert found["box 1"].item() == pytest.approx(0.5 * 0.75**2 / 2 / 2)
-    assert found["class 1"].item() == pytest.approx(0.5 * F.cross_entropy(logits, torch.tensor([2, 0])).item())
+    # samples; the ignored one is none.
+    assert of_box.item() == pytest.approx(0.75**2 / 2 / 2)
+    assert of_class.item() == pytest.approx(F.cross_entropy(logits[0, :2], torch.tensor([2, 0])).item())
 
 
-def test_background_alone_has_no_loss_of_boxes_but_a_gradient() -> None:
-    offsets = torch.zeros(1, 4, requires_grad=True)
-    found = stage_losses(
-        2,
-        1.0,
-        BoxCoder(STAGES[1][1]),
-        torch.zeros(1, 3),
-        offsets,
-        [BOXES[:1]],
-        [torch.tensor([-1])],
-        [targets(NONE)],
-    )
-    found["box 2"].backward()
-    assert found["box 2"].item() == 0
-    assert offsets.grad is not None
+@pytest.mark.parametrize("which", [BACKGROUND, IGNORED])
+def test_without_objects_there_is_no_loss_of_boxes_but_a_gradient(which: int) -> None:
+    by = torch.zeros(1, 1, 4, requires_grad=True)
+    _, found = stage_losses(torch.zeros(1, 1, 3), by, of_stage(EMPTY, [which]), targets(EMPTY), STAGES[1][1])
+    found.backward()
+    assert found.item() == 0
+    assert by.grad is not None
+    assert not by.grad.any()
 
 
 class Tenth(nn.Module):
@@ -135,41 +165,53 @@ class Tenth(nn.Module):
         return torch.zeros(len(pooled), 3), offsets
 
 
-class Itself(nn.Module):
+def itself(boxes: torch.Tensor) -> torch.Tensor:
     """A pool that gives the boxes themselves."""
-
-    output_size = (7, 7)
-
-    def forward(self, maps: object, boxes: list[torch.Tensor], sizes: object) -> torch.Tensor:
-        return torch.cat(boxes)
+    return boxes.flatten(0, 1)
 
 
 def cascade(samples: int = 64) -> tuple[Cascade, list[torch.Tensor]]:
     seen: list[torch.Tensor] = []
-    made = Cascade(Itself(), 1, 1, 2, samples)
+    made = Cascade(1, 7, 1, 2, samples)
     made.stages = nn.ModuleList(Tenth(weights[0], seen) for _, weights, _ in STAGES)
     return made, seen
 
 
-def test_each_stage_begins_with_the_boxes_that_the_last_one_moved() -> None:
+SIZE = torch.tensor([[100, 100]])
+
+
+def test_each_stage_begins_with_the_boxes_that_the_last_one_moved_and_empty_ones_are_not_found() -> None:
     made, seen = cascade()
-    (found,) = made.detect({}, [torch.tensor([[10.0, 10.0, 20.0, 20.0]])], [(100, 100)])
+    (found,) = made.detect(itself, torch.tensor([[[10.0, 10.0, 20.0, 20.0], [0.0, 0.0, 0.0, 0.0]]]), SIZE)
     assert [boxes[0, 0].item() for boxes in seen] == pytest.approx([10, 11, 12])
-    assert found.boxes[0].tolist() == pytest.approx([13, 10, 23, 20])
+    assert found.boxes.flatten().tolist() == pytest.approx([13, 10, 23, 20] * 2)
     assert found.scores.tolist() == pytest.approx([1 / 3, 1 / 3])
+    assert found.labels.tolist() == [1, 2]
 
 
 def test_in_training_every_stage_gets_the_objects_own_boxes_anew_and_none_twice() -> None:
     made, seen = cascade()
     target = targets(torch.tensor([[10.0, 10.0, 20.0, 20.0]]))
-    losses, matched = made.losses({}, [torch.tensor([[50.0, 50.0, 60.0, 60.0]])], [target], [(100, 100)])
-    starts = [sorted(boxes[:, 0].tolist()) for boxes in seen]
+    losses, first = made.losses(itself, torch.tensor([[[50.0, 50.0, 60.0, 60.0]]]), target, SIZE)
+    starts = [sorted(boxes[boxes.any(1), 0].tolist()) for boxes in seen]
     assert starts[0] == [10, 50]
     assert starts[1] == pytest.approx([10, 51])  # the object's moved box is gone, its own is back
     assert starts[2] == pytest.approx([10, 52])
     assert sorted(losses) == ["box 1", "box 2", "box 3", "class 1", "class 2", "class 3"]
-    assert matched[0].boxes.tolist() == [[10, 10, 20, 20]]
-    assert matched[0].objects.tolist() == [0]
+    assert first.boxes[first.which >= 0].tolist() == [[10, 10, 20, 20]]
+    assert first.which.tolist() == [[0, BACKGROUND]]
+
+
+def test_losses_are_weighed_by_their_stage() -> None:
+    """All stages here say the same of the same boxes, and the objects' own ones should not move."""
+    made, _ = cascade()
+    target = targets(torch.tensor([[10.0, 10.0, 20.0, 20.0]]))
+    losses, _ = made.losses(itself, torch.zeros(1, 3, 4), target, SIZE)
+    assert [losses[f"class {stage}"].item() for stage in (1, 2, 3)] == pytest.approx(
+        [math.log(3) * weight for weight in (1, 0.5, 0.25)]
+    )
+    # A tenth of the width too far, weighed 10, 20, 30: |1| - 1/2, |2| - 1/2, |3| - 1/2.
+    assert [losses[f"box {stage}"].item() for stage in (1, 2, 3)] == pytest.approx([0.5, 1.5 * 0.5, 2.5 * 0.25])
 
 
 def test_the_stages_count_less_and_less() -> None:
@@ -187,16 +229,3 @@ def test_detections_of_one_class_exclude_each_other_and_those_of_two_do_not() ->
     assert found.labels.tolist() == [1, 2, 2, 1]
     assert found.scores.tolist() == pytest.approx([0.9, 0.6, 0.3, 0.2])
     assert found.boxes[:, 0].tolist() == [0, 30, 0, 30]
-
-
-def test_a_box_of_224_pixels_is_pooled_from_the_map_of_stride_16() -> None:
-    pool = pooling(["0", "1", "2", "3"], (4, 8, 16, 32), 7)
-    sides = torch.tensor([30.0, 112.0, 224.0, 448.0, 2000.0])
-    boxes = torch.stack([torch.zeros(5), torch.zeros(5), sides, sides], 1)
-    assert pool.map_levels([boxes]).tolist() == [0, 1, 2, 3, 3]
-    assert pool.scales == [1 / 4, 1 / 8, 1 / 16, 1 / 32]
-
-
-def test_anchors_are_eight_places_wide_and_on_equal_maps_of_all_sizes() -> None:
-    assert anchor_sides((4, 8, 16, 32)) == [32, 64, 128, 256, 512]
-    assert anchor_sides((16, 16, 16, 16)) == [32, 64, 128, 256, 512]

@@ -15,8 +15,9 @@ from spacelang_runtime.model.network import Network
 from spacelang_runtime.transfer.backbone import Backbone
 from spacelang_runtime.transfer.colours import colour, laid_over, tag
 from spacelang_runtime.transfer.detect.average_precision import measure
+from spacelang_runtime.transfer.detect.canvas import laid_out
 from spacelang_runtime.transfer.detect.coco import Coco, read
-from spacelang_runtime.transfer.detect.detector import LOSSES, Detector
+from spacelang_runtime.transfer.detect.detector import BOX, LOSSES, MASK, Detector
 from spacelang_runtime.transfer.detect.views import MULTIPLE, Views, planes, resized
 from spacelang_runtime.transfer.order import Order
 from spacelang_runtime.transfer.recipe import Recipe
@@ -122,11 +123,12 @@ def rehearse(model: Detector, recipe: Recipe, images: int, device: torch.device)
     wide = -(-min(longest, round(4 / 3 * shorter)) // MULTIPLE) * MULTIPLE  # most photos are 4 by 3
     high = -(-shorter // MULTIPLE) * MULTIPLE
     maps = model.maps(torch.empty(images, 3, high, wide, device=device))
-    model.proposals.head(list(maps.values()))
+    model.proposals.head(maps)
+    laid_out(maps, model.pyramid.strides)
     channels, samples = recipe.model.channels, images * recipe.model.samples
     for stage in model.cascade.stages:
-        stage(torch.empty(samples, channels, 7, 7, device=device, requires_grad=True))
-    model.mask_head(torch.empty(samples // 4, channels, 14, 14, device=device, requires_grad=True))
+        stage(torch.empty(samples, channels, BOX, BOX, device=device, requires_grad=True))
+    model.mask_head(torch.empty(samples // 4, channels, MASK, MASK, device=device, requires_grad=True))
 
 
 DETECT = Task("detect", LOSSES, open_annotated, build, measure_test, predict, rehearse)

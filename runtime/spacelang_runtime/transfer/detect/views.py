@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from attrs import frozen
-from numpy.typing import NDArray
 from PIL import Image
-from pycocotools import mask as rle
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from spacelang_runtime.data.normalise import MEAN
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.transfer.detect.coco import Coco, Photo, Segmentation, Thing
+from spacelang_runtime.transfer.detect.coco import Coco, Photo, Thing
+from spacelang_runtime.transfer.detect.crop import FINE, crop
 from spacelang_runtime.transfer.folder import picture
 from spacelang_runtime.transfer.order import Order
 from spacelang_runtime.transfer.recipe import Detect
@@ -26,8 +26,9 @@ MULTIPLE = 32  # pixels: sides of a batch
 
 
 class Targets(NamedTuple):
-    """What is on a photo. boxes: [n, 4] left, top, right, bottom in pixels. labels: [n], from 1. masks: uint8
-    [n, height, ⌈width/8⌉], eight pixels a byte (numpy's packbits). crowds: [m, 4], boxes of regions of many."""
+    """What is on a photo, or with one more axis before the others on each of a batch, filled up with empty boxes,
+    labels 0 and empty masks. boxes: [n, 4] left, top, right, bottom in pixels. labels: [n], from 1. masks: uint8
+    [n, FINE, FINE] of 0 and 1, what of an object's box is the object. crowds: [m, 4], boxes of regions of many."""
 
     boxes: Tensor
     labels: Tensor
@@ -36,11 +37,12 @@ class Targets(NamedTuple):
 
 
 class Photos(NamedTuple):
-    """A batch. images: uint8 [B, 3, H, W], the photos in the upper left. sizes: height and width of each."""
+    """A batch. images: uint8 [B, 3, H, W], the photos in the upper left. sizes: height and width of each, [B,
+    2]."""
 
     images: Tensor
-    sizes: list[tuple[int, int]]
-    targets: list[Targets]
+    sizes: Tensor
+    targets: Targets
 
     @property
     def size(self) -> int:
@@ -90,12 +92,11 @@ def view(photo: Photo, shorter: int, longest: int, mirrored: bool) -> tuple[Tens
     if mirrored:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     things = [thing for thing in photo.things if not thing.crowd]
-    masks = [mask(thing.segmentation, photo, (wide, high), mirrored) for thing in things]
-    packed = np.packbits(np.stack(masks), axis=-1) if masks else np.zeros((0, high, -(-wide // 8)), np.uint8)
+    masks = [crop(thing, photo, mirrored) for thing in things]
     return planes(image), Targets(
         boxes=boxes_of(things, scale, wide if mirrored else None),
         labels=torch.tensor([thing.label for thing in things], dtype=torch.int64),
-        masks=torch.from_numpy(packed),
+        masks=torch.from_numpy(np.stack(masks) if masks else np.zeros((0, FINE, FINE), np.uint8)),
         crowds=boxes_of([t for t in photo.things if t.crowd], scale, wide if mirrored else None),
     )
 
@@ -108,35 +109,6 @@ def boxes_of(things: Sequence[Thing], scale: tuple[float, float], mirror: int | 
         left, top, right, bottom = boxes.unbind(1)
         boxes = torch.stack([mirror - right, top, mirror - left, bottom], 1)
     return boxes
-
-
-def mask(segmentation: Segmentation, photo: Photo, size: tuple[int, int], mirrored: bool) -> NDArray[np.uint8]:
-    """The mask of an object on the resized photo: [height, width] of 0 and 1. size: its width and height."""
-    wide, high = size
-    if isinstance(segmentation, list):
-        # Polygons are scaled before they are filled: their edges stay as fine as the photo.
-        outlines = []
-        for polygon in segmentation:
-            points = np.asarray(polygon, dtype=np.float64).reshape(-1, 2) * (
-                wide / photo.width,
-                high / photo.height,
-            )
-            if mirrored:
-                points[:, 0] = wide - points[:, 0]
-            outlines.append(points.reshape(-1).tolist())
-        return rle.decode(rle.merge(rle.frPyObjects(outlines, high, wide)))
-    encoded = segmentation
-    if isinstance(encoded["counts"], list):
-        encoded = rle.frPyObjects(encoded, photo.height, photo.width)
-    whole = Image.fromarray(rle.decode(encoded)).resize((wide, high), Image.Resampling.NEAREST)
-    found = np.asarray(whole)
-    return found[:, ::-1] if mirrored else found
-
-
-def unpacked(packed: Tensor, width: int) -> Tensor:
-    """Masks as bytes of 0 and 1, [n, height, width], from `Targets.masks`."""
-    bits = torch.arange(7, -1, -1, device=packed.device, dtype=torch.uint8)
-    return ((packed[..., None] >> bits) & 1).flatten(-2)[..., :width]
 
 
 def opened(photo: Photo) -> Image.Image:
@@ -164,8 +136,9 @@ def padded(images: Sequence[Tensor]) -> Tensor:
     """Pictures of several sizes as one batch, filled below and to the right with ImageNet's mean colour, which the
     network reads as zero."""
     high, wide = (-(-max(image.shape[axis] for image in images) // MULTIPLE) * MULTIPLE for axis in (1, 2))
-    grey = torch.tensor([round(255 * mean) for mean in MEAN], dtype=torch.uint8)
-    batch = grey.view(1, 3, 1, 1).expand(len(images), 3, high, wide).clone()
+    batch = images[0].new_empty(len(images), 3, high, wide)
+    for channel, mean in enumerate(MEAN):
+        batch[:, channel] = round(255 * mean)
     for place, image in enumerate(images):
         batch[place, :, : image.shape[1], : image.shape[2]] = image
     return batch
@@ -174,5 +147,8 @@ def padded(images: Sequence[Tensor]) -> Tensor:
 def batched(views: Sequence[tuple[Tensor, Targets]]) -> Photos:
     """Views of several sizes as one batch."""
     images = [image for image, _ in views]
-    sizes = [(image.shape[1], image.shape[2]) for image in images]
-    return Photos(padded(images), sizes, [targets for _, targets in views])
+    sizes = torch.tensor([[image.shape[1], image.shape[2]] for image in images])
+    targets = Targets(
+        *(pad_sequence(list(part), batch_first=True) for part in zip(*(t for _, t in views), strict=True))
+    )
+    return Photos(padded(images), sizes, targets)
