@@ -18,7 +18,7 @@ from spacelang_runtime import swin_file
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.model.network import Network
 from spacelang_runtime.saved import require_same
-from spacelang_runtime.swin_file import tensors
+from spacelang_runtime.swin_file import KNOWN, tensors
 from spacelang_runtime.swin_names import ours, theirs
 
 _REMEDY = "name a Swin transformer of timm, such as swin_s3_tiny_224"
@@ -39,7 +39,7 @@ def from_timm(name: str, weights: Path | None = None) -> Network:
     except (RuntimeError, ValueError, TypeError) as error:
         raise Failure(f"timm cannot make {name}: {error}", _REMEDY) from None
     if not isinstance(model, SwinTransformer):
-        raise Failure(f"{name} is a {type(model).__name__}, which is no Swin transformer", _REMEDY)
+        raise Failure(f"{name} is a {type(model).__name__}, and no SwinTransformer", _REMEDY)
     if weights is not None:
         found = tensors(weights)
         require_same(found, model.state_dict(), str(weights), name, f"give the weights of {name}")
@@ -59,7 +59,7 @@ def from_file(weights: Path, image: int = 224) -> Network:
     with torch.device("meta"):
         network = Network(architecture)
     wanted = theirs(network.state_dict(), architecture)
-    require_same(found, wanted, str(weights), "the network that its other tensors describe", _REMEDY)
+    require_same(found, wanted, str(weights), "the network that its other tensors describe", KNOWN)
     network.load_state_dict(ours(found, architecture), assign=True)
     return network.eval()
 

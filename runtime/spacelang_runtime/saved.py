@@ -4,12 +4,14 @@
     model.safetensors    the weights, under the names of `Network`
     README.md            the same for people: a model card
 
-The same folder serves `load`, timm (`export.timm_model`) and transformers (`export.hf_model`).
+The same folder serves `load`, timm (`export.timm_model`) and transformers (`export.hf_model`); `load` reads what
+transformers saves of it, too.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -57,12 +59,19 @@ def fill(folder: Path, files: Mapping[str, bytes], force: bool) -> None:
     `Failure` where they may not, and where the folder cannot be written."""
     for name, content in files.items() if not force else ():
         require_free(folder / name, content)
+    make(folder)
+    for name, content in files.items():
+        replace(folder / name, lambda file, content=content: file.write(content))
+
+
+def make(folder: Path) -> None:
+    """Make a folder, where there is none, and sure that it can be written into. Raises `Failure`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Failure(f"cannot make the folder {folder}: {error.strerror}", "name another") from None
-    for name, content in files.items():
-        replace(folder / name, lambda file, content=content: file.write(content))
+    if not os.access(folder, os.W_OK):
+        raise Failure(f"cannot write into the folder {folder}", "give write access, or name another")
 
 
 def as_json(value: Any) -> bytes:
@@ -75,6 +84,12 @@ def require_free(path: Path, content: bytes | None = None) -> None:
     if path.exists() and (not path.is_file() or content is None or path.read_bytes() != content):
         other = "" if content is None else ", with other content"
         raise Failure(f"{path} is there already{other}", "write elsewhere, or replace it with --force")
+
+
+def require_new(folder: Path) -> None:
+    """Make sure that a folder has none of the files that `save` writes. Raises `Failure`."""
+    for name in (CONFIG, WEIGHTS, CARD):
+        require_free(folder / name)
 
 
 def described(architecture: Architecture, notes: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,7 +131,8 @@ def described(architecture: Architecture, notes: Mapping[str, Any]) -> dict[str,
 
 
 def load(folder: Path | str) -> Network:
-    """The network that `save` wrote, in evaluation mode, bit for bit and in the type it had.
+    """The network that `save` wrote, or transformers under names of its own, in evaluation mode, bit for bit and in
+    the type it had.
 
     Raises `Failure` for a missing or damaged file, and where the weights are not those of the architecture:
     with the tensor and both shapes.
@@ -128,6 +144,7 @@ def load(folder: Path | str) -> Network:
         weights = tensors_in(_bytes(folder / WEIGHTS))
     except SafetensorError as error:
         raise Failure(f"{folder / WEIGHTS} is damaged or no safetensors file: {error}", _AGAIN) from None
+    weights = {name.removeprefix(_THEIRS): tensor for name, tensor in weights.items()}
     try:
         with torch.device("meta"):
             network = Network(architecture)
@@ -175,6 +192,7 @@ def require_same(
             raise Failure(f"{where} has a tensor {name}, and {whose} has no place for it", remedy)
 
 
+_THEIRS = "network."  # before our names, in a model of transformers
 _AGAIN = "the folder is not as it was written: export the network again"
 _OTHER = "name a folder that spacelang export wrote"
 

@@ -50,9 +50,9 @@ def architecture_of(found: Mapping[str, Any], image: int, where: str) -> Archite
     def shape(name: str, dimensions: int) -> tuple[int, ...]:
         tensor = found.get(name)
         if not isinstance(tensor, Tensor):
-            raise Failure(f"{where} has no tensor {name}: it is no Swin transformer", _KNOWN)
+            raise Failure(f"{where} has no tensor {name}: it is no Swin transformer", KNOWN)
         if tensor.dim() != dimensions:
-            raise Failure(f"{where}: tensor {name} has {tensor.dim()} dimensions, not {dimensions}", _KNOWN)
+            raise Failure(f"{where}: tensor {name} has {tensor.dim()} dimensions, not {dimensions}", KNOWN)
         return tuple(tensor.shape)
 
     _, channels, patch, _ = shape("patch_embed.proj.weight", 4)
@@ -80,7 +80,7 @@ def architecture_of(found: Mapping[str, Any], image: int, where: str) -> Archite
 
 
 _BUFFERS = ("relative_position_index", "attn_mask")
-_KNOWN = "give a file of timm's Swin or Swin-S3, of Swin, or of AutoFormerV2"
+KNOWN = "give a file of timm's Swin or Swin-S3, of Swin, or of AutoFormerV2"
 _FILES = "give a .safetensors file, or one that torch.save made of a state_dict"
 
 

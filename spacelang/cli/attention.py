@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def attention(
     what: Annotated[str | None, typer.Argument(help="A model's folder, or a run (default: the latest).")] = None,
     image: Annotated[Path | None, typer.Option(help="A photo: the map of every head of one layer.")] = None,
-    stage: Annotated[int, typer.Option(min=1, help="The stage of that layer, from 1.")] = 3,
+    stage: Annotated[
+        int | None,
+        typer.Option(min=1, help="The stage of that layer, from 1 (default: 3, or the last of fewer)."),
+    ] = None,
     block: Annotated[
         int | None, typer.Option(min=1, help="The layer in its stage, from 1 (default: the last).")
     ] = None,
@@ -31,7 +34,9 @@ def attention(
         Path | None,
         typer.Option(metavar="FOLDER", help="Compare the heads of every layer, over a folder of images."),
     ] = None,
-    images: Annotated[int, typer.Option(min=1, help="With --similarity: how many images.")] = 64,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="With --similarity: how many images (default: 64).")
+    ] = None,
     network: Annotated[
         str | None,
         typer.Option(
@@ -49,9 +54,13 @@ def attention(
             "one photo for maps, or one folder for similarities?",
             "say --image photo.jpg --stage 3 --block 7, or --similarity FOLDER",
         )
+    if similarity is not None and (stage or block or at):
+        fail("--similarity compares the heads of every layer", "leave --stage, --block and --at out")
+    if image is not None and images:
+        fail("--images goes with --similarity", "leave it out")
     model, name = _model(what, network, runs)
     if similarity is not None:
-        _similarity(model, name, similarity, images, output or Path("similarity"))
+        _similarity(model, name, similarity, images or 64, output or Path("similarity"))
     else:
         _maps(model, name, Path(str(image)), stage, block, at, output or Path("attention"))
 
@@ -61,9 +70,13 @@ def _model(what: str | None, network: str | None, runs: Path) -> tuple[Network, 
     if what is not None and (Path(what) / "config.json").is_file():
         from spacelang_runtime.saved import load
 
-        return load(what), Path(what).name
+        if network is not None:
+            fail(f"{what} is a model, a network by itself", "leave --network out")
+        return load(what), Path(what).resolve().name
     from spacelang_runtime.run import find
 
+    if what in ("best", "largest", "smallest"):
+        fail(f"{what} is a network of a run", f"say --network {what}")
     run = find(runs, what)
 
     import torch
@@ -82,7 +95,7 @@ def _model(what: str | None, network: str | None, runs: Path) -> tuple[Network, 
 
 
 def _maps(
-    model: Network, name: str, image: Path, stage: int, block: int | None, at: str | None, output: Path
+    model: Network, name: str, image: Path, stage: int | None, block: int | None, at: str | None, output: Path
 ) -> None:
     from spacelang_runtime.look import figure
     from spacelang_runtime.look.photo import photo, read
@@ -90,11 +103,15 @@ def _maps(
 
     architecture = model.architecture
     frame, depths = architecture.frame, [len(s.layers) for s in architecture.stages]
+    stage = min(3, len(depths)) if stage is None else stage
     if stage > len(depths):
-        fail(f"{name} has {len(depths)} stages, not {stage}", f"take --stage {len(depths)}")
-    block = depths[stage - 1] if block is None else block
-    if block > depths[stage - 1]:
-        fail(f"stage {stage} of {name} has {depths[stage - 1]} blocks, not {block}", "take an earlier --block")
+        fail(f"{name} has {_count(len(depths), 'stage')}, not {stage}", f"take --stage {len(depths)}")
+    last = depths[stage - 1]
+    block = last if block is None else block
+    if block > last:
+        fail(f"stage {stage} of {name} has {_count(last, 'block')}, not {block}", f"take --block {last}")
+    if image.resolve() in (file.resolve() for file in figure.files(output)):
+        fail(f"the figure would replace {image}", "write it elsewhere: -o NAME")
     x, y = _pixel(at, frame.image)
     stride = frame.patch << (stage - 1)
     picture = photo(image, frame)
@@ -104,6 +121,10 @@ def _maps(
     drawn = figure.attention(picture, found, (x, y), title)
     png, svg = figure.write(drawn, output)
     print(f"{png}, {svg}: {layer.heads} heads of stage {stage}, block {block}, seen from {x},{y}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _pixel(at: str | None, side: int) -> tuple[int, int]:

@@ -33,7 +33,9 @@ def evaluate(
     random: Annotated[
         int, typer.Option(min=0, help="Also the mean of so many random networks that meet the search's bounds.")
     ] = 0,
-    split: Annotated[str, typer.Option(help="test, or search: the held-out images of the search.")] = "test",
+    split: Annotated[
+        str, typer.Option(help="test, or search: the images that a run has held out for its search.")
+    ] = "test",
     data: Annotated[str | None, typer.Option(help="For models' folders: the data to test on.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random networks.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -44,11 +46,22 @@ def evaluate(
     if split not in ("test", "search"):
         raise typer.BadParameter("it is test or search", param_hint="--split")
     names = what or ["best"]
-    if run is None and all((Path(name) / "config.json").is_file() for name in names):
-        results = [_model(Path(name), data, split, device) for name in names]
+    models = [name for name in names if (Path(name) / "config.json").is_file()] if run is None else []
+    if models and len(models) == len(names):
+        if random or split == "search":
+            fail(
+                f"a model's folder has no {'random networks' if random else 'images held out for a search'}",
+                "those are a run's: spacelang eval best --run RUN",
+            )
+        results = [_model(Path(name), data, device) for name in names]
     else:
         if data is not None:
             _no_model(names)
+        if models:
+            fail(
+                f"{models[0]} has weights of its own, and the others are networks of a run",
+                "test them one after the other; or say --run RUN, to give all of them the weights of that run",
+            )
         results = _networks(names, run, runs, random, seed, split, device)
     if as_json:
         print(json.dumps(results, indent=2))
@@ -133,12 +146,20 @@ def _random(lowered: Lowered, best: dict[str, Any] | None, count: int, seed: int
 def _no_model(names: list[str]) -> NoReturn:
     """Say what a user meant by --data, with networks that are no models' folders."""
     for name in names:
-        if Path(name).is_dir() and not (Path(name) / "config.json").is_file():
+        path = Path(name)
+        if path.is_file():
+            fail(f"{name} is a file, and a model is a folder", "name a folder that spacelang export wrote")
+        if path.is_dir() and not (path / "config.json").is_file():
             fail(f"{name} has no config.json: there is no model in it", "name a folder that spacelang export wrote")
-    fail("--data goes with models' folders", "a run is tested on its own data: leave --data out")
+        if not path.exists() and name not in ("best", "largest", "smallest"):
+            fail(f"--data goes with models' folders, and there is no folder {name}", _OWN)
+    fail("--data goes with models' folders", _OWN)
 
 
-def _model(folder: Path, data: str | None, split: str, device: str) -> dict[str, Any]:
+_OWN = "name a folder that spacelang export wrote; a run is tested on its own data: leave --data out"
+
+
+def _model(folder: Path, data: str | None, device: str) -> dict[str, Any]:
     if data is None:
         fail(f"which images is {folder} to be tested on?", f"name them: spacelang eval {folder} --data FOLDER")
 
@@ -157,11 +178,10 @@ def _model(folder: Path, data: str | None, split: str, device: str) -> dict[str,
             f"{folder} tells {architecture.frame.classes} classes apart, and {data} has {len(dataset.classes)}",
             f"give it a head for them: spacelang finetune {folder} --data {data} -o tuned/",
         )
-    known = record_of(folder)["notes"].get("classes")
+    known = record_of(folder).get("notes", {}).get("classes")
     if known and list(dataset.classes) != known:
         say(f"the classes of {data} have other names than those that {folder} has learned: is it the same data?")
-    batches = dataset.test_images() if split == "test" else dataset.search_images()
-    return _row(str(folder), architecture, examine(network, batches, dataset.normalise, where))
+    return _row(str(folder), architecture, examine(network, dataset.test_images(), dataset.normalise, where))
 
 
 def _row(what: str, architecture: Architecture, tested: Tested) -> dict[str, Any]:

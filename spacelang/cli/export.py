@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spacelang.amount import short
+from spacelang.check.trunk import LARGEST_IMAGE
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.train import RUNS
 
@@ -23,6 +24,7 @@ FORMATS = {
     "torch-export": "a file for torch.export.load, with any batch",
 }
 SUFFIXES = {".onnx": "onnx", ".pt2": "torch-export"}
+FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")  # names of files, which no format writes
 
 
 def export(
@@ -42,7 +44,8 @@ def export(
         ),
     ] = None,
     image: Annotated[
-        int | None, typer.Option(min=1, help="Of onnx and torch-export: another side of the images.")
+        int | None,
+        typer.Option(min=1, max=LARGEST_IMAGE, help="Of onnx and torch-export: another side of the images."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
     run: Annotated[str | None, typer.Option(help="The run whose weights to take (default: the latest).")] = None,
@@ -51,7 +54,10 @@ def export(
     """Write a network of a run, with the weights that it inherits, or a model's folder in another form."""
     if output is None:
         fail("where to?", "name a folder: spacelang export best -o model/")
-    chosen = form or SUFFIXES.get(output.suffix, "safetensors")
+    suffix = output.suffix.lower()
+    if form is None and suffix in FILES and not output.is_dir():
+        fail(f"{output} is the name of a file, and a model is a folder", f"take {output.with_suffix('')}/")
+    chosen = form or SUFFIXES.get(suffix, "safetensors")
     if chosen not in FORMATS:
         raise typer.BadParameter(f"{form!r} is none of {', '.join(FORMATS)}", param_hint="--format")
     if image is not None and chosen not in SUFFIXES.values():

@@ -44,13 +44,15 @@ def finetune(
     teacher_weights: Annotated[
         Path | None, typer.Option(help="The weights of a timm teacher (default: timm fetches them).")
     ] = None,
-    share: Annotated[float, typer.Option(min=0, max=1, help="Of the teacher in what is learned.")] = 0.5,
-    steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many updates.")] = None,
+    share: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Of the teacher in what is learned (default: 0.5).")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, max=10**9, help="Stop after so many updates.")] = None,
     budget: Annotated[str | None, typer.Option(help="Stop after so long, such as 90s, 10m or 1.5h.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run of finetune.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that is there already.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    workers: Annotated[int | None, typer.Option(min=0, help="Processes that read images.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, max=1024, help="Processes that read images.")] = None,
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
 ) -> None:
     """Train a model further on data of its own or other classes, by the trainer and the words of `train`.
@@ -60,28 +62,49 @@ def finetune(
     """
     if output is None:
         fail("where to?", f"name a folder: spacelang finetune {model} --data FOLDER -o tuned/")
-    if resume and (data is not None or settings or recipe or scratch or teacher):
+    if resume and (data or settings or recipe or scratch or teacher or teacher_weights or share is not None):
         fail("a run goes on with its own data, recipe and teacher", "leave these options out")
     if not resume and data is None:
         fail("which images is it to learn from?", f"name them: spacelang finetune {model} --data FOLDER -o tuned/")
+    if teacher is None and (teacher_weights is not None or share is not None):
+        fail("there is no teacher", "name one: --teacher, a run, a model's folder or timm:NAME")
+    if teacher_weights is not None and not teacher_weights.is_file():
+        fail(
+            f"there is no file {teacher_weights}", "name the weights of the teacher, or leave --teacher-weights out"
+        )
 
-    from spacelang_runtime.saved import CONFIG, require_free
+    from spacelang_runtime.saved import require_new
 
     if not force:
-        require_free(output / CONFIG)
+        require_new(output)
     limit = None if budget is None else time_of(budget, "--budget")
     order = None
     if not resume:
-        words = {"teacher": teacher, "teacher_weights": teacher_weights, "share": share} if teacher else {}
+        _require_folder(model, runs)
+        words: dict[str, object] = {"from": model, "from_scratch": scratch or None}
+        if teacher is not None:
+            given = 0.5 if share is None else share
+            words |= {"teacher": teacher, "teacher_weights": teacher_weights, "share": given}
         order = _order(model, str(data), scratch, recipe, settings or [], words, steps, limit)
 
     from spacelang_runtime.world import join
 
     with join(device) as world:
-        job = _begun(order, model, scratch, runs, world, workers, steps, limit)
+        job = _begun(order, model, scratch, output, runs, world, workers, steps, limit)
         watched(job, world)
         if world.leads:
-            _write(job, model, scratch, output, force)
+            _write(job, output, force)
+
+
+def _require_folder(model: str, runs: Path) -> None:
+    """Tell who names a network, or a run, how to make the model's folder that is meant."""
+    if (Path(model) / "config.json").is_file():
+        return
+    if model in ("best", "largest", "smallest"):
+        fail(f"{model} is a network of a run, and no model's folder", f"first: spacelang export {model} -o model/")
+    if any((folder / "run.json").is_file() for folder in (runs / model, Path(model))):
+        first = f"first: spacelang export best --run {model} -o model/; or go on with a run of finetune: --resume"
+        fail(f"{model} is a run, and no model's folder", first)
 
 
 def _order(
@@ -124,6 +147,7 @@ def _begun(
     order: Order | None,
     model: str,
     scratch: bool,
+    output: Path,
     runs: Path,
     world: World,
     workers: int | None,
@@ -132,7 +156,7 @@ def _begun(
 ) -> Job:
     """The job of a new run, or of one that goes on; with its teacher."""
     from spacelang_runtime.run import find, kept_if_learned
-    from spacelang_runtime.saved import load
+    from spacelang_runtime.saved import load, make
     from spacelang_runtime.training.further import inherit
     from spacelang_runtime.training.start import new, resumed
 
@@ -150,7 +174,10 @@ def _begun(
                 weights = {name: t for name, t in weights.items() if not name.startswith("head.classify")}
             inherit(job.model, job.source.largest, weights)
     with kept_if_learned(job.run):
-        return _taught(job, runs)
+        taught = _taught(job, runs)
+        if world.leads:
+            make(output)  # a place that cannot be written is told before the training, not after
+    return taught
 
 
 def _taught(job: Job, runs: Path) -> Job:
@@ -165,7 +192,7 @@ def _taught(job: Job, runs: Path) -> Job:
     return evolve(job, dataset=Taught(job.dataset, teacher, float(words["share"])))
 
 
-def _write(job: Job, model: str, scratch: bool, output: Path, force: bool) -> None:
+def _write(job: Job, output: Path, force: bool) -> None:
     import torch
 
     from spacelang.lower.lowered import lower
@@ -176,10 +203,11 @@ def _write(job: Job, model: str, scratch: bool, output: Path, force: bool) -> No
 
     run, architecture = job.run, job.source.largest
     network = extract(trained(run, lower(run.space), torch.device("cpu")), architecture)
-    teacher = run.record.overrides.get("teacher")
-    known = record_of(model)["notes"] if (Path(model) / CONFIG).is_file() else {}
-    how = "trained from scratch" if scratch else f"trained further from {model}"
-    how += f", {run.name}"
+    words = run.record.overrides
+    teacher, model = words.get("teacher"), words.get("from")
+    known = record_of(model).get("notes", {}) if model and (Path(model) / CONFIG).is_file() else {}
+    how = "trained further" + (f" from {model}" if model else "")
+    how = ("trained from scratch" if "from_scratch" in words else how) + f", {run.name}"
     notes = origin(run, architecture) | {
         "origin": how + (f", taught by {teacher}" if teacher else ""),
         "space": known.get("space"),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from spacelang.amount import short
+from spacelang.check.trunk import LARGEST_IMAGE
 from spacelang.cli.terminal import fail
 
 
@@ -25,30 +26,44 @@ def import_(
         typer.Option(help="With timm:NAME, a .safetensors or .pth file of it; without one, random weights."),
     ] = None,
     image: Annotated[
-        int, typer.Option(min=1, help="With a file: the side of the images that the network was trained on.")
-    ] = 224,
+        int | None,
+        typer.Option(
+            min=1,
+            max=LARGEST_IMAGE,
+            help="With a file: the side of the images that the network was trained on (default: 224).",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
 ) -> None:
     """Write a network from outside as config.json and model.safetensors."""
     kind, _, name = source.partition(":")
     file = Path(source)
     if (kind != "timm" or not name) and not file.is_file():
-        fail(
-            f"{source!r} is no source of networks",
-            "write timm:NAME, such as timm:swin_s3_tiny_224, or name a file of weights",
-        )
+        fail(_none(source, file), "write timm:NAME, such as timm:swin_s3_tiny_224, or name a file of weights")
     if output is None:
         fail("where to?", f"name a folder: spacelang import {source} -o model/")
     if file.is_file() and weights is not None:
         fail(f"{source} is a file of weights itself", "leave --weights out")
+    if not file.is_file() and image is not None:
+        fail(f"{source} says itself which images it takes", "leave --image out")
 
     from spacelang.lower.cost import price
     from spacelang_runtime.foreign import from_file, from_timm
     from spacelang_runtime.saved import save
 
-    network = from_file(file, image) if file.is_file() else from_timm(name, weights)
+    network = from_file(file, image or 224) if file.is_file() else from_timm(name, weights)
     cost = price(network.architecture)
     origin = f"weights of {weights or file}" if weights or file.is_file() else "random weights"
     notes = {"name": network.architecture.name, "source": source, "origin": f"{source}, {origin}"}
     save(network, output, notes, force)
-    print(f"{output}: {network.architecture.name}, {short(cost.params)} params, {short(cost.flops)} MACs, {origin}")
+    sizes = f"{network.architecture.frame.image} pixels, {short(cost.params)} params, {short(cost.flops)} MACs"
+    print(f"{output}: {network.architecture.name}, {sizes}, {origin}")
+
+
+def _none(source: str, file: Path) -> str:
+    """Why a text names no network."""
+    if file.is_dir():
+        return f"{source} is a folder, not a file of weights"
+    if file.suffix in (".safetensors", ".pth", ".pt", ".bin") or file.parent != Path():
+        return f"there is no file {source}"
+    return f"{source!r} is no source of networks"

@@ -37,13 +37,13 @@ def _meant(error: Any) -> str | None:
 
     from spacelang.check.synonyms import meant
     from spacelang.diagnostics import nearest
-    from spacelang.recipe import Evolve, Train
+    from spacelang.recipe import Evolve, Refine, Train
 
-    recipes = {"train": Train, "evolve": Evolve}
+    recipes = {"train": Train, "finetune": Train, "evolve": Evolve, "judge": Refine, "refine": Refine}
     name, options = error.ctx.info_name, [word for param in error.ctx.command.params for word in param.opts]
     option = nearest(error.option_name, options)
     if name in recipes:
-        lines = {field.name for field in attrs.fields(recipes[name])} - {"bounds", "mutate"}
+        lines = {field.name for field in attrs.fields(recipes[name])} - {"bounds", "mutate", "steps"}
         line = meant(error.option_name.lstrip("-").replace("-", "_"), lines)
         if line is not None and not option:
             return f"{line} is a line of the recipe: change it for this run with --set {line}=…"

@@ -35,6 +35,6 @@ def test_what_is_kept_is_shown_with_its_size_and_removed(
     said = spacelang("cache")
     assert said.code == 0
     assert f"1 images of {tmp_path / 'photos' / 'train'}" in said.out
-    assert "3 MiB" in said.out
-    assert "removed 3 MiB" in spacelang("cache", "--clear").err
+    assert "3.0 MiB" in said.out
+    assert "removed 3.0 MiB" in spacelang("cache", "--clear").err
     assert cache.every() == []

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+import torch.nn.functional as F
+from attrs import evolve
 from networks import AWKWARD, draw, shipped, stirred
 from timm.models import FeatureListNet  # noqa: F401  (timm's own names must be there before ours)
 from timm.models._features import FeatureInfo
@@ -22,7 +24,7 @@ from spacelang_runtime.export.swin import write as write_swin
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.foreign import of_swin
 from spacelang_runtime.model.network import Network
-from spacelang_runtime.saved import load, save
+from spacelang_runtime.saved import load, record_of, save
 
 FOUR = "i32-p2-c7/8:h2q8m2w4,h1q8m2w8/16:2xh2q12m2w4/16:h2q16m2w4/24:h2q16m2w2"
 
@@ -159,10 +161,30 @@ def test_a_pyramid_of_torchvision_learns_on_timms_features() -> None:
     assert [name for name, parameter in learned if parameter.grad is None or not parameter.grad.any()] == []
 
 
+def test_upernet_of_transformers_learns_on_timms_features(hf, tmp_path: Path) -> None:
+    from transformers import TimmBackboneConfig, UperNetConfig, UperNetForSemanticSegmentation
+    from transformers.models.timm_backbone import TimmBackbone
+
+    ours = network(FOUR)
+    save(ours, tmp_path, {})
+    stages, name = [0, 1, 2, 3], f"local-dir:{tmp_path}"
+    config = UperNetConfig(
+        backbone_config=TimmBackboneConfig(backbone=name, out_indices=stages), hidden_size=16,
+        pool_scales=[1, 2], num_labels=4, auxiliary_in_channels=16, auxiliary_channels=8,
+    )  # fmt: skip
+    model = UperNetForSemanticSegmentation(config)
+    model.backbone = TimmBackbone.from_pretrained(name, out_indices=stages)
+    assert torch.equal(model.backbone.eval()(images(ours)).feature_maps[3], ours.features(images(ours))[3])
+    found = model.train()(torch.randn(2, 3, 50, 38), labels=torch.randint(0, 4, (2, 50, 38)))
+    found.loss.backward()
+    assert found.loss.isfinite()
+    assert [part for part, parameter in model.named_parameters() if parameter.grad is None] == []
+
+
 # timm's own Swin
 
 
-@pytest.mark.parametrize("name", ["s3_tiny", "swin_tiny"])
+@pytest.mark.parametrize("name", ["s3_tiny", "s3_small", "s3_base", "swin_tiny"])
 def test_weights_go_to_timms_swin_and_back(name: str, tmp_path: Path) -> None:
     ours = stirred(Network(shipped(name).largest)).eval()
     back = of_swin(to_swin(ours))
@@ -198,7 +220,7 @@ def test_what_is_no_swin_of_timm_is_refused(line: str, message: str) -> None:
 
 @pytest.fixture
 def hf() -> object:
-    pytest.importorskip("transformers", minversion="5.0", reason="transformers 5 is not installed")
+    pytest.importorskip("transformers", minversion="5.1", reason="transformers 5.1 is not installed")
     from spacelang_runtime.export import hf_model
 
     return hf_model
@@ -224,7 +246,23 @@ def test_transformers_gives_the_names_of_the_classes_and_the_loss(hf, tmp_path: 
     assert model.config.id2label == dict(enumerate("abcdefg"))
     labels = torch.tensor([0, 6])
     found = model(images(ours), labels=labels)
-    torch.testing.assert_close(found.loss, torch.nn.functional.cross_entropy(ours(images(ours)), labels))
+    torch.testing.assert_close(found.loss, F.cross_entropy(ours(images(ours)), labels))
+
+
+def test_what_transformers_saves_is_a_model_of_ours_again(hf, tmp_path: Path) -> None:
+    ours = network(FOUR)
+    save(ours, tmp_path / "model", {"classes": list("abcdefg"), "space": "s", "accuracy": "50 %"})
+    first = hf.SpacelangForImageClassification.from_pretrained(tmp_path / "model")
+    first.save_pretrained(tmp_path / "same")
+    assert torch.equal(load(tmp_path / "same")(images(ours)), ours(images(ours)))
+    other = hf.SpacelangForImageClassification.from_pretrained(
+        tmp_path / "model", id2label={0: "yes", 1: "no", 2: "maybe"}, ignore_mismatched_sizes=True
+    ).eval()
+    other.save_pretrained(tmp_path / "other")
+    assert torch.equal(load(tmp_path / "other")(images(ours)), other(images(ours)).logits)
+    assert load(tmp_path / "other").architecture.frame.classes == 3
+    notes = record_of(tmp_path / "other")["notes"]
+    assert notes == {"space": "s", "classes": ["yes", "no", "maybe"]}, "its accuracy was that of other weights"
 
 
 def test_a_backbone_gives_the_stages_that_are_asked_for(hf, tmp_path: Path) -> None:
@@ -244,16 +282,36 @@ def test_a_backbone_gives_the_stages_that_are_asked_for(hf, tmp_path: Path) -> N
     assert fresh(images(ours)).feature_maps[0].shape == maps[1].shape
 
 
+def test_autobackbone_takes_the_folder_once_the_hub_is_not_asked_for_it(hf, tmp_path: Path, monkeypatch) -> None:
+    """transformers asks `repo_exists` of any name before it reads anything, and that is all that is in the way."""
+    import huggingface_hub
+    from transformers import AutoBackbone
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "repo_exists", lambda *_: True)
+    monkeypatch.setattr("transformers.models.auto.auto_factory.repo_exists", lambda _: True, raising=False)
+    ours = network(FOUR)
+    save(ours, tmp_path / "model", {})
+    backbone = AutoBackbone.from_pretrained(tmp_path / "model", out_indices=[1, 3])
+    assert type(backbone) is hf.SpacelangBackbone
+    maps = ours.features(images(ours))
+    assert all(torch.equal(a, b) for a, b in zip(backbone(images(ours)).feature_maps, maps[1::2], strict=True))
+
+
 @pytest.mark.parametrize("checkpointing", [False, True])
-def test_upernet_learns_on_the_backbone(hf, checkpointing: bool) -> None:
+def test_upernet_learns_on_the_backbone_of_a_folder(hf, checkpointing: bool, tmp_path: Path) -> None:
     from transformers import UperNetConfig, UperNetForSemanticSegmentation
 
-    backbone = hf.SpacelangConfig.of(notation.read(FOUR), out_indices=[0, 1, 2, 3], drop_path_rate=0.1)
+    ours = network(FOUR)
+    save(ours, tmp_path, {})
+    backbone = hf.SpacelangBackbone.from_pretrained(tmp_path, out_indices=[0, 1, 2, 3], drop_path_rate=0.1)
     config = UperNetConfig(
-        backbone_config=backbone, hidden_size=16, pool_scales=[1, 2], num_labels=4,
+        backbone_config=backbone.config, hidden_size=16, pool_scales=[1, 2], num_labels=4,
         auxiliary_in_channels=16, auxiliary_channels=8,
     )  # fmt: skip
-    model = UperNetForSemanticSegmentation(config).train()
+    model = UperNetForSemanticSegmentation(config)
+    model.backbone = backbone
+    assert torch.equal(model.backbone(images(ours)).feature_maps[3], ours.features(images(ours))[3])
+    model.train()
     model.backbone.gradient_checkpointing = checkpointing
     found = model(torch.randn(2, 3, 50, 38), labels=torch.randint(0, 4, (2, 50, 38)))
     found.loss.backward()
@@ -285,6 +343,20 @@ def test_torch_changes_the_form_and_not_the_numbers(form: str) -> None:
     torch._dynamo.reset()  # sizes that a process compiles for twice become symbols, which takes minutes
     changed, x = FORMS[form](model, images(model))
     torch.testing.assert_close(changed(x), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_for_images_of_another_size_what_has_places_is_stretched_bicubically() -> None:
+    small = network("i8-p2-c4-absolute+bias/8:2xh2q8m2wg")
+    frame = small.architecture.frame
+    large = Network(evolve(small.architecture, frame=evolve(frame, image=12))).eval()
+    weights = small.state_dict()
+    for name, tensor in weights.items():
+        if name.endswith("attention.bias"):
+            weights[name] = F.interpolate(tensor[None], size=11, mode="bicubic")[0]
+    places = weights["tokens.absolute"].t().reshape(1, 8, 4, 4)
+    weights["tokens.absolute"] = F.interpolate(places, size=6, mode="bicubic").flatten(2)[0].t()
+    large.load_state_dict(weights)
+    torch.testing.assert_close(small(images(large)), large(images(large)))
 
 
 @pytest.mark.parametrize("name", ["pyramid with all positions", "column read by its token", FOUR])

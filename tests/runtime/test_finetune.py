@@ -134,8 +134,11 @@ def test_a_teacher_of_other_classes_is_refused(tmp_path: Path) -> None:
     assert teacher_of(str(tmp_path / "m"), None, 5, tmp_path)(torch.randn(1, 3, 8, 8)).shape == (1, 5)
     with pytest.raises(Failure, match="tells 5 classes apart, and the data has 4"):
         teacher_of(str(tmp_path / "m"), None, 4, tmp_path)
-    with pytest.raises(Failure, match="timm cannot make the teacher no_such"):
-        teacher_of("timm:no_such", tmp_path / "w", 4, tmp_path)
+    with pytest.raises(Failure, match="timm has no model resnet1111") as failure:
+        teacher_of("timm:resnet1111", None, 4, tmp_path)
+    assert failure.value.remedy.startswith("did you mean timm:resnet1")
+    with pytest.raises(Failure, match="timm cannot make the teacher resnet18"):
+        teacher_of("timm:resnet18", tmp_path / "w", 4, tmp_path)
     new_run(tmp_path / "runs")
     with pytest.raises(Failure, match="has no checkpoint"):
         teacher_of("tiny-1", None, 4, tmp_path / "runs")

@@ -88,6 +88,9 @@ def test_a_model_is_exported_and_never_replaced_unasked(spacelang, here: Path) -
     images = torch.randn(3, 3, 8, 8)
     assert torch.equal(torch.export.load("m.pt2").module()(images), load("m")(images))
     assert "there already" in spacelang("export", "m", "-o", "m.pt2").err
+    assert spacelang("export", "m", "-o", "M.PT2").code == 0
+    assert Path("M.PT2").is_file()
+    assert "it is at most 16384" in spacelang("export", "m", "-o", "x.pt2", "--image", "1000000").err
 
 
 def test_a_model_is_trained_further_and_anew(spacelang, here: Path) -> None:
@@ -110,14 +113,16 @@ def test_a_model_is_trained_further_and_anew(spacelang, here: Path) -> None:
     assert (ended.code, "has ended" in ended.err) == (1, True)
     assert spacelang("finetune", name, "--resume", "--steps", "3", "-o", "on").code == 0
     assert load("on").architecture == load("new").architecture
+    assert all(f"trained from scratch, {name} |" in Path(made, "README.md").read_text() for made in ("new", "on"))
     assert "whole space" in spacelang("finetune", "digits-1", "--resume", "-o", "no").err
 
 
 def test_maps_and_similarities_are_drawn(spacelang, here: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     for what in ((), ("m",), ("digits-1", "--network", "smallest")):
-        said = spacelang("attention", *what, "--image", "photos/0.png", "--stage", "2", "-o", "look/map")
+        said = spacelang("attention", *what, "--image", "photos/0.png", "-o", "look/map")
         assert said.code == 0, said.err
+        assert "of stage 2" in said.out, "the third, or the last of fewer"
     assert {path.name for path in (here / "look").iterdir()} == {"map.png", "map.svg"}
     said = spacelang("attention", "m", "--similarity", "photos")
     assert said.code == 0, said.err
@@ -133,17 +138,41 @@ def test_maps_and_similarities_are_drawn(spacelang, here: Path) -> None:
         (("eval", "photos"), "photos is a folder without config.json"),
         (("eval", "m"), "which images is m to be tested on"),
         (("eval", "m", "largest", "--data", "digits"), "--data goes with models' folders"),
+        (("eval", "m", "lost", "--data", "digits"), "there is no folder lost"),
+        (("eval", "m/model.safetensors", "--data", "digits"), "is a file, and a model is a folder"),
+        (("eval", "m", "largest"), "m has weights of its own"),
+        (("eval", "m", "--data", "digits", "--split", "search"), "no images held out for a search"),
+        (("eval", "m", "--data", "digits", "--random", "2"), "has no random networks"),
+        (("export", "m", "-o", "m.pt"), "m.pt is the name of a file, and a model is a folder"),
         (("finetune", "m", "-o", "x"), "which images is it to learn from"),
         (("finetune", "m", "--data", "digits"), "where to"),
         (("finetune", "nothing", "--data", "digits", "-o", "x"), "cannot read nothing"),
+        (("finetune", "best", "--data", "digits", "-o", "x"), "first: spacelang export best -o model/"),
+        (("finetune", "digits-1", "--data", "digits", "-o", "x"), "export best --run digits-1 -o model/"),
+        (("finetune", "m", "--data", "digits", "-o", "x", "--share", "0.2"), "there is no teacher"),
+        (("finetune", "m", "--data", "digits", "-o", "x", "--teacher-weights", "w.pth"), "there is no teacher"),
+        (("finetune", "digits-1", "--resume", "-o", "x", "--share", "0.2"), "its own data, recipe and teacher"),
+        (
+            ("finetune", "m", "--data", "digits", "-o", "x", "--teacher", "timm:a", "--teacher-weights", "w.pth"),
+            "there is no file w.pth",
+        ),
         (("finetune", "m", "--data", "digits", "-o", "m"), "there already"),
         (("finetune", "m", "--data", "digits", "-o", "x", "--teacher", "nobody"), "there is no run 'nobody'"),
         (("attention",), "one photo for maps, or one folder"),
-        (("attention", "m", "--image", "photos/0.png"), "m has 2 stages, not 3"),
+        (("attention", "m", "--image", "photos/0.png", "--stage", "3"), "m has 2 stages, not 3"),
+        (("attention", "best", "--image", "photos/0.png"), "say --network best"),
+        (("attention", "m", "--image", "photos/0.png", "--network", "largest"), "m is a model"),
+        (("attention", "m", "--image", "photos/0.png", "--images", "2"), "--images goes with --similarity"),
+        (("attention", "m", "--image", "photos/0.png", "-o", "photos/0"), "would replace photos/0.png"),
+        (("attention", "m", "--image", "photos/0.png", "-o", "."), "is a folder, and no name of a figure"),
+        (("attention", "m", "--similarity", "photos", "--stage", "2"), "compares the heads of every layer"),
         (("attention", "m", "--image", "photos/0.png", "--stage", "1", "--block", "9"), "has 3 blocks, not 9"),
         (("attention", "m", "--image", "no.png", "--stage", "1"), "there is no image no.png"),
         (("attention", "m", "--similarity", "runs"), "there are no images in runs"),
-        (("import", "nowhere.pth", "-o", "x"), "is no source of networks"),
+        (("import", "nowhere.pth", "-o", "x"), "there is no file nowhere.pth"),
+        (("import", "m", "-o", "x"), "m is a folder"),
+        (("import", "swin_s3_tiny_224", "-o", "x"), "is no source of networks"),
+        (("import", "timm:swin_s3_tiny_224", "-o", "x", "--image", "64"), "leave --image out"),
     ],
 )
 def test_what_people_get_wrong_is_answered_with_the_reason(spacelang, here: Path, words, message: str) -> None:
@@ -187,6 +216,18 @@ def test_a_teacher_that_is_not_there_leaves_no_run_behind(made, tmp_path, monkey
     said = spacelang("finetune", "m", "--data", "digits", "-o", "t", "--teacher", "nobody", "--steps", "2")
     assert said.code == 1
     assert "there is no run 'nobody'" in said.err
+    assert [run.name for run in Path("runs").iterdir()] == ["digits-1"]
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_training(spacelang, here: Path) -> None:
+    Path("file").write_text("")
+    Path("mine").mkdir()
+    Path("mine/README.md").write_text("my own")
+    for place, message in {"file": "cannot make the folder file", "mine": "README.md is there already"}.items():
+        said = spacelang("finetune", "m", "--data", "digits", "-o", place, "--steps", "2")
+        assert said.code == 1
+        assert message in said.err
+        assert "train " not in said.err
     assert [run.name for run in Path("runs").iterdir()] == ["digits-1"]
 
 

@@ -172,8 +172,9 @@ def test_a_file_that_does_not_fit_names_the_tensor_and_both_shapes(tmp_path: Pat
     }
     for message, tensors in cases.items():
         torch.save({"model": tensors}, tmp_path / "S3.pth")
-        with pytest.raises(Failure, match=message):
+        with pytest.raises(Failure, match=message) as failure:
             from_file(tmp_path / "S3.pth", image=36)
+        assert failure.value.remedy.startswith("give a file of timm's Swin")
     torch.save({"model": good}, tmp_path / "S3.pth")
     with pytest.raises(Failure, match=r"no network for images of 16 pixels: .* larger than its") as failure:
         from_file(tmp_path / "S3.pth", image=16)

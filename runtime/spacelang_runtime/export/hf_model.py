@@ -1,14 +1,17 @@
 """Our networks as models of transformers. Importing this module makes them known to its Auto classes:
 
     AutoModelForImageClassification.from_pretrained("model/")    # a folder that spacelang export wrote
-    AutoBackbone.from_pretrained("model/", out_indices=[0, 1, 2, 3])
+    SpacelangBackbone.from_pretrained("model/", out_indices=[0, 1, 2, 3])
 
-What they save loads here and there again, bit for bit. Needs transformers 5 (`pip install 'spacelang[hf]'`).
+What they save loads here again, and the whole network by `saved.load` too, bit for bit.
+`AutoBackbone.from_pretrained` is of no use for a folder, of ours or of anybody: from 5.1 on it begins with
+`repo_exists(pretrained_model_name_or_path)` (models/auto/auto_factory.py), which takes names on the hub alone, and
+reads nothing before that. Needs transformers 5.1 (`pip install 'spacelang[hf]'`).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from attrs import evolve
@@ -59,10 +62,24 @@ class SpacelangConfig(BackboneConfigMixin, PreTrainedConfig):
             self.stage_names = [f"stage{number}" for number in range(1, len(self.hidden_sizes) + 1)]
             self.set_output_features_output_indices(out_features, None if out_features else out_indices)
 
+    def to_dict(self) -> dict[str, Any]:
+        """What is written: the network with the classes that its head tells apart now, and of the notes those that
+        hold for other weights too."""
+        written = super().to_dict()
+        if self.network is not None:
+            written["network"] = {**self.network, "classes": self.num_labels}
+        if "notes" in written:
+            lasting = {name: note for name, note in written["notes"].items() if name not in _OF_WEIGHTS}
+            written["notes"] = lasting | {"classes": list(self.id2label.values())}
+        return written
+
     @classmethod
     def of(cls, architecture: Architecture, **kwargs: Any) -> SpacelangConfig:
         """The config of an architecture."""
         return cls(to_json(architecture), **{"num_labels": architecture.frame.classes, **kwargs})
+
+
+_OF_WEIGHTS = ("accuracy", "held_out_accuracy", "weights_sha256")
 
 
 class SpacelangPreTrainedModel(PreTrainedModel):
@@ -113,7 +130,7 @@ class SpacelangBackbone(BackboneMixin, SpacelangPreTrainedModel):
     """The maps of a network, [B, C, rows, columns] each, of images of any size; it has no head."""
 
     has_attentions = False
-    _keys_to_ignore_on_load_unexpected = (r"^(network\.)?head\.",)
+    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [r"^(network\.)?head\."]  # 5.1 adds a list to it
 
     def __init__(self, config: SpacelangConfig) -> None:
         super().__init__(config)

@@ -52,11 +52,7 @@ def similarity(found: Sequence[Similarity], title: str) -> Figure:
 
 def write(figure: Figure, path: Path) -> tuple[Path, Path]:
     """Write a figure as PNG and as SVG, `path` with these suffixes; gives both."""
-    if path.suffix.lower() in (".jpg", ".jpeg", ".webp", ".gif", ".pdf", ".eps"):
-        raise Failure(f"{path}: figures are written as PNG and as SVG", f"name {path.with_suffix('.png')}")
-    if path.suffix in (".png", ".svg"):
-        path = path.with_suffix("")
-    written = path.with_name(f"{path.name}.png"), path.with_name(f"{path.name}.svg")
+    written = files(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -66,6 +62,17 @@ def write(figure: Figure, path: Path) -> tuple[Path, Path]:
         kept: dict[str, Any] = {"metadata": {"Date": None}} if file.suffix == ".svg" else {"dpi": 160}
         replace(file, lambda opened, form=file.suffix[1:], kept=kept: figure.savefig(opened, format=form, **kept))
     return written
+
+
+def files(path: Path) -> tuple[Path, Path]:
+    """The PNG and the SVG that a figure is written to. Raises `Failure` for the name of another kind of file."""
+    if path.suffix.lower() in (".jpg", ".jpeg", ".webp", ".gif", ".pdf", ".eps"):
+        raise Failure(f"{path}: figures are written as PNG and as SVG", f"name {path.with_suffix('.png')}")
+    if path.suffix in (".png", ".svg"):
+        path = path.with_suffix("")
+    if path.name in ("", ".."):
+        raise Failure(f"{path} is a folder, and no name of a figure", f"name one: {path / 'attention'}")
+    return path.with_name(f"{path.name}.png"), path.with_name(f"{path.name}.svg")
 
 
 def pixels(figure: Figure) -> np.ndarray:

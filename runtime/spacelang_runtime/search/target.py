@@ -68,7 +68,7 @@ def resolve(text: str, run: Run, lowered: Lowered) -> Architecture:
 
 
 def _named(text: str, run: Run) -> Architecture:
-    words = "best, largest, smallest, a name that `inspect` shows, a line, or a JSON file"
+    words = "best, largest, smallest, a name that `inspect` shows, a line, a JSON file, or a model's folder"
     if Path(text).is_dir():
         raise Failure(f"{text} is a folder without config.json: there is no model in it", f"give {words}")
     if not re.fullmatch(r"[0-9a-f]{4,64}", text):

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from attrs import evolve, frozen
 from torch import Tensor, nn
 
+from spacelang.diagnostics import nearest
 from spacelang.lower.lowered import lower
 from spacelang_runtime.data import Batch, Dataset
 from spacelang_runtime.data.normalise import MEAN, STD
@@ -101,6 +102,10 @@ def teacher_of(text: str, weights: Path | None, classes: int, runs: Path) -> nn.
 
 
 def _of_timm(name: str, weights: Path | None, classes: int) -> nn.Module:
+    if ":" not in name and not timm.is_model(name.partition(".")[0]):
+        near = nearest(name, timm.list_models())
+        remedy = f"did you mean timm:{near}?" if near else "timm.list_models() in Python lists those that it has"
+        raise Failure(f"timm has no model {name}", remedy)
     try:
         if weights is not None:
             return timm.create_model(name, num_classes=classes, checkpoint_path=str(weights))
