@@ -13,10 +13,14 @@ scoring() { python benchmarks/search.py scoring --images 2560 --networks 50; }
 # pace. Without --candidates it is the whole search.
 search() { python benchmarks/search.py search --images 10000 --candidates 40; }
 
-# 1 min a line on two GPUs: the same networks on one and on two; a generation is shared out, so take several.
+# On one GPU and on all of them: the first 150 networks of the paper's search (2 min with 4 GPUs), then all of it on all (2
+# min with 4 GPUs). A generation is shared out, so take several.
 together() {
-  python benchmarks/search.py search --images 2560 --candidates 120
-  torchrun --standalone --nproc-per-node 2 benchmarks/search.py search --images 2560 --candidates 120
+  local gpus
+  gpus=$(python -c 'import torch; print(torch.cuda.device_count())')
+  CUDA_VISIBLE_DEVICES=0 python benchmarks/search.py search --images 10000 --candidates 150
+  torchrun --standalone --nproc-per-node "$gpus" benchmarks/search.py search --images 10000 --candidates 150
+  torchrun --standalone --nproc-per-node "$gpus" benchmarks/search.py search --images 10000
 }
 
 # 1 min: the same 3 networks by decoding 2 000 JPEGs with 16 workers each time, and by decoding once.
