@@ -11,6 +11,7 @@ import pytest
 import torch
 from image_folder import image_folder, opened
 
+from spacelang_runtime.data import batch
 from spacelang_runtime.data.augment import view_of
 from spacelang_runtime.data.batch import Views
 from spacelang_runtime.data.schedule import Schedule
@@ -59,3 +60,18 @@ def test_a_workers_job_can_be_sent_to_a_process_that_shares_no_memory(tmp_path):
     schedule = Schedule(data.train_size, 8, 1, 0)
     job = Views(data.train.pictures, data.train.labels, schedule, view_of(data.recipe, 16, 3), 0, 1)
     assert torch.equal(pickle.loads(pickle.dumps(job))(4).images, job(4).images)
+
+
+def test_a_batch_is_the_same_in_pieces_of_any_size(tmp_path, monkeypatch):
+    """Small images come in larger pieces: to hand a piece over takes about the same, whatever is in it."""
+    data = opened(image_folder(tmp_path))
+    schedule = Schedule(data.train_size, 8, 1, 0)
+    job = Views(data.train.pictures, data.train.labels, schedule, view_of(data.recipe, 16, 3), 0, 1)
+    assert job.parts == 1
+    whole = job(3).images
+    monkeypatch.setattr(batch, "LEAST", 1)
+    monkeypatch.setattr(batch, "PIECE", 3 * (3 * 16 * 16))
+    assert job.parts == 3
+    pieces = [job(3 * job.parts + part).images for part in range(job.parts)]
+    assert [len(piece) for piece in pieces] == [2, 3, 3]
+    assert torch.equal(torch.cat(pieces), whole)

@@ -20,7 +20,10 @@ from spacelang_runtime.data.schedule import Schedule
 from spacelang_runtime.data.source import Split
 from spacelang_runtime.failure import Failure
 
-PIECE = 32  # images
+LEAST = 32  # images in a piece …
+PIECE = (
+    3 * 2**20
+)  # … or as many as make up so many bytes: to receive a piece takes about the same, whatever is in it
 PATIENCE = 50  # broken images in a row before it is the disk that must be broken
 
 
@@ -36,7 +39,7 @@ class Images(NamedTuple):
 class Views:
     """The cropped images of training, for one rank, in pieces: each step has `parts` of them.
 
-    Pieces let all workers share in the next step, and need little of the memory that processes share. Each view is
+    Pieces let workers share in the next step, and need little of the memory that processes share. Each view is
     drawn from a seed of its own (the recipe's seed, the epoch, the position in it), so it is the same whoever makes
     it. A broken picture is replaced by the next in the list that can be read, with that one's class.
     """
@@ -50,11 +53,17 @@ class Views:
 
     @property
     def parts(self) -> int:
-        return -(-len(range(self.rank, self.schedule.batch, self.world)) // PIECE)
+        return -(-self._own // max(LEAST, PIECE // (self.view.channels * self.view.side**2)))
+
+    @property
+    def _own(self) -> int:
+        """This rank's share of a batch."""
+        return len(range(self.rank, self.schedule.batch, self.world))
 
     def __call__(self, number: int) -> Images:
         schedule, (step, part) = self.schedule, divmod(number, self.parts)
-        place, rows = (step, self.rank, self.world), slice(part * PIECE, (part + 1) * PIECE)
+        place = (step, self.rank, self.world)
+        rows = slice(part * self._own // self.parts, (part + 1) * self._own // self.parts)
         indices, views = schedule.indices(*place)[rows], []
         broken: list[tuple[str, str]] = []
         with borrowed_generators():
