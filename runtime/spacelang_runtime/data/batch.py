@@ -20,8 +20,8 @@ from spacelang_runtime.data.schedule import Schedule
 from spacelang_runtime.data.source import Split
 from spacelang_runtime.failure import Failure
 
-# A piece has as many images as make up so many bytes, and so many at least: to receive one takes about as long, whatever
-# is in it.
+# A piece has as many images as make up so many bytes, and so many at least: to receive one takes about as long,
+# whatever is in it.
 LEAST, PIECE = 32, 3 * 2**20
 PATIENCE = 50  # broken images in a row before it is the disk that must be broken
 
