@@ -19,7 +19,7 @@ from spacelang.lower.chain import Window
 from spacelang.lower.cost import MEASURES, Measure
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.lower.subset import new, taken
-from spacelang.recipe import Evolve, Refine, Train
+from spacelang.recipe import TIMES, Bound, Evolve, Refine, Train
 from spacelang.space import Derived, Dimension, Option, Require, Space, dimensions
 
 Change = Literal["same", "wider", "narrower", "moved", "incomparable"]
@@ -188,6 +188,12 @@ def _lines(name: Recipe, before: Train | Evolve | Refine, after: Train | Evolve 
             yield Line(name, key, old.get(key), fresh.get(key))
 
 
+def _ends(bound: Bound) -> Iterator[tuple[str, Number | str | None]]:
+    """Both ends of a bound, those of a time with their units."""
+    for end, limit in (("at least", bound.low), ("at most", bound.high)):
+        yield end, bound.shown(limit) if limit is not None and bound.measure in TIMES else limit
+
+
 def _flat(recipe: Train | Evolve | Refine) -> dict[str, Number | str | None]:
     """A recipe by line: the parts of a line under `line part`, a bound under its measure."""
     lines: dict[str, Number | str | None] = {}
@@ -197,7 +203,7 @@ def _flat(recipe: Train | Evolve | Refine) -> dict[str, Number | str | None]:
             lines |= {f"{field.name} {part.name}": getattr(value, part.name) for part in attrs.fields(type(value))}
         elif field.name == "bounds":
             for bound in value:
-                lines |= {f"{bound.measure} at least": bound.low, f"{bound.measure} at most": bound.high}
+                lines |= {f"{bound.measure} {end}": limit for end, limit in _ends(bound)}
         else:
             lines[field.name] = value
     return lines

@@ -16,6 +16,7 @@ from spacelang.check import override
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import compiled, open_text
 from spacelang.cli.watch import progress
+from spacelang.recipe import TIMES
 from spacelang.space import Space
 
 if TYPE_CHECKING:
@@ -90,7 +91,11 @@ def train(
     if world.leads:
         run = job.run
         elsewhere = f" --runs {run.folder.parent}" if run.folder.parent != RUNS else ""
-        say(f"next: spacelang evolve {run.name}{elsewhere}" + ("" if job.space.evolve.bounds else " --flops 4.5G"))
+        bounds = job.space.evolve.bounds
+        table = next((f" --cost {bound.measure}.json" for bound in bounds if bound.measure in TIMES), "")
+        say(f"next: spacelang evolve {run.name}{elsewhere}{table}" + ("" if bounds else " --flops 4.5G"))
+        if table:
+            say("      by a table that spacelang measure SPACE.space writes")
 
 
 def ordered(path: str, data: str | None, steps: int | None, limit: float | None, settings: list[str]) -> Order:

@@ -80,7 +80,7 @@ def test_each_kind_of_change_is_told_as_a_value() -> None:
         .replace("embed in {64, 96}", "embed in {96, 128}")
         .replace("require each stage: embed >= previous.embed", "require each layer: heads >= 1")
         .replace("epochs = 70", "epochs = 80")
-        .replace("flops <= 3M", "1M <= flops <= 4M")
+        .replace("flops <= 3M", "1M <= flops <= 4M and latency <= 2.5ms")
         .replace("mutate { depth = 0.5 }", "mutate { depth = 0.25 }")
     )
     before = space(WIDE)
@@ -98,6 +98,7 @@ def test_each_kind_of_change_is_told_as_a_value() -> None:
         Line("evolve", "mutate depth", Fraction(1, 2), Fraction(1, 4)),
         Line("evolve", "flops at least", None, 1_000_000),
         Line("evolve", "flops at most", 3_000_000, 4_000_000),
+        Line("evolve", "latency at most", None, "2.5ms"),
     )
     assert found.count[0] == lower(before).count
 
