@@ -59,8 +59,8 @@ TRAIN: Mapping[str, Domain] = {
     "seed": Domain(0, 2**32 - 1, whole=True),
 }
 EVOLVE: Mapping[str, Domain] = {
-    "population": _COUNT,
-    "parents": _COUNT,
+    "population": Domain(1, 10**6, whole=True),
+    "parents": Domain(1, 10**6, whole=True),
     "generations": Domain(0, 10**6, whole=True),
     "crossover": Domain(0, 10**6, whole=True),
     "mutation": Domain(0, 10**6, whole=True),

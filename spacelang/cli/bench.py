@@ -17,6 +17,7 @@ from spacelang.check import override
 from spacelang.check.bounds import joined
 from spacelang.cli.evolve import feasible
 from spacelang.cli.measures import priced
+from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import console, grid, say
 from spacelang.cli.train import readers
 from spacelang.cli.watch import progress
@@ -53,12 +54,14 @@ def bench(run: Run, crew: Crew, images: int | None) -> Bench | None:
     from spacelang_runtime.search.decoded import decoded
     from spacelang_runtime.search.images import place
     from spacelang_runtime.search.scoring import Scorer
-    from spacelang_runtime.search.trained import trained_at
+    from spacelang_runtime.search.trained import trained_at, unfinished
     from spacelang_runtime.training.start import dataset_of
 
     tell = say if crew.leads else lambda _: None
     lowered = lower(run.space)
     model, step = trained_at(run, lowered, crew.device)
+    if said := unfinished(run):
+        tell(said)
     dataset = dataset_of(run, tell, readers(None))
     few = images or (_PREVIEW_IMAGES if run.record.preview else None)
     held_out = place(decoded(dataset, few, tell), dataset.frame, crew.device)
@@ -110,7 +113,7 @@ def measured(where: Bench, source: Source, recipe: Refine) -> tuple[Account, Nex
     run, lowered = where.run, where.lowered
     parts, left = subspaces(lowered.space, recipe.steps)
     samples = drawn(lowered, recipe, windows(recipe.bounds), parts)
-    with progress(f"judge {run.name}") as show:
+    with resumable(), progress(f"judge {run.name}") as show:
 
         def watch(at: Progress) -> None:
             rest = at.seconds / at.done * (at.asked - at.done)
@@ -153,7 +156,7 @@ def searched(where: Bench, recipe: Evolve) -> Best:
     from spacelang.refine.account import Best
     from spacelang_runtime.search.evolve import Method, evolve
 
-    with board(f"evolve {where.run.name}") as watch:
+    with resumable(), board(f"evolve {where.run.name}") as watch:
         found = evolve(where.run, where.lowered, recipe, Method(), where.waves, where.step, watch)
     best = found.best
     return Best(notation.write(best.architecture), 1 - found.accuracy, best.flops, best.params)

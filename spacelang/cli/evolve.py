@@ -18,6 +18,7 @@ from spacelang.check.bounds import joined
 from spacelang.cli.board import board
 from spacelang.cli.measures import LABELS, Measures, nearest_known, priced
 from spacelang.cli.method import method_of, print_front
+from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.train import RUNS
 from spacelang.recipe import Bound, Evolve
@@ -50,8 +51,11 @@ def evolve(
     images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Score every network on all images: no races.")] = False,
     risk: Annotated[
-        float, typer.Option(help="The chance that races, which leave the hopeless early, change the outcome.")
-    ] = 0.001,
+        float | None,
+        typer.Option(
+            help="The chance that races, which leave the hopeless early, change the outcome (default: 0.001)."
+        ),
+    ] = None,
     pareto: Annotated[
         str | None, typer.Option(metavar="GOALS", help="A front instead of one network: accuracy,flops.")
     ] = None,
@@ -85,7 +89,7 @@ def evolve(
     feasible(lowered, recipe.bounds, measures)
     if found.record.preview:
         images = images or _PREVIEW_IMAGES
-    method = method_of(lowered, algorithm, pareto, None if exact else risk, candidates)
+    method = method_of(lowered, algorithm, pareto, exact, risk, candidates)
 
     from spacelang_runtime.search.crew import join
 
@@ -137,7 +141,10 @@ def evolve(
     if outcome.front:
         print_front(outcome, measures)
     races = f"; races saved {outcome.saved / (outcome.spent + outcome.saved):.0%} of the images"
-    say(f"{outcome.scored} networks scored in {clock(outcome.seconds)}" + (races if outcome.saved else ""))
+    known = f", {outcome.networks - outcome.scored} known already" if outcome.scored < outcome.networks else ""
+    say(f"{outcome.scored} networks scored in {clock(outcome.seconds)}{known}" + (races if outcome.saved else ""))
+    if candidates is not None and outcome.networks < candidates:
+        say(f"the recipe ends with {outcome.networks} different networks; for more: --set generations=NUMBER")
     where = f"{found.name}" + (f" --runs {runs}" if runs != RUNS else "")
     say(f"next: spacelang eval best --run {where}, or spacelang export best -o model/ --run {where}")
 
@@ -173,8 +180,8 @@ def feasible(lowered: Lowered, asked: tuple[Bound, ...], measures: Measures) -> 
     if len(draw(lowered.chain, 1, stream(0), bounds=bounds)):
         return
     if measures.tables:
-        name = lowered.space.name
-        fail(f"no network of {name} is inside the bounds", nearest_known(lowered.chain, bounds, measures))
+        name, wanted = lowered.space.name, " and ".join(map(measures.within, asked))
+        fail(f"no network of {name} has {wanted}", nearest_known(lowered.chain, bounds, measures))
     near = {bound.measure: nearest(lowered.chain, bound.measure, bounds) for bound in asked}
     known = {measure: Near(found.below, found.above) for measure, found in near.items()}
     refusal = unmet(asked, known, ends(lowered.space, lowered.legal))
@@ -190,16 +197,18 @@ def _search(
     from spacelang_runtime.search.evolve import evolve as search
     from spacelang_runtime.search.images import place
     from spacelang_runtime.search.scoring import Scorer
-    from spacelang_runtime.search.trained import trained_at
+    from spacelang_runtime.search.trained import trained_at, unfinished
     from spacelang_runtime.training.start import dataset_of
 
     tell = say if crew.leads else lambda _: None
     model, step = trained_at(run, wide, crew.device)
+    if said := unfinished(run):
+        tell(said)
     dataset = dataset_of(run, tell, min(16, (os.cpu_count() or 1) - 1))
     held_out = place(decoded(dataset, images, tell), dataset.frame, crew.device)
     scorer = Scorer(model, held_out, dataset.normalise)
     if not crew.leads:
         follow(crew, scorer.judge, len(held_out))
         return None
-    with board(f"evolve {run.name}") as watch:
+    with resumable(), board(f"evolve {run.name}") as watch:
         return search(run, lowered, recipe, method, Waves(crew, scorer.judge, len(held_out)), step, watch)

@@ -10,6 +10,7 @@ import typer
 
 from spacelang.cli.bench import bench, measured, recipe_of, show, source_of
 from spacelang.cli.disk import write
+from spacelang.cli.place import vacant
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.train import RUNS
 
@@ -46,6 +47,8 @@ def judge(
 
     if next_ is not None and next_.suffix != ".space":
         raise typer.BadParameter("a space is written to a .space file", param_hint="--next")
+    vacant(next_, "the next space")
+    vacant(report, "the page")
     found = find(runs, run)
     bounds = {"flops": flops, "params": params}
     recipe = recipe_of(found.space, found.record.preview, settings or [], bounds)
@@ -71,7 +74,7 @@ def judge(
     if next_ is not None:
         written(following, next_)
     elif following.text is not None:
-        say(f"next: spacelang judge {found.name} --next {following.name}.space")
+        say(f"next: give the same command with --next {following.name}.space")
 
 
 def written(following: Next, path: Path) -> None:
@@ -79,7 +82,7 @@ def written(following: Next, path: Path) -> None:
     if following.text is None:
         say("nothing moves: the space stays as it is, and no file is written")
         return
-    if path.exists() and path.read_text(encoding="utf-8") != following.text:
+    if path.exists() and path.read_bytes() != following.text.encode():
         fail(
             f"{path} is there already, and is not what follows from this judgement",
             "move it away, or write the next space elsewhere",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spacelang.cli.terminal import console, fail, grid, say
+from spacelang.cli.place import vacant
+from spacelang.cli.terminal import console, grid, say
 from spacelang.cli.texts import compiled, open_text
 from spacelang.cli.watch import progress
 
@@ -25,7 +26,7 @@ def measure(
     space: Annotated[Path, typer.Argument(help="A .space file.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The table to write.")] = Path("latency.json"),
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
+    batch: Annotated[int, typer.Option(min=1, max=1_000_000, help="Images at a time.")] = 64,
     precision: Annotated[
         str | None, typer.Option(help="fp32, bf16 or fp16 (default: bf16 on a GPU, else fp32).")
     ] = None,
@@ -51,8 +52,7 @@ def measure(
     if named is None:
         raise typer.BadParameter(f"{word!r} is none of {', '.join(PRECISIONS)}", param_hint="--precision")
     bench = Bench(chosen, named, batch, rounds)
-    if not output.parent.is_dir():
-        fail(f"there is no folder {output.parent}", "make it, or write the table elsewhere")
+    vacant(output, "the table")
     with progress(f"measure {lowered.space.name}") as show:
         timings = timings_of(lowered, bench, show)
     _write(output, lowered, bench, timings)

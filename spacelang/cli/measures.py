@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
 
 LABELS = {"flops": "MACs"}
+_REMEDY = "write it anew: spacelang measure SPACE.space -o TABLE.json; its form is told in docs/arithmetic.md"
 
 
 @frozen
@@ -48,6 +49,13 @@ class Measures:
         """A value of a measure as JSON has it."""
         return float(Fraction(value, self.tables[measure].scale)) if measure in self.tables else value
 
+    def within(self, bound: Bound) -> str:
+        """A bound in words, as it was read: `latency of at most 5 ms`."""
+        low, high = (None if end is None else self.spaced(bound.measure, end) for end in (bound.low, bound.high))
+        if low is not None and high is not None:
+            return f"{bound.measure} of {low} to {high}"
+        return f"{bound.measure} of at most {high}" if low is None else f"{bound.measure} of at least {low}"
+
     def bounds(
         self, chain: Chain, named: Mapping[str, str | None], others: Sequence[str] = ()
     ) -> tuple[Bound, ...]:
@@ -58,6 +66,10 @@ class Measures:
         asked = [(measure, text, f"--{measure}") for measure, text in named.items() if text is not None]
         for text in others:
             measure, _, values = text.partition("=")
+            if not measure.strip() or not values.strip():
+                raise typer.BadParameter(
+                    f"{text!r} is no bound: write NAME=WINDOW, such as energy=2..2.5", param_hint="--bound"
+                )
             asked.append((measure.strip(), values, "--bound"))
         return joined(self._bound(chain, *one) for one in asked)
 
@@ -111,9 +123,9 @@ def priced(lowered: Lowered, paths: Sequence[Path]) -> tuple[Lowered, Measures]:
             table = read(path.read_text(encoding="utf-8"))
             lowered = attrs.evolve(lowered, chain=with_table(lowered, table))
         except UnicodeDecodeError:
-            fail(f"{path} is not UTF-8 text")
+            fail(f"{path} is not UTF-8 text", _REMEDY)
         except NotATable as reason:
-            fail(f"{path}: {reason}")
+            fail(f"{path}: {reason}", _REMEDY)
         tables[table.measure] = table
     return lowered, Measures(tables)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
+from spacelang.check import override
 from spacelang.cli.bench import Bench, bench, measured, recipe_of, searched, show
 from spacelang.cli.diff import diff
 from spacelang.cli.disk import write
@@ -108,6 +109,10 @@ def refine(
         device=device,
     )
     recipe_of(first, False, list(asked.settings), {"flops": flops, "params": params})
+    try:
+        override.train_with(first.train, override.settings(asked.train))
+    except override.NotASetting as reason:
+        raise typer.BadParameter(str(reason), param_hint="--train") from None
     outcome = {k: v for k, v in attrs.asdict(asked).items() if k != "device"}
     refinement = begun(runs, first.name, {"space": source.text, **outcome})
     folder = into or (space.parent if space.exists() else Path())

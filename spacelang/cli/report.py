@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from spacelang.cli.terminal import fail, say
+from spacelang.cli.place import vacant
+from spacelang.cli.terminal import say
 from spacelang.cli.train import RUNS
 
 
@@ -26,8 +27,7 @@ def report(
 
     found = find(runs, run)
     path = output or found.folder / "report.html"
-    if not path.parent.is_dir():
-        fail(f"there is no folder {path.parent}", "make it, or write the page elsewhere")
+    vacant(path, "the page")
     text = page(found, lower(found.space))
     replace(path, lambda file: file.write(text.encode()))
     print(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from spacelang.cli.resumable import resumable
 from spacelang.cli.stop import stoppable
 
 STUBBORN = """
@@ -34,6 +35,15 @@ def test_an_interrupt_elsewhere_is_an_exception_and_the_old_handler_comes_back()
     with pytest.raises(KeyboardInterrupt), stoppable():
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_goes_on_when_it_is_given_again_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end, resumable():
+        raise KeyboardInterrupt
+    assert end.value.code == 130
+    assert capsys.readouterr().err == (
+        "error: stopped\n  help: every score is kept: give the same command again to go on\n"
+    )
 
 
 def test_a_command_that_waits_is_stopped_in_one_line() -> None:

@@ -82,6 +82,7 @@ def test_a_search_inside_a_bound_on_a_measured_cost(spacelang, here: Path) -> No
     assert "not bound in latency" in said.err
     refused = spacelang(*words, "--latency", "1us")
     assert refused.code == 1
+    assert "has flops of at most 500 000 and latency of at most 0.001 ms" in refused.err
     assert "the nearest latency" in refused.err
     for entry in entries:  # a table of other costs is another search
         entries[entry] /= 4
@@ -189,6 +190,46 @@ def test_a_space_for_photos_without_data_is_a_preview(spacelang, tmp_path: Path,
     assert "PREVIEW" in spacelang("inspect").out
 
 
+def test_a_search_says_what_it_knew_already_and_that_its_recipe_ends_early(spacelang, here: Path) -> None:
+    words = ("evolve", "--candidates", "1000", *settings(SMALL_SEARCH))
+    first, again = (spacelang(*words).err for _ in range(2))
+    assert "known already" not in first
+    assert "0 networks scored in 0 s, " in again
+    for said in (first, again):
+        assert "different networks; for more: --set generations=NUMBER" in said
+
+
+def test_a_run_still_in_training_is_searched_with_a_word_and_without_weights_not_at_all(
+    spacelang, here: Path
+) -> None:
+    state = here / "runs" / "digits-1" / "state.json"
+    assert "has not ended" not in spacelang("evolve", *settings(SMALL_SEARCH)).err
+    state.write_text(state.read_text().replace('"finished": true', '"finished": false'))
+    assert "its weights are of step 20 of 20" in spacelang("evolve", *settings(SMALL_SEARCH)).err
+    assert "not finished; if it was stopped: spacelang train --resume digits-1" in spacelang("inspect").out
+    (here / "runs" / "digits-1" / "checkpoint.pt").unlink()
+    said = spacelang("evolve")
+    assert said.code == 1
+    assert "digits-1 has kept no weights yet" in said.err
+    assert "while it is still training, wait" in said.err
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[1]", '{"architecture": {}}'])
+def test_a_damaged_best_costs_no_training(spacelang, here: Path, text: str) -> None:
+    (here / "runs" / "digits-1" / "best.json").write_text(text)
+    for words in (("inspect",), ("eval", "best")):
+        said = spacelang(*words)
+        assert said.code == 1
+        assert "best.json is damaged: it describes no network" in said.err
+        assert "delete it and search again" in said.err
+
+
+def test_the_best_of_a_search_given_again_is_told_apart_from_the_last_one_begun(spacelang, here: Path) -> None:
+    for bound in ("400K", "40K", "400K"):
+        assert spacelang("evolve", "--flops", bound, *settings(SMALL_SEARCH)).code == 0
+    assert "best of the search that ended last: " in spacelang("inspect").out
+
+
 WRONG = {
     "a missing file": (["train", "spaces/s33.space"], 1, "there is no file"),
     "no file": (["train"], 1, "which space?"),
@@ -217,6 +258,19 @@ WRONG = {
     "data for a run that has its own": (["train", "--resume", "--data", "digits"], 1, "its own data"),
     "an unknown option": (["train", DIGITS, "--epochs", "3"], 2, "train has no option --epochs"),
     "not searched yet": (["export", "best", "-o", "m"], 1, "has not been searched yet"),
+    "a risk and none": (["evolve", "--risk", "0.1", "--exact"], 2, "--exact takes no risk: give one of them"),
+    "a risk without a race": (
+        ["evolve", "--risk", "0.1", "--algorithm", "nsga2"],
+        2,
+        "a front scores every network",
+    ),
+    "a bound on nothing": (["evolve", "--bound", "energy"], 2, "'energy' is no bound: write NAME=WINDOW"),
+    "a table of no form": (["evolve", "--cost", "runs/digits-1/run.json"], 1, "write it anew: spacelang measure"),
+    "a folder for a page": (["report", "-o", "runs"], 1, "runs is a folder, and the page is one file"),
+    "a folder for a table": (["measure", DIGITS, "-o", "runs"], 1, "runs is a folder, and the table is one file"),
+    "no folder for a table": (["measure", DIGITS, "-o", "no/l.json"], 1, "there is no folder no"),
+    "no folder for a judgement": (["judge", "--report", "no/j.html"], 1, "there is no folder no"),
+    "more images than any memory holds": (["measure", DIGITS, "--batch", "100000000"], 2, "at most 1000000"),
 }
 
 

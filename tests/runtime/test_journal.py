@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.refine.measurement import begin
 from spacelang_runtime.search.journal import Entry, Generation, Journal, Proposed, Search, open_journal
 
 ONE = Entry("a" * 64, "line one", 100, 10)
@@ -164,6 +165,7 @@ def test_the_documented_schema_is_the_schema(tmp_path: Path) -> None:
         elif line.startswith("| `") and table:
             documented.setdefault(table, []).append(line.split("`")[1])
     with open_journal(tmp_path) as journal:
+        begin(journal, Search(0, "account", 5, 50, False), [], [])  # the first judgement makes its tables
         tables = [row[0] for row in journal.database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         found = {
             name: [row[1] for row in journal.database.execute(f"PRAGMA table_info({name})")] for name in tables
@@ -171,11 +173,25 @@ def test_the_documented_schema_is_the_schema(tmp_path: Path) -> None:
     assert documented == found
 
 
-def test_the_documented_questions_are_answered(tmp_path: Path) -> None:
+def test_the_documented_questions_are_answered_of_the_last_search_alone(tmp_path: Path) -> None:
     filled(tmp_path)
+    with open_journal(tmp_path) as journal:
+        other = journal.search("another", 6, 40)
+        journal.propose(other, 0, [Proposed(Entry("c" * 64, "line three", 80, 8), "draw", ())])
+        journal.propose(other, 1, [Proposed(TWO, "crossover", ("c" * 64,))])
+        assert other.number == 2
     asked = SCHEMA.read_text(encoding="utf-8").split("```sql\n")[1:]
     assert asked
     with open_journal(tmp_path) as journal:
-        journal.close_search(journal.search("account", 5, 50), TWO.architecture)
-        for question in asked:
-            assert journal.database.execute(question.split("```")[0]).fetchall(), question
+        last = journal.search("last", 5, 50)
+        children = [Proposed(ONE, "draw", ()), Proposed(TWO, "mutation", (ONE.architecture,))]
+        journal.propose(last, 0, children)
+        generation = Generation(0, 40, 0.0, 100, 0, None, (ONE.architecture,))
+        journal.close_generation(last, generation, {ONE.architecture: (50, 40), TWO.architecture: (50, 30)})
+        journal.close_search(last, TWO.architecture)
+        best, operators, ancestors = (
+            journal.database.execute(question.split("```")[0]).fetchall() for question in asked
+        )
+    assert [row[0] for row in best] == ["b" * 8, "a" * 8]
+    assert operators == [("draw", 1, 0.8), ("mutation", 1, 0.6)]
+    assert ancestors == [("a" * 8, "draw", 0), ("b" * 8, "mutation", 0)]

@@ -17,6 +17,7 @@ from spacelang.lower.lowered import Lowered, lower
 from spacelang.lower.price import with_table
 from spacelang.resources import folder
 from spacelang.source import read
+from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.measure import Bench, added, keys, measure, timed, whole
 
 BENCH = Bench(torch.device("cpu"), "fp32", batch=2, rounds=1)
@@ -46,6 +47,16 @@ def test_the_table_of_the_command_prices_the_space(spacelang, tmp_path: Path, di
     assert facts["batch"] == 2
     assert facts["timings"].keys() == facts["entries"].keys()
     assert all(times["low"] <= times["median"] <= times["high"] for times in facts["timings"].values())
+
+
+def test_a_batch_that_memory_does_not_hold_is_one_clear_message(digits: Lowered, monkeypatch) -> None:
+    def full(*shape: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 76800000000 bytes")
+
+    monkeypatch.setattr("spacelang_runtime.search.measure._noise", full)
+    with pytest.raises(Failure, match="memory does not hold stem/8 with 2 images at a time") as caught:
+        measure(digits, BENCH)
+    assert caught.value.remedy == "measure a smaller --batch"
 
 
 @pytest.mark.parametrize("name", ["digits", "autoformer_tiny"])

@@ -196,6 +196,27 @@ def test_the_next_space_is_written_once_and_never_over_another_text(trained: Pat
     said = spacelang(*words, here=trained, code=1).err
     assert "next.space is there already" in said
     assert (trained / "next.space").read_text() == "mine\n"
+    (trained / "next.space").write_bytes(b"\xff\xfe")
+    assert "next.space is there already" in spacelang(*words, here=trained, code=1).err
+
+
+def test_a_judgement_names_the_next_step_as_its_own_command(trained: Path) -> None:
+    assert "next: give the same command with --next digits_2.space" in spacelang("judge", *BOLD, here=trained).err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--train", "epocs=3"), 2, "invalid value for --train: `epocs` is nothing"),
+        (("--data", "nowhere"), 1, "nowhere"),
+    ],
+)
+def test_a_refinement_that_cannot_begin_leaves_nothing(
+    words: tuple[str, ...], code: int, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "digits.space").write_text(DIGITS, encoding="utf-8")
+    assert said in spacelang("refine", "digits.space", *SMALL, *words, here=tmp_path, code=code).err
+    assert list(tmp_path.glob("runs/*")) == []
 
 
 WRONG = {

@@ -45,15 +45,11 @@ class Refinement:
 
 def begun(runs: Path, name: str, asked: Mapping[str, Any]) -> Refinement:
     """The refinement of a space of that name which was asked for in these words: the one begun before, or a new
-    one. Raises `Failure` where its record is damaged or its folder cannot be made."""
+    one, of which nothing is on the disk yet. Raises `Failure` where its record is damaged."""
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()[:8]
     folder = runs / f"refine-{name}-{digest}"
     path = folder / "refinement.json"
     if not path.exists():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Failure(f"cannot make {folder}: {error.strerror}", "run where folders can be made") from None
         return Refinement(folder, asked)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -66,7 +62,13 @@ def begun(runs: Path, name: str, asked: Mapping[str, Any]) -> Refinement:
 
 
 def keep(refinement: Refinement) -> None:
-    """Put the refinement on the disk."""
+    """Put the refinement on the disk. Raises `Failure` where that cannot be done."""
+    try:
+        refinement.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(
+            f"cannot make {refinement.folder}: {error.strerror}", "run where folders can be made"
+        ) from None
     record = {
         "format": FORMAT,
         "asked": json.loads(json.dumps(refinement.asked, default=str)),

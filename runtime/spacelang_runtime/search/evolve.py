@@ -81,15 +81,16 @@ Observe = Callable[[Scored | Ended], None]
 class Outcome:
     """What a search found.
 
-    images: in a full score. scored: how many networks were computed here. spent: images that the networks were
-    judged on; saved: those that races left unseen. front: what nothing else beats in all goals, from the least
-    accurate on, each with its images right; volume: its hypervolume.
+    images: in a full score. networks: how many different ones were judged; scored: of these, how many were computed
+    here. spent: images that the networks were judged on; saved: those that races left unseen. front: what nothing
+    else beats in all goals, from the least accurate on, each with its images right; volume: its hypervolume.
     """
 
     best: Candidate
     accuracy: float
     correct: int
     images: int
+    networks: int
     scored: int
     spent: int
     saved: int
@@ -160,6 +161,7 @@ class _Searching:
             accuracy=correct / self.search.total,
             correct=correct,
             images=self.search.total,
+            networks=len(self.evolution.seen),
             scored=self.fresh,
             spent=self.spent,
             saved=self.saved,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from statistics import median, quantiles
 from typing import Literal
@@ -72,7 +73,10 @@ Report = Callable[[float, str], None]
 
 def measure(lowered: Lowered, bench: Bench, report: Report = lambda share, said: None) -> dict[str, Timing]:
     """The time of every distinct block of a space, by its key in a cost table."""
-    made = {key: blocks() for key, blocks in _blocks(lowered, bench).items()}
+    made = {}
+    for key, block in _blocks(lowered, bench).items():
+        with _fitting(key, bench):
+            made[key] = block()
     return timed(made, bench, report, CHAIN)
 
 
@@ -82,10 +86,10 @@ def whole(
     """The time of whole networks, each run as it is deployed."""
     made = {}
     for number, architecture in enumerate(architectures):
-        with torch.device(bench.device):
+        frame = architecture.frame
+        with _fitting(architecture.name, bench), torch.device(bench.device):
             model = network.Network(architecture).eval().to(bench.dtype)
-        images = _noise(bench, architecture.frame.channels, architecture.frame.image, architecture.frame.image)
-        made[str(number)] = _pass(model, images)
+            made[str(number)] = _pass(model, _noise(bench, frame.channels, frame.image, frame.image))
     return list(timed(made, bench, report, 1).values())
 
 
@@ -99,12 +103,9 @@ def timed(passes: Mapping[str, Pass], bench: Bench, report: Report, parts: int) 
         pool = torch.cuda.graph_pool_handle()
     with torch.inference_mode():
         for number, (name, run) in enumerate(passes.items(), 1):
-            try:
+            with _fitting(name, bench):
                 fresh[name] = _clocked(run, bench.device)
                 ready[name] = _repeated(_captured(run, bench.device, pool), bench.device)
-            except torch.OutOfMemoryError as error:
-                reason = str(error).splitlines()[0]
-                raise Failure(f"{name} does not fit into memory: {reason}", "measure a smaller --batch") from None
             report(0.3 * number / len(passes), "warming up")
         found: dict[str, list[float]] = {name: [] for name in passes}
         for number in range(bench.rounds):
@@ -112,6 +113,22 @@ def timed(passes: Mapping[str, Pass], bench: Bench, report: Report, parts: int) 
                 found[name].append(once())
             report(0.3 + 0.7 * (number + 1) / bench.rounds, f"round {number + 1} of {bench.rounds}")
     return {name: _timing(fresh[name] / parts, [time / parts for time in found[name]]) for name in passes}
+
+
+@contextmanager
+def _fitting(name: str, bench: Bench) -> Iterator[None]:
+    """Raises `Failure` where what happens inside, with the block or network of that name, finds no more memory."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # torch has an exception of its own for GPUs only.
+        if isinstance(error, RuntimeError) and not (
+            isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+        ):
+            raise
+        raise Failure(
+            f"memory does not hold {name} with {bench.batch} images at a time", "measure a smaller --batch"
+        ) from None
 
 
 def _timing(fresh: float, times: list[float]) -> Timing:

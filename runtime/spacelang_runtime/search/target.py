@@ -45,10 +45,16 @@ def read(text: str) -> Architecture | None:
 
 def best_of(run: Run) -> Architecture:
     """The best network that the last search of a run has found."""
-    best = run.best
-    if best is None:
+    path = run.folder / "best.json"
+    if not path.exists():
         raise Failure(f"{run.name} has not been searched yet", f"search it: spacelang evolve {run.name}")
-    return from_json(best["architecture"])
+    try:
+        return from_json((run.best or {})["architecture"])
+    except (Failure, LookupError, TypeError, NotAnArchitecture):
+        raise Failure(
+            f"{path} is damaged: it describes no network",
+            f"delete it and search again, which begins with all that was scored: spacelang evolve {run.name}",
+        ) from None
 
 
 def resolve(text: str, run: Run, lowered: Lowered) -> Architecture:

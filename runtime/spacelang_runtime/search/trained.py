@@ -18,6 +18,15 @@ def untrained(lowered: Lowered, device: torch.device) -> Supernet:
     return Supernet(lowered.space.frame, lowered.plan).to(device)
 
 
+def unfinished(run: Run) -> str | None:
+    """What to tell of a run whose training has not come to its end; None where it has."""
+    state = run.state
+    if state is None or state.finished:
+        return None
+    at = f"step {state.step} of {state.limits.steps}"
+    return f"the training of {run.name} has not ended: its weights are of {at}, and what is scored is theirs"
+
+
 def trained(run: Run, lowered: Lowered, device: torch.device) -> Supernet:
     """The supernet of a run in evaluation mode: see `trained_at`."""
     return trained_at(run, lowered, device)[0]
@@ -30,6 +39,11 @@ def trained_at(run: Run, lowered: Lowered, device: torch.device) -> tuple[Supern
     lowered: of the run's space. Raises `Failure` where the run has no checkpoint, a damaged one, or one of
     another space.
     """
+    if not run.checkpoint.exists():
+        raise Failure(
+            f"{run.name} has kept no weights yet: there is no {run.checkpoint}",
+            "while it is still training, wait for its first checkpoint; if its training has ended, train it anew",
+        )
     kept = checkpoint.load(run.checkpoint, lowered.space)
     model = untrained(lowered, device)
     try:

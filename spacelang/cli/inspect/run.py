@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from spacelang import notation
 from spacelang.amount import clock, short
 from spacelang.cli.terminal import console, grid
 from spacelang.lower.cost import MEASURES
@@ -37,8 +38,10 @@ def _judged(run: Run) -> str | None:
 def show(run: Run, as_json: bool) -> None:
     """Print how far a run has come, and the best of its last search."""
     from spacelang_runtime.search.journal import open_journal
+    from spacelang_runtime.search.target import best_of
 
-    record, state, best = run.record, run.state, run.best
+    record, state = run.record, run.state
+    found = best_of(run) if (run.folder / "best.json").exists() else None
     with open_journal(run.folder) as journal:
         searches, scores = journal.counts()
         leaders = journal.best(5)
@@ -63,7 +66,7 @@ def show(run: Run, as_json: bool) -> None:
                     "scores": scores,
                     "bounds": account.get("bounds", []),
                     "generations": len(ended),
-                    "best": best,
+                    "best": run.best,
                 },
                 indent=2,
             )
@@ -75,7 +78,8 @@ def show(run: Run, as_json: bool) -> None:
     if state is None:
         out.print("training has kept no checkpoint yet")
     else:
-        status = "finished" if state.finished else "stopped; go on with --resume"
+        on = f"not finished; if it was stopped: spacelang train --resume {run.name}"
+        status = "finished" if state.finished else on
         losses = ", ".join(f"{kind} {loss:.3f}" for kind, loss in state.losses.items())
         out.print(f"trained   {state.step} steps in {clock(state.elapsed)}, {status}; last losses: {losses}")
         if state.skipped:
@@ -102,6 +106,8 @@ def show(run: Run, as_json: bool) -> None:
     ]
     out.print(grid(["name", "held out", "right", "MACs", "params"], body))
     out.print()
-    if best:
-        out.print(best["line"], soft_wrap=True)
+    if found is not None:
+        if found.digest != leaders[0].entry.architecture:
+            out.print(f"best of the search that ended last: {found.name}")
+        out.print(notation.write(found), soft_wrap=True)
         out.print(f"take it home: spacelang export best -o model/ --run {run.name}")
