@@ -61,17 +61,19 @@ def meant(word: str) -> list[str]:
 def _there(path: Path) -> str:
     if not path.parent.is_dir():
         return f"there is no folder {path.parent} either"
-    own = _inside(path.parent)
+    if names := _spaces(path.parent):
+        return f"name one that is there, such as {listed(names[:3])}"
     shipped = ", ".join(sorted(p.stem for p in resources.folder("spaces").glob("*.space")))
-    return own if own != _NONE else f"write one: spacelang new; or take one of spaces/: {shipped}"
-
-
-_NONE = "name a .space file"
+    return f"write one: spacelang new; or take one of spaces/: {shipped}"
 
 
 def _inside(folder: Path) -> str:
-    names = sorted(str(found) for found in folder.glob("*.space"))
-    return f"name a file in it, such as {listed(names[:3])}" if names else _NONE
+    names = _spaces(folder)
+    return f"name a file in it, such as {listed(names[:3])}" if names else "name a .space file"
+
+
+def _spaces(folder: Path) -> list[str]:
+    return sorted(str(found) for found in folder.glob("*.space"))
 
 
 def checked(source: Source) -> Checked:
