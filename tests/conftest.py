@@ -10,6 +10,9 @@ from attrs import frozen
 
 from spacelang.cli import main
 
+# Tests run side by side, on as many cores as there are; torch is loaded after this.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @frozen
 class Said:

@@ -140,5 +140,5 @@ def test_a_teacher_of_other_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="timm cannot make the teacher resnet18"):
         teacher_of("timm:resnet18", tmp_path / "w", 4, tmp_path)
     new_run(tmp_path / "runs")
-    with pytest.raises(Failure, match="has no checkpoint"):
+    with pytest.raises(Failure, match="has kept no weights yet"):
         teacher_of("tiny-1", None, 4, tmp_path / "runs")

@@ -245,4 +245,4 @@ def test_a_report_is_not_written_over_a_folder(made, tmp_path, monkeypatch, spac
     monkeypatch.chdir(tmp_path)
     said = spacelang("report", "-o", ".")
     assert said.code == 1
-    assert "cannot write .: it is a folder" in said.err
+    assert ". is a folder, and the page is one file" in said.err
