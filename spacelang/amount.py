@@ -13,7 +13,7 @@ _POWERS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _TIME = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(s|m|h|)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _QUANTITY = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)\s*(\D*)")
-UNITS = {"ns": Fraction(1, 10**9), "us": Fraction(1, 10**6), "ms": Fraction(1, 1000), "s": Fraction(1)}
+UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}  # of time, in nanoseconds
 
 
 class NotAnAmount(ValueError):
@@ -80,10 +80,8 @@ def spaced(value: int) -> str:
 
 def duration(nanoseconds: Number) -> str:
     """A time to the last digit, in the largest unit that leaves a whole part: 5000000 is `5ms`."""
-    for suffix, unit in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
-        if nanoseconds >= unit or suffix == "us":
-            return f"{decimal(Fraction(nanoseconds) / unit)}{suffix}"
-    raise AssertionError("the last unit takes all that is left")
+    unit = next((unit for unit in ("s", "ms") if nanoseconds >= UNITS[unit]), "us")
+    return f"{decimal(Fraction(nanoseconds) / UNITS[unit])}{unit}"
 
 
 def clock(seconds: float) -> str:

@@ -6,6 +6,7 @@ them (Chen et al., 2021, supplement, Alg. 1 and 2), else AutoFormer's or Swin's 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Literal, get_args
 
@@ -87,6 +88,18 @@ class Bound:
     def shown(self, value: int) -> str:
         """A value of the measure in few digits, as a recipe has it."""
         return duration(value) if self.measure in TIMES else short(value)
+
+    def ends(self, shown: Callable[[int], str]) -> str:
+        """In words, by what writes a value: `at most 4.5G`, `at least 4G`, `4G to 4.5G`."""
+        match self.low, self.high:
+            case int(low), int(high):
+                return f"{shown(low)} to {shown(high)}"
+            case int(low), None:
+                return f"at least {shown(low)}"
+            case None, int(high):
+                return f"at most {shown(high)}"
+            case _:
+                return "any amount"
 
     def __str__(self) -> str:
         left = "" if self.low is None else f"{self.shown(self.low)} <= "

@@ -27,6 +27,7 @@ from spacelang.recipe import TIMES, Bound
 from spacelang.source import Span
 from spacelang.syntax import tree
 
+BOUNDED = (*MEASURES, *TIMES)  # measures of a whole network
 LONGEST = 10**15  # nanoseconds, eleven days: what takes longer is a slip
 LEAST_AMOUNT = 1000  # no network has fewer MACs or parameters: a bound below it has lost its unit
 
@@ -105,9 +106,8 @@ def _no_measure(name: Name) -> Diagnostic:
         if name.name not in STAGE:
             help_ = f"write `require each layer: {name.name} …` at the root"
         return Diagnostic("E0415", message, Label(spot(name)), help=help_)
-    known = (*MEASURES, *TIMES)
-    ours = meant(name.name, known)
-    help_ = advice(name.name, known) or f"a bound speaks of {listed(known)}"
+    ours = meant(name.name, BOUNDED)
+    help_ = advice(name.name, BOUNDED) or f"a bound speaks of {listed(BOUNDED)}"
     fix = Fix(spot(name), ours) if ours else None
     return Diagnostic("E0407", f"`{name.name}` is no measure of a network", Label(spot(name)), help=help_, fix=fix)
 
@@ -142,6 +142,11 @@ def joined(bounds: Iterable[Bound]) -> tuple[Bound, ...]:
         highs = [high for high in (before.high, bound.high) if high is not None]
         together[bound.measure] = Bound(bound.measure, max(lows, default=None), min(highs, default=None))
     return tuple(together[measure] for measure in sorted(together))
+
+
+def measure_in(condition: Expression) -> Name | None:
+    """The first measure of a whole network that a condition speaks of."""
+    return next((part for part in walk(condition) if isinstance(part, Name) and part.name in BOUNDED), None)
 
 
 def measured(block: tree.Block, measure: str) -> list[Span]:

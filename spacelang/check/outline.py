@@ -9,12 +9,11 @@ from attrs import define, field, frozen
 
 from spacelang.check import head
 from spacelang.check.blocks import RECIPES, unknown_block
+from spacelang.check.bounds import measure_in
 from spacelang.check.misplaced import LAYER, ROOT, STAGE, misplaced
 from spacelang.check.synonyms import meant
 from spacelang.diagnostics import MOST_FINDINGS, Diagnostic, Fix, Label, nearest
-from spacelang.expression import Name, walk
-from spacelang.lower.cost import MEASURES
-from spacelang.recipe import TIMES
+from spacelang.expression import Name
 from spacelang.source import Span
 from spacelang.syntax import tree
 
@@ -194,9 +193,8 @@ def _rule(statement: tree.Require, stage: int | None, layout: Outline, found: li
 
 
 def _of_nothing(statement: tree.Require) -> Diagnostic:
-    for part in walk(statement.condition):
-        if isinstance(part, Name) and part.name in (*MEASURES, *TIMES):
-            return out_of_a_recipe(part, "the space")
+    if measure := measure_in(statement.condition):
+        return out_of_a_recipe(measure, "the space")
     help_ = "write `require each stage: …` or `require each layer: …`"
     return Diagnostic("E0215", "this require does not say what it speaks of", Label(statement.span), help=help_)
 

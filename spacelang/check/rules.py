@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from spacelang.architecture import Frame
+from spacelang.check.bounds import measure_in
 from spacelang.check.dimensions import LAYER_NAMES, STAGE_NAMES
 from spacelang.check.names import undefined
 from spacelang.check.outline import Outline, out_of_a_recipe
 from spacelang.diagnostics import Diagnostic
-from spacelang.expression import Name, walk
-from spacelang.lower.cost import MEASURES
 from spacelang.lower.layers import constants
-from spacelang.recipe import TIMES
 from spacelang.space import Require
 
 
@@ -19,8 +17,7 @@ def requires(layout: Outline, frame: Frame, found: list[Diagnostic]) -> tuple[Re
     kept = []
     for rule in layout.rules:
         condition = rule.statement.condition
-        measure = next((p for p in walk(condition) if isinstance(p, Name) and p.name in (*MEASURES, *TIMES)), None)
-        if measure:
+        if measure := measure_in(condition):
             found.append(out_of_a_recipe(measure, f"each {rule.level}"))
             continue
         settings = tuple(constants(frame))

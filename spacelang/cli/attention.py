@@ -74,8 +74,9 @@ def _model(what: str | None, network: str | None, runs: Path) -> tuple[Network, 
             fail(f"{what} is a model, a network by itself", "leave --network out")
         return load(what), Path(what).resolve().name
     from spacelang_runtime.run import find
+    from spacelang_runtime.search.target import OF_A_RUN
 
-    if what in ("best", "largest", "smallest"):
+    if what in OF_A_RUN:
         fail(f"{what} is a network of a run", f"say --network {what}")
     run = find(runs, what)
 

@@ -16,7 +16,7 @@ from spacelang.amount import clock, short
 from spacelang.check import override
 from spacelang.check.bounds import joined
 from spacelang.cli.evolve import feasible
-from spacelang.cli.measures import priced
+from spacelang.cli.measures import LABELS, priced
 from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import console, grid, say
 from spacelang.cli.train import readers
@@ -91,9 +91,10 @@ def recipe_of(space: Space, preview: bool, settings: list[str], given: Mapping[s
     stated = measures.bounds(lowered.chain, given)
     replaced = {bound.measure for bound in stated}
     kept = [bound for bound in recipe.bounds or space.evolve.bounds if bound.measure not in replaced]
-    for bound in [bound for bound in kept if bound.measure in TIMES]:
-        say(f"{bound} of `evolve` does not bound what is drawn here: a table is of one space, and spaces move")
-        kept.remove(bound)
+    for bound in kept:
+        if bound.measure in TIMES:
+            say(f"{bound} of `evolve` does not bound what is drawn here: a table is of one space, and spaces move")
+    kept = [bound for bound in kept if bound.measure not in TIMES]
     recipe = attrs.evolve(recipe, bounds=joined([*kept, *stated]))
     feasible(lowered, recipe.bounds, measures)
     return recipe
@@ -173,16 +174,7 @@ def source_of(run: Run) -> Source:
 
 def within(bounds: tuple[Bound, ...]) -> str:
     """Bounds in words: ` of at most 450M MACs`."""
-    words = []
-    for bound in bounds:
-        unit = {"flops": "MACs"}.get(bound.measure, bound.measure)
-        match bound.low, bound.high:
-            case None, int(high):
-                words.append(f"at most {short(high)} {unit}")
-            case int(low), None:
-                words.append(f"at least {short(low)} {unit}")
-            case int(low), int(high):
-                words.append(f"{short(low)} to {short(high)} {unit}")
+    words = [f"{bound.ends(short)} {LABELS.get(bound.measure, bound.measure)}" for bound in bounds]
     return f" of {' and '.join(words)}" if words else ""
 
 

@@ -145,13 +145,15 @@ def _random(lowered: Lowered, best: dict[str, Any] | None, count: int, seed: int
 
 def _no_model(names: list[str]) -> NoReturn:
     """Say what a user meant by --data, with networks that are no models' folders."""
+    from spacelang_runtime.search.target import OF_A_RUN
+
     for name in names:
         path = Path(name)
         if path.is_file():
             fail(f"{name} is a file, and a model is a folder", "name a folder that spacelang export wrote")
         if path.is_dir() and not (path / "config.json").is_file():
             fail(f"{name} has no config.json: there is no model in it", "name a folder that spacelang export wrote")
-        if not path.exists() and name not in ("best", "largest", "smallest"):
+        if not path.exists() and name not in OF_A_RUN:
             fail(f"--data goes with models' folders, and there is no folder {name}", _OWN)
     fail("--data goes with models' folders", _OWN)
 

@@ -98,9 +98,11 @@ def finetune(
 
 def _require_folder(model: str, runs: Path) -> None:
     """Tell who names a network, or a run, how to make the model's folder that is meant."""
+    from spacelang_runtime.search.target import OF_A_RUN
+
     if (Path(model) / "config.json").is_file():
         return
-    if model in ("best", "largest", "smallest"):
+    if model in OF_A_RUN:
         fail(f"{model} is a network of a run, and no model's folder", f"first: spacelang export {model} -o model/")
     if any((folder / "run.json").is_file() for folder in (runs / model, Path(model))):
         first = f"first: spacelang export best --run {model} -o model/; or go on with a run of finetune: --resume"

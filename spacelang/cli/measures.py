@@ -51,10 +51,7 @@ class Measures:
 
     def within(self, bound: Bound) -> str:
         """A bound in words, as it was read: `latency of at most 5 ms`."""
-        low, high = (None if end is None else self.spaced(bound.measure, end) for end in (bound.low, bound.high))
-        if low is not None and high is not None:
-            return f"{bound.measure} of {low} to {high}"
-        return f"{bound.measure} of at most {high}" if low is None else f"{bound.measure} of at least {low}"
+        return f"{bound.measure} of {bound.ends(partial(self.spaced, bound.measure))}"
 
     def bounds(
         self, chain: Chain, named: Mapping[str, str | None], others: Sequence[str] = ()
@@ -105,7 +102,7 @@ class Measures:
                 f"the table of {bound.measure} is in {table.unit or 'no unit'}, and the recipe bounds a time",
                 f"measure in {', '.join(UNITS)}; or bound what the table has, by --{bound.measure}",
             )
-        factor = table.scale / (UNITS[table.unit] * 10**9)
+        factor = Fraction(table.scale, UNITS[table.unit])
         low = None if bound.low is None else ceil(bound.low * factor)
         return Bound(bound.measure, low, None if bound.high is None else floor(bound.high * factor))
 

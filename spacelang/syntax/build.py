@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -10,6 +11,7 @@ from lark import Token, Transformer, v_args
 from lark.tree import Meta
 
 from spacelang import expression as e
+from spacelang.amount import UNITS
 from spacelang.diagnostics import Diagnostic, Fix, Label, nearest
 from spacelang.source import Span
 from spacelang.syntax import tree
@@ -17,7 +19,7 @@ from spacelang.syntax.scan import place
 
 _NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?([A-Za-z0-9_]*)")
 _COUNTS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_TIMES = {"us": 10**3, "ms": 10**6, "s": 10**9}  # in nanoseconds
+_TIMES = {unit: UNITS[unit] for unit in ("us", "ms", "s")}  # in nanoseconds
 _LONGEST_NUMBER = 30  # digits
 
 
@@ -29,11 +31,6 @@ def _word(token: Token) -> tree.Word:
     return tree.Word(str(token), place(token))
 
 
-def _unit(token: Token) -> str:
-    match = _NUMBER.fullmatch(str(token))
-    return match.group(3) if match else ""
-
-
 @v_args(meta=True)
 class Builder(Transformer[Token, tree.File]):
     """Makes the tree; `found` collects the numbers that are none."""
@@ -43,10 +40,10 @@ class Builder(Transformer[Token, tree.File]):
         self.found: list[Diagnostic] = []
 
     def _literal(self, token: Token) -> tree.Literal:
-        return tree.Literal(self._value(token), place(token))
+        return tree.Literal(self._value(token, _COUNTS)[0], place(token))
 
-    def _value(self, token: Token, times: bool = False) -> e.Number:
-        """The number of a token; a time, where one may stand, in nanoseconds."""
+    def _value(self, token: Token, factors: Mapping[str, int]) -> tuple[e.Number, str]:
+        """The number of a token by the factors of suffixes, and its suffix."""
         match = _NUMBER.fullmatch(str(token))
         assert match, "the grammar lets no other text be a number"
         whole, decimals, suffix = match.group(1), match.group(2) or "", match.group(3)
@@ -59,13 +56,12 @@ class Builder(Transformer[Token, tree.File]):
                     help="write a count with a suffix: 4.5G",
                 )
             )
-            return 1
-        factors = _COUNTS | _TIMES if times else _COUNTS
+            return 1, suffix
         if suffix not in factors:
             self.found.append(self._suffix(token, whole + (f".{decimals}" if decimals else ""), suffix))
-            return 1
+            return 1, suffix
         value = Fraction(int(whole + decimals), 10 ** len(decimals)) * factors[suffix]
-        return e.exact(value)
+        return e.exact(value), suffix
 
     def _suffix(self, token: Token, digits: str, suffix: str) -> Diagnostic:
         if digits == "0" and re.fullmatch(r"x[0-9a-fA-F]{1,16}", suffix):
@@ -165,9 +161,8 @@ class Builder(Transformer[Token, tree.File]):
         return e.Negative(parts[0], span=_span(meta))
 
     def number(self, meta: Meta, parts: list[Any]) -> e.Expression:
-        value = self._value(parts[0], times=True)
-        unit = _TIMES.get(_unit(parts[0]))
-        return e.Duration(value, span=_span(meta)) if unit else e.Constant(value, span=_span(meta))
+        value, suffix = self._value(parts[0], _COUNTS | _TIMES)
+        return (e.Duration if suffix in _TIMES else e.Constant)(value, span=_span(meta))
 
     def name(self, meta: Meta, parts: list[Any]) -> e.Expression:
         return e.Name(str(parts[0]), span=_span(meta))

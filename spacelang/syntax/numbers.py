@@ -16,9 +16,20 @@ from spacelang.syntax.statement import Statement
 
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z_][A-Za-z0-9_]*)")
 _COUNTS = {"K": "K", "M": "M", "G": "G", "T": "T", "B": "G", "thousand": "K", "million": "M", "billion": "G"}
-_TIMES = {"us": "us", "usec": "us", "ms": "ms", "msec": "ms", "s": "s", "sec": "s"}
-_TIMES |= {"microseconds": "us", "milliseconds": "ms", "millisecond": "ms", "seconds": "s", "second": "s"}
-_SUFFIXES = ("K", "M", "G", "T", "us", "ms", "s")
+_TIMES = {
+    "us": "us",
+    "usec": "us",
+    "microseconds": "us",
+    "ms": "ms",
+    "msec": "ms",
+    "milliseconds": "ms",
+    "millisecond": "ms",
+    "s": "s",
+    "sec": "s",
+    "seconds": "s",
+    "second": "s",
+}
+_SUFFIXES = {*_COUNTS.values(), *_TIMES.values()}
 _LARGEST_EXPONENT = 15
 
 

@@ -14,6 +14,8 @@ from spacelang_runtime.failure import Failure
 from spacelang_runtime.run import Run
 from spacelang_runtime.search.journal import open_journal
 
+OF_A_RUN = ("best", "largest", "smallest")  # words for networks of a run
+
 
 def read(text: str) -> Architecture | None:
     """The architecture that a line or a JSON file describes by itself; None where the text is neither."""
@@ -78,7 +80,7 @@ def _named(text: str, run: Run) -> Architecture:
     if Path(text).is_dir():
         raise Failure(f"{text} is a folder without config.json: there is no model in it", f"give {words}")
     if not re.fullmatch(r"[0-9a-f]{4,64}", text):
-        near = nearest(text, ("best", "largest", "smallest"))
+        near = nearest(text, OF_A_RUN)
         raise Failure(f"{text!r} names no architecture", f"did you mean {near}?" if near else f"give {words}")
     with open_journal(run.folder) as journal:
         found = journal.named(text)
