@@ -3,17 +3,17 @@
 #
 #   benchmarks/refine_mini.sh DATA [OUT] [--inherit]
 #
-# DATA has train/CLASS/* and val/CLASS/*. On one H200: three trainings of 500 steps, three judgements of 300 to 450 networks
-# on 2 000 images, three searches of some 160 networks, the tests, in about 6 minutes. Given again, it goes on where it was
-# stopped. With --inherit each supernet begins with what the last one has in common with it: run it into another OUT,
-# and compare the two tables.
+# DATA has train/CLASS/* and val/CLASS/*. On one H200: three trainings of 1 200 steps, three judgements of 300 to 450
+# networks on 2 000 images, three searches of some 160 networks, the tests, in about 7 minutes. Given again, it goes on
+# where it was stopped. With --inherit each supernet begins with what the last one has in common with it: run it into
+# another OUT, and compare the two tables.
 set -euo pipefail
 data=${1:?the folder of the images}
 out=${2:-refined}
 shift $(($# < 2 ? $# : 2))
 mkdir -p "$out"
 
-time spacelang refine spaces/mini_initial.space --data "$data" --rounds 2 --steps 500 --images 2000 --evolve \
+time spacelang refine spaces/mini_initial.space --data "$data" --rounds 2 --steps 1200 --images 2000 --evolve \
   --into "$out" --runs "$out/runs" "$@"
 for space in mini_initial mini_initial_2 mini_initial_3; do
   if [ -d "$out/runs/$space-1" ]; then

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,8 +14,10 @@ from spacelang import notation
 from spacelang.amount import clock
 from spacelang.check import override
 from spacelang.check.bounds import joined
+from spacelang.cli.bench import bench
 from spacelang.cli.board import board
-from spacelang.cli.measures import LABELS, Measures, nearest_known, priced
+from spacelang.cli.feasible import feasible
+from spacelang.cli.measures import LABELS, Measures, priced
 from spacelang.cli.method import method_of, print_front
 from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import fail, say
@@ -26,11 +27,8 @@ from spacelang.recipe import Bound, Evolve
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
     from spacelang_runtime.run import Run
-    from spacelang_runtime.search.crew import Crew
-    from spacelang_runtime.search.evolve import Method, Outcome
 
 _PREVIEW = {"population": 8, "parents": 4, "generations": 2, "crossover": 3, "mutation": 3}
-_PREVIEW_IMAGES = 16
 
 
 def evolve(
@@ -87,18 +85,17 @@ def evolve(
     named = {"flops": flops, "params": params, "latency": latency}
     recipe = _recipe(found, lowered, measures, measures.bounds(lowered.chain, named, bound or []), settings or [])
     feasible(lowered, recipe.bounds, measures)
-    if found.record.preview:
-        images = images or _PREVIEW_IMAGES
     method = method_of(lowered, algorithm, pareto, exact, risk, candidates)
 
     from spacelang_runtime.search.crew import join
+    from spacelang_runtime.search.evolve import evolve as search
 
     with join(device) as crew:
-        if found.record.preview and crew.leads:
-            say("this run is a PREVIEW, so is this search: its numbers mean nothing")
-        outcome = _search(found, wide, lowered, recipe, method, crew, images)
-    if outcome is None:
-        return
+        supernet = bench(found, wide, crew, images)
+        if supernet is None:
+            return
+        with resumable(), board(f"evolve {found.name}") as watch:
+            outcome = search(found, lowered, recipe, method, supernet.waves, supernet.step, watch)
     best = outcome.best
     if as_json:
         from spacelang.architecture import to_json
@@ -168,47 +165,3 @@ def _recipe(run: Run, lowered: Lowered, measures: Measures, given: Sequence[Boun
                 f"--cost {bound.measure}.json",
             )
     return attrs.evolve(recipe, bounds=joined([*kept, *given]))
-
-
-def feasible(lowered: Lowered, asked: tuple[Bound, ...], measures: Measures) -> None:
-    """Refuse bounds that no network meets: with what the closest network spends, and the values that can be met."""
-    from spacelang.check.spending import Near, ends, unmet
-    from spacelang.lower.bounds import nearest, windows
-    from spacelang.lower.draw import draw, stream
-
-    bounds = windows(asked)
-    if len(draw(lowered.chain, 1, stream(0), bounds=bounds)):
-        return
-    if measures.tables:
-        name, wanted = lowered.space.name, " and ".join(map(measures.within, asked))
-        fail(f"no network of {name} has {wanted}", nearest_known(lowered.chain, bounds, measures))
-    near = {bound.measure: nearest(lowered.chain, bound.measure, bounds) for bound in asked}
-    known = {measure: Near(found.below, found.above) for measure, found in near.items()}
-    refusal = unmet(asked, known, ends(lowered.space, lowered.legal))
-    fail(refusal.message, "\n".join((refusal.help, *refusal.notes)))
-
-
-def _search(
-    run: Run, wide: Lowered, lowered: Lowered, recipe: Evolve, method: Method, crew: Crew, images: int | None
-) -> Outcome | None:
-    """Search `lowered` on the supernet of `wide`, of which it is a part; None in a process that only helps."""
-    from spacelang_runtime.search.crew import Waves, follow
-    from spacelang_runtime.search.decoded import decoded
-    from spacelang_runtime.search.evolve import evolve as search
-    from spacelang_runtime.search.images import place
-    from spacelang_runtime.search.scoring import Scorer
-    from spacelang_runtime.search.trained import trained_at, unfinished
-    from spacelang_runtime.training.start import dataset_of
-
-    tell = say if crew.leads else lambda _: None
-    model, step = trained_at(run, wide, crew.device)
-    if said := unfinished(run):
-        tell(said)
-    dataset = dataset_of(run, tell, min(16, (os.cpu_count() or 1) - 1))
-    held_out = place(decoded(dataset, images, tell), dataset.frame, crew.device)
-    scorer = Scorer(model, held_out, dataset.normalise)
-    if not crew.leads:
-        follow(crew, scorer.judge, len(held_out))
-        return None
-    with resumable(), board(f"evolve {run.name}") as watch:
-        return search(run, lowered, recipe, method, Waves(crew, scorer.judge, len(held_out)), step, watch)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spacelang.cli.bench import bench, measured, recipe_of, show, source_of
+from spacelang.cli.bench import bench
 from spacelang.cli.disk import write
+from spacelang.cli.judgement import measured, recipe_of, show, source_of
 from spacelang.cli.place import vacant
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.train import RUNS
@@ -53,10 +54,11 @@ def judge(
     bounds = {"flops": flops, "params": params}
     recipe = recipe_of(found.space, found.record.preview, settings or [], bounds)
 
+    from spacelang.lower.lowered import lower
     from spacelang_runtime.search.crew import join
 
     with join(device) as crew:
-        where = bench(found, crew, images)
+        where = bench(found, lower(found.space), crew, images)
         if where is None:
             return
         account, following = measured(where, source_of(found), recipe)

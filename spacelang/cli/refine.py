@@ -10,10 +10,11 @@ import attrs
 import typer
 
 from spacelang.check import override
-from spacelang.cli.bench import Bench, bench, measured, recipe_of, searched, show
+from spacelang.cli.bench import Bench, bench
 from spacelang.cli.diff import diff
 from spacelang.cli.disk import write
 from spacelang.cli.judge import written
+from spacelang.cli.judgement import measured, recipe_of, searched, show
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import checked, open_text
 from spacelang.cli.train import RUNS, ordered, readers, speaker, time_of, watched
@@ -149,10 +150,11 @@ def _stem(path: Path) -> str:
 
 
 def _bench(run: Run, asked: _Asked) -> Bench:
+    from spacelang.lower.lowered import lower
     from spacelang_runtime.search.crew import join
 
     with join(asked.device) as crew:
-        where = bench(run, crew, asked.images)
+        where = bench(run, lower(run.space), crew, asked.images)
     assert where is not None, "a process on its own leads"
     return where
 

@@ -56,12 +56,12 @@ def distributions(accounts: Sequence[Account]) -> Drawing:
         shapes.append(Trace(tuple(way), colour(number), 2, note))
         at = x(q.error.value)
         shapes.append(Trace(((at, y(0)), (at, y(1))), colour(number), 0.75, f"E-T error of {account.space}"))
-        row = _HEIGHT - _BOTTOM - 12 - 18 * (len(accounts) - 1 - number)
+        row = _HEIGHT - 8 + 18 * number
         shapes += [
-            Box(_WIDTH - 250, row - 9, 14, 10, colour(number)),
-            Words(_WIDTH - 230, row, f"{account.space}: E-T error {100 * q.error.value:.2f} %", 12),
+            Box(_LEFT, row - 9, 14, 10, colour(number)),
+            Words(_LEFT + 20, row, f"{account.space}: E-T error {100 * q.error.value:.2f} %", 12),
         ]
-    return Drawing(_WIDTH, _HEIGHT, tuple(shapes))
+    return Drawing(_WIDTH, _HEIGHT + 18 * (len(accounts) - 1), tuple(shapes))
 
 
 def slopes(account: Account) -> Drawing:

@@ -17,7 +17,7 @@ from attrs import frozen
 
 from spacelang.check import compile_text
 from spacelang.cli import main
-from spacelang.cli.bench import recipe_of
+from spacelang.cli.judgement import recipe_of
 from spacelang.lower.draw import draw, stream
 from spacelang.lower.lowered import lower
 from spacelang.refine.account import from_json
