@@ -1,6 +1,5 @@
-"""How fast the search is, and that it survives: `python benchmarks/search.py PART …`, each part by itself.
+"""How fast the search is, and what it finds: `python benchmarks/search.py PART …`, each part by itself.
 
-    kill         one digits search, killed by SIGKILL again and again at random moments
     scoring      a candidate scored with the supernet's weights, beside the same network on its own
     search       the paper's search (50 + 20 · 50 networks), or its beginning, on pictures of noise
     loader       a straightforward search that decodes the pictures anew for every candidate, beside ours
@@ -16,12 +15,7 @@ import argparse
 import contextlib
 import json
 import os
-import random
 import shutil
-import signal
-import sqlite3
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -67,7 +61,6 @@ def main() -> None:
     parser.add_argument("--flops", type=int, default=4_500_000_000, help="at most")
     parser.add_argument("--run", help="a trained run: its folder")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--times", type=int, default=100, help="kills")
     asked = parser.parse_args()
     found = PARTS[asked.part](asked)
     if found is not None:
@@ -328,106 +321,7 @@ def _apart(run: Run):
         yield find(Path(folder), run.name)
 
 
-def kill(asked: argparse.Namespace) -> dict[str, object]:
-    """Kill a digits search so often, each time at a random moment: nothing known may be looked at again, the
-    journal must be whole, and the answer that of a search that was left alone. One that ends is begun anew.
-
-    Each process is a fork of this one, which has loaded what takes long, so that kills fall into the search.
-    """
-    torch.set_num_threads(1)
-    luck = random.Random(0)
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "spacelang", "train", str(ROOT / "spaces" / "digits.space")]
-        subprocess.run(
-            [*command, "--steps", "40", "--set", "batch=32"], cwd=folder, check=True, capture_output=True
-        )
-        os.chdir(folder)
-        shutil.copytree("runs", "fresh")
-        began = time.monotonic()
-        _end(_forked("whole.log"))
-        whole = time.monotonic() - began
-        expected = json.loads(Path("runs/digits-1/best.json").read_text())
-        killed = ended = 0
-        while killed < asked.times:
-            shutil.rmtree("runs")
-            shutil.copytree("fresh", "runs")
-            looked: set[str] = set()
-            while True:
-                Path("looked.log").write_text("")
-                known = _known()
-                child = _forked("looked.log")
-                # About six kills a search; some fall before its first score, some after its last.
-                done = (0, 0)
-                deadline = time.monotonic() + luck.uniform(0, whole / 3)
-                while time.monotonic() < deadline and not (done := os.waitpid(child, os.WNOHANG))[0]:
-                    time.sleep(0.001)
-                over = done[0] == child
-                assert not over or os.waitstatus_to_exitcode(done[1]) == 0, Path("said.log").read_text()
-                if not over and killed < asked.times:
-                    os.kill(child, signal.SIGKILL)
-                    os.waitpid(child, 0)
-                    killed += 1
-                elif not over:
-                    _end(child)
-                    over = True
-                now = Path("looked.log").read_text().split()
-                assert known.isdisjoint(now), "a network that was in the journal was looked at again"
-                assert len(now) == len(set(now)), "a network was looked at twice"
-                assert known <= _known(), "a score that was written is gone"
-                looked |= set(now)
-                if over:
-                    break
-            assert json.loads(Path("runs/digits-1/best.json").read_text()) == expected, "another answer"
-            assert looked >= _known()
-            ended += 1
-        os.chdir(ROOT)
-    return {"kills": killed, "searches that came to their end": ended, "seconds of one left alone": round(whole, 1)}
-
-
-def _known() -> set[str]:
-    """What the journal holds; that it is whole is seen on the way."""
-    path = Path("runs/digits-1/journal.sqlite")
-    if not path.exists():
-        return set()
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        if not database.execute("PRAGMA user_version").fetchone()[0]:
-            return set()
-        return {row[0] for row in database.execute("SELECT architecture FROM score")}
-
-
-def _forked(log: str) -> int:
-    """A process that searches, and writes down each network that it begins to look at."""
-    child = os.fork()
-    if child:
-        return child
-    code = 1
-    try:
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        judge = Scorer.judge
-
-        def noted(self, task, race=None):
-            os.write(descriptor, f"{task.digest}\n".encode())
-            return judge(self, task, race)
-
-        Scorer.judge = noted
-        sys.argv = ["spacelang", "evolve", "digits-1", "--device", "cpu"]
-        from spacelang.cli import main as command
-
-        with open("said.log", "w") as said, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            command()
-        code = 0
-    except SystemExit as end:
-        code = 0 if end.code in (None, 0) else 1
-    finally:
-        os._exit(code)
-
-
-def _end(child: int) -> None:
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "a search failed"
-
-
-PARTS = {part.__name__: part for part in (kill, scoring, search, loader, races, algorithms)}
+PARTS = {part.__name__: part for part in (scoring, search, loader, races, algorithms)}
 
 if __name__ == "__main__":
     main()

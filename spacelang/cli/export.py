@@ -24,7 +24,7 @@ FORMATS = {
     "torch-export": "a file for torch.export.load, with any batch",
 }
 SUFFIXES = {".onnx": "onnx", ".pt2": "torch-export"}
-FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")  # names of files, which no format writes
+FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")  # of weights from elsewhere, which no format writes
 
 
 def export(

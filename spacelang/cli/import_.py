@@ -9,6 +9,7 @@ import typer
 
 from spacelang.amount import short
 from spacelang.check.trunk import LARGEST_IMAGE
+from spacelang.cli.export import FILES
 from spacelang.cli.terminal import fail
 
 
@@ -64,6 +65,6 @@ def _none(source: str, file: Path) -> str:
     """Why a text names no network."""
     if file.is_dir():
         return f"{source} is a folder, not a file of weights"
-    if file.suffix in (".safetensors", ".pth", ".pt", ".bin") or file.parent != Path():
+    if file.suffix in FILES or file.parent != Path():
         return f"there is no file {source}"
     return f"{source!r} is no source of networks"

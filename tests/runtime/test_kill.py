@@ -13,9 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 def test_ten_kills_change_nothing() -> None:
-    """Ten of the hundred of `python benchmarks/search.py kill`, which checks after each that the journal is whole,
+    """Ten of the hundred of `python benchmarks/killed.py`, which checks after each that the journal is whole,
     that nothing written is gone, and that no network is looked at again."""
-    command = [sys.executable, str(ROOT / "benchmarks" / "search.py"), "kill", "--times", "10"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "killed.py"), "--times", "10"]
     said = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert said.returncode == 0, said.stderr
     found = json.loads(said.stdout)

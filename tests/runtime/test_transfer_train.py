@@ -99,6 +99,29 @@ def test_a_run_is_trained_measured_and_kept(place: Path, name: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", EVERY)
+def test_a_backbone_whose_rate_is_zero_stays_as_it_is(place: Path, name: str, tmp_path: Path) -> None:
+    job = new(opened(order(place, name, settings={"backbone_learning_rate": 0.0})), tmp_path, ALONE, 0)
+    before = {key: tensor.clone() for key, tensor in job.model.state_dict().items()}
+    learn(job)
+    moved = {key for key, tensor in job.model.state_dict().items() if not torch.equal(before[key], tensor)}
+    assert moved
+    assert not {key for key in moved if key.startswith("backbone.")}
+    frozen, learning = (
+        estimate(
+            task(name),
+            job.model.backbone.network.architecture,
+            recipe(name, {"backbone_learning_rate": rate}),
+            job.data.labels,
+            4,
+            ALONE.device,
+        )
+        for rate in (0.0, 0.1)
+    )
+    assert learning.states - frozen.states == 12 * frozen.backbone
+    assert frozen.kept < learning.kept
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_a_run_that_was_cut_and_resumed_repeats_the_uncut_one(place: Path, name: str, tmp_path: Path) -> None:
     whole = new(opened(order(place, name)), tmp_path / "whole", ALONE, 0)
     learn(whole)

@@ -236,6 +236,21 @@ def test_the_blind_model_has_the_same_size_and_sees_nothing(folder: Path) -> Non
     assert len({sum(p.numel() for p in model.parameters()) for model in models}) == 1
 
 
+def test_a_glance_begins_with_nothing_and_tells_all_texts_of_an_image_the_same(folder: Path) -> None:
+    found = open_questioned(folder, recipe("vqa"), None, None)
+    made = build(network(), recipe("vqa"), found.labels, None).eval()
+    plain = build(network(), recipe("vqa", glance=False), found.labels, None).eval()
+    plain.load_state_dict({key: made.state_dict()[key] for key in plain.state_dict()})
+    images = torch.randint(0, 255, (2, 3, 32, 32), dtype=torch.uint8)
+    texts = ["is there red?", "what colour is it?", "is there red?"]
+    asked = images, Words(found.labels["vocabulary"], 12)(texts), torch.tensor([0, 0, 1])
+    torch.testing.assert_close(made.answers(*asked), plain.answers(*asked))
+    torch.nn.init.normal_(made.glance.weight)
+    gained = made.answers(*asked) - plain.answers(*asked)
+    torch.testing.assert_close(gained[0], gained[1])
+    assert not torch.allclose(gained[0], gained[2])
+
+
 def test_weights_and_vocabulary_come_from_a_folder_of_bert(folder: Path, tmp_path: Path) -> None:
     from transformers import BertConfig, BertModel
 

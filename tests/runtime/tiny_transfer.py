@@ -41,7 +41,16 @@ RECIPES: dict[str, dict[str, Any]] = {
         "void": [9],
         "multi": [0.5, 1.0],
     },
-    "vqa": {"image": 32, "words": 12, "layers": 1, "width": 16, "heads": 2, "dropout": 0.0, "answers": 1},
+    "vqa": {
+        "image": 32,
+        "words": 12,
+        "layers": 1,
+        "width": 16,
+        "heads": 2,
+        "dropout": 0.0,
+        "answers": 1,
+        "glance": True,
+    },
 }
 
 

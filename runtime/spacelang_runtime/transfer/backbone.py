@@ -6,24 +6,28 @@ from torch import Tensor, nn
 
 from spacelang_runtime.model import positions
 from spacelang_runtime.model.network import Network
+from spacelang_runtime.transfer.recipe import Train
 
 
 class Backbone(nn.Module):
     """The feature maps of a network, each behind a LayerNorm of its own over channels, as in Swin's detection code.
 
-    channels, strides: of the maps, see `Network.features`. The network's classifier is left out.
+    channels, strides: of the maps, see `Network.features`. The network's classifier is left out. Where the recipe's
+    `backbone_learning_rate` is 0, all of it stays as it is, and no gradient passes through it.
     """
 
-    def __init__(self, network: Network, drop_path: float = 0.0, checkpointing: bool = False) -> None:
+    def __init__(self, network: Network, recipe: Train) -> None:
         super().__init__()
+        learns = recipe.backbone_learning_rate != 0
         network.head = nn.Identity()
-        network.checkpointing = checkpointing
+        network.checkpointing = recipe.checkpointing and learns
         layers = [layer for stage in network.stages for layer in stage.layers]
         for before, layer in enumerate(layers):
-            layer.drop = drop_path * before / max(len(layers) - 1, 1)
+            layer.drop = recipe.drop_path * before / max(len(layers) - 1, 1) if learns else 0.0
         self.network = network
         self.channels, self.strides = network.channels, network.strides
         self.norms = nn.ModuleList(nn.LayerNorm(width) for width in self.channels)
+        self.requires_grad_(learns)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """The maps of normalised images [B, channels, H, W] of any size, in float32 or the type of autocast."""

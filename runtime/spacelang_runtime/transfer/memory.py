@@ -14,7 +14,8 @@ from spacelang_runtime.transfer.recipe import Recipe
 from spacelang_runtime.transfer.task import Labels, Task
 from spacelang_runtime.world import precision
 
-PER_PARAMETER = 16  # bytes: weight, gradient and AdamW's two moments, float32 each
+WEIGHT = 4  # bytes, float32
+LEARNED = 4 * WEIGHT  # of a parameter that learns: weight, gradient and AdamW's two moments
 
 
 @frozen
@@ -52,5 +53,6 @@ def estimate(
             task.rehearse(model, recipe, images, device)
         backbone = sum(p.numel() for p in model.backbone.parameters())
         params = sum(p.numel() for p in model.parameters())
+        states = sum(p.numel() * (LEARNED if p.requires_grad else WEIGHT) for p in model.parameters())
     inside = sum(size for place, (_, size) in kept.items() if place not in own)
-    return Estimate(params, backbone, PER_PARAMETER * params, inside)
+    return Estimate(params, backbone, states, inside)

@@ -35,12 +35,12 @@ class Train:
 
     epochs or iterations: one of the two is given. batch: images (of vqa: texts) a step, over all GPUs; micro: how
     many of them one GPU takes at a time, the rest by accumulation (0: all). learning_rate: of the heads;
-    backbone_learning_rate: of the backbone, the same where it is not given. warmup: iterations of linear warm-up,
-    for a run as long as the recipe says; a shorter one warms up for as much less. schedule: `step` (divided by 10
-    at each of `steps`, counted as the run is, in epochs or iterations), `poly` (to 0, with `power`) or `cosine`
-    (to 0). clip: largest norm of the gradient, 0: none. drop_path: of the backbone's last layer. checkpointing:
-    whether the backbone computes its layers anew in the backward pass, to save memory. evaluations: over the run,
-    evenly spaced, the last at its end.
+    backbone_learning_rate: of the backbone, the same where it is not given; at 0 it stays as it is. warmup:
+    iterations of linear warm-up, for a run as long as the recipe says; a shorter one warms up for as much less.
+    schedule: `step` (divided by 10 at each of `steps`, counted as the run is, in epochs or iterations), `poly` (to
+    0, with `power`) or `cosine` (to 0). clip: largest norm of the gradient, 0: none. drop_path: of the backbone's
+    last layer. checkpointing: whether the backbone computes its layers anew in the backward pass, to save memory.
+    evaluations: over the run, evenly spaced, the last at its end.
     """
 
     batch: int = field(validator=_positive())
@@ -120,7 +120,8 @@ class Vqa:
     words: longest text, in tokens. layers, width, heads, dropout: of the transformer, where no BERT gives them.
     answers: an answer is a class where it was given at least so often in training. loss: `binary` (each answer by
     itself, with soft targets, as for VQA 2.0) or `softmax` (one answer among all). matching: weight of the loss
-    of matching. blind: whether images are replaced by grey ones: the question-only model of the same size."""
+    of matching. glance: whether an image alone, whatever is asked, makes answers likely. blind: whether images are
+    replaced by grey ones: the question-only model of the same size."""
 
     image: int = field(default=384, validator=_positive(8))
     texts: int = field(default=4, validator=_positive())
@@ -133,6 +134,7 @@ class Vqa:
     answers: int = field(default=9, validator=_positive())
     loss: Literal["binary", "softmax"] = "binary"
     matching: float = field(default=1.0, validator=validators.ge(0))
+    glance: bool = False
     blind: bool = False
 
     def __attrs_post_init__(self) -> None:

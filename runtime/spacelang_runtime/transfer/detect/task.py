@@ -82,7 +82,7 @@ def open_annotated(folder: Path, recipe: Recipe, labels: Labels | None, bert: Pa
 
 def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -> Detector:
     """The detector over a network."""
-    backbone = Backbone(network, recipe.train.drop_path, recipe.train.checkpointing)
+    backbone = Backbone(network, recipe.train)
     return Detector(backbone, recipe.model, len(labels["classes"]))
 
 

@@ -69,7 +69,7 @@ def open_masked(folder: Path, recipe: Recipe, labels: Labels | None, bert: Path 
 def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -> Segmenter:
     """The segmenter over a network, whose absolute positions, if any, are those of the crops."""
     network = resized(network, recipe.model.crop)
-    backbone = Backbone(network, recipe.train.drop_path, recipe.train.checkpointing)
+    backbone = Backbone(network, recipe.train)
     return Segmenter(backbone, recipe.model, len(labels["classes"]))
 
 

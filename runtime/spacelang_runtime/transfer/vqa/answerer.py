@@ -26,6 +26,10 @@ class Answerer(nn.Module):
     A text's words come first, as BERT reads them; the map's places follow as tokens of BERT's second kind, each the
     projected feature plus a projected sine of its row and column, so that maps of any size can be read. The
     answer is told from what BERT makes of [CLS].
+
+    With the recipe's `glance`, the mean of the map adds to every answer about its image, whatever is asked: what
+    kind of place it is. This linear map begins at zero. Gradient descent finds first what many images have in
+    common, and last what tells one image from all others, by which few images are learned by heart.
     """
 
     def __init__(self, backbone: Backbone, recipe: Vqa, answers: int, bert: BertModel, pad: int) -> None:
@@ -44,27 +48,38 @@ class Answerer(nn.Module):
             nn.Linear(width, 2 * width), nn.GELU(), nn.LayerNorm(2 * width), nn.Linear(2 * width, answers)
         )
         self.match = nn.Linear(width, 1)
+        self.glance = nn.Linear(backbone.channels[-1], answers, bias=False) if recipe.glance else None
         for layer in (self.vision, self.place, self.match, self.answer[0], self.answer[3]):
             nn.init.normal_(layer.weight, std=0.02)
+        if self.glance is not None:
+            nn.init.zeros_(self.glance.weight)
 
     def forward(self, batch: Asked) -> dict[str, Tensor]:
         """The losses of a batch, by the names in `LOSSES`."""
-        x = self.read(normalise(batch.images), batch.words, batch.owner)
-        logits, fits = self.answer(x).float(), self.match(x)[:, 0].float()
+        told, fits = self.scores(normalise(batch.images), batch.words, batch.owner)
         matching = F.binary_cross_entropy_with_logits(fits, batch.matched.float())
         return {
-            "answer": answer_loss(logits[batch.matched], batch.answers[batch.matched], self.recipe.loss),
+            "answer": answer_loss(told[batch.matched], batch.answers[batch.matched], self.recipe.loss),
             "matching": self.recipe.matching * matching,
         }
 
     @torch.inference_mode()
     def answers(self, images: Tensor, words: Tensor, owner: Tensor) -> Tensor:
         """The score of each answer to each text, [texts, answers], float32; see `Asked`."""
-        return self.answer(self.read(normalise(images), words, owner)).float()
+        return self.scores(normalise(images), words, owner)[0]
 
-    def read(self, images: Tensor, words: Tensor, owner: Tensor) -> Tensor:
-        """What the transformer makes of texts beside their images: [texts, width]. images: normalised."""
+    def scores(self, images: Tensor, words: Tensor, owner: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits, float32: of each answer to each text, [texts, answers]; of a text's being about its image,
+        [texts]. images: normalised."""
         seen = self.backbone(images)[-1]
+        x = self.read(seen, words, owner)
+        told = self.answer(x).float()
+        if self.glance is not None:
+            told = told + self.glance(seen.mean((2, 3))).float()[owner]
+        return told, self.match(x)[:, 0].float()
+
+    def read(self, seen: Tensor, words: Tensor, owner: Tensor) -> Tensor:
+        """What the transformer makes of texts beside the maps of their images: [texts, width]."""
         places = self.place(sines(seen.shape[-2:], self.place.in_features, seen.device))
         vision = (self.vision(seen.flatten(2).transpose(1, 2)) + places)[owner]
         texts, length = words.shape

@@ -105,7 +105,7 @@ def _views(questions: Questions, labels: Labels, recipe: Recipe, rank: int, worl
 
 def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -> Answerer:
     """The answerer over a network."""
-    backbone = Backbone(network, recipe.train.drop_path, recipe.train.checkpointing)
+    backbone = Backbone(network, recipe.train)
     pad = labels["vocabulary"].index(PAD)
     return Answerer(backbone, recipe.model, len(labels["answers"]), bert_of(labels["bert"], bert), pad)
 
@@ -140,7 +140,7 @@ def rehearse(model: Answerer, recipe: Recipe, texts: int, device: torch.device) 
     owner = torch.arange(images, device=device).repeat_interleave(recipe.model.texts)
     words = torch.zeros(len(owner), recipe.model.words, dtype=torch.int64, device=device)
     side = recipe.model.image
-    model.answer(model.read(torch.empty(images, 3, side, side, device=device), words, owner))
+    model.scores(torch.empty(images, 3, side, side, device=device), words, owner)
 
 
 VQA = Task("vqa", LOSSES, open_questioned, build, measure_test, predict, rehearse)
