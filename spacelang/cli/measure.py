@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.search.measure import Bench, Timing
+    from spacelang_runtime.search.timing import Bench, Timing
 
 
 def measure(
@@ -42,8 +42,8 @@ def measure(
     """
     lowered = _lowered(space)
 
-    from spacelang_runtime.search.measure import PRECISIONS, Bench
     from spacelang_runtime.search.measure import measure as timings_of
+    from spacelang_runtime.search.timing import PRECISIONS, Bench
     from spacelang_runtime.world import choose
 
     chosen = choose(device)

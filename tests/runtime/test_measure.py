@@ -18,7 +18,8 @@ from spacelang.lower.price import with_table
 from spacelang.resources import folder
 from spacelang.source import read
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.search.measure import Bench, added, keys, measure, timed, whole
+from spacelang_runtime.search.measure import added, keys, measure, whole
+from spacelang_runtime.search.timing import Bench, timed
 
 BENCH = Bench(torch.device("cpu"), "fp32", batch=2, rounds=1)
 
