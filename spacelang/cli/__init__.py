@@ -13,7 +13,7 @@ import typer
 
 from spacelang.cli.commands import application
 from spacelang.cli.stop import STOPPED, stoppable
-from spacelang.cli.terminal import fail
+from spacelang.cli.terminal import fail, last_words
 
 __all__ = ["main"]
 
@@ -53,7 +53,8 @@ def main() -> None:
         fail(stop.message, stop.remedy)
     except Failure as failure:
         several = os.environ.get("WORLD_SIZE", "1") != "1"
-        fail((f"process {os.environ.get('RANK')}: " if several else "") + failure.message, failure.remedy)
+        last_words((f"process {os.environ.get('RANK')}: " if several else "") + failure.message, failure.remedy)
+        raise SystemExit(1) from None
     except TooLarge as reason:
         fail(f"too many sums of costs to be exact: {reason}")
     except (KeyboardInterrupt, typer.Abort):
@@ -64,7 +65,8 @@ def main() -> None:
     except OSError as error:
         if error.filename is None:
             _close()
-        fail(*why(error))
+        last_words(*why(error))
+        raise SystemExit(1) from None
 
 
 def _close() -> None:

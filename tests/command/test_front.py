@@ -91,3 +91,17 @@ def test_words_that_no_command_has_are_answered_with_what_was_meant(case: str, s
     assert said.out == ""
     assert said.err.startswith("error: ")
     assert expected in said.err
+
+
+def test_of_the_processes_of_a_host_the_first_says_what_is_wrong(
+    spacelang, monkeypatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    said = []
+    for rank in ("0", "1"):
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        monkeypatch.setenv("RANK", rank)
+        said.append(spacelang("check", "nowhere.space"))
+    assert [one.code for one in said] == [1, 1]
+    assert "nowhere.space" in said[0].err
+    assert said[1].err == ""
