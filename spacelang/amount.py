@@ -50,8 +50,16 @@ def window(text: str, amount: Callable[[str], Fraction] = count) -> tuple[Fracti
     if ends == (None, None):
         raise NotAnAmount("a bound has at least one end, such as 4G..4.5G")
     if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
-        raise NotAnAmount(f"{text!r} runs backwards: write {high}..{low}")
+        raise NotAnAmount(f"{text!r} runs backwards: write {_forwards(low, high, amount)}")
     return ends
+
+
+def _forwards(low: str, high: str, amount: Callable[[str], Fraction]) -> str:
+    """What is meant by ends that run backwards: `4G..4.5` lacks a suffix; else the ends are the wrong way round."""
+    suffix = low.strip().lstrip("0123456789.")
+    if suffix and high.strip()[-1].isdigit() and amount(low) <= amount(f"{high}{suffix}"):
+        return f"{low}..{high}{suffix}"
+    return f"{high}..{low}"
 
 
 def seconds(text: str) -> float:
