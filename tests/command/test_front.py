@@ -93,9 +93,7 @@ def test_words_that_no_command_has_are_answered_with_what_was_meant(case: str, s
     assert expected in said.err
 
 
-def test_of_the_processes_of_a_host_the_first_says_what_is_wrong(
-    spacelang, monkeypatch
-) -> None:
+def test_of_the_processes_of_a_host_the_first_says_what_is_wrong(spacelang, monkeypatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     said = []
     for rank in ("0", "1"):

@@ -236,19 +236,48 @@ def test_the_blind_model_has_the_same_size_and_sees_nothing(folder: Path) -> Non
     assert len({sum(p.numel() for p in model.parameters()) for model in models}) == 1
 
 
-def test_a_glance_begins_with_nothing_and_tells_all_texts_of_an_image_the_same(folder: Path) -> None:
+def test_a_glance_begins_with_nothing_and_adds_the_same_to_all_texts_of_an_image(folder: Path) -> None:
     found = open_questioned(folder, recipe("vqa"), None, None)
-    made = build(network(), recipe("vqa"), found.labels, None).eval()
-    plain = build(network(), recipe("vqa", glance=False), found.labels, None).eval()
-    plain.load_state_dict({key: made.state_dict()[key] for key in plain.state_dict()})
+    both = build(network(), recipe("vqa"), found.labels, None).eval()
+    tokens = build(network(), recipe("vqa", sight="tokens"), found.labels, None).eval()
+    tokens.load_state_dict({key: both.state_dict()[key] for key in tokens.state_dict()})
     images = torch.randint(0, 255, (2, 3, 32, 32), dtype=torch.uint8)
     texts = ["is there red?", "what colour is it?", "is there red?"]
     asked = images, Words(found.labels["vocabulary"], 12)(texts), torch.tensor([0, 0, 1])
-    torch.testing.assert_close(made.answers(*asked), plain.answers(*asked))
-    torch.nn.init.normal_(made.glance.weight)
-    gained = made.answers(*asked) - plain.answers(*asked)
+    torch.testing.assert_close(both.answers(*asked), tokens.answers(*asked))
+    torch.nn.init.normal_(both.glance.weight)
+    gained = both.answers(*asked) - tokens.answers(*asked)
     torch.testing.assert_close(gained[0], gained[1])
     assert not torch.allclose(gained[0], gained[2])
+
+
+def test_an_answer_told_by_the_words_depends_on_all_of_them_and_on_no_padding(folder: Path) -> None:
+    own = recipe("vqa", told="words", sight="glance", matched=4, matching=0.0)
+    found = open_questioned(folder, own, None, None)
+    made = build(network(), own, found.labels, None).eval()
+    assert made.bert.pooler is None
+    images = torch.randint(0, 255, (1, 3, 32, 32), dtype=torch.uint8)
+    words = Words(found.labels["vocabulary"], 12)(["is there red?"])
+    owner = torch.zeros(1, dtype=torch.int64)
+    before = made.answers(images, words, owner)
+    length = int((words != made.pad).sum())
+    torch.testing.assert_close(made.answers(images, words[:, : length + 1], owner), before)
+    assert not torch.allclose(made.answers(images, words[:, : length - 1], owner), before)
+
+
+def test_what_only_glances_reads_the_text_alone(folder: Path) -> None:
+    own = recipe("vqa", sight="glance", matched=4, matching=0.0)
+    found = open_questioned(folder, own, None, None)
+    made = build(network(), own, found.labels, None).eval()
+    images = torch.randint(0, 255, (2, 3, 32, 32), dtype=torch.uint8)
+    asked = images, Words(found.labels["vocabulary"], 12)(["is there red?"] * 2), torch.tensor([0, 1])
+    one, other = made.answers(*asked)
+    torch.testing.assert_close(one, other)
+    torch.nn.init.normal_(made.glance.weight)
+    one, other = made.answers(*asked)
+    assert not torch.allclose(one, other)
+    with pytest.raises(Failure, match="cannot tell what matches"):
+        recipe("vqa", sight="glance")
 
 
 def test_weights_and_vocabulary_come_from_a_folder_of_bert(folder: Path, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "heads": 2,
         "dropout": 0.0,
         "answers": 1,
-        "glance": True,
+        "sight": "both",
     },
 }
 

@@ -30,7 +30,7 @@ def laid_over(image: Image.Image, classes: NDArray[np.int64], numbers: Sequence[
 
 def font(image: Image.Image) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """A font that suits the size of a picture."""
-    return ImageFont.load_default(max(10, round(min(image.size) / 30)))
+    return ImageFont.load_default(max(14, round(min(image.size) / 28)))
 
 
 def tag(image: Image.Image, place: tuple[float, float], words: str, number: int) -> None:

@@ -115,14 +115,18 @@ class Segment:
 
 @frozen
 class Vqa:
-    """Vision tokens and words in one cross-modal transformer. image: side of the images. texts: an image has so
-    many in a batch, and `matched` of them are its own; for the others it learns only that they do not match.
-    words: longest text, in tokens. layers, width, heads, dropout: of the transformer, where no BERT gives them.
-    answers: an answer is a class where it was given at least so often in training. loss: `binary` (each answer by
-    itself, with soft targets, as for VQA 2.0) or `softmax` (one answer among all). matching: weight of the loss
-    of matching. glance: whether an image alone, whatever is asked, makes answers likely. blind: whether images are
-    replaced by grey ones: the question-only model of the same size."""
+    """An image and a text in one cross-modal transformer. sight: how an image reaches the answer: as `tokens`
+    beside the words, by a `glance` that makes answers likely whatever is asked, or `both`. told: by what of the
+    transformer's output the answer is told: that of [CLS] (`class`), or the mean over the `words`. image: side of
+    the images. texts: an image has so many in a batch, and `matched` of them are its own; for the others it learns
+    only that they do not match. words: longest text, in tokens. layers, width, heads, dropout: of the transformer,
+    where no BERT gives them. answers: an answer is a class where it was given at least so often in training. loss:
+    `binary` (each answer by itself, with soft targets, as for VQA 2.0) or `softmax` (one answer among all).
+    matching: weight of the loss of matching. blind: whether images are replaced by grey ones: the question-only
+    model of the same size."""
 
+    sight: Literal["tokens", "glance", "both"] = "tokens"
+    told: Literal["class", "words"] = "class"
     image: int = field(default=384, validator=_positive(8))
     texts: int = field(default=4, validator=_positive())
     matched: int = field(default=2, validator=_positive())
@@ -134,12 +138,13 @@ class Vqa:
     answers: int = field(default=9, validator=_positive())
     loss: Literal["binary", "softmax"] = "binary"
     matching: float = field(default=1.0, validator=validators.ge(0))
-    glance: bool = False
     blind: bool = False
 
     def __attrs_post_init__(self) -> None:
         if self.matched > self.texts:
             raise ValueError(f"matched = {self.matched}: more than texts = {self.texts}")
+        if self.sight == "glance" and (self.matched < self.texts or self.matching):
+            raise ValueError("sight = glance cannot tell what matches: give matched = texts and matching = 0")
         if self.width % self.heads:
             raise ValueError(f"width = {self.width} is not shared out evenly among heads = {self.heads}")
 

@@ -131,7 +131,7 @@ def _ahead(found: Opened, world: World) -> None:
         step = min(limits.steps - 1, round(point * limits.steps)) + 1
         factor = rate.factor(step / limits.steps)
         slow = train.learning_rate if train.backbone_learning_rate is None else train.backbone_learning_rate
-        apart = "" if slow == train.learning_rate else f", of the backbone {slow * factor:.2e}"
+        apart = "" if slow in (0, train.learning_rate) else f", of the backbone {slow * factor:.2e}"
         print(f"          step {spaced(step)}: learning rate {train.learning_rate * factor:.2e}{apart}")
     print(
         f"memory    about {memory.total / 2**30:.1f} GiB a device ({world.device.type}): "

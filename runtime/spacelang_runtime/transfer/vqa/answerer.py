@@ -23,13 +23,12 @@ LOSSES = ("answer", "matching")
 class Answerer(nn.Module):
     """The model: in training the losses of a batch; `answers` for questions.
 
-    A text's words come first, as BERT reads them; the map's places follow as tokens of BERT's second kind, each the
-    projected feature plus a projected sine of its row and column, so that maps of any size can be read. The
-    answer is told from what BERT makes of [CLS].
+    A text's words come first, as BERT reads them; the map's places follow as tokens of BERT's second kind. The
+    answer is told from what BERT makes of [CLS], or of the words on average.
 
-    With the recipe's `glance`, the mean of the map adds to every answer about its image, whatever is asked: what
-    kind of place it is. This linear map begins at zero. Gradient descent finds first what many images have in
-    common, and last what tells one image from all others, by which few images are learned by heart.
+    By a glance, the mean of the map adds to every answer about its image, whatever is asked: what kind of place it
+    is. This linear map begins at zero. Gradient descent finds first what many images have in common, and last what
+    tells one image from all others, by which few images are learned by heart.
     """
 
     def __init__(self, backbone: Backbone, recipe: Vqa, answers: int, bert: BertModel, pad: int) -> None:
@@ -39,17 +38,17 @@ class Answerer(nn.Module):
         backbone.norms = nn.ModuleList([*(nn.Identity() for _ in backbone.channels[:-1]), backbone.norms[-1]])
         self.recipe, self.pad = recipe, pad
         width = bert.config.hidden_size
-        if width % 4:
-            raise Failure(f"a transformer of width {width} cannot be told rows and columns", "take a multiple of 4")
         self.bert = bert
-        self.vision = nn.Linear(backbone.channels[-1], width)
-        self.place = nn.Linear(width, width, bias=False)
+        if recipe.told == "words":
+            bert.pooler = None
+        seen, sight = backbone.channels[-1], recipe.sight
+        self.places = Places(seen, width) if sight != "glance" else None
+        self.glance = nn.Linear(seen, answers, bias=False) if sight != "tokens" else None
         self.answer = nn.Sequential(
             nn.Linear(width, 2 * width), nn.GELU(), nn.LayerNorm(2 * width), nn.Linear(2 * width, answers)
         )
         self.match = nn.Linear(width, 1)
-        self.glance = nn.Linear(backbone.channels[-1], answers, bias=False) if recipe.glance else None
-        for layer in (self.vision, self.place, self.match, self.answer[0], self.answer[3]):
+        for layer in (self.match, self.answer[0], self.answer[3]):
             nn.init.normal_(layer.weight, std=0.02)
         if self.glance is not None:
             nn.init.zeros_(self.glance.weight)
@@ -79,20 +78,42 @@ class Answerer(nn.Module):
         return told, self.match(x)[:, 0].float()
 
     def read(self, seen: Tensor, words: Tensor, owner: Tensor) -> Tensor:
-        """What the transformer makes of texts beside the maps of their images: [texts, width]."""
-        places = self.place(sines(seen.shape[-2:], self.place.in_features, seen.device))
-        vision = (self.vision(seen.flatten(2).transpose(1, 2)) + places)[owner]
+        """What the transformer makes of texts, beside the maps of their images if it sees them: [texts, width]."""
         texts, length = words.shape
-        tokens = torch.cat([self.bert.get_input_embeddings()(words).to(vision.dtype), vision], 1)
+        tokens, there = self.bert.get_input_embeddings()(words), words != self.pad
+        if self.places is not None:
+            vision = self.places(seen)[owner]
+            tokens = torch.cat([tokens.to(vision.dtype), vision], 1)
+            there = torch.cat([there, there.new_ones(vision.shape[:2])], 1)
         kinds = torch.zeros(tokens.shape[:2], dtype=torch.int64, device=words.device)
         kinds[:, length:] = 1
         # Places of the map have no order of reading: they share the position after the text.
         order = torch.arange(tokens.shape[1], device=words.device).clamp(max=length).expand(texts, -1)
-        there = torch.cat([words != self.pad, words.new_ones(vision.shape[:2], dtype=torch.bool)], 1)
         read = self.bert(
             inputs_embeds=tokens, attention_mask=there.long(), token_type_ids=kinds, position_ids=order
         )
-        return read.pooler_output
+        if self.recipe.told == "class":
+            return read.pooler_output
+        own = (words != self.pad)[..., None]
+        return (read.last_hidden_state[:, :length] * own).sum(1) / own.sum(1)
+
+
+class Places(nn.Module):
+    """A map's places as tokens: [images, channels, rows, columns] → [images, rows · columns, width]. Of each, the
+    projected feature plus a projected sine of its row and column, so that maps of any size can be read."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        if width % 4:
+            raise Failure(f"a transformer of width {width} cannot be told rows and columns", "take a multiple of 4")
+        self.feature = nn.Linear(channels, width)
+        self.place = nn.Linear(width, width, bias=False)
+        for layer in (self.feature, self.place):
+            nn.init.normal_(layer.weight, std=0.02)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        places = self.place(sines(seen.shape[-2:], self.place.in_features, seen.device))
+        return self.feature(seen.flatten(2).transpose(1, 2)) + places
 
 
 def answer_loss(logits: Tensor, wanted: Tensor, kind: str) -> Tensor:
