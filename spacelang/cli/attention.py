@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spacelang.cli.terminal import console, fail, grid, say
-from spacelang.cli.train import RUNS
+from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang_runtime.model.network import Network

@@ -12,9 +12,9 @@ import typer
 from spacelang.amount import short
 from spacelang.architecture import Architecture
 from spacelang.cli.terminal import console, fail, grid, say
-from spacelang.cli.train import RUNS
 from spacelang.cli.watch import progress
 from spacelang.lower.cost import price
+from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered

@@ -21,8 +21,8 @@ from spacelang.cli.measures import LABELS, Measures, priced
 from spacelang.cli.method import method_of, print_front
 from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import fail, say
-from spacelang.cli.train import RUNS
 from spacelang.recipe import Bound, Evolve
+from spacelang.runs import RUNS, called
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
@@ -142,7 +142,7 @@ def evolve(
     say(f"{outcome.scored} networks scored in {clock(outcome.seconds)}{known}" + (races if outcome.saved else ""))
     if candidates is not None and outcome.networks < candidates:
         say(f"the recipe ends with {outcome.networks} different networks; for more: --set generations=NUMBER")
-    where = f"{found.name}" + (f" --runs {runs}" if runs != RUNS else "")
+    where = called(found.folder)
     say(f"next: spacelang eval best --run {where}, or spacelang export best -o model/ --run {where}")
 
 

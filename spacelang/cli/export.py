@@ -10,7 +10,7 @@ import typer
 from spacelang.amount import short
 from spacelang.check.trunk import LARGEST_IMAGE
 from spacelang.cli.terminal import fail, say
-from spacelang.cli.train import RUNS
+from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang_runtime.model.network import Network

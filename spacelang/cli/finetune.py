@@ -13,8 +13,9 @@ from attrs import evolve
 from spacelang.check import override
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import compiled, open_text
-from spacelang.cli.train import RUNS, readers, speaker, time_of, watched
+from spacelang.cli.train import readers, speaker, time_of, watched
 from spacelang.recipe import Train
+from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang_runtime.training.start import Order

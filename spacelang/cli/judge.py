@@ -13,7 +13,7 @@ from spacelang.cli.disk import write
 from spacelang.cli.judgement import measured, recipe_of, show, source_of
 from spacelang.cli.place import vacant
 from spacelang.cli.terminal import fail, say
-from spacelang.cli.train import RUNS
+from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang.refine.next import Next

@@ -17,7 +17,8 @@ from spacelang.cli.judge import written
 from spacelang.cli.judgement import measured, recipe_of, searched, show
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import checked, open_text
-from spacelang.cli.train import RUNS, ordered, readers, speaker, time_of, watched
+from spacelang.cli.train import ordered, readers, speaker, time_of, watched
+from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang.refine.account import Account

@@ -9,7 +9,7 @@ import typer
 
 from spacelang.cli.place import vacant
 from spacelang.cli.terminal import say
-from spacelang.cli.train import RUNS
+from spacelang.runs import RUNS
 
 
 def report(

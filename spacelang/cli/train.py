@@ -17,6 +17,7 @@ from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import compiled, open_text
 from spacelang.cli.watch import progress
 from spacelang.recipe import TIMES
+from spacelang.runs import RUNS, called
 from spacelang.space import Space
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from spacelang_runtime.training.step import Observe, Step
     from spacelang_runtime.training.train import Job
     from spacelang_runtime.world import World
-
-RUNS = Path("runs")
 
 
 def train(
@@ -90,10 +89,9 @@ def train(
         watched(job, world, profile, pause, shard, photo)
     if world.leads:
         run = job.run
-        elsewhere = f" --runs {run.folder.parent}" if run.folder.parent != RUNS else ""
         bounds = job.space.evolve.bounds
         table = next((f" --cost {bound.measure}.json" for bound in bounds if bound.measure in TIMES), "")
-        say(f"next: spacelang evolve {run.name}{elsewhere}{table}" + ("" if bounds else " --flops 4.5G"))
+        say(f"next: spacelang evolve {called(run.folder)}{table}" + ("" if bounds else " --flops 4.5G"))
         if table:
             say("      by a table that spacelang measure SPACE.space writes")
 

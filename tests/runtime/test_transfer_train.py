@@ -133,7 +133,8 @@ def test_a_run_that_was_cut_and_resumed_repeats_the_uncut_one(place: Path, name:
 
     with pytest.raises(Failure, match="stopped at step 3 of 4") as caught:
         train(first, ALONE, interrupt, lambda *_: None)
-    assert caught.value.remedy == f"go on with: spacelang transfer {name} {first.run.name} --resume"
+    again = f"{first.run.name} --runs {tmp_path / 'cut'} --resume"
+    assert caught.value.remedy == f"go on with: spacelang transfer {name} {again}"
     second = resumed(find(tmp_path / "cut", name), ALONE, 0, None, None)
     learn(second)
     for key, tensor in whole.model.state_dict().items():

@@ -10,6 +10,7 @@ from spacelang import notation
 from spacelang.architecture import Architecture, NotAnArchitecture, from_json
 from spacelang.diagnostics import nearest
 from spacelang.lower.lowered import Lowered
+from spacelang.runs import called
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.run import Run
 from spacelang_runtime.search.journal import open_journal
@@ -49,13 +50,13 @@ def best_of(run: Run) -> Architecture:
     """The best network that the last search of a run has found."""
     path = run.folder / "best.json"
     if not path.exists():
-        raise Failure(f"{run.name} has not been searched yet", f"search it: spacelang evolve {run.name}")
+        raise Failure(f"{run.name} has not been searched yet", f"search it: spacelang evolve {called(run.folder)}")
     try:
         return from_json((run.best or {})["architecture"])
     except (Failure, LookupError, TypeError, NotAnArchitecture):
         raise Failure(
             f"{path} is damaged: it describes no network",
-            f"delete it and search again, which begins with all that was scored: spacelang evolve {run.name}",
+            f"delete it and search again, from all that was scored: spacelang evolve {called(run.folder)}",
         ) from None
 
 

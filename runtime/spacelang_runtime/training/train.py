@@ -25,6 +25,7 @@ import torch
 from attrs import frozen
 
 from spacelang.recipe import Sandwich, Train
+from spacelang.runs import called
 from spacelang.space import Space
 from spacelang_runtime.data import Batch, Dataset
 from spacelang_runtime.data.chance import seed_of
@@ -154,7 +155,7 @@ def train(
         if not finished(limits, at.step, at.elapsed):
             raise Stopped(
                 f"stopped at step {at.step} of {limits.steps}; all until there is kept",
-                f"go on with: spacelang train --resume {job.run.name}",
+                f"go on with: spacelang train --resume {called(job.run.folder)}",
             )
     return at
 

@@ -19,6 +19,7 @@ from attrs import frozen
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
+from spacelang.runs import called
 from spacelang_runtime.data.chance import seed_of
 from spacelang_runtime.data.work import worked
 from spacelang_runtime.failure import Failure, Stopped
@@ -140,7 +141,7 @@ def train(
         if not finished(limits, at.step, at.elapsed):
             raise Stopped(
                 f"stopped at step {at.step} of {limits.steps}; all until there is kept",
-                f"go on with: spacelang transfer {task.name} {job.run.name} --resume",
+                f"go on with: spacelang transfer {task.name} {called(job.run.folder)} --resume",
             )
         if not figures:  # it was stopped between its last step and its last measurement
             figures = measured(job, world, at, show)

@@ -11,8 +11,8 @@ import typer
 from spacelang.cli.inspect import architecture, run, space
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import meant
-from spacelang.cli.train import RUNS
 from spacelang.diagnostics import listed
+from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang_runtime.run import Run

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from spacelang.cli.terminal import fail
-from spacelang.cli.train import RUNS, time_of
+from spacelang.cli.train import time_of
+from spacelang.runs import RUNS
 
 
 class Name(StrEnum):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from spacelang.amount import clock, short, spaced
 from spacelang.cli.terminal import grid_of_figures, say
-from spacelang.cli.train import RUNS, readers
+from spacelang.cli.train import readers
 from spacelang.cli.watch import progress
+from spacelang.runs import called
 
 if TYPE_CHECKING:
     from spacelang_runtime.training.step import Step
@@ -92,9 +93,8 @@ def _train(job: Job, world: World, profile: bool, runs: Path) -> None:
         figures = train(job, world, watch, measuring, profile=profile)
     say(f"trained {run.name}" + _peak(world) + (f"; trace in {run.trace}" if profile else ""))
     grid_of_figures(figures)
-    elsewhere = f" --runs {runs}" if runs != RUNS else ""
     asked = ' --question "…"' if job.task.name == "vqa" else ""
-    say(f"next: spacelang transfer {job.task.name} {run.name}{elsewhere} --predict photo.jpg{asked} -o out.png")
+    say(f"next: spacelang transfer {job.task.name} {called(run.folder)} --predict photo.jpg{asked} -o out.png")
 
 
 def _peak(world: World) -> str:
