@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# All that docs/results.md says of networks for small photos: one supernet of mini.space, its search, its algorithms, a
-# look inside, four transfers, and the space itself refined. On one H200 about 30 minutes; several GPUs share the work.
+# What docs/results.md says of networks for small photos: one supernet of mini.space, its search, a look inside, four
+# transfers, and a space refined; and its algorithms beside one another, which there are of a training of 100 s. On four H200
+# about 20 minutes, on one about an hour.
 #
 #   benchmarks/mini.sh DATA OUT
 #   GPUS="0 1" benchmarks/mini.sh DATA OUT
@@ -34,7 +35,7 @@ look() { # where heads look in a photo of each of three classes, and how alike t
     -o "$out/pictures/similarity"
 }
 
-part 0 train spacelang train spaces/mini.space --data "$photos" --budget 270s --set batch=1024 --set learning_rate=0.002 \
+part 0 train spacelang train spaces/mini.space --data "$photos" --budget 360s --set batch=1024 --set learning_rate=0.002 \
   --runs "$out/runs"
 part 0 evolve spacelang evolve mini-1 --runs "$out/runs"
 part 0 export spacelang export best -o "$out/model" "${run[@]}"

@@ -3,7 +3,7 @@
 #
 #   benchmarks/refine_mini.sh DATA [OUT] [--inherit]
 #
-# DATA has train/CLASS/* and val/CLASS/*. On one H200: three trainings of 1 200 steps, three judgements of 300 to 450
+# DATA has train/CLASS/* and val/CLASS/*. On one H200: three trainings of 1 200 steps, three judgements of 340 to 400
 # networks on 2 000 images, three searches of some 160 networks, the tests, in about 7 minutes. Given again, it goes on
 # where it was stopped. With --inherit each supernet begins with what the last one has in common with it: run it into
 # another OUT, and compare the two tables.

@@ -55,11 +55,13 @@ def window(text: str, amount: Callable[[str], Fraction] = count) -> tuple[Fracti
 
 
 def _forwards(low: str, high: str, amount: Callable[[str], Fraction]) -> str:
-    """What is meant by ends that run backwards: `4G..4.5` lacks a suffix; else the ends are the wrong way round."""
-    suffix = low.strip().lstrip("0123456789.")
-    if suffix and high.strip()[-1].isdigit() and amount(low) <= amount(f"{high}{suffix}"):
-        return f"{low}..{high}{suffix}"
-    return f"{high}..{low}"
+    """What is meant by ends that run backwards: `4G..4.5` lacks a suffix; else they are the wrong way round. (In
+    `4ms..3` the 3 has the unit of the table, and lacks nothing.)"""
+    low, high = low.strip(), high.strip()
+    suffix = low.lstrip("0123456789.")
+    if suffix in _POWERS and high[-1].isdigit():
+        high += suffix
+    return "..".join(sorted((low, high), key=amount))
 
 
 def seconds(text: str) -> float:

@@ -159,9 +159,10 @@ def _recipe(run: Run, lowered: Lowered, measures: Measures, given: Sequence[Boun
     kept = measures.tabled([bound for bound in recipe.bounds if bound.measure not in replaced])
     for bound in kept:
         if bound.measure not in lowered.chain.measures:
+            table = f"{bound.measure}.json"
             fail(
                 f"the recipe of {lowered.space.name} wants {bound}, and no table says what networks take",
-                f"spacelang measure SPACE.space -o {bound.measure}.json, then: spacelang evolve {run.name} "
-                f"--cost {bound.measure}.json",
+                f"spacelang measure SPACE.space -o {table}, "
+                f"then: spacelang evolve {called(run.folder)} --cost {table}",
             )
     return attrs.evolve(recipe, bounds=joined([*kept, *given]))

@@ -15,7 +15,7 @@ from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import compiled, open_text
 from spacelang.cli.train import readers, speaker, time_of, watched
 from spacelang.recipe import Train
-from spacelang.runs import RUNS
+from spacelang.runs import RUNS, called
 
 if TYPE_CHECKING:
     from spacelang_runtime.training.start import Order
@@ -166,7 +166,8 @@ def _begun(
     if order is None:
         run = find(runs, model)
         if not run.record.network:
-            fail(f"{run.name} is a run of a whole space", f"go on with it: spacelang train --resume {run.name}")
+            again = f"spacelang train --resume {called(run.folder)}"
+            fail(f"{run.name} is a run of a whole space", f"go on with it: {again}")
         job = resumed(run, world, readers(workers), speaker(world), steps, limit)
     else:
         network = load(model)  # before the run is made: a damaged folder leaves nothing behind

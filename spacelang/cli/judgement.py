@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 import typer
 
-from spacelang import interchange, notation
+from spacelang import interchange
 from spacelang.amount import clock, short
 from spacelang.check import override
 from spacelang.check.bounds import joined
@@ -21,12 +21,12 @@ from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import console, grid, say
 from spacelang.cli.watch import progress
 from spacelang.project import loader
-from spacelang.recipe import TIMES, Bound, Evolve, Refine
+from spacelang.recipe import TIMES, Bound, Refine
 from spacelang.source import Source
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
-    from spacelang.refine.account import Account, Best
+    from spacelang.refine.account import Account
     from spacelang.refine.next import Next
     from spacelang.space import Space
     from spacelang_runtime.run import Run
@@ -109,18 +109,6 @@ def _account(lowered: Lowered, recipe: Refine) -> str:
     drawing = {name: getattr(recipe, name) for name in ("samples", "per_choice", "seed", "bounds")}
     record = {"space": interchange.digest(lowered.space), **drawing}
     return json.dumps(record, default=str, sort_keys=True)
-
-
-def searched(where: Bench, recipe: Evolve) -> Best:
-    """The best network of a run's space within bounds."""
-    from spacelang.cli.board import board
-    from spacelang.refine.account import Best
-    from spacelang_runtime.search.evolve import Method, evolve
-
-    with resumable(), board(f"evolve {where.run.name}") as watch:
-        found = evolve(where.run, where.lowered, recipe, Method(), where.waves, where.step, watch)
-    best = found.best
-    return Best(notation.write(best.architecture), 1 - found.accuracy, best.flops, best.params)
 
 
 def source_of(run: Run) -> Source:

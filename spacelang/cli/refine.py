@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
+from spacelang import notation
 from spacelang.check import override
 from spacelang.cli.bench import Bench, bench
 from spacelang.cli.diff import diff
 from spacelang.cli.disk import write
 from spacelang.cli.judge import written
-from spacelang.cli.judgement import measured, recipe_of, searched, show
+from spacelang.cli.judgement import measured, recipe_of, show
+from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import checked, open_text
 from spacelang.cli.train import ordered, readers, speaker, time_of, watched
@@ -214,11 +216,18 @@ def _watched(job: Job, world: World) -> None:
 
 
 def _searched(where: Bench, account: Account) -> Account:
+    """The account with the best network of the space inside its bounds."""
+    from spacelang.cli.board import board
+    from spacelang.refine.account import Best
+    from spacelang_runtime.search.evolve import Method, evolve
+
     recipe = attrs.evolve(where.lowered.space.evolve, bounds=account.bounds)
-    best = searched(where, recipe)
-    print(f"best: {1 - best.error:.2%} right of {account.images} held-out images")
-    print(best.line)
-    return attrs.evolve(account, best=best)
+    with resumable(), board(f"evolve {where.run.name}") as watch:
+        found = evolve(where.run, where.lowered, recipe, Method(), where.waves, where.step, watch)
+    best, line = found.best, notation.write(found.best.architecture)
+    print(f"best: {found.accuracy:.2%} right of {account.images} held-out images")
+    print(line)
+    return attrs.evolve(account, best=Best(line, 1 - found.accuracy, best.flops, best.params))
 
 
 def _figures(refinement: Refinement, accounts: list[Account]) -> None:

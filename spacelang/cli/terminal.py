@@ -45,15 +45,15 @@ def say(line: str) -> None:
 
 
 def fail(message: str, remedy: str = "", code: int = 1) -> NoReturn:
-    """The last word of a command that cannot do what it was asked, with its exit code. What all processes under
-    torchrun would say alike, the first of each host says."""
+    """The last word of a command that cannot do what it was asked, with its exit code. What a command refuses by
+    itself, all processes under torchrun refuse alike: the first of each host says it."""
     if os.environ.get("LOCAL_RANK", "0") == "0":
         last_words(message, remedy)
     raise SystemExit(code)
 
 
 def last_words(message: str, remedy: str = "") -> None:
-    """What went wrong, and what helps."""
+    """Say on standard error what went wrong, and what helps."""
     colour = sys.stderr.isatty()
     head = "\x1b[1;31merror\x1b[0m" if colour else "error"
     print(f"{head}: {message}", file=sys.stderr)

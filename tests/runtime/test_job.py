@@ -239,7 +239,8 @@ WRONG = {
     "a setting without a value": (["train", DIGITS, "--set", "epochs"], 2, "NAME=VALUE"),
     "an amount that is none": (["evolve", "--flops", "4.5 gigs"], 2, "not an amount"),
     "a bound backwards": (["evolve", "--flops", "5G..4G"], 2, "runs backwards: write 4G..5G"),
-    "a bound without its suffix": (["evolve", "--flops", "4G..4.5"], 2, "runs backwards: write 4G..4.5G"),
+    "a bound without its suffix": (["evolve", "--flops", "4G..4.5 "], 2, "runs backwards: write 4G..4.5G"),
+    "a lower bound without it": (["evolve", "--flops", "5G..4"], 2, "runs backwards: write 4G..5G"),
     "no time at all": (["train", DIGITS, "--budget", "0s"], 2, "not a time"),
     "a time that is none": (["train", DIGITS, "--budget", "soon"], 2, "not a time"),
     "a bound that nothing meets": (

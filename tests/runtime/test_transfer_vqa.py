@@ -17,7 +17,8 @@ from tiny_transfer import network, questions, recipe, scene
 
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.transfer.vqa.accuracy import accuracy, normalised
-from spacelang_runtime.transfer.vqa.answerer import answer_loss, sines
+from spacelang_runtime.transfer.vqa.answerer import answer_loss
+from spacelang_runtime.transfer.vqa.places import sines
 from spacelang_runtime.transfer.vqa.questions import answers_of, read
 from spacelang_runtime.transfer.vqa.task import build, open_questioned, predict
 from spacelang_runtime.transfer.vqa.words import Words, of_texts
@@ -251,18 +252,21 @@ def test_a_glance_begins_with_nothing_and_adds_the_same_to_all_texts_of_an_image
     assert not torch.allclose(gained[0], gained[2])
 
 
-def test_an_answer_told_by_the_words_depends_on_all_of_them_and_on_no_padding(folder: Path) -> None:
+def test_an_answer_is_told_by_the_mean_of_all_tokens_or_by_the_first(folder: Path) -> None:
     own = recipe("vqa", told="words", sight="glance", matched=4, matching=0.0)
     found = open_questioned(folder, own, None, None)
     made = build(network(), own, found.labels, None).eval()
     assert made.bert.pooler is None
-    images = torch.randint(0, 255, (1, 3, 32, 32), dtype=torch.uint8)
     words = Words(found.labels["vocabulary"], 12)(["is there red?"])
-    owner = torch.zeros(1, dtype=torch.int64)
-    before = made.answers(images, words, owner)
     length = int((words != made.pad).sum())
-    torch.testing.assert_close(made.answers(images, words[:, : length + 1], owner), before)
-    assert not torch.allclose(made.answers(images, words[:, : length - 1], owner), before)
+    assert length < words.shape[1]
+    seen, owner = torch.zeros(1, made.backbone.channels[-1], 2, 2), torch.zeros(1, dtype=torch.int64)
+    expected = made.bert(words[:, :length]).last_hidden_state.mean(1)
+    torch.testing.assert_close(made.read(seen, words, owner), expected)
+    first = recipe("vqa", sight="glance", matched=4, matching=0.0)
+    other = build(network(), first, found.labels, None).eval()
+    expected = other.bert(words[:, :length]).pooler_output
+    torch.testing.assert_close(other.read(seen, words, owner), expected)
 
 
 def test_what_only_glances_reads_the_text_alone(folder: Path) -> None:

@@ -35,12 +35,12 @@ class Train:
 
     epochs or iterations: one of the two is given. batch: images (of vqa: texts) a step, over all GPUs; micro: how
     many of them one GPU takes at a time, the rest by accumulation (0: all). learning_rate: of the heads;
-    backbone_learning_rate: of the backbone, the same where it is not given; at 0 it stays as it is. warmup:
-    iterations of linear warm-up, for a run as long as the recipe says; a shorter one warms up for as much less.
-    schedule: `step` (divided by 10 at each of `steps`, counted as the run is, in epochs or iterations), `poly` (to
-    0, with `power`) or `cosine` (to 0). clip: largest norm of the gradient, 0: none. drop_path: of the backbone's
-    last layer. checkpointing: whether the backbone computes its layers anew in the backward pass, to save memory.
-    evaluations: over the run, evenly spaced, the last at its end.
+    backbone_learning_rate: of the backbone, the same where it is not given; at 0 it stays as it is, and drop_path
+    and checkpointing mean nothing. warmup: iterations of linear warm-up, for a run as long as the recipe says; a
+    shorter one warms up for as much less. schedule: `step` (divided by 10 at each of `steps`, counted as the run
+    is, in epochs or iterations), `poly` (to 0, with `power`) or `cosine` (to 0). clip: largest norm of the
+    gradient, 0: none. drop_path: of the backbone's last layer. checkpointing: whether the backbone computes its
+    layers anew in the backward pass, to save memory. evaluations: over the run, evenly spaced, the last at its end.
     """
 
     batch: int = field(validator=_positive())
@@ -117,13 +117,13 @@ class Segment:
 class Vqa:
     """An image and a text in one cross-modal transformer. sight: how an image reaches the answer: as `tokens`
     beside the words, by a `glance` that makes answers likely whatever is asked, or `both`. told: by what of the
-    transformer's output the answer is told: that of [CLS] (`class`), or the mean over the `words`. image: side of
-    the images. texts: an image has so many in a batch, and `matched` of them are its own; for the others it learns
-    only that they do not match. words: longest text, in tokens. layers, width, heads, dropout: of the transformer,
-    where no BERT gives them. answers: an answer is a class where it was given at least so often in training. loss:
-    `binary` (each answer by itself, with soft targets, as for VQA 2.0) or `softmax` (one answer among all).
-    matching: weight of the loss of matching. blind: whether images are replaced by grey ones: the question-only
-    model of the same size."""
+    transformer's output the answer is told: that of [CLS] (`class`), or the mean over all its tokens (`words`).
+    image: side of the images. texts: an image has so many in a batch, and `matched` of them are its own; for the
+    others it learns only that they do not match. words: longest text, in tokens. layers, width, heads, dropout: of
+    the transformer, where no BERT gives them. answers: an answer is a class where it was given at least so often in
+    training. loss: `binary` (each answer by itself, with soft targets, as for VQA 2.0) or `softmax` (one answer
+    among all). matching: weight of the loss of matching. blind: whether images are replaced by grey ones: the
+    question-only model of the same size."""
 
     sight: Literal["tokens", "glance", "both"] = "tokens"
     told: Literal["class", "words"] = "class"

@@ -10,6 +10,7 @@ from spacelang.amount import clock, short
 from spacelang.cli.terminal import console, grid
 from spacelang.lower.cost import MEASURES
 from spacelang.recipe import Bound
+from spacelang.runs import called
 
 if TYPE_CHECKING:
     from spacelang_runtime.run import Run
@@ -78,7 +79,7 @@ def show(run: Run, as_json: bool) -> None:
     if state is None:
         out.print("training has kept no checkpoint yet")
     else:
-        on = f"not finished; if it was stopped: spacelang train --resume {run.name}"
+        on = f"not finished; if it was stopped: spacelang train --resume {called(run.folder)}"
         status = "finished" if state.finished else on
         losses = ", ".join(f"{kind} {loss:.3f}" for kind, loss in state.losses.items())
         out.print(f"trained   {state.step} steps in {clock(state.elapsed)}, {status}; last losses: {losses}")
@@ -87,7 +88,7 @@ def show(run: Run, as_json: bool) -> None:
     if judged := _judged(run):
         out.print(judged)
     if not leaders:
-        out.print(f"searched  not yet: spacelang evolve {run.name}")
+        out.print(f"searched  not yet: spacelang evolve {called(run.folder)}")
         return
     status = "ended" if last and last.ended else "stopped; the same command goes on"
     within = f" with {' and '.join(bounds)}" if bounds else ""
@@ -110,4 +111,4 @@ def show(run: Run, as_json: bool) -> None:
         if found.digest != leaders[0].entry.architecture:
             out.print(f"best of the search that ended last: {found.name}")
         out.print(notation.write(found), soft_wrap=True)
-        out.print(f"take it home: spacelang export best -o model/ --run {run.name}")
+        out.print(f"take it home: spacelang export best -o model/ --run {called(run.folder)}")

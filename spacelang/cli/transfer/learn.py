@@ -34,7 +34,7 @@ def begin(order: Order, dry_run: bool, device: str, workers: int | None, profile
         if world.leads:
             for line in found.data.summary():
                 say(line)
-        _train(new(found, runs, world, readers(workers)), world, profile, runs)
+        _train(new(found, runs, world, readers(workers)), world, profile)
 
 
 def go_on(
@@ -54,10 +54,10 @@ def go_on(
 
     run = find(runs, task, name)
     with join(device) as world:
-        _train(resumed(run, world, readers(workers), steps, budget), world, profile, runs)
+        _train(resumed(run, world, readers(workers), steps, budget), world, profile)
 
 
-def _train(job: Job, world: World, profile: bool, runs: Path) -> None:
+def _train(job: Job, world: World, profile: bool) -> None:
     from spacelang_runtime.transfer.train import train
 
     run = job.run
@@ -119,7 +119,8 @@ def _ahead(found: Opened, world: World) -> None:
     print(f"recipe    {order.recipe.name}: transfer {order.recipe.task}")
     weights = "random weights" if order.random else f"weights of {order.model}"
     print(f"network   {architecture.name}, {weights}")
-    print(f"model     {short(memory.params)} params, {short(memory.backbone)} of them in the backbone")
+    still = ", which stays as it is" if train.backbone_learning_rate == 0 else ""
+    print(f"model     {short(memory.params)} params, {short(memory.backbone)} of them in the backbone{still}")
     for number, line in enumerate(found.data.summary()):
         print(f"{'data' if not number else '':<10}{line}")
     print(

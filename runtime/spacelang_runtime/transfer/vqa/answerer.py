@@ -1,4 +1,5 @@
-"""The cross-modal transformer: words and the backbone's last map, read together by a BERT (Devlin et al., 2019)."""
+"""The cross-modal transformer: words, with the places of the backbone's last map or without, read by a BERT (Devlin
+et al., 2019)."""
 
 from __future__ import annotations
 
@@ -12,10 +13,10 @@ from transformers import BertConfig, BertModel
 
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.model.kept import kept
 from spacelang_runtime.transfer.backbone import Backbone
 from spacelang_runtime.transfer.recipe import Vqa
 from spacelang_runtime.transfer.vqa.pairs import Asked
+from spacelang_runtime.transfer.vqa.places import Places
 
 LOSSES = ("answer", "matching")
 
@@ -23,12 +24,12 @@ LOSSES = ("answer", "matching")
 class Answerer(nn.Module):
     """The model: in training the losses of a batch; `answers` for questions.
 
-    A text's words come first, as BERT reads them; the map's places follow as tokens of BERT's second kind. The
-    answer is told from what BERT makes of [CLS], or of the words on average.
+    A text's tokens come first, as BERT reads them; unless it only glances, the map's places follow as tokens of
+    BERT's second kind. The answer is told from what BERT makes of [CLS], or of the text's tokens on average.
 
-    By a glance, the mean of the map adds to every answer about its image, whatever is asked: what kind of place it
-    is. This linear map begins at zero. Gradient descent finds first what many images have in common, and last what
-    tells one image from all others, by which few images are learned by heart.
+    By a glance, the mean of the map adds to every answer about its image, whatever is asked. This linear map begins
+    at zero. Gradient descent finds first what many images have in common, and last what tells one image from all
+    others, by which few images are learned by heart.
     """
 
     def __init__(self, backbone: Backbone, recipe: Vqa, answers: int, bert: BertModel, pad: int) -> None:
@@ -98,24 +99,6 @@ class Answerer(nn.Module):
         return (read.last_hidden_state[:, :length] * own).sum(1) / own.sum(1)
 
 
-class Places(nn.Module):
-    """A map's places as tokens: [images, channels, rows, columns] → [images, rows · columns, width]. Of each, the
-    projected feature plus a projected sine of its row and column, so that maps of any size can be read."""
-
-    def __init__(self, channels: int, width: int) -> None:
-        super().__init__()
-        if width % 4:
-            raise Failure(f"a transformer of width {width} cannot be told rows and columns", "take a multiple of 4")
-        self.feature = nn.Linear(channels, width)
-        self.place = nn.Linear(width, width, bias=False)
-        for layer in (self.feature, self.place):
-            nn.init.normal_(layer.weight, std=0.02)
-
-    def forward(self, seen: Tensor) -> Tensor:
-        places = self.place(sines(seen.shape[-2:], self.place.in_features, seen.device))
-        return self.feature(seen.flatten(2).transpose(1, 2)) + places
-
-
 def answer_loss(logits: Tensor, wanted: Tensor, kind: str) -> Tensor:
     """The loss of answers, mean over texts. logits, wanted: [texts, answers], wanted from 0 to 1.
 
@@ -127,18 +110,6 @@ def answer_loss(logits: Tensor, wanted: Tensor, kind: str) -> Tensor:
     total = wanted.sum(1)
     losses = -(wanted * logits.log_softmax(1)).sum(1) / total.clamp(min=1e-6)
     return losses.sum() / (total > 0).sum().clamp(min=1)
-
-
-@kept
-def sines(grid: tuple[int, int], width: int, device: torch.device) -> Tensor:
-    """Where a map's places are: [rows · columns, width], sines and cosines of the row and of the column at a
-    quarter of the width each (Vaswani et al., 2017, in two dimensions)."""
-    quarter = width // 4
-    speeds = 10_000.0 ** -(torch.arange(quarter, device=device) / quarter)
-    rows, columns = (torch.arange(side, device=device)[:, None] * speeds for side in grid)
-    row = torch.cat([rows.sin(), rows.cos()], 1)[:, None].expand(-1, grid[1], -1)
-    column = torch.cat([columns.sin(), columns.cos()], 1)[None].expand(grid[0], -1, -1)
-    return torch.cat([row, column], 2).flatten(0, 1)
 
 
 def small_bert(recipe: Vqa, vocabulary: int) -> dict[str, Any]:
