@@ -10,6 +10,7 @@ from spacelang.expression import Number, decimal
 
 _COUNT = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)([KMGT]?)")
 _POWERS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_ENDS = re.compile(r"(\d[\d.]*[KMGT]?)\s*[-–,:]\s*(\d[\d.]*[KMGT]?)")
 _TIME = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(s|m|h|)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _QUANTITY = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)\s*(\D*)")
@@ -44,20 +45,31 @@ def quantity(text: str, unit: str) -> Fraction:
 def window(text: str, amount: Callable[[str], Fraction] = count) -> tuple[Fraction | None, Fraction | None]:
     """`4.5G` (at most), `4G..4.5G`, `4G..` (at least) or `..4.5G` as the two ends of a bound, each an `amount`."""
     if ".." not in text:
-        return None, amount(text)
-    low, _, high = text.partition("..")
-    ends = (amount(low) if low.strip() else None, amount(high) if high.strip() else None)
+        if two := _ENDS.fullmatch(text.strip()):
+            raise NotAnAmount(f"{text!r} is not a bound: write {two.group(1)}..{two.group(2)}")
+        return None, _whole(text, amount)
+    low, _, high = (part.strip() for part in text.partition(".."))
+    if amount is count and low.isdigit() and high[-1:] in _POWERS and int(low) < 1000 <= count(high):
+        raise NotAnAmount(f"{text!r} begins at {low}: write {low}{high[-1]}..{high}, or ..{high}")
+    ends = (amount(low) if low else None, amount(high) if high else None)
     if ends == (None, None):
         raise NotAnAmount("a bound has at least one end, such as 4G..4.5G")
     if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
         raise NotAnAmount(f"{text!r} runs backwards: write {_forwards(low, high, amount)}")
-    return ends
+    return (_whole(low, amount) if low else None, _whole(high, amount) if high else None)
+
+
+def _whole(text: str, amount: Callable[[str], Fraction]) -> Fraction:
+    """An end of a bound. A count of no whole number lacks its suffix."""
+    value = amount(text)
+    if amount is count and value.denominator > 1:
+        raise NotAnAmount(f"{text!r} is no whole number: write {text}M or {text}G")
+    return value
 
 
 def _forwards(low: str, high: str, amount: Callable[[str], Fraction]) -> str:
     """What is meant by ends that run backwards: `4G..4.5` lacks a suffix; else they are the wrong way round. (In
     `4ms..3` the 3 has the unit of the table, and lacks nothing.)"""
-    low, high = low.strip(), high.strip()
     suffix = low.lstrip("0123456789.")
     if suffix in _POWERS and high[-1].isdigit():
         high += suffix

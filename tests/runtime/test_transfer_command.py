@@ -110,7 +110,7 @@ MISTAKES: list[tuple[str, str, str]] = [
     ("detect model --recipe detect.toml", "on which data?", "--data FOLDER"),
     ("detect model --recipe coco-4x --data detect", "there is no recipe 'coco-4x'", "did you mean coco-3x?"),
     ("segment model --recipe detect.toml --data detect", "detect.toml is a recipe for detect", "camvid"),
-    ("detect none --recipe detect.toml --data detect", "cannot read none/config.json", "spacelang export"),
+    ("detect none --recipe detect.toml --data detect", "there is no folder none", "spacelang export"),
     ("detect model --recipe detect.toml --data nowhere", "there is no folder nowhere", "COCO"),
     ("detect model --recipe detect.toml --data segment", "instances_train.json", "COCO's annotations"),
     ("segment model --recipe segment.toml --data detect", "has no images with masks", "images/train"),

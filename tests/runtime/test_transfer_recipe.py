@@ -15,7 +15,7 @@ from spacelang.cli.transfer import transfer
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.transfer.order import Order
 from spacelang_runtime.transfer.rate import rate_of
-from spacelang_runtime.transfer.recipe import named, shipped, structured, unstructured
+from spacelang_runtime.transfer.reading import named, shipped, structured, unstructured
 
 
 def test_the_papers_recipes_say_what_the_paper_says() -> None:
@@ -54,6 +54,24 @@ def test_a_line_is_replaced_on_the_command_line() -> None:
     assert (by_iterations.iterations, by_iterations.epochs) == (100, None)
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [("shorter=96", (96,)), ("shorter=96,128", (96, 128)), ("shorter=[96, 128]", (96, 128))],
+)
+def test_a_list_needs_no_brackets_on_a_command_line(change: str, expected: tuple[int, ...]) -> None:
+    assert named("coco-tiny", "detect", [change]).model.shorter == expected
+
+
+def test_names_of_classes_need_no_quotation_marks_on_a_command_line() -> None:
+    assert named("camvid", "segment", ["classes=sky, road"]).model.classes == ("sky", "road")
+    assert named("camvid", "segment", ["classes=3"]).model.classes == 3
+
+
+def test_a_shipped_recipe_is_found_by_its_path_from_anywhere(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert named("spaces/transfer/camvid.toml", "segment") == named("camvid", "segment")
+
+
 MISTAKES = {
     "batch": "'batch' is no setting",
     "epochs=ten": "train.epochs: expected a number, found 'ten'",
@@ -62,7 +80,8 @@ MISTAKES = {
     "batch=0": "'batch' must be >= 1: 0",
     "schedule=line": "train.schedule: expected step, poly, cosine; found 'line'",
     "test=1.5": "detect.test: expected a whole number, found 1.5",
-    "shorter=5": "detect.shorter: expected a list, found 5",
+    "shorter=small": "detect.shorter.*expected a number, found 'small'",
+    "crop=64": "recipes for detect have no 'crop': it is a line of segment",
     "checkpointing=1": "train.checkpointing: expected true or false, found 1",
     "steps=[40]": r"steps = \[40\]: the last is not before the end",
     "epochs=12": "epochs = 12 ends before the rate's last step, at 33",

@@ -18,7 +18,8 @@ from torch import nn
 
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.transfer.backbone import resized
-from spacelang_runtime.transfer.recipe import Segment, named
+from spacelang_runtime.transfer.reading import named
+from spacelang_runtime.transfer.recipe import Segment
 from spacelang_runtime.transfer.segment.intersection import measure, probabilities
 from spacelang_runtime.transfer.segment.layout import VOID, opened, read
 from spacelang_runtime.transfer.segment.segmenter import loss
@@ -213,7 +214,8 @@ def test_a_number_that_is_no_class_is_named_with_its_place(folder: Path) -> None
     Image.fromarray(mask).save(path)
     with pytest.raises(Failure, match=r"2\.png has the number 77 at column 7, row 5: no class") as caught:
         opened(read(folder).train[2], 4, recipe("segment").model)
-    assert "--set void=[9,77]" in caught.value.remedy
+    assert "--set classes=78" in caught.value.remedy
+    assert "--set void=9,77" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

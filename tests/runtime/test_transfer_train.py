@@ -267,3 +267,10 @@ def test_two_processes_learn_and_measure_what_one_does(place: Path, tmp_path: Pa
     assert leader == follower
     for key, tensor in job.model.state_dict().items():
         torch.testing.assert_close(torch.tensor(leader[key]), tensor, rtol=1e-3, atol=2e-4)
+
+
+def test_a_run_that_has_made_more_steps_than_asked_for_is_told_how_they_count(place: Path, tmp_path: Path) -> None:
+    learn(new(opened(order(place, "segment")), tmp_path, ALONE, 0))
+    with pytest.raises(Failure, match="has made 4 steps, and --steps counts from its beginning") as caught:
+        resumed(find(tmp_path, "segment"), ALONE, 0, 3, None)
+    assert "for 3 more: --steps 7" in caught.value.remedy

@@ -16,7 +16,8 @@ from PIL import Image
 
 from spacelang.lower.lowered import lower
 from spacelang_runtime.model.network import Network
-from spacelang_runtime.transfer.recipe import Recipe, structured
+from spacelang_runtime.transfer.reading import structured
+from spacelang_runtime.transfer.recipe import Recipe
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220)}
 WIDE, HIGH = 64, 48

@@ -19,7 +19,7 @@ def _numbers(value: Any, kind: type) -> Any:
 def _list(value: Any, kind: Any) -> tuple[Any, ...]:
     of = get_args(kind)
     if not isinstance(value, list | tuple):
-        raise ValueError(f"expected a list, found {value!r}")
+        raise ValueError(f"expected a list such as [1, 2], found {value!r}")
     if of[-1] is not Ellipsis and len(value) != len(of):
         raise ValueError(f"expected {len(of)} values, found {len(value)}")
     return tuple(convert.structure(one, of[0]) for one in value)

@@ -17,7 +17,8 @@ from spacelang.architecture import NotAnArchitecture, from_json, to_json
 from spacelang_runtime.atomic import replace, replace_json
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.model.network import Network
-from spacelang_runtime.transfer.recipe import Recipe, structured, unstructured
+from spacelang_runtime.transfer.reading import structured, unstructured
+from spacelang_runtime.transfer.recipe import Recipe
 from spacelang_runtime.transfer.run import Run
 from spacelang_runtime.transfer.task import Labels, task
 

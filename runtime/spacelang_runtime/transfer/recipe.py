@@ -1,25 +1,10 @@
-"""Recipes of transfer: text (TOML) to values. The name of each field is its line's word.
-
-This module does not import torch, so that a wrong recipe is answered at once.
-"""
+"""Recipes of transfer as values. The name of each field is its line's word; see `reading` for the text."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, Literal
 
-import attrs
-import cattrs
 from attrs import field, frozen, validators
-
-from spacelang import resources
-from spacelang_runtime.failure import Failure
-from spacelang_runtime.transfer.lines import convert
-
-TASKS = ("detect", "segment", "vqa")
 
 
 def _positive(least: float = 1) -> Any:
@@ -144,7 +129,7 @@ class Vqa:
         if self.matched > self.texts:
             raise ValueError(f"matched = {self.matched}: more than texts = {self.texts}")
         if self.sight == "glance" and (self.matched < self.texts or self.matching):
-            raise ValueError("sight = glance cannot tell what matches: give matched = texts and matching = 0")
+            raise ValueError(f"a glance cannot tell what matches: set matched = {self.texts} and matching = 0")
         if self.width % self.heads:
             raise ValueError(f"width = {self.width} is not shared out evenly among heads = {self.heads}")
 
@@ -157,118 +142,3 @@ class Recipe:
     task: str
     train: Train
     model: Detect | Segment | Vqa
-
-
-MODELS: dict[str, type[Detect] | type[Segment] | type[Vqa]] = {"detect": Detect, "segment": Segment, "vqa": Vqa}
-
-
-def named(text: str, task: str, changes: Sequence[str] = ()) -> Recipe:
-    """The recipe of a shipped name (`coco-3x`) or in a file (`mine.toml`), with lines replaced by `NAME=VALUE`.
-
-    Raises `Failure` where there is none, where it is for another task, and where a line is wrong.
-    """
-    path = Path(text) if text.endswith(".toml") else folder() / f"{text}.toml"
-    known = shipped()
-    if not text.endswith(".toml") and text not in known:
-        near = get_close_matches(text, known, n=1)
-        own = [name for name, of in known.items() if of == task]
-        hint = f"did you mean {near[0]}?" if near else f"recipes for {task}: {', '.join(own)}, or a .toml file"
-        raise Failure(f"there is no recipe {text!r}", hint)
-    record = _read(path)
-    found = record.get("task")
-    if found != task:
-        own = [name for name, of in known.items() if of == task]
-        said = f"is a recipe for {found}" if found in TASKS else 'has no line task = "detect", "segment" or "vqa"'
-        raise Failure(f"{path.name} {said}", f"recipes for {task}: {', '.join(own)}")
-    for change in changes:
-        _change(record, task, change)
-    return structured(record, path.stem, f"{path.name} with {', '.join(changes)}" if changes else str(path))
-
-
-def structured(record: Mapping[str, Any], name: str, where: str) -> Recipe:
-    """The recipe that a record (`unstructured`) describes. Raises `Failure` with every line that is wrong."""
-    task = str(record["task"])
-    wrong = [
-        f"{key!r} is no section (there are train and {task})"
-        for key in record
-        if key not in ("task", "train", task)
-    ]
-    sections: dict[str, Any] = {}
-    for section, kind in (("train", Train), (task, MODELS[task])):
-        given = record.get(section, {})
-        if not isinstance(given, dict):
-            wrong.append(f"{section} is no section: write [{section}]")
-            continue
-        fields = attrs.fields_dict(kind)
-        for key in given:
-            if key not in fields:
-                near = get_close_matches(key, fields, n=1)
-                wrong.append(f"{section} has no {key!r}" + (f": did you mean {near[0]}?" if near else ""))
-        try:
-            sections[section] = convert.structure({k: v for k, v in given.items() if k in fields}, kind)
-        except cattrs.BaseValidationError as error:
-            for remark in cattrs.transform_error(error, path=section, format_exception=_said):
-                said, _, place = remark.rpartition(" @ ")
-                wrong.append(f"{place}: {said}")
-    if wrong:
-        raise Failure(f"{where}: {'; '.join(wrong)}", "see the recipes in spaces/transfer")
-    return Recipe(name, task, sections["train"], sections[task])
-
-
-def unstructured(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as JSON keeps it; `structured` reads it."""
-    return {
-        "task": recipe.task,
-        "train": convert.unstructure(recipe.train),
-        recipe.task: convert.unstructure(recipe.model),
-    }
-
-
-def folder() -> Path:
-    """Where the shipped recipes lie."""
-    return resources.folder("spaces") / "transfer"
-
-
-def shipped() -> dict[str, str]:
-    """The shipped recipes: name → task."""
-    return {path.stem: str(_read(path).get("task")) for path in sorted(folder().glob("*.toml"))}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Failure(f"cannot read {path}: {error.strerror}", "name a recipe, or a .toml file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Failure(f"{path} is not TOML: {error}", "a line is NAME = VALUE, a comment begins with #") from None
-
-
-def _change(record: dict[str, Any], task: str, change: str) -> None:
-    name, equal, text = change.partition("=")
-    name, text = name.strip(), text.strip()
-    if not equal:
-        raise Failure(f"{change!r} is no setting", "write NAME=VALUE, such as batch=8")
-    fields = {"train": attrs.fields_dict(Train), task: attrs.fields_dict(MODELS[task])}
-    section = next((section for section, names in fields.items() if name in names), None)
-    if section is None:
-        near = get_close_matches(name, [*fields["train"], *fields[task]], n=1)
-        raise Failure(f"recipes for {task} have no {name!r}", f"did you mean {near[0]}?" if near else "")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text  # a word needs no quotation marks on a command line
-    part = record.setdefault(section, {})
-    part[name] = value
-    if name in ("epochs", "iterations"):  # one replaces the other
-        part.pop("iterations" if name == "epochs" else "epochs", None)
-        steps = part.get("steps") if part.get("schedule") == "step" and isinstance(value, int) else None
-        if steps and max(steps) >= value:
-            raise Failure(
-                f"{name} = {value} ends before the rate's last step, at {max(steps)}",
-                "set steps too, such as --set steps=[20,30], or shorten the run with --steps or --budget",
-            )
-
-
-def _said(error: BaseException, kind: type | None) -> str:
-    """What is wrong with a line, in the words of who found it."""
-    return str(error.args[0]) if error.args else type(error).__name__

@@ -26,7 +26,8 @@ from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.record import Limits, versions
 from spacelang_runtime.run import take
-from spacelang_runtime.transfer.recipe import Recipe, structured, unstructured
+from spacelang_runtime.transfer.reading import structured, unstructured
+from spacelang_runtime.transfer.recipe import Recipe
 
 FORMAT = "spacelang.transfer/1"
 RECORD = "transfer.json"
@@ -123,7 +124,7 @@ def find(runs: Path, task: str, name: str | None = None) -> Run:
             run = open_run(folder)
             if run.record.recipe.task != task:
                 of = run.record.recipe.task
-                raise Failure(f"{run.name} is a run of transfer {of}", f"say: spacelang transfer {of} {name}")
+                raise Failure(f"{run.name} is a run of transfer {of}", f"give the same command with transfer {of}")
             return run
     names = [run.name for run in every(runs) if run.record.recipe.task == task]
     near = get_close_matches(name, names, n=1)

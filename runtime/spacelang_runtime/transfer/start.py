@@ -120,6 +120,11 @@ def resumed(run: Run, world: World, workers: int, steps: int | None, budget: flo
     if steps is not None or budget is not None:
         limits = Limits(steps if steps is not None else recipe.train.iterations_of(data.per_epoch), budget)
     at = kept.standing
+    if steps is not None and steps < at.step:
+        raise Failure(
+            f"{run.name} has made {at.step} steps, and --steps counts from its beginning",
+            f"for {steps} more: --steps {at.step + steps}; to its end, {kept.limits.steps}: leave --steps out",
+        )
     if finished(limits, at.step, at.elapsed) and run.measured == at.step:
         more = f"--budget {2 * at.elapsed / 60:.0f}m" if limits.budget else f"--steps {2 * at.step}"
         raise Failure(

@@ -8,6 +8,7 @@ from pathlib import Path
 from spacelang.cli.terminal import fail, grid_of_figures, say
 from spacelang.cli.train import readers
 from spacelang.cli.watch import progress
+from spacelang.runs import called
 
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
@@ -58,17 +59,23 @@ def answer(task: str, name: str | None, photo: Path, question: str, output: Path
     folder = _model(task, name, runs)
     if output.suffix.lower() not in PICTURES:
         fail(f"{output} is no kind of picture that can be written", "name a .png, .jpg or .webp file")
+    if not photo.is_file():
+        fail(f"{photo} is a folder" if photo.is_dir() else f"there is no file {photo}", "name a photo")
 
     from spacelang_runtime.atomic import replace
+    from spacelang_runtime.failure import Failure
     from spacelang_runtime.transfer.folder import picture
     from spacelang_runtime.transfer.model import load
     from spacelang_runtime.transfer.task import task as task_of
     from spacelang_runtime.world import choose
 
-    if not photo.is_file():
-        fail(f"there is no file {photo}", "name a photo")
-    image, where = picture(photo), choose(device)
+    try:
+        image, where = picture(photo), choose(device)
+    except Failure as failure:
+        fail(failure.message, "name a photo that can be read")
     trained = load(folder, where)
+    if getattr(trained.recipe.model, "blind", False):
+        say("this model was trained blind: it does not look at the photo")
     drawn, said = task_of(task).predict(trained.model, trained.recipe, trained.labels, image, question, where)
     output.parent.mkdir(parents=True, exist_ok=True)
     replace(output, lambda file: drawn.save(file, PICTURES[output.suffix.lower()]))
@@ -86,15 +93,16 @@ def _model(task: str, name: str | None, runs: Path) -> Path:
         if of != task:
             fail(
                 f"{folder} is a model of transfer {of}" if of else f"{folder} is no model of transfer",
-                f"say: spacelang transfer {of} {name}" if of else "train it first, with --data and --recipe",
+                f"give the same command with transfer {of}" if of else "train it first, with --data and --recipe",
             )
         return folder
-    model: Path = find(runs, task, name).model
-    if not (model / "config.json").is_file():
+    run = find(runs, task, name)
+    if not (run.model / "config.json").is_file():
         fail(
-            f"{model.parent.name} has no model yet: its training was stopped before the first measurement",
-            f"go on with: spacelang transfer {task} {model.parent.name} --resume",
+            f"{run.name} has no model yet: its training was stopped before the first measurement",
+            f"go on with: spacelang transfer {task} {called(run.folder)} --resume",
         )
+    model: Path = run.model
     return model
 
 

@@ -12,7 +12,7 @@ import typer
 
 from spacelang.cli.terminal import fail
 from spacelang.cli.train import time_of
-from spacelang.runs import RUNS
+from spacelang.runs import RUNS, called
 
 
 class Name(StrEnum):
@@ -80,6 +80,8 @@ def transfer(
     ):
         if given and task is not of:
             raise typer.BadParameter(f"it goes with {of}", param_hint=word)
+    if multi_scale and not evaluate:
+        raise typer.BadParameter("it goes with --eval", param_hint="--multi-scale")
     limit = None if budget is None else time_of(budget, "--budget")
     _require_libraries()
     if predict is not None:
@@ -88,7 +90,7 @@ def transfer(
         if output is None:
             fail("where to?", f"name a picture: spacelang transfer {task} … --predict {predict} -o out.png")
         if task is Name.vqa and not question:
-            fail("what about the photo?", '--question "what is on the table?"')
+            fail("what about the photo?", 'add a question: --question "what is on the table?"')
         answer(task, model, predict, question or "", output, device, runs)
     elif evaluate:
         from spacelang.cli.transfer.ask import measure
@@ -102,7 +104,7 @@ def transfer(
         go_on(task, model, steps, limit, device, workers, profile, runs)
     else:
         from spacelang.cli.transfer.learn import begin
-        from spacelang_runtime.transfer.recipe import named, shipped
+        from spacelang_runtime.transfer.reading import named, shipped
 
         own = ", ".join(name for name, of in shipped().items() if of == task)
         if recipe is None:
@@ -112,6 +114,7 @@ def transfer(
             fail("which model?", "name a folder that spacelang export or spacelang import wrote")
         if data is None:
             fail("on which data?", "name its folder: --data FOLDER")
+        _require_model(model, runs)
 
         from spacelang_runtime.transfer.start import Order
 
@@ -127,6 +130,24 @@ def transfer(
             overrides=tuple(settings or ()),
         )
         begin(order, dry_run, device, workers, profile, runs)
+
+
+def _require_model(model: str, runs: Path) -> None:
+    """Refuse what is no model's folder, before torch and data are loaded."""
+    folder = Path(model)
+    if (folder / "config.json").is_file():
+        return
+    if folder.is_file():
+        fail(f"{folder} is a file", f"name its folder: {folder.parent}")
+    for run in (runs / model, folder):
+        if (run / "transfer.json").is_file():
+            fail(f"{model} is a trained transfer", "ask it with --eval or --predict, or go on with --resume")
+        if (run / "run.json").is_file():
+            fail(f"{model} is a run, not a model", f"first: spacelang export best -o model/ --run {called(run)}")
+    fail(
+        f"{folder} holds no model" if folder.is_dir() else f"there is no folder {folder}",
+        "name a folder that spacelang export or spacelang import wrote",
+    )
 
 
 def _require_libraries() -> None:

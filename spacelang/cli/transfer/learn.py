@@ -65,8 +65,9 @@ def _train(job: Job, world: World, profile: bool) -> None:
         train(job, world, lambda _: None, lambda *_: None, profile=profile)
         return
     many = f" ×{world.size}" if world.size > 1 else ""
+    steps = f"{spaced(job.limits.steps)} step" + ("" if job.limits.steps == 1 else "s")
     until = f" or {clock(job.limits.budget)}" if job.limits.budget is not None else ""
-    say(f"run {run.name}: {run.record.recipe.name}, {spaced(job.limits.steps)} steps{until}; {world.device}{many}")
+    say(f"run {run.name}: {run.record.recipe.name}, {steps}{until}; {world.device}{many}")
     done = 0.0
     with progress(f"transfer {run.name}") as show:
 
@@ -97,6 +98,10 @@ def _train(job: Job, world: World, profile: bool) -> None:
     say(f"next: spacelang transfer {job.task.name} {called(run.folder)} --predict photo.jpg{asked} -o out.png")
 
 
+def _epochs(count: float) -> str:
+    return spaced(round(count)) if count >= 100 else f"{count:.3g}"
+
+
 def _peak(world: World) -> str:
     import torch
 
@@ -123,9 +128,10 @@ def _ahead(found: Opened, world: World) -> None:
     print(f"model     {short(memory.params)} params, {short(memory.backbone)} of them in the backbone{still}")
     for number, line in enumerate(found.data.summary()):
         print(f"{'data' if not number else '':<10}{line}")
+    epochs = _epochs(limits.steps / per_epoch)
     print(
-        f"schedule  {spaced(limits.steps)} steps of {train.batch} ({spaced(per_epoch)} an epoch: "
-        f"{limits.steps / per_epoch:.3g} epochs)" + (f", at most {clock(limits.budget)}" if limits.budget else "")
+        f"schedule  {spaced(limits.steps)} steps of {train.batch} ({spaced(per_epoch)} an epoch: {epochs} epochs)"
+        + (f", at most {clock(limits.budget)}" if limits.budget else "")
     )
     points = sorted({0.0, rate.warmup, *rate.steps, 0.5, 0.75} - {1.0})
     for point in points:

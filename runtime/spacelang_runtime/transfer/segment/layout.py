@@ -153,10 +153,12 @@ def opened(pair: Pair, classes: int, recipe: Segment) -> tuple[Image.Image, NDAr
     strange = ~none & ((labels < 0) | (labels >= classes))
     if strange.any():
         row, column = (int(places[0]) for places in np.nonzero(strange))
-        void = ",".join(map(str, sorted({*recipe.void, int(found[row, column])})))
+        others = sorted(set(found[strange].tolist()))
+        more = [] if others[0] < recipe.first else [f"say --set classes={others[-1] - recipe.first + 1}"]
+        void = ",".join(map(str, sorted({*recipe.void, *others})))
         raise Failure(
             f"{pair.mask} has the number {found[row, column]} at column {column}, row {row}: no class (they are "
             f"{recipe.first} to {recipe.first + classes - 1}) and not void",
-            f"correct the mask, or say so: --set void=[{void}]",
+            ", ".join(["correct the mask", *more]) + f", or, if it is not to count: --set void={void}",
         )
     return image, np.where(none, VOID, labels).astype(np.uint8)

@@ -56,6 +56,7 @@ class Questioned:
             f"{len(answers)} answers are classes; {known / len(test):.1%} of the test questions have one of them; "
             f"always to say {common!r} agrees with {times / whole:.1%} of the test answers",
             f"{len(self.labels['vocabulary'])} words",
+            *(["blind: all images are grey"] if self.recipe.model.blind else []),
         ]
 
     def parts(self, rank: int, world: int) -> Views:
