@@ -49,8 +49,9 @@ def window(text: str, amount: Callable[[str], Fraction] = count) -> tuple[Fracti
             raise NotAnAmount(f"{text!r} is not a bound: write {two.group(1)}..{two.group(2)}")
         return None, _whole(text, amount)
     low, _, high = (part.strip() for part in text.partition(".."))
-    if amount is count and low.isdigit() and high[-1:] in _POWERS and int(low) < 1000 <= count(high):
-        raise NotAnAmount(f"{text!r} begins at {low}: write {low}{high[-1]}..{high}, or ..{high}")
+    suffix = high.lstrip("0123456789.")
+    if amount is count and suffix and low.isdigit() and 0 < int(low) < 1000 and 10**5 * int(low) <= count(high):
+        raise NotAnAmount(f"{text!r} begins at {low}: write {low}{suffix}..{high}, or ..{high}")
     ends = (amount(low) if low else None, amount(high) if high else None)
     if ends == (None, None):
         raise NotAnAmount("a bound has at least one end, such as 4G..4.5G")

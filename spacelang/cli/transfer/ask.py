@@ -66,6 +66,7 @@ def answer(task: str, name: str | None, photo: Path, question: str, output: Path
     from spacelang_runtime.failure import Failure
     from spacelang_runtime.transfer.folder import picture
     from spacelang_runtime.transfer.model import load
+    from spacelang_runtime.transfer.recipe import Vqa
     from spacelang_runtime.transfer.task import task as task_of
     from spacelang_runtime.world import choose
 
@@ -74,7 +75,7 @@ def answer(task: str, name: str | None, photo: Path, question: str, output: Path
     except Failure as failure:
         fail(failure.message, "name a photo that can be read")
     trained = load(folder, where)
-    if getattr(trained.recipe.model, "blind", False):
+    if isinstance(trained.recipe.model, Vqa) and trained.recipe.model.blind:
         say("this model was trained blind: it does not look at the photo")
     drawn, said = task_of(task).predict(trained.model, trained.recipe, trained.labels, image, question, where)
     output.parent.mkdir(parents=True, exist_ok=True)
