@@ -38,12 +38,24 @@ def _meant(error: Any) -> str | None:
     from spacelang.check.synonyms import meant
     from spacelang.diagnostics import nearest
     from spacelang.recipe import Evolve, Refine, Train
+    from spacelang_runtime.transfer import recipe as transfer
 
-    recipes = {"train": Train, "finetune": Train, "evolve": Evolve, "judge": Refine, "refine": Refine}
+    recipes: dict[str, tuple[type, ...]] = {
+        "train": (Train,),
+        "finetune": (Train,),
+        "evolve": (Evolve,),
+        "judge": (Refine,),
+        "refine": (Refine,),
+        "transfer": (transfer.Train, transfer.Detect, transfer.Segment, transfer.Vqa),
+    }
     name, options = error.ctx.info_name, [word for param in error.ctx.command.params for word in param.opts]
     option = nearest(error.option_name, options)
     if name in recipes:
-        lines = {field.name for field in attrs.fields(recipes[name])} - {"bounds", "mutate", "steps"}
+        lines = {field.name for kind in recipes[name] for field in attrs.fields(kind)} - {
+            "bounds",
+            "mutate",
+            "steps",
+        }
         line = meant(error.option_name.lstrip("-").replace("-", "_"), lines)
         if line is not None and not option:
             return f"{line} is a line of the recipe: change it for this run with --set {line}=…"

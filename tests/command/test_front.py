@@ -72,6 +72,7 @@ UNKNOWN = {
     "an option": (["train", "--step", "3"], "did you mean --steps?"),
     "a line of a recipe as an option": (["train", "--epochs", "3"], "--set epochs=…"),
     "a word of other systems as an option": (["train", "--batch-size", "3"], "--set batch=…"),
+    "a line of a transfer's recipe": (["transfer", "vqa", "--batch", "4"], "--set batch=…"),
     "a line of the other recipe": (["evolve", "--population", "3"], "--set population=…"),
     "an option like none": (["train", "--xyzzy"], "spacelang train --help"),
     "an option of the program": (["--xyzzy"], "spacelang --help"),
