@@ -11,6 +11,7 @@ import typer
 from attrs import evolve
 
 from spacelang.check import override
+from spacelang.cli.model import no_run
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import compiled, open_text
 from spacelang.cli.train import readers, speaker, time_of, watched
@@ -81,7 +82,7 @@ def finetune(
     limit = None if budget is None else time_of(budget, "--budget")
     order = None
     if not resume:
-        _require_folder(model, runs)
+        no_run(model, runs, "; or go on with a run of finetune: --resume")
         words: dict[str, object] = {"from": model, "from_scratch": scratch or None}
         if teacher is not None:
             given = 0.5 if share is None else share
@@ -95,19 +96,6 @@ def finetune(
         watched(job, world)
         if world.leads:
             _write(job, output, force)
-
-
-def _require_folder(model: str, runs: Path) -> None:
-    """Tell who names a network, or a run, how to make the model's folder that is meant."""
-    from spacelang_runtime.search.target import OF_A_RUN
-
-    if (Path(model) / "config.json").is_file():
-        return
-    if model in OF_A_RUN:
-        fail(f"{model} is a network of a run, and no model's folder", f"first: spacelang export {model} -o model/")
-    if any((folder / "run.json").is_file() for folder in (runs / model, Path(model))):
-        first = f"first: spacelang export best --run {model} -o model/; or go on with a run of finetune: --resume"
-        fail(f"{model} is a run, and no model's folder", first)
 
 
 def _order(

@@ -51,11 +51,8 @@ def _meant(error: Any) -> str | None:
     name, options = error.ctx.info_name, [word for param in error.ctx.command.params for word in param.opts]
     option = nearest(error.option_name, options)
     if name in recipes:
-        lines = {field.name for kind in recipes[name] for field in attrs.fields(kind)} - {
-            "bounds",
-            "mutate",
-            "steps",
-        }
+        names = {field.name for kind in recipes[name] for field in attrs.fields(kind)}
+        lines = names - {"bounds", "mutate", "steps"}
         line = meant(error.option_name.lstrip("-").replace("-", "_"), lines)
         if line is not None and not option:
             return f"{line} is a line of the recipe: change it for this run with --set {line}=…"

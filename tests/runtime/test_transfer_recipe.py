@@ -72,6 +72,12 @@ def test_a_shipped_recipe_is_found_by_its_path_from_anywhere(tmp_path: Path, mon
     assert named("spaces/transfer/camvid.toml", "segment") == named("camvid", "segment")
 
 
+def test_a_list_is_a_list_in_a_file() -> None:
+    record = unstructured(named("coco-3x", "detect"))
+    with pytest.raises(Failure, match=r"detect\.shorter: expected a list such as .*, found 5"):
+        structured(record | {"detect": record["detect"] | {"shorter": 5}}, "mine", "mine.toml")
+
+
 MISTAKES = {
     "batch": "'batch' is no setting",
     "epochs=ten": "train.epochs: expected a number, found 'ten'",

@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
+from spacelang.cli.model import no_run
 from spacelang.cli.terminal import fail
 from spacelang.cli.train import time_of
-from spacelang.runs import RUNS, called
+from spacelang.runs import RUNS
 
 
 class Name(StrEnum):
@@ -114,7 +115,8 @@ def transfer(
             fail("which model?", "name a folder that spacelang export or spacelang import wrote")
         if data is None:
             fail("on which data?", "name its folder: --data FOLDER")
-        _require_model(model, runs)
+        no_run(model, runs)
+        _require_folder(Path(model))
 
         from spacelang_runtime.transfer.start import Order
 
@@ -132,22 +134,13 @@ def transfer(
         begin(order, dry_run, device, workers, profile, runs)
 
 
-def _require_model(model: str, runs: Path) -> None:
-    """Refuse what is no model's folder, before torch and data are loaded."""
-    folder = Path(model)
-    if (folder / "config.json").is_file():
-        return
-    if folder.is_file():
-        fail(f"{folder} is a file", f"name its folder: {folder.parent}")
-    for run in (runs / model, folder):
-        if (run / "transfer.json").is_file():
-            fail(f"{model} is a trained transfer", "ask it with --eval or --predict, or go on with --resume")
-        if (run / "run.json").is_file():
-            fail(f"{model} is a run, not a model", f"first: spacelang export best -o model/ --run {called(run)}")
-    fail(
-        f"{folder} holds no model" if folder.is_dir() else f"there is no folder {folder}",
-        "name a folder that spacelang export or spacelang import wrote",
-    )
+def _require_folder(model: Path) -> None:
+    """Refuse what holds no model, before torch and data are loaded."""
+    if model.is_file():
+        fail(f"{model} is a file", f"name its folder: {model.parent}")
+    if not (model / "config.json").is_file():
+        said = f"{model} holds no model" if model.is_dir() else f"there is no folder {model}"
+        fail(said, "name a folder that spacelang export or spacelang import wrote")
 
 
 def _require_libraries() -> None:
