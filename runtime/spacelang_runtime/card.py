@@ -9,9 +9,12 @@ from spacelang import notation
 from spacelang.amount import short, spaced
 from spacelang.architecture import Architecture
 from spacelang.lower.cost import price
+from spacelang_runtime.preprocessing import Preprocessing
+
+NAMED = 20  # classes that the card names
 
 
-def card(architecture: Architecture, notes: Mapping[str, Any]) -> str:
+def card(architecture: Architecture, notes: Mapping[str, Any], preprocessing: Preprocessing) -> str:
     """The card of a network. notes: as `saved.save` takes them; what they do not tell is left out."""
     frame, cost = architecture.frame, price(architecture)
     facts = {
@@ -19,8 +22,9 @@ def card(architecture: Architecture, notes: Mapping[str, Any]) -> str:
         "Hash of the network": f"`{architecture.digest}`",
         "Hash of the weights": f"`{notes['weights_sha256']}`" if "weights_sha256" in notes else None,
         "Cost": f"{spaced(cost.flops)} MACs, {spaced(cost.params)} parameters",
-        "Input": f"{frame.channels} × {frame.image} × {frame.image}, normalised as ImageNet's images are",
-        "Classes": str(frame.classes),
+        "Input": f"{frame.channels} × {frame.image} × {frame.image}",
+        "Preprocessing": _fitted(architecture, preprocessing),
+        "Classes": _classes(architecture, notes),
         "Space": notes.get("space"),
         "Constraint of the search": notes.get("constraint"),
         "Accuracy": notes.get("accuracy"),
@@ -58,12 +62,34 @@ import timm
 import spacelang_runtime.export.timm_model  # makes the network known to timm
 
 model = timm.create_model("local-dir:.", pretrained=True)
+transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))  # the preprocessing above
 ```
 
 ```python
-from transformers import AutoModelForImageClassification
+from transformers import AutoImageProcessor, AutoModelForImageClassification
 import spacelang_runtime.export.hf_model  # makes the network known to transformers
 
 model = AutoModelForImageClassification.from_pretrained(".")
+processor = AutoImageProcessor.from_pretrained(".")  # the preprocessing above
 ```
 """
+
+
+def _fitted(architecture: Architecture, preprocessing: Preprocessing) -> str:
+    """The way of a picture into the network, in words."""
+    frame = architecture.frame
+    mean, std = (", ".join(f"{v:.4g}" for v in values) for values in preprocessing.moments(frame.channels))
+    return (
+        f"the shorter side resized ({preprocessing.interpolation}) to {preprocessing.shorter(frame.image)} pixels, "
+        f"the middle cut out (crop_pct {preprocessing.crop:g}); mean {mean}, standard deviation {std}, "
+        "on a scale from 0 to 1"
+    )
+
+
+def _classes(architecture: Architecture, notes: Mapping[str, Any]) -> str:
+    """How many classes there are, with the names of the first ones where all are known."""
+    classes, names = architecture.frame.classes, list(notes.get("classes") or ())
+    if len(names) != classes:
+        return str(classes)
+    more = f", and {classes - NAMED} more in config.json" if classes > NAMED else ""
+    return f"{classes}: {', '.join(name.replace('|', '&#124;') for name in names[:NAMED])}{more}"

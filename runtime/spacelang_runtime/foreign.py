@@ -17,6 +17,7 @@ from spacelang.expression import exact
 from spacelang_runtime import swin_file
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.model.network import Network
+from spacelang_runtime.preprocessing import Preprocessing, from_cfg
 from spacelang_runtime.saved import require_same
 from spacelang_runtime.swin_file import KNOWN, tensors
 from spacelang_runtime.swin_names import ours, theirs
@@ -24,8 +25,9 @@ from spacelang_runtime.swin_names import ours, theirs
 _REMEDY = "name a Swin transformer of timm, such as swin_s3_tiny_224"
 
 
-def from_timm(name: str, weights: Path | None = None) -> Network:
-    """The timm model of this name, in evaluation mode, with the weights of a file or, without one, random ones.
+def from_timm(name: str, weights: Path | None = None) -> tuple[Network, Preprocessing]:
+    """The timm model of this name, in evaluation mode, with the weights of a file or, without one, random ones;
+    and what timm states that it is scored by.
 
     weights: .safetensors, or a file of `torch.save` that holds tensors alone, in timm's or in Swin's own names.
     Raises `Failure` for a name that timm does not know, a model that is not a Swin transformer that an
@@ -44,7 +46,8 @@ def from_timm(name: str, weights: Path | None = None) -> Network:
         found = tensors(weights)
         require_same(found, model.state_dict(), str(weights), name, f"give the weights of {name}")
         model.load_state_dict(found)
-    return of_swin(model).eval()
+    network = of_swin(model).eval()
+    return network, from_cfg(model.pretrained_cfg, network.architecture.frame, f"timm's {name}")
 
 
 def from_file(weights: Path, image: int = 224) -> Network:

@@ -19,6 +19,7 @@ from spacelang import __version__
 from spacelang.expression import Number, exact
 from spacelang.recipe import Train
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.preprocessing import Preprocessing
 
 FORMAT = "spacelang.run/1"
 
@@ -45,7 +46,8 @@ class Limits:
 class Record:
     """Where a run came from. name: of its folder, given by `create`. created: UTC, ISO 8601.
     overrides: what the command line changed in the recipe, as written. processes: how many trained together.
-    network: the line of the one network that is trained (`finetune`); empty where the whole space is."""
+    network: the line of the one network that is trained (`finetune`); empty where the whole space is.
+    preprocessing: what its networks are scored by; None in runs from before that was recorded."""
 
     space: str
     data: Data
@@ -56,6 +58,7 @@ class Record:
     overrides: dict[str, str] = field(factory=dict)
     preview: bool = False
     network: str = ""
+    preprocessing: Preprocessing | None = None
     processes: int = 1
     name: str = ""
     created: str = ""

@@ -1,8 +1,9 @@
 """A network on disk: what it is beside its weights, in a folder that needs nothing else.
 
-    config.json          the architecture, where it comes from, and what timm and transformers look for
-    model.safetensors    the weights, under the names of `Network`
-    README.md            the same for people: a model card
+    config.json                 the architecture, where it comes from, and what timm and transformers look for
+    preprocessor_config.json    how pictures become its images, for transformers
+    model.safetensors           the weights, under the names of `Network`
+    README.md                   the same for people: a model card
 
 The same folder serves `load`, timm (`export.timm_model`) and transformers (`export.hf_model`); `load` reads what
 transformers saves of it, too.
@@ -15,7 +16,6 @@ import os
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import torch
@@ -30,26 +30,37 @@ from spacelang_runtime.atomic import replace
 from spacelang_runtime.card import card
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.model.network import Network
+from spacelang_runtime.preprocessing import PROCESSOR, Preprocessing, from_cfg, to_cfg, to_processor
 
 CONFIG = "config.json"
+PROCESSING = "preprocessor_config.json"
 WEIGHTS = "model.safetensors"
 CARD = "README.md"
 FORMAT = "spacelang.model/1"
 
 
-def save(network: Network, folder: Path | str, notes: Mapping[str, Any], force: bool = False) -> None:
-    """Write a network as `config.json`, its architecture and the notes, `model.safetensors` and `README.md`.
+def save(
+    network: Network,
+    folder: Path | str,
+    notes: Mapping[str, Any],
+    force: bool = False,
+    preprocessing: Preprocessing = Preprocessing(),
+) -> None:
+    """Write a network as `config.json`, its architecture and the notes, `preprocessor_config.json`,
+    `model.safetensors` and `README.md`.
 
     notes: JSON values about where the network comes from; `load` does not need them. "classes", where there,
-    are the names of the classes. force: whether other files of these names may be replaced. Raises `Failure`
-    where they may not, and where the folder cannot be written.
+    are the names of the classes. force: whether other files of these names may be replaced. preprocessing: what the
+    network is scored by. Raises `Failure` where files may not be replaced, and where the folder cannot be written.
     """
+    architecture = network.architecture
     weights = tensors_out({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
-    record = described(network.architecture, {**notes, "weights_sha256": sha256(weights).hexdigest()})
+    record = described(architecture, {**notes, "weights_sha256": sha256(weights).hexdigest()}, preprocessing)
     files = {
         WEIGHTS: weights,
         CONFIG: as_json(record),
-        CARD: card(network.architecture, record["notes"]).encode(),
+        PROCESSING: as_json(to_processor(preprocessing, architecture.frame, record["architecture"])),
+        CARD: card(architecture, record["notes"], preprocessing).encode(),
     }
     fill(Path(folder), files, force)
 
@@ -88,20 +99,23 @@ def require_free(path: Path, content: bytes | None = None) -> None:
 
 def require_new(folder: Path) -> None:
     """Make sure that a folder has none of the files that `save` writes. Raises `Failure`."""
-    for name in (CONFIG, WEIGHTS, CARD):
+    for name in (CONFIG, PROCESSING, WEIGHTS, CARD):
         require_free(folder / name)
 
 
-def described(architecture: Architecture, notes: Mapping[str, Any]) -> dict[str, Any]:
-    """What `config.json` holds: ours under "format", "network" and "notes", the rest for timm and transformers."""
-    # The data part is heavy, and `load` does without it.
-    from spacelang_runtime.data.frame import SHARE
-    from spacelang_runtime.data.normalise import MEAN, STD
-
-    frame, classes = architecture.frame, architecture.frame.classes
-    mean, std = (values if frame.channels == 3 else [fmean(values)] for values in (MEAN, STD))
+def class_names(architecture: Architecture, notes: Mapping[str, Any]) -> list[str]:
+    """The names of the classes, in their order; none where the notes do not tell those of all."""
     names = list(notes.get("classes") or ())
-    names = names if len(names) == classes else [f"class {number}" for number in range(classes)]
+    return names if len(names) == architecture.frame.classes else []
+
+
+def described(
+    architecture: Architecture, notes: Mapping[str, Any], preprocessing: Preprocessing = Preprocessing()
+) -> dict[str, Any]:
+    """What `config.json` holds: ours under "format", "network" and "notes", the rest for timm and transformers."""
+    frame, classes = architecture.frame, architecture.frame.classes
+    known = class_names(architecture, notes)
+    names = known or [f"class {number}" for number in range(classes)]
     side = frame.side(len(architecture.stages) - 1)
     return {
         "format": FORMAT,
@@ -113,17 +127,15 @@ def described(architecture: Architecture, notes: Mapping[str, Any]) -> dict[str,
         "pretrained_cfg": {
             "architecture": "spacelang",
             "num_classes": classes,
-            "input_size": [frame.channels, frame.image, frame.image],
+            **to_cfg(preprocessing, frame),
             "fixed_input_size": False,
             "pool_size": [side, side],
-            "interpolation": "bicubic",
-            "crop_pct": SHARE,
-            "mean": list(mean),
-            "std": list(std),
             "first_conv": "stem.patches",
             "classifier": "head.classify",
         },
+        **({"label_names": known} if known else {}),
         "model_type": "spacelang",
+        "image_processor_type": PROCESSOR,
         "architectures": ["SpacelangForImageClassification"],
         "id2label": dict(enumerate(names)),
         "label2id": {name: number for number, name in enumerate(names)},
@@ -173,6 +185,15 @@ def architecture_of(folder: Path | str) -> Architecture:
         return from_json(record_of(folder)["network"])
     except NotAnArchitecture as error:
         raise Failure(f"the network in {Path(folder) / CONFIG} is none: {error}", _AGAIN) from None
+
+
+def preprocessing_of(folder: Path | str) -> Preprocessing:
+    """What the model in a folder states that it is scored by. Raises `Failure` where there is none, and where it
+    states what cannot be done."""
+    cfg = record_of(folder).get("pretrained_cfg") or {}
+    if not isinstance(cfg, dict):
+        raise Failure(f"pretrained_cfg in {Path(folder) / CONFIG} is no object", _AGAIN)
+    return from_cfg(cfg, architecture_of(folder).frame, str(Path(folder) / CONFIG))
 
 
 def require_same(

@@ -12,6 +12,7 @@ from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang_runtime.model.network import Network
+    from spacelang_runtime.preprocessing import Preprocessing
 
 
 def attention(
@@ -58,21 +59,21 @@ def attention(
         fail("--similarity compares the heads of every layer", "leave --stage, --block and --at out")
     if image is not None and images:
         fail("--images goes with --similarity", "leave it out")
-    model, name = _model(what, network, runs)
+    model, name, seen = _model(what, network, runs)
     if similarity is not None:
-        _similarity(model, name, similarity, images or 64, output or Path("similarity"))
+        _similarity(model, name, seen, similarity, images or 64, output or Path("similarity"))
     else:
-        _maps(model, name, Path(str(image)), stage, block, at, output or Path("attention"))
+        _maps(model, name, seen, Path(str(image)), stage, block, at, output or Path("attention"))
 
 
-def _model(what: str | None, network: str | None, runs: Path) -> tuple[Network, str]:
-    """The network meant, and what to call it."""
+def _model(what: str | None, network: str | None, runs: Path) -> tuple[Network, str, Preprocessing]:
+    """The network meant, what to call it, and what it is scored by."""
     if what is not None and (Path(what) / "config.json").is_file():
-        from spacelang_runtime.saved import load
+        from spacelang_runtime.saved import load, preprocessing_of
 
         if network is not None:
             fail(f"{what} is a model, a network by itself", "leave --network out")
-        return load(what), Path(what).resolve().name
+        return load(what), Path(what).resolve().name, preprocessing_of(what)
     from spacelang_runtime.run import find
     from spacelang_runtime.search.target import OF_A_RUN
 
@@ -86,17 +87,26 @@ def _model(what: str | None, network: str | None, runs: Path) -> tuple[Network, 
     from spacelang_runtime.model.extract import extract
     from spacelang_runtime.search.target import resolve
     from spacelang_runtime.search.trained import trained
+    from spacelang_runtime.training.start import preprocessing_of as of_run
 
     lowered = lower(run.space)
     meant = network or ("best" if run.best else "largest")
     architecture = resolve(meant, run, lowered)
     if run.record.preview:
         say("this run is a PREVIEW: its maps mean nothing")
-    return extract(trained(run, lowered, torch.device("cpu")), architecture), f"{meant} of {run.name}"
+    model = extract(trained(run, lowered, torch.device("cpu")), architecture)
+    return model, f"{meant} of {run.name}", of_run(run, say)
 
 
 def _maps(
-    model: Network, name: str, image: Path, stage: int | None, block: int | None, at: str | None, output: Path
+    model: Network,
+    name: str,
+    seen: Preprocessing,
+    image: Path,
+    stage: int | None,
+    block: int | None,
+    at: str | None,
+    output: Path,
 ) -> None:
     from spacelang_runtime.look import figure
     from spacelang_runtime.look.photo import photo, read
@@ -115,8 +125,8 @@ def _maps(
         fail(f"the figure would replace {image}", "write it elsewhere: -o NAME")
     x, y = _pixel(at, frame.image)
     stride = frame.patch << (stage - 1)
-    picture = photo(image, frame)
-    found = maps(model, read([picture], frame), (stage - 1, block - 1), (y // stride, x // stride))
+    picture = photo(image, frame, seen)
+    found = maps(model, read([picture], frame, seen), (stage - 1, block - 1), (y // stride, x // stride))
     layer = architecture.stages[stage - 1].layers[block - 1]
     title = f"{name}, stage {stage}, block {block}, window {layer.window}"
     drawn = figure.attention(picture, found, (x, y), title)
@@ -143,13 +153,13 @@ def _pixel(at: str | None, side: int) -> tuple[int, int]:
     return x, y
 
 
-def _similarity(model: Network, name: str, folder: Path, count: int, output: Path) -> None:
+def _similarity(model: Network, name: str, seen: Preprocessing, folder: Path, count: int, output: Path) -> None:
     from spacelang_runtime.look import figure
     from spacelang_runtime.look.photo import batches
     from spacelang_runtime.look.similarity import similarities
 
     architecture = model.architecture
-    found = similarities(model, batches(folder, architecture.frame, count))
+    found = similarities(model, batches(folder, architecture.frame, seen, count))
     body = []
     for one in found:
         stage, layer = one.place

@@ -43,6 +43,8 @@ def bench(run: Run, lowered: Lowered, crew: Crew, images: int | None) -> Bench |
         tell(said)
     dataset = dataset_of(run, tell, readers(None))
     few = images or (_PREVIEW_IMAGES if run.record.preview else None)
+    if crew.leads and run.record.data.where != "digits":
+        _same_images(run)
     held_out = place(decoded(dataset, few, tell), dataset.frame, crew.device)
     scorer = Scorer(model, held_out, dataset.normalise)
     if not crew.leads:
@@ -51,3 +53,16 @@ def bench(run: Run, lowered: Lowered, crew: Crew, images: int | None) -> Bench |
     if run.record.preview:
         say("this run is a PREVIEW, so is all that is measured on it: its numbers mean nothing")
     return Bench(run, lowered, Waves(crew, scorer.judge, len(held_out)), step)
+
+
+def _same_images(run: Run) -> None:
+    """Say so where a run has scores of images that were made in another way than those that come."""
+    from spacelang_runtime.search.journal import open_journal
+
+    path = run.folder / "journal.sqlite"
+    if not path.exists():
+        return
+    with open_journal(run.folder) as journal:
+        if not journal.whole:
+            say(f"{run.name} has scores of images that were decoded at a reduced size; now they are decoded whole")
+            say(f"to have all scores alike, move {path} away: networks are then scored anew")

@@ -167,14 +167,14 @@ def _model(folder: Path, data: str | None, device: str) -> dict[str, Any]:
 
     from spacelang.recipe import Train
     from spacelang_runtime.data import open_dataset
-    from spacelang_runtime.saved import load, record_of
+    from spacelang_runtime.saved import load, preprocessing_of, record_of
     from spacelang_runtime.tested import examine
     from spacelang_runtime.world import choose
 
     where = choose(device)
     network = load(folder).to(where).eval()
     architecture = network.architecture
-    dataset = open_dataset(data, architecture.frame, Train(), 0, say)
+    dataset = open_dataset(data, architecture.frame, Train(), 0, say, preprocessing_of(folder))
     if len(dataset.classes) != architecture.frame.classes:
         fail(
             f"{folder} tells {architecture.frame.classes} classes apart, and {data} has {len(dataset.classes)}",

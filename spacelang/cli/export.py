@@ -14,6 +14,7 @@ from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang_runtime.model.network import Network
+    from spacelang_runtime.preprocessing import Preprocessing
 
 FORMATS = {
     "safetensors": "a folder with config.json and model.safetensors",
@@ -66,8 +67,8 @@ def export(
         from spacelang_runtime.saved import require_free
 
         require_free(output)
-    network, notes = _folder(what) if run is None and _is_folder(what) else _of_run(what, run, runs)
-    said = _written(network, notes, output, chosen, image, force)
+    network, notes, seen = _folder(what) if run is None and _is_folder(what) else _of_run(what, run, runs)
+    said = _written(network, notes, seen, output, chosen, image, force)
     if notes.get("preview"):
         say("this model comes from a PREVIEW: it has learned next to nothing")
     architecture = network.architecture
@@ -78,13 +79,13 @@ def _is_folder(what: str) -> bool:
     return (Path(what) / "config.json").is_file()
 
 
-def _folder(what: str) -> tuple[Network, dict[str, object]]:
-    from spacelang_runtime.saved import load, record_of
+def _folder(what: str) -> tuple[Network, dict[str, object], Preprocessing]:
+    from spacelang_runtime.saved import load, preprocessing_of, record_of
 
-    return load(what), record_of(what).get("notes", {})
+    return load(what), record_of(what).get("notes", {}), preprocessing_of(what)
 
 
-def _of_run(what: str, run: str | None, runs: Path) -> tuple[Network, dict[str, object]]:
+def _of_run(what: str, run: str | None, runs: Path) -> tuple[Network, dict[str, object], Preprocessing]:
     from spacelang_runtime.run import find
 
     found = find(runs, run)  # before torch is loaded: a wrong name is answered at once
@@ -96,14 +97,22 @@ def _of_run(what: str, run: str | None, runs: Path) -> tuple[Network, dict[str, 
     from spacelang_runtime.origin import origin
     from spacelang_runtime.search.target import resolve
     from spacelang_runtime.search.trained import trained
+    from spacelang_runtime.training.start import preprocessing_of
 
     lowered = lower(found.space)
     architecture = resolve(what, found, lowered)
-    return extract(trained(found, lowered, torch.device("cpu")), architecture), origin(found, architecture)
+    network = extract(trained(found, lowered, torch.device("cpu")), architecture)
+    return network, origin(found, architecture), preprocessing_of(found, say)
 
 
 def _written(
-    network: Network, notes: dict[str, object], output: Path, form: str, image: int | None, force: bool
+    network: Network,
+    notes: dict[str, object],
+    seen: Preprocessing,
+    output: Path,
+    form: str,
+    image: int | None,
+    force: bool,
 ) -> str:
     """Write the network; gives what to say of it."""
     from spacelang.lower.cost import price
@@ -112,21 +121,24 @@ def _written(
     costs = f"{short(cost.params)} params, {short(cost.flops)} MACs"
     match form:
         case "onnx":
+            from spacelang_runtime.export.metadata import metadata
             from spacelang_runtime.export.onnx_file import write
 
-            made = write(network, output, image)
+            made = write(network, output, image, metadata(network.architecture, image, notes, seen))
             return f"{costs}, {short(made.size)}B; onnxruntime gives torch's logits to {made.difference:.0e}"
         case "torch-export":
             from spacelang_runtime.export import program
+            from spacelang_runtime.export.metadata import metadata
 
-            return f"{costs}, {short(program.write(network, output, image))}B"
+            told = metadata(network.architecture, image, notes, seen)
+            return f"{costs}, {short(program.write(network, output, image, told))}B"
         case "swin":
             from spacelang_runtime.export.swin import write as write_swin
 
-            write_swin(network, output, force)
+            write_swin(network, output, notes, force, seen)
             return f"{costs}, as a Swin transformer of timm"
         case _:
             from spacelang_runtime.saved import save
 
-            save(network, output, notes, force)
+            save(network, output, notes, force, seen)
             return costs

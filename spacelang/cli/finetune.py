@@ -109,7 +109,7 @@ def _order(
     limit: float | None,
 ) -> Order:
     from spacelang import notation
-    from spacelang_runtime.saved import architecture_of
+    from spacelang_runtime.saved import architecture_of, preprocessing_of
     from spacelang_runtime.training.further import narrowest, recipe_of
     from spacelang_runtime.training.start import Order
 
@@ -131,6 +131,7 @@ def _order(
         steps,
         limit,
         network=line,
+        preprocessing=None if scratch else preprocessing_of(model),
     )
 
 
@@ -180,7 +181,8 @@ def _taught(job: Job, runs: Path) -> Job:
     if "teacher" not in words:
         return job
     weights_of = Path(words["teacher_weights"]) if "teacher_weights" in words else None
-    teacher = teacher_of(words["teacher"], weights_of, job.space.frame.classes, runs)
+    shown = job.dataset.preprocessing
+    teacher = teacher_of(words["teacher"], weights_of, job.space.frame.classes, runs, shown)
     return evolve(job, dataset=Taught(job.dataset, teacher, float(words["share"])))
 
 
@@ -205,6 +207,6 @@ def _write(job: Job, output: Path, force: bool) -> None:
         "space": known.get("space"),
         "constraint": known.get("constraint"),
     }
-    save(network, output, notes, force)
+    save(network, output, notes, force, job.dataset.preprocessing)
     say(f"next: spacelang eval {output} --data {run.record.data.where}")
     print(f"{output}: {architecture.name}, {how}")

@@ -50,13 +50,17 @@ def import_(
 
     from spacelang.lower.cost import price
     from spacelang_runtime.foreign import from_file, from_timm
+    from spacelang_runtime.preprocessing import Preprocessing
     from spacelang_runtime.saved import save
 
-    network = from_file(file, image or 224) if file.is_file() else from_timm(name, weights)
+    if file.is_file():
+        network, preprocessing = from_file(file, image or 224), Preprocessing()
+    else:
+        network, preprocessing = from_timm(name, weights)
     cost = price(network.architecture)
     origin = f"weights of {weights or file}" if weights or file.is_file() else "random weights"
     notes = {"name": network.architecture.name, "source": source, "origin": f"{source}, {origin}"}
-    save(network, output, notes, force)
+    save(network, output, notes, force, preprocessing)
     sizes = f"{network.architecture.frame.image} pixels, {short(cost.params)} params, {short(cost.flops)} MACs"
     print(f"{output}: {network.architecture.name}, {sizes}, {origin}")
 

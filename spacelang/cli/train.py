@@ -201,7 +201,9 @@ def _looking(job: Job, photo: Path | None) -> AbstractContextManager[Observe]:
         return nullcontext(lambda _: None)
     from spacelang_runtime.look.board import board
 
-    looking: AbstractContextManager[Observe] = board(job.run, job.model, job.source.largest, photo)
+    looking: AbstractContextManager[Observe] = board(
+        job.run, job.model, job.source.largest, photo, job.dataset.preprocessing
+    )
     return looking
 
 

@@ -23,29 +23,32 @@ from spacelang_runtime.data.distort import distorted, drawn, on
 from spacelang_runtime.data.frame import framed
 from spacelang_runtime.data.normalise import moments
 from spacelang_runtime.model.kept import kept
+from spacelang_runtime.preprocessing import Preprocessing
 
 
 @frozen
 class View:
     """A picture on its way into a batch. It draws from the global generators.
 
-    crop: random resized crop, or None for the frame that scoring uses.
+    crop: random resized crop, or None for the frame that scoring uses. preprocessing: of that frame.
     """
 
     side: int
     channels: int
     crop: RandomResizedCropAndInterpolation | None
+    preprocessing: Preprocessing
 
     def __call__(self, picture: Image.Image) -> NDArray[np.uint8]:
         """One view, [channels, side, side]."""
-        return planes(self.crop(picture) if self.crop else framed(picture, self.side), self.channels)
+        view = self.crop(picture) if self.crop else framed(picture, self.side, self.preprocessing)
+        return planes(view, self.channels)
 
 
-def view_of(recipe: Train, side: int, channels: int) -> View:
-    """The views of a recipe."""
+def view_of(recipe: Train, side: int, channels: int, preprocessing: Preprocessing) -> View:
+    """The views of a recipe. preprocessing: what its networks are scored by."""
     crop = float(recipe.crop)
     random = RandomResizedCropAndInterpolation(side, (crop, 1.0), interpolation="bicubic") if crop < 1 else None
-    return View(side, channels, random)
+    return View(side, channels, random, preprocessing)
 
 
 def planes(picture: Image.Image, channels: int) -> NDArray[np.uint8]:

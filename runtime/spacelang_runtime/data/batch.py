@@ -19,6 +19,7 @@ from spacelang_runtime.data.pictures import Pictures
 from spacelang_runtime.data.schedule import Schedule
 from spacelang_runtime.data.source import Split
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.preprocessing import Preprocessing
 
 # A piece has as many images as make up so many bytes, and so many at least: to receive one takes about as long,
 # whatever is in it.
@@ -93,6 +94,7 @@ class Framed:
     side: int
     channels: int
     batch: int
+    preprocessing: Preprocessing
 
     def __call__(self, number: int) -> Images:
         first = number * self.batch
@@ -102,7 +104,8 @@ class Framed:
         broken: list[tuple[str, str]] = []
         for slot, index in enumerate(indices.tolist()):
             try:
-                images[slot] = planes(framed(self.split.pictures.read(index), self.side), self.channels)
+                picture = framed(self.split.pictures.read(index), self.side, self.preprocessing)
+                images[slot] = planes(picture, self.channels)
             except Broken as error:
                 readable[slot] = False
                 broken.append((error.name, error.reason))

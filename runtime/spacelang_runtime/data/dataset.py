@@ -29,6 +29,7 @@ from spacelang_runtime.data.source import Split
 from spacelang_runtime.data.stratify import stratified
 from spacelang_runtime.data.work import worked
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.preprocessing import Preprocessing, chosen
 
 STEPS_AHEAD = 2  # by how many the workers are before the training, at least
 
@@ -38,7 +39,8 @@ class Dataset:
     """Pictures in three splits that share none: training, search (held out of training, fixed) and test.
 
     classes: names in alphabetical order; a label is an index into them. fingerprint: SHA-256 over names and sizes
-    of the files, to know the data again. skipped: the broken images met so far, by name, with the reason.
+    of the files, to know the data again. preprocessing: how pictures become what is scored, and its mean and
+    deviation what is trained on too. skipped: the broken images met so far, by name, with the reason.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Dataset:
     fingerprint: str
     frame: Frame
     recipe: Train
+    preprocessing: Preprocessing
     workers: int
     say: Callable[[str], None]
     train: Split
@@ -124,15 +127,16 @@ class Dataset:
             for step, drawn in zip(steps, views, strict=True):
                 for name, reason in drawn.broken:
                     self._skip(name, reason)
-                images = normalise(augmented(drawn.images, recipe, step, rank, world))
+                images = self.normalise(augmented(drawn.images, recipe, step, rank, world))
                 yield Batch(*mixed(images, drawn.labels, len(self.classes), recipe, step, rank))
 
     def search_images(self, batch: int = 256, rank: int = 0, world: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
         """The held-out images that the search scores on: (uint8 [b, channels, side, side], int64 [b]) pairs.
 
-        No augmentation; one fixed order, mixed over the classes, so that the first n are a fair sample. Broken
-        images are left out, so a batch may be smaller. A rank has every `world`-th batch. What fits into memory is
-        decoded once and given again: do not write into it.
+        No augmentation, each decoded whole and resized once (`preprocessing`); one fixed order, mixed over the
+        classes, so that the first n are a fair sample. Broken images are left out, so a batch may be smaller. A
+        rank has every `world`-th batch. What fits into memory is decoded once and given again: do not write into
+        it.
         """
         return self._scoring("search", self.search, batch, rank, world)
 
@@ -142,7 +146,7 @@ class Dataset:
 
     def normalise(self, images: Tensor) -> Tensor:
         """Images of the splits as a network reads them: see `normalise`."""
-        return normalise(images)
+        return normalise(images, self.preprocessing)
 
     def _views(
         self, schedule: Schedule, steps: range, rank: int, world: int, device: torch.device
@@ -157,7 +161,7 @@ class Dataset:
                 views = views.repeat(1, self.frame.channels, 1, 1).to(device)
                 yield Images(views, labels[indices].to(device), [])
             return
-        view = view_of(self.recipe, self.frame.image, self.frame.channels)
+        view = view_of(self.recipe, self.frame.image, self.frame.channels, self.preprocessing)
         held = self._hold(pictures, len(steps) * schedule.batch)
         job = Views(held, self.train.labels, schedule, view, rank, world)
         numbers = range(steps.start * job.parts, steps.stop * job.parts)
@@ -182,7 +186,7 @@ class Dataset:
         again, rest = numbers[: len(kept)], numbers[len(kept) :]
         for number in again:
             yield kept[number]
-        job = Framed(split, side, channels, batch)
+        job = Framed(split, side, channels, batch, self.preprocessing)
         workers = self.workers if isinstance(split.pictures, Files) else 0
         for number, drawn in zip(rest, worked(job, rest, workers), strict=True):
             for broken, reason in drawn.broken:
@@ -192,12 +196,21 @@ class Dataset:
             yield drawn.images, drawn.labels
 
 
-def open_dataset(where: str, frame: Frame, recipe: Train, workers: int, say: Callable[[str], None]) -> Dataset:
+def open_dataset(
+    where: str,
+    frame: Frame,
+    recipe: Train,
+    workers: int,
+    say: Callable[[str], None],
+    preprocessing: Preprocessing | None = None,
+) -> Dataset:
     """The data at `where`: "digits", or a folder with train/CLASS/* and val/CLASS/* ("./digits" is a folder too).
 
     frame: its image side and channels are what pictures are turned into; its classes are not looked at. recipe: its
     seed, batch, augmentation and holdout. workers: processes that decode and augment; 0: none. say: told what a
-    person should know, in one line each. Files are listed, not read. Raises `Failure` for data that cannot be used.
+    person should know, in one line each. preprocessing: what is scored by; None: chosen by the sizes of the
+    training images (`preprocessing.chosen`). Files are listed, not read, but for those sizes. Raises `Failure` for
+    data that cannot be used.
     """
     if frame.channels not in (1, 3):
         raise Failure(
@@ -220,12 +233,13 @@ def open_dataset(where: str, frame: Frame, recipe: Train, workers: int, say: Cal
         fingerprint=source.fingerprint,
         frame=frame,
         recipe=recipe,
+        preprocessing=preprocessing or chosen(every.pictures.shorter_sides(), frame.image),
         workers=workers,
         say=say,
         train=every.take(~held_out),
         # By rank, which mixes the classes: then the first n images of a split are a fair sample of it.
-        search=search.take(np.argsort(search.rank)),
-        test=source.test.take(np.argsort(source.test.rank)),
+        search=search.take(np.argsort(search.rank)).whole(),
+        test=source.test.take(np.argsort(source.test.rank)).whole(),
         room=room(),
         skip=Skipped(say),
     )

@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 # The decoders that may run, whatever a file calls itself: of all that Pillow knows, some start other programs.
 FORMATS = ("JPEG", "PNG", "WEBP")
-ANY_SIDE = 100_000  # pixels: as a limit, pictures are read as they are
+ANY_SIDE = 100_000  # pixels: as a limit, pictures are read whole, as they are
 
 
 class Broken(Exception):
@@ -50,6 +50,16 @@ def decoded_bytes(path: Path, most: int) -> int:
     except Exception:  # `decode` will name it
         return 0
     return int(3 * width * height * min(1, most / min(width, height)) ** 2)
+
+
+def shorter_side(path: Path) -> int | None:
+    """The shorter side of the picture in a file, in pixels, from its header; None for a file that has none."""
+    try:
+        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as file:
+            warnings.simplefilter("ignore")
+            return min(file.size)
+    except Exception:  # `decode` will name it
+        return None
 
 
 def rgb(image: Image.Image) -> Image.Image:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from PIL import Image
 
-SHARE = 0.875  # of the resized shorter side that the crop keeps, as in the published ImageNet figures
+from spacelang_runtime.preprocessing import Preprocessing
 
 
-def framed(picture: Image.Image, side: int) -> Image.Image:
-    """The middle of a picture, `side` × `side` pixels.
+def framed(picture: Image.Image, side: int, preprocessing: Preprocessing) -> Image.Image:
+    """The middle of a picture, `side` × `side` pixels, after one resize of all of it.
 
-    A larger picture is resized (bicubic) until its shorter side is side / 0.875, and the middle cut out; a smaller
-    one until its shorter side is `side`; one of exactly `side` × `side` stays as it is.
+    Every number is rounded as torchvision's Resize and CenterCrop round it, which timm's transform is made of: the
+    shorter and the longer side down, and half a margin to the nearest whole number, to the even one of two.
     """
-    shorter = min(picture.size)
-    wanted = round(side / SHARE) if shorter > side else side
-    if shorter != wanted:
-        width, height = (max(wanted, round(length * wanted / shorter)) for length in picture.size)
-        picture = picture.resize((width, height), Image.Resampling.BICUBIC)
-    left, top = ((length - side) // 2 for length in picture.size)
+    shorter, wanted = min(picture.size), preprocessing.shorter(side)
+    size = width, height = [int(wanted * length / shorter) for length in picture.size]
+    if (width, height) != picture.size:
+        picture = picture.resize((width, height), Image.Resampling[preprocessing.interpolation.upper()])
+    left, top = (round((length - side) / 2) for length in size)
     return picture.crop((left, top, left + side, top + side))

@@ -1,25 +1,27 @@
 """Where pictures are read from: files, files held decoded in memory, or one grey array.
 
-All answer the same: how many, and `read(index)` for an RGB picture (or `Broken`). No picture's shorter side is more
-than a limit that its source was opened with. The limit is the same on disk and in memory, so holding pictures in
-memory changes none of them.
+All answer the same: how many, and `read(index)` for an RGB picture (or `Broken`). Files are read with a limit to
+the shorter side: what is trained on is decoded no larger than training needs, which is faster; what is scored is
+decoded whole. The limit is the same on disk and in memory, so holding pictures in memory changes none of them.
 """
 
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
 from PIL import Image
 
-from spacelang_runtime.data.decode import Broken, decode, decoded_bytes, shown
+from spacelang_runtime.data.decode import ANY_SIDE, Broken, decode, decoded_bytes, shorter_side, shown
 
 Which = NDArray[np.bool_] | NDArray[np.int64]
 CHUNK = 64
+MEASURED = 2000  # pictures whose sizes stand for those of all
 
 
 class Pictures(Protocol):
@@ -55,6 +57,18 @@ class Files:
 
     def take(self, which: Which) -> Files:
         return Files(self.folder, self.classes, self.names[which], self.labels[which], self.most)
+
+    def whole(self) -> Files:
+        """The same pictures, read as they are."""
+        return evolve(self, most=ANY_SIDE)
+
+    def shorter_sides(self) -> list[int]:
+        """The shorter sides of the pictures in pixels, or of 2 000 spread evenly over the list where there are
+        more; what is no picture is left out."""
+        sample = np.linspace(0, len(self) - 1, min(MEASURED, len(self))).round().astype(int)
+        with ThreadPoolExecutor(8) as pool:  # a network drive answers each question late, and several at once
+            sides = pool.map(lambda index: shorter_side(self.path(index)), sample.tolist())
+            return [side for side in sides if side is not None]
 
     def decoded_bytes(self) -> int:
         """About how many bytes all of them take decoded, by the headers of 64 files spread over the list."""
@@ -105,3 +119,11 @@ class Grey:
 
     def take(self, which: Which) -> Grey:
         return Grey(self.array[which])
+
+    def whole(self) -> Grey:
+        """The same pictures: they are read as they are."""
+        return self
+
+    def shorter_sides(self) -> list[int]:
+        """The shorter sides of the pictures: all have one size."""
+        return [min(self.array.shape[1:])]

@@ -28,6 +28,10 @@ class Split:
         """Some of the pictures, or all in another order."""
         return Split(self.pictures.take(which), self.labels[which], self.rank[which])
 
+    def whole(self) -> Split:
+        """The same pictures, decoded whole: for scoring."""
+        return Split(self.pictures.whole(), self.labels, self.rank)
+
 
 @frozen
 class Source:

@@ -71,6 +71,8 @@ class SpacelangConfig(BackboneConfigMixin, PreTrainedConfig):
         if "notes" in written:
             lasting = {name: note for name, note in written["notes"].items() if name not in _OF_WEIGHTS}
             written["notes"] = lasting | {"classes": list(self.id2label.values())}
+        if "label_names" in written:
+            written["label_names"] = list(self.id2label.values())
         return written
 
     @classmethod

@@ -7,8 +7,10 @@ runtime once, when it loads the file, and not stored layer by layer.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from attrs import frozen
@@ -32,10 +34,13 @@ class Written:
     difference: float
 
 
-def write(network: Network, path: Path, image: int | None = None) -> Written:
+def write(
+    network: Network, path: Path, image: int | None = None, told: Mapping[str, str] = MappingProxyType({})
+) -> Written:
     """Write a network as ONNX, with input "images" [batch, channels, H, W] and output "logits" [batch, classes].
 
-    image: the side of the images; None: the architecture's. The batch is free. Raises `Failure` where a package
+    image: the side of the images; None: the architecture's. The batch is free. told: the file's metadata (see
+    `export.metadata`). Raises `Failure` where a package
     is missing, where the file cannot be written, and where onnxruntime does not compute what torch does.
     """
     try:
@@ -61,6 +66,7 @@ def write(network: Network, path: Path, image: int | None = None) -> Written:
     ClearMetadataAndDocStringPass()(model)
     for value in (*model.graph.inputs, *model.graph.outputs):
         value.shape[0] = "batch"
+    model.metadata_props.update(told)
     content = program.model_proto.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     difference = max(_difference(session, network, example(network, image, batch)) for batch in (1, 3))

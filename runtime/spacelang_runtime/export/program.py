@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -34,8 +36,11 @@ def example(network: Network, image: int | None, batch: int) -> Tensor:
     return torch.randn(batch, frame.channels, side, side, generator=chance).to(weight)
 
 
-def write(network: Network, path: Path, image: int | None = None) -> int:
-    """Write the program for `torch.export.load`; gives the bytes. Raises `Failure` where that cannot be done."""
+def write(
+    network: Network, path: Path, image: int | None = None, told: Mapping[str, str] = MappingProxyType({})
+) -> int:
+    """Write the program for `torch.export.load`; gives the bytes. told: extra files in it, by name (see
+    `export.metadata`). Raises `Failure` where that cannot be done."""
     program = exported(network, image)
-    replace(path, lambda file: torch.export.save(program, file))
+    replace(path, lambda file: torch.export.save(program, file, extra_files=dict(told)))
     return path.stat().st_size

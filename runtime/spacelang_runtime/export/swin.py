@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from spacelang.architecture import Architecture
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.foreign import architecture_of
 from spacelang_runtime.model.network import Network
-from spacelang_runtime.saved import CONFIG, WEIGHTS, as_json, described, fill
+from spacelang_runtime.preprocessing import Preprocessing, to_processor
+from spacelang_runtime.saved import CONFIG, PROCESSING, WEIGHTS, as_json, class_names, described, fill
 from spacelang_runtime.swin_names import theirs
 
 _OTHERWISE = "export it as timm: import spacelang_runtime.export.timm_model lets timm run any network"
@@ -55,11 +57,22 @@ def arguments(architecture: Architecture) -> dict[str, Any]:
     }
 
 
-def write(network: Network, folder: Path, force: bool = False) -> None:
-    """Write a folder that timm reads as "local-dir:FOLDER"; raises `Failure` as `to_swin` does."""
+def write(
+    network: Network,
+    folder: Path,
+    notes: Mapping[str, Any],
+    force: bool = False,
+    preprocessing: Preprocessing = Preprocessing(),
+) -> None:
+    """Write a folder that timm reads as "local-dir:FOLDER", and transformers as a model of timm.
+
+    notes, force, preprocessing: as `saved.save` takes them; of the notes the names of the classes are told. Raises
+    `Failure` as `to_swin` does.
+    """
+    architecture = network.architecture
     weights = to_swin(network).state_dict()
-    given = arguments(network.architecture)
-    cfg = described(network.architecture, {})["pretrained_cfg"] | {
+    given, names = arguments(architecture), class_names(architecture, notes)
+    cfg = described(architecture, {}, preprocessing)["pretrained_cfg"] | {
         "architecture": NAME,
         "fixed_input_size": True,
         "first_conv": "patch_embed.proj",
@@ -69,12 +82,14 @@ def write(network: Network, folder: Path, force: bool = False) -> None:
     record = {
         "architecture": NAME,
         "num_classes": given["num_classes"],
+        **({"label_names": names} if names else {}),
         "model_args": {name: given[name] for name in kept},
         "pretrained_cfg": cfg,
     }
     files = {
         WEIGHTS: save({name: tensor.contiguous() for name, tensor in weights.items()}),
         CONFIG: as_json(record),
+        PROCESSING: as_json(to_processor(preprocessing, architecture.frame, NAME)),
     }
     fill(folder, files, force)
 

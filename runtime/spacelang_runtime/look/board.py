@@ -14,6 +14,7 @@ from spacelang_runtime.look.photo import photo, read
 from spacelang_runtime.look.weights import maps
 from spacelang_runtime.model.extract import extract
 from spacelang_runtime.model.supernet import Supernet
+from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.run import Run
 from spacelang_runtime.training.step import Observe, Step
 
@@ -21,11 +22,13 @@ TIMES = 20  # figures a training: each takes the time of a few steps
 
 
 @contextmanager
-def board(run: Run, model: Supernet, architecture: Architecture, path: Path) -> Iterator[Observe]:
+def board(
+    run: Run, model: Supernet, architecture: Architecture, path: Path, preprocessing: Preprocessing
+) -> Iterator[Observe]:
     """An observer that draws, twenty times a training, what the heads of every stage's last layer look at from the
     middle of a photo, in one of the supernet's networks. Raises `Failure` where the photo cannot be read."""
     frame = architecture.frame
-    picture = photo(path, frame)
+    picture = photo(path, frame, preprocessing)
     middle = (frame.image // 2, frame.image // 2)
     writer = SummaryWriter(str(run.tensorboard), filename_suffix=".attention")
     drawn = -1
@@ -37,7 +40,7 @@ def board(run: Run, model: Supernet, architecture: Architecture, path: Path) -> 
         drawn = int(step.progress * TIMES)
         # A copy: the weights in training keep their type and mode, and their random numbers.
         network = extract(model, architecture)
-        image = read([picture], frame).to(next(network.parameters()).device)
+        image = read([picture], frame, preprocessing).to(next(network.parameters()).device)
         for number, stage in enumerate(architecture.stages):
             at = (middle[1] // (frame.patch << number), middle[0] // (frame.patch << number))
             found = maps(network, image, (number, len(stage.layers) - 1), at)

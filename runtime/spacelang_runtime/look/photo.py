@@ -7,39 +7,42 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from spacelang.architecture import Frame
+from spacelang_runtime.data.augment import planes
 from spacelang_runtime.data.decode import ANY_SIDE, Broken, decode
 from spacelang_runtime.data.frame import framed
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.preprocessing import Preprocessing
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
-def photo(path: Path, frame: Frame) -> np.ndarray:
-    """The square of a photo that networks of this frame look at: uint8 [side, side, 3]. Raises `Failure` where the
-    file is no image that can be read."""
+def photo(path: Path, frame: Frame, preprocessing: Preprocessing) -> np.ndarray:
+    """The square of a photo that networks of this frame are scored on: uint8 [side, side, 3]. Raises `Failure`
+    where the file is no image that can be read."""
     if not path.exists():
         raise Failure(f"there is no image {path}", "name a photo")
     try:
-        return np.asarray(framed(decode(path, ANY_SIDE), frame.image))
+        return np.asarray(framed(decode(path, ANY_SIDE), frame.image, preprocessing))
     except Broken as error:
         raise Failure(
             f"{path} is no image that can be read: {error.reason}", "name a JPEG, PNG or WebP file"
         ) from None
 
 
-def read(pictures: list[np.ndarray], frame: Frame) -> Tensor:
+def read(pictures: list[np.ndarray], frame: Frame, preprocessing: Preprocessing) -> Tensor:
     """Squares of photos as a network reads them: [b, channels, side, side]."""
-    images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
-    if frame.channels == 1:
-        images = images.float().mean(1, keepdim=True).to(torch.uint8)
-    return normalise(images)
+    images = np.stack([planes(Image.fromarray(picture), frame.channels) for picture in pictures])
+    return normalise(torch.from_numpy(images), preprocessing)
 
 
-def batches(folder: Path, frame: Frame, count: int, batch: int = 8) -> Iterator[Tensor]:
+def batches(
+    folder: Path, frame: Frame, preprocessing: Preprocessing, count: int, batch: int = 8
+) -> Iterator[Tensor]:
     """The first `count` images of a folder and of those in it, evenly spread over their sorted paths. Raises
     `Failure` where there are none."""
     if not folder.is_dir():
@@ -49,4 +52,5 @@ def batches(folder: Path, frame: Frame, count: int, batch: int = 8) -> Iterator[
         raise Failure(f"there are no images in {folder}", f"name a folder with {', '.join(SUFFIXES)} files")
     taken = found[:: max(1, len(found) // count)][:count]
     for start in range(0, len(taken), batch):
-        yield read([photo(path, frame) for path in taken[start : start + batch]], frame)
+        pictures = [photo(path, frame, preprocessing) for path in taken[start : start + batch]]
+        yield read(pictures, frame, preprocessing)

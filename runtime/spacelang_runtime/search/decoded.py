@@ -27,7 +27,7 @@ from spacelang_runtime.data import Dataset
 from spacelang_runtime.data.pictures import Files
 from spacelang_runtime.failure import Failure
 
-VERSION = 1  # of what is made of a picture
+VERSION = 2  # of what is made of a picture; 2: decoded whole
 READ = 256  # images at a time
 
 
@@ -96,8 +96,9 @@ def _mapped(path: Path, shape: tuple[int, int, int]) -> Decoded:
 
 def _key(pictures: Files, dataset: Dataset, count: int) -> str:
     """What the file is named by. Whole reads are looked at, since they are what may end up in the file."""
-    frame = dataset.frame
-    digest = hashlib.sha256(f"{VERSION} {frame.channels} {frame.image} {count}".encode())
+    frame, seen = dataset.frame, dataset.preprocessing
+    made = f"{VERSION} {frame.channels} {frame.image} {seen.crop!r} {seen.interpolation} {count}"
+    digest = hashlib.sha256(made.encode())
     digest.update(dataset.search.labels[:count].astype("<i8").tobytes())
     looked = range(min(-(-count // READ) * READ, len(pictures)))
     with ThreadPoolExecutor(16) as pool:  # hashing and reading leave the interpreter's lock alone

@@ -21,7 +21,7 @@ from attrs import field, frozen
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.racing import Right
 
-VERSION = 2
+VERSION, OLDEST = 3, 2  # tables are the same since 2; from 3 on, images were decoded whole for a score
 _SCHEMA = """
 CREATE TABLE network (
     architecture TEXT PRIMARY KEY, line TEXT NOT NULL, flops INTEGER NOT NULL, params INTEGER NOT NULL
@@ -116,9 +116,11 @@ class Generation:
 
 @frozen(eq=False)
 class Journal:
-    """An open journal."""
+    """An open journal. whole: whether all its scores were taken of images that were decoded whole; before, large
+    JPEGs were decoded at a reduced size."""
 
     database: sqlite3.Connection
+    whole: bool = True
 
     def search(self, account: str, step: int, total: int) -> Search:
         """The search of this account with these weights and images: the one begun before, or a new one."""
@@ -255,7 +257,7 @@ def open_journal(folder: Path) -> Iterator[Journal]:
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA foreign_keys = ON")
         _prepare(database, path)
-        yield Journal(database)
+        yield Journal(database, database.execute("PRAGMA user_version").fetchone()[0] >= 3)
     except sqlite3.DatabaseError as error:
         full = any(word in str(error) for word in ("full", "disk I/O"))
         raise Failure(
@@ -273,7 +275,7 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
         raise Failure(f"{path} was written by a newer version", "update spacelang")
-    if 0 < version < VERSION:
+    if 0 < version < OLDEST:
         raise Failure(f"{path} was written by an older version", "move it away and search again")
     if version == 0:
         database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")

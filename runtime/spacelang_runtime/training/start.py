@@ -12,6 +12,7 @@ from spacelang.lower.lowered import Lowered, lower
 from spacelang.space import Space
 from spacelang_runtime.data import Dataset, open_dataset
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.record import Data, Limits, Record
 from spacelang_runtime.run import Run, create, find, of_launch, write_launch
 from spacelang_runtime.search.trained import untrained
@@ -29,7 +30,8 @@ class Order:
     """A training that a user asks for. space: with the recipe to use, overrides applied; source: its text.
     overrides: what the command line changed, as written. data: a built-in set's name or a folder.
     steps, budget (seconds): limits, where the recipe's epochs are not meant. network: the line of the one
-    network to train, where the whole space is not meant."""
+    network to train, where the whole space is not meant. preprocessing: what it has been scored by until now; None:
+    to be chosen for the data."""
 
     space: Space
     source: str
@@ -40,6 +42,7 @@ class Order:
     budget: float | None = None
     preview: bool = False
     network: str = ""
+    preprocessing: Preprocessing | None = None
 
 
 def new(order: Order, runs: Path, world: World, workers: int, say: Say) -> Job:
@@ -49,7 +52,7 @@ def new(order: Order, runs: Path, world: World, workers: int, say: Say) -> Job:
     """
     space = order.space
     _shareable(space.train.batch, world)
-    dataset = open_dataset(order.data, space.frame, space.train, workers, say)
+    dataset = open_dataset(order.data, space.frame, space.train, workers, say, order.preprocessing)
     if len(dataset.classes) != space.frame.classes:
         found = len(dataset.classes)
         say(f"{dataset.name} has {found} classes, not {space.frame.classes}: the head follows the data")
@@ -69,6 +72,7 @@ def new(order: Order, runs: Path, world: World, workers: int, say: Say) -> Job:
             overrides=order.overrides,
             preview=order.preview,
             network=order.network,
+            preprocessing=dataset.preprocessing,
             processes=world.size,
         )
         name = _launched(create(runs, record, order.source, space)).name
@@ -149,15 +153,33 @@ def _launched(run: Run) -> Run:
 
 
 def dataset_of(run: Run, say: Say, workers: int = 0) -> Dataset:
-    """The data that a run was trained on. Raises `Failure` where it is not what it was."""
+    """The data that a run was trained on, scored by the preprocessing that the run has recorded. Raises `Failure`
+    where it is not what it was."""
     space, data = run.space, run.record.data
-    dataset = open_dataset(data.where, space.frame, space.train, workers, say)
+    dataset = open_dataset(data.where, space.frame, space.train, workers, say, run.record.preprocessing)
     if dataset.fingerprint != data.fingerprint or dataset.classes != data.classes:
         raise Failure(
             f"{data.where} is not what {run.name} was trained on: its images have changed",
             "bring them back, or train a new run",
         )
     return dataset
+
+
+def preprocessing_of(run: Run, say: Say) -> Preprocessing:
+    """What the networks of a run are scored by.
+
+    A run of before that was recorded looked at each picture by the picture's own size: at one not larger than the
+    image as a whole, at seven eighths of any other. What it did with most of them is what is chosen for its data;
+    where that is not at hand any more, it is the crop share that its models have always stated.
+    """
+    if run.record.preprocessing is not None:
+        return run.record.preprocessing
+    try:
+        return dataset_of(run, say).preprocessing
+    except Failure as reason:
+        say(f"how much of a picture {run.name} looked at cannot be told: {reason.message}")
+        say("its models state crop_pct 0.875, which is right for pictures larger than the space's image")
+        return Preprocessing()
 
 
 def _shareable(batch: int, world: World) -> None:

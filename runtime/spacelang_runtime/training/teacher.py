@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from spacelang.diagnostics import nearest
 from spacelang.lower.lowered import lower
 from spacelang_runtime.data import Batch, Dataset
-from spacelang_runtime.data.normalise import MEAN, STD
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.model.extract import extract
+from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.run import find
-from spacelang_runtime.saved import load
+from spacelang_runtime.saved import load, preprocessing_of
 from spacelang_runtime.search.trained import trained
 from spacelang_runtime.world import precision
 
@@ -53,18 +53,22 @@ class Taught:
             yield evolve(batch, targets=(1 - self.share) * batch.targets + self.share * said)
 
 
-class FromTimm(nn.Module):
-    """A model of timm that reads images normalised as ours: it has its own mean and deviation, and maybe size."""
+Moments = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation, a number for each channel
 
-    def __init__(self, model: nn.Module) -> None:
+
+class Reader(nn.Module):
+    """A teacher that is shown images as the student reads them: it has its own mean and deviation, and maybe size.
+
+    shown, learned: the moments that the images are normalised by, and those that the teacher was trained with.
+    size: (height, width) that it takes alone; None: any.
+    """
+
+    def __init__(
+        self, model: nn.Module, shown: Moments, learned: Moments, size: tuple[int, int] | None = None
+    ) -> None:
         super().__init__()
-        self.model = model
-        cfg = model.pretrained_cfg
-        self.size = tuple(cfg["input_size"][-2:]) if cfg.get("fixed_input_size") else None
-        ours, theirs = (
-            (torch.tensor(mean).view(-1, 1, 1), torch.tensor(std).view(-1, 1, 1))
-            for mean, std in ((MEAN, STD), (cfg["mean"], cfg["std"]))
-        )
+        self.model, self.size = model, size
+        ours, theirs = ([torch.tensor(values).view(-1, 1, 1) for values in moments] for moments in (shown, learned))
         self.register_buffer("scale", ours[1] / theirs[1])
         self.register_buffer("offset", (ours[0] - theirs[0]) / theirs[1])
 
@@ -74,31 +78,45 @@ class FromTimm(nn.Module):
         return self.model(images * self.scale + self.offset)
 
 
-def teacher_of(text: str, weights: Path | None, classes: int, runs: Path) -> nn.Module:
+def teacher_of(
+    text: str, weights: Path | None, classes: int, runs: Path, shown: Preprocessing = Preprocessing()
+) -> nn.Module:
     """The teacher that a text names: timm:NAME, a model's folder, or a run, whose largest network it is.
 
-    weights: of a model of timm; without them timm fetches its own. Raises `Failure` where there is none, and
+    weights: of a model of timm; without them timm fetches its own. shown: what the images that it will read are
+    normalised by. Raises `Failure` where there is none, and
     where it tells another number of classes apart.
     """
     kind, _, name = text.partition(":")
     if kind == "timm" and name:
         model = _of_timm(name, weights, classes)
         found = model.num_classes
-        teacher: nn.Module = FromTimm(model)
+        teacher: nn.Module = of_timm(model, shown)
     elif (Path(text) / "config.json").is_file():
-        teacher = load(text)
-        found = teacher.architecture.frame.classes
+        network, learned = load(text), preprocessing_of(text)
+        found, channels = network.architecture.frame.classes, network.architecture.frame.channels
+        teacher = Reader(network, shown.moments(channels), learned.moments(channels))
     else:
         run = find(runs, text)
         lowered = lower(run.space)
-        teacher = extract(trained(run, lowered, torch.device("cpu")), lowered.largest)
-        found = lowered.space.frame.classes
+        network = extract(trained(run, lowered, torch.device("cpu")), lowered.largest)
+        found, channels = lowered.space.frame.classes, lowered.space.frame.channels
+        learned = run.record.preprocessing or Preprocessing()
+        teacher = Reader(network, shown.moments(channels), learned.moments(channels))
     if found != classes:
         raise Failure(
             f"the teacher {text} tells {found} classes apart, and the data has {classes}",
             "take a teacher that was trained on these classes",
         )
     return teacher.requires_grad_(False)
+
+
+def of_timm(model: nn.Module, shown: Preprocessing) -> Reader:
+    """A model of timm, with the mean, deviation and size that its config tells."""
+    cfg = model.pretrained_cfg
+    learned = tuple(cfg["mean"]), tuple(cfg["std"])
+    size = tuple(cfg["input_size"][-2:]) if cfg.get("fixed_input_size") else None
+    return Reader(model, shown.moments(len(learned[0])), learned, size)
 
 
 def _of_timm(name: str, weights: Path | None, classes: int) -> nn.Module:

@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from spacelang_runtime.data.normalise import MEAN
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.preprocessing import MEAN
 from spacelang_runtime.transfer.detect.coco import Coco, Photo, Thing
 from spacelang_runtime.transfer.detect.crop import FINE, crop
 from spacelang_runtime.transfer.folder import picture

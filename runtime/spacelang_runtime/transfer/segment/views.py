@@ -15,7 +15,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from spacelang_runtime.data.chance import borrowed_generators, seed_generators
-from spacelang_runtime.data.normalise import MEAN
+from spacelang_runtime.preprocessing import MEAN
 from spacelang_runtime.transfer.order import Order
 from spacelang_runtime.transfer.recipe import Segment
 from spacelang_runtime.transfer.segment.layout import VOID, Pair, opened

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from spacelang_runtime.data.chance import seed_of
-from spacelang_runtime.data.normalise import MEAN
+from spacelang_runtime.preprocessing import MEAN
 from spacelang_runtime.transfer.folder import picture
 from spacelang_runtime.transfer.order import Order
 from spacelang_runtime.transfer.recipe import Vqa
