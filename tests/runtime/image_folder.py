@@ -22,14 +22,18 @@ def write_image(path: Path, seed: int, size: tuple[int, int] = (20, 16)) -> None
 
 
 def image_folder(
-    root: Path, train: int = 10, val: int = 4, classes: tuple[str, ...] = ("ant", "bee", "cat")
+    root: Path,
+    train: int = 10,
+    val: int = 4,
+    classes: tuple[str, ...] = ("ant", "bee", "cat"),
+    size: tuple[int, int] = (20, 16),
 ) -> Path:
     """`train` and `val` images of each class, in lossless PNG."""
     for split, count in (("train", train), ("val", val)):
         for label, name in enumerate(classes):
             for number in range(count):
                 seed = 10_000 * (split == "val") + 100 * label + number
-                write_image(root / split / name / f"{number:03d}.png", seed)
+                write_image(root / split / name / f"{number:03d}.png", seed, size)
     return root
 
 

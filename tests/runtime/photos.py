@@ -1,4 +1,4 @@
-"""Pictures with the statistics of photos, drawn from a seed: smooth at all scales, with edges, grain and formats."""
+"""Pictures like photos, drawn from a seed: smooth at all scales, with edges and grain, in several formats."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from spacelang_runtime.data.decode import Broken, decode
 from spacelang_runtime.data.frame import framed
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.preprocessing import Preprocessing
 
 
 def broken_folder(root: Path) -> Path:
@@ -257,11 +258,12 @@ def test_a_large_picture_is_read_no_larger_than_the_limit(tmp_path):
 
 def test_a_picture_is_framed_as_the_published_figures_are():
     ramp = Image.fromarray(np.tile(np.linspace(0, 255, 512).astype(np.uint8), (256, 1)))
-    middle = np.asarray(framed(ramp, 224))
+    middle = np.asarray(framed(ramp, 224, Preprocessing(0.875)))
     assert middle.shape == (224, 224)
     # Shorter side 256 = 224 / 0.875, so nothing is resized and the middle 224 columns of 512 remain.
     assert (middle == np.asarray(ramp)[16:240, 144:368]).all()
-    small = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))
-    assert (np.asarray(framed(small, 8)) == np.asarray(small)).all()
-    assert framed(small, 24).size == (24, 24)
-    assert framed(Image.new("L", (9, 300)), 24).size == (24, 24)
+    small, whole = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)), Preprocessing(1.0)
+    assert (np.asarray(framed(small, 8, whole)) == np.asarray(small)).all()
+    for preprocessing in (whole, Preprocessing(0.875)):
+        assert framed(small, 24, preprocessing).size == (24, 24)
+        assert framed(Image.new("L", (9, 300)), 24, preprocessing).size == (24, 24)

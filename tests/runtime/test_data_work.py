@@ -58,7 +58,9 @@ def test_the_death_of_a_worker_is_explained():
 def test_a_workers_job_can_be_sent_to_a_process_that_shares_no_memory(tmp_path):
     data = opened(image_folder(tmp_path), rand_augment=9, erasing=Fraction(1, 2))
     schedule = Schedule(data.train_size, 8, 1, 0)
-    job = Views(data.train.pictures, data.train.labels, schedule, view_of(data.recipe, 16, 3), 0, 1)
+    job = Views(
+        data.train.pictures, data.train.labels, schedule, view_of(data.recipe, 16, 3, data.preprocessing), 0, 1
+    )
     assert torch.equal(pickle.loads(pickle.dumps(job))(4).images, job(4).images)
 
 
@@ -66,7 +68,9 @@ def test_a_batch_is_the_same_in_pieces_of_any_size(tmp_path, monkeypatch):
     """Small images come in larger pieces: to hand a piece over takes about the same, whatever is in it."""
     data = opened(image_folder(tmp_path))
     schedule = Schedule(data.train_size, 8, 1, 0)
-    job = Views(data.train.pictures, data.train.labels, schedule, view_of(data.recipe, 16, 3), 0, 1)
+    job = Views(
+        data.train.pictures, data.train.labels, schedule, view_of(data.recipe, 16, 3, data.preprocessing), 0, 1
+    )
     assert job.parts == 1
     whole = job(3).images
     monkeypatch.setattr(batch, "LEAST", 1)

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from attrs import evolve
 from networks import AWKWARD, draw, shipped, stirred
+from PIL import Image
 from timm.models import FeatureListNet  # noqa: F401  (timm's own names must be there before ours)
 from timm.models._features import FeatureInfo
 from torchvision.ops import FeaturePyramidNetwork
@@ -24,7 +25,8 @@ from spacelang_runtime.export.swin import write as write_swin
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.foreign import of_swin
 from spacelang_runtime.model.network import Network
-from spacelang_runtime.saved import load, record_of, save
+from spacelang_runtime.preprocessing import Preprocessing
+from spacelang_runtime.saved import load, preprocessing_of, record_of, save
 
 FOUR = "i32-p2-c7/8:h2q8m2w4,h1q8m2w8/16:2xh2q12m2w4/16:h2q16m2w4/24:h2q16m2w2"
 
@@ -194,7 +196,7 @@ def test_weights_go_to_timms_swin_and_back(name: str, tmp_path: Path) -> None:
 
 def test_timms_swin_runs_without_us(tmp_path: Path) -> None:
     ours = network("i32-p2-c7/8:2xh2q8m2w4/16:2xh2q12m1.5w8/32:h4q16m2w4")
-    write_swin(ours, tmp_path)
+    write_swin(ours, tmp_path, {})
     theirs = timm.create_model(f"local-dir:{tmp_path}", pretrained=True).eval()
     assert type(theirs).__module__ == "timm.models.swin_transformer"
     torch.testing.assert_close(theirs(images(ours)), ours(images(ours)), rtol=1e-4, atol=1e-4)
@@ -261,8 +263,24 @@ def test_what_transformers_saves_is_a_model_of_ours_again(hf, tmp_path: Path) ->
     other.save_pretrained(tmp_path / "other")
     assert torch.equal(load(tmp_path / "other")(images(ours)), other(images(ours)).logits)
     assert load(tmp_path / "other").architecture.frame.classes == 3
+    assert record_of(tmp_path / "other")["label_names"] == ["yes", "no", "maybe"]
     notes = record_of(tmp_path / "other")["notes"]
     assert notes == {"space": "s", "classes": ["yes", "no", "maybe"]}, "its accuracy was that of other weights"
+
+
+def test_what_transformers_saves_states_its_preprocessing_as_before(hf, tmp_path: Path) -> None:
+    from transformers import AutoImageProcessor
+
+    preprocessing = Preprocessing(0.9, "bilinear", (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
+    save(network(FOUR), tmp_path / "model", {}, preprocessing=preprocessing)
+    hf.SpacelangForImageClassification.from_pretrained(tmp_path / "model").save_pretrained(tmp_path / "again")
+    assert preprocessing_of(tmp_path / "again") == preprocessing_of(tmp_path / "model") == preprocessing
+    photo = Image.effect_noise((70, 45), 60).convert("RGB")
+    first, again = (AutoImageProcessor.from_pretrained(tmp_path / name) for name in ("model", "again"))
+    pixels = first(photo, return_tensors="pt")["pixel_values"]
+    frame = load(tmp_path / "model").architecture.frame
+    assert pixels.shape == (1, frame.channels, frame.image, frame.image)
+    assert torch.equal(again(photo, return_tensors="pt")["pixel_values"], pixels)
 
 
 def test_a_backbone_gives_the_stages_that_are_asked_for(hf, tmp_path: Path) -> None:

@@ -15,15 +15,16 @@ from tiny_training import ALONE, RECIPE, SPACE, Noise, new_job, new_run
 from spacelang import notation
 from spacelang.lower.lowered import lower
 from spacelang.recipe import Train
-from spacelang_runtime.data import Batch
+from spacelang_runtime.data import Batch, normalise
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.model.extract import extract
 from spacelang_runtime.model.network import Network
 from spacelang_runtime.model.supernet import Supernet
+from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.saved import save
 from spacelang_runtime.training.further import inherit, narrowest, recipe_of
 from spacelang_runtime.training.sandwich import alone
-from spacelang_runtime.training.teacher import FromTimm, Taught, teacher_of
+from spacelang_runtime.training.teacher import Taught, of_timm, teacher_of
 from spacelang_runtime.training.train import train
 
 
@@ -124,9 +125,18 @@ def test_a_timm_teacher_reads_images_with_its_own_mean_and_size() -> None:
 
     pixels = torch.full((1, 3, 4, 4), 0.8)
     mean, std = (torch.tensor(v).view(-1, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-    found = FromTimm(Model())((pixels - mean) / std)
+    found = of_timm(Model(), Preprocessing())((pixels - mean) / std)
     expected = torch.tensor([0.3 / 0.25, 0.3 / 0.5, 0.3]).view(1, 3, 1, 1).expand(1, 3, 6, 6)
     torch.testing.assert_close(found, expected)
+
+
+def test_a_teacher_reads_the_pixels_that_the_student_reads_by_moments_of_its_own(tmp_path: Path) -> None:
+    network = stirred(Network(notation.read("i8-p2-c5/8:h2q8m2w4"))).eval()
+    own, shown = Preprocessing(mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7)), Preprocessing(mean=(0.5,) * 3)
+    save(network, tmp_path / "m", {}, preprocessing=own)
+    pixels = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
+    said = teacher_of(str(tmp_path / "m"), None, 5, tmp_path, shown)(normalise(pixels, shown))
+    torch.testing.assert_close(said, network(normalise(pixels, own)))
 
 
 def test_a_teacher_of_other_classes_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from image_folder import image_folder
+from image_folder import image_folder, write_image
+from PIL import Image
 from searching import digits
 
 from spacelang.architecture import Frame
@@ -14,6 +15,7 @@ from spacelang_runtime import cache as cache_folders
 from spacelang_runtime.data import open_dataset
 from spacelang_runtime.data.dataset import Dataset
 from spacelang_runtime.evaluate import evaluate
+from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.search.decoded import Decoded, decoded
 from spacelang_runtime.search.images import batch_of, place
 from spacelang_runtime.search.racing import looks
@@ -61,6 +63,33 @@ def test_a_picture_that_changes_is_decoded_anew(cache: Path, photos: Path) -> No
     after = decoded(opened(photos), None, lambda line: None)
     assert not np.array_equal(after.pictures[3], before.pictures[3])
     assert len(list(cache.glob("*.images"))) == 2
+
+
+def test_another_crop_share_is_decoded_anew(cache: Path, photos: Path) -> None:
+    kept = {}
+    for preprocessing in (Preprocessing(1.0), Preprocessing(0.875), Preprocessing(0.875, "bilinear")):
+        dataset = open_dataset(str(photos), FRAME, RECIPE, 0, lambda line: None, preprocessing)
+        found = decoded(dataset, None, lambda line: None)
+        kept[preprocessing] = found.pictures.tobytes()
+    assert len(set(kept.values())) == len(list(cache.glob("*.images"))) == 3
+
+
+def test_what_is_scored_is_decoded_whole_and_what_is_trained_on_reduced(cache: Path, tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        for name in "ab":
+            for number in range(4):
+                write_image(tmp_path / "large" / split / name / f"{number}.jpg", number, (160, 128))
+    dataset = opened(tmp_path / "large")
+    assert dataset.train.pictures.read(0).size == (40, 32)
+    for split in (dataset.search, dataset.test):
+        path = split.pictures.path(0)
+        with Image.open(path) as picture:
+            whole = picture.convert("RGB")
+        assert split.pictures.read(0).size == whole.size == (160, 128)
+        expected = np.asarray(whole.resize((22, 18), Image.Resampling.BICUBIC).crop((3, 1, 19, 17)))
+        batches = dataset.search_images() if split is dataset.search else dataset.test_images()
+        pictures, _ = next(iter(batches))
+        assert np.array_equal(pictures[0].permute(1, 2, 0).numpy(), expected)
 
 
 def test_a_broken_picture_is_left_out_with_its_label(cache: Path, photos: Path) -> None:

@@ -142,6 +142,16 @@ def test_a_file_that_is_no_journal_is_named(tmp_path: Path) -> None:
         pass
 
 
+def test_scores_of_reduced_images_are_told_from_those_of_whole_ones(tmp_path: Path) -> None:
+    filled(tmp_path)
+    with open_journal(tmp_path) as journal:
+        assert journal.whole
+        journal.database.execute("PRAGMA user_version = 2")  # by a version that decoded large JPEGs reduced
+    with open_journal(tmp_path) as journal:
+        assert not journal.whole
+        assert journal.counts() == (1, 2), "they can be read as before"
+
+
 @pytest.mark.parametrize(("version", "said"), [(99, "newer version"), (1, "older version")])
 def test_a_journal_of_another_version_is_refused(tmp_path: Path, version: int, said: str) -> None:
     filled(tmp_path)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from attrs import evolve
 from networks import AWKWARD, draw, stirred
 from PIL import Image
 
@@ -23,6 +24,7 @@ from spacelang_runtime.model import positions
 from spacelang_runtime.model.attention import additions, attend
 from spacelang_runtime.model.network import Network
 from spacelang_runtime.model.windows import Cut
+from spacelang_runtime.preprocessing import Preprocessing
 
 
 def network(name: str, seed: int = 0) -> Network:
@@ -151,15 +153,18 @@ def test_photos_are_read_as_the_network_sees_them(tmp_path: Path) -> None:
     frame = notation.read("i8-p2-c2/8:h2q8m1w4").frame
     Image.new("RGB", (40, 20), (255, 0, 0)).save(tmp_path / "a.png")
     (tmp_path / "b.jpg").write_text("no image")
-    seen = photo(tmp_path / "a.png", frame)
+    whole = Preprocessing(1.0)
+    seen = photo(tmp_path / "a.png", frame, whole)
     assert seen.shape == (8, 8, 3)
-    assert read([seen], frame).shape == (1, 3, 8, 8)
+    assert read([seen], frame, whole).shape == (1, 3, 8, 8)
+    grey = read([seen], evolve(frame, channels=1), Preprocessing(1.0, mean=(0.0,), std=(1.0,)))
+    assert torch.equal(grey, torch.full((1, 1, 8, 8), 76 / 255)), "the luma of red, as in training"
     Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(tmp_path / "clear.png")
-    assert (photo(tmp_path / "clear.png", frame) == 255).all()  # over white, as in training
+    assert (photo(tmp_path / "clear.png", frame, whole) == 255).all()  # over white, as in training
     with pytest.raises(Failure, match=r"b\.jpg is no image"):
-        photo(tmp_path / "b.jpg", frame)
+        photo(tmp_path / "b.jpg", frame, whole)
     with pytest.raises(Failure, match="there is no image"):
-        photo(tmp_path / "c.jpg", frame)
+        photo(tmp_path / "c.jpg", frame, whole)
     (tmp_path / "none").mkdir()
     with pytest.raises(Failure, match="there are no images in"):
-        list(batches(tmp_path / "none", frame, 3))
+        list(batches(tmp_path / "none", frame, whole, 3))

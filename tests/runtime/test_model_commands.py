@@ -15,7 +15,8 @@ from attrs import frozen
 from PIL import Image
 
 from spacelang.cli import main
-from spacelang_runtime.saved import load
+from spacelang_runtime.preprocessing import Preprocessing
+from spacelang_runtime.saved import load, preprocessing_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = str(ROOT / "spaces" / "digits.space")
@@ -115,6 +116,23 @@ def test_a_model_is_trained_further_and_anew(spacelang, here: Path) -> None:
     assert load("on").architecture == load("new").architecture
     assert all(f"trained from scratch, {name} |" in Path(made, "README.md").read_text() for made in ("new", "on"))
     assert "whole space" in spacelang("finetune", "digits-1", "--resume", "-o", "no").err
+
+
+def test_what_learned_by_a_preprocessing_goes_on_by_it(spacelang, here: Path) -> None:
+    assert json.loads(Path("runs/digits-1/run.json").read_text())["preprocessing"]["crop"] == 1.0
+    assert preprocessing_of("m") == Preprocessing(1.0)
+    record = json.loads(Path("m/config.json").read_text())
+    record["pretrained_cfg"] |= {"crop_pct": 0.8, "mean": [0.5, 0.5, 0.5]}
+    Path("m/config.json").write_text(json.dumps(record))
+    words = ("--data", "digits", "--steps", "2", "--set", "batch=32")
+    assert spacelang("finetune", "m", "-o", "tuned", *words).code == 0
+    assert spacelang("finetune", "m", "-o", "anew", "--from-scratch", *words).code == 0
+    stated = preprocessing_of("tuned")
+    assert stated == preprocessing_of("m") == Preprocessing(0.8, mean=(0.5, 0.5, 0.5))
+    assert preprocessing_of("anew") == Preprocessing(1.0)
+    assert spacelang("export", "tuned", "-o", "copy").code == 0
+    assert preprocessing_of("copy") == stated
+    assert spacelang("attention", "m", "--image", "photos/0.png").code == 0
 
 
 def test_maps_and_similarities_are_drawn(spacelang, here: Path) -> None:

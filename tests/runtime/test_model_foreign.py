@@ -14,6 +14,7 @@ from timm.models.swin_transformer import SwinTransformer
 
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.foreign import from_file, from_timm, of_swin
+from spacelang_runtime.preprocessing import Preprocessing
 
 SAME = {
     "swin_s3_tiny_224": "s3_tiny",
@@ -66,7 +67,14 @@ def test_weights_come_from_files_in_timms_names_and_in_swins_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs = small()
-    monkeypatch.setattr(timm, "create_model", lambda name: small())
+    stated = {"crop_pct": 0.9, "interpolation": "bilinear", "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
+
+    def create(name: str) -> SwinTransformer:
+        model = small()
+        model.pretrained_cfg = {"input_size": (3, 36, 36), "crop_mode": None} | stated
+        return model
+
+    monkeypatch.setattr(timm, "create_model", create)
     weights = {key: tensor + 0.01 for key, tensor in theirs.state_dict().items()}
     save_file(weights, tmp_path / "timm.safetensors")
     torch.save({"state_dict": weights}, tmp_path / "timm.pth")
@@ -79,8 +87,10 @@ def test_weights_come_from_files_in_timms_names_and_in_swins_own(
     theirs.load_state_dict(weights)
     expected = of_swin(theirs).state_dict()
     for file in ("timm.safetensors", "timm.pth", "swin.pth"):
-        found = from_timm("swin_s3_tiny_224", tmp_path / file).state_dict()
+        network, preprocessing = from_timm("swin_s3_tiny_224", tmp_path / file)
+        found = network.state_dict()
         assert all(torch.equal(found[key], tensor) for key, tensor in expected.items())
+        assert preprocessing == Preprocessing(0.9, "bilinear", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 def test_a_file_is_never_run(tmp_path: Path) -> None:

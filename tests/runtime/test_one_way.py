@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from PIL import Image
 from photos import photos
-from test_model_commands import spacelang  # noqa: F401
+from PIL import Image
 
 import spacelang_runtime.export.timm_model  # noqa: F401
 from spacelang import notation
@@ -63,8 +62,8 @@ def model(request: pytest.FixtureRequest, pictures: list[Path], tmp_path_factory
 
 
 @pytest.fixture
-def eval_of(spacelang, tmp_path: Path):  # noqa: F811
-    """How many photos `eval` answers as told, by the command line: they are sorted into the folders of the answers."""
+def eval_of(spacelang, tmp_path: Path):
+    """How many photos the command `eval` answers as told: they are sorted into folders of the answers."""
 
     def run(folder: Path, pictures: Sequence[Path], answers: Sequence[str]) -> int:
         data = tmp_path / f"data {len(list(tmp_path.iterdir()))}"
@@ -106,14 +105,13 @@ def test_eval_answers_as_timm_does(model: Path, pictures: list[Path], eval_of, t
     (tmp_path / "other" / "model.safetensors").symlink_to(model / "model.safetensors")
     assert len(pictures) - eval_of(tmp_path / "other", pictures, answers) > len(pictures) // 50
     # … and is honoured as stated, by both alike.
-    assert len(pictures) - eval_of(
-        tmp_path / "other", pictures, named(of_timm(tmp_path / "other", pictures))
-    ) <= max(1, COUNT // 1000)
+    answers = named(of_timm(tmp_path / "other", pictures))
+    assert len(pictures) - eval_of(tmp_path / "other", pictures, answers) <= COUNT // 1000
 
 
 def test_eval_answers_as_transformers_does(model: Path, pictures: list[Path], eval_of) -> None:
     transformers = pytest.importorskip("transformers", minversion="5.1")
-    import spacelang_runtime.export.hf_model  # noqa: F401, PLC0415
+    import spacelang_runtime.export.hf_model  # noqa: F401
 
     pipe = transformers.pipeline("image-classification", model=str(model), device="cpu")
     answers = [pipe(str(path))[0]["label"] for path in pictures]
@@ -122,7 +120,7 @@ def test_eval_answers_as_transformers_does(model: Path, pictures: list[Path], ev
 
 
 def test_the_swin_folder_answers_alike_without_us(pictures: list[Path], eval_of, tmp_path: Path) -> None:
-    """timm and transformers read the folder of --format swin with its preprocessing and the names of the classes."""
+    """timm and transformers read a folder of --format swin with its preprocessing and the names of the classes."""
     transformers = pytest.importorskip("transformers", minversion="5.1")
     torch.manual_seed(1)
     network = Network(notation.read("i48-p2-c5/8:2xh2q8m2w4/16:2xh2q16m2w6")).eval()

@@ -1,12 +1,16 @@
 """From an order to a run that trains: the built-in digits, resumed from the disk alone."""
 
+import json
+
 import pytest
 from attrs import evolve
+from image_folder import image_folder
 from tiny_training import ALONE, SPACE
 
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.run import find
-from spacelang_runtime.training.start import Order, dataset_of, new, resumed
+from spacelang_runtime.training.start import Order, dataset_of, new, preprocessing_of, resumed
 from spacelang_runtime.training.train import train
 from spacelang_runtime.world import World
 
@@ -71,3 +75,30 @@ def test_data_that_has_changed_is_refused(tmp_path):
     data = evolve(run.record.data, fingerprint="another")
     with pytest.raises(Failure, match="its images have changed"):
         dataset_of(evolve(run, record=evolve(run.record, data=data)), _quiet)
+
+
+def test_a_run_records_the_preprocessing_that_suits_its_pictures_and_keeps_it(tmp_path):
+    job = new(ORDER, tmp_path, ALONE, 0, _quiet)
+    assert find(tmp_path).record.preprocessing == job.dataset.preprocessing == Preprocessing(1.0)
+    other = Preprocessing(0.9, "bilinear")
+    run = new(evolve(ORDER, preprocessing=other), tmp_path, ALONE, 0, _quiet).run
+    assert find(tmp_path, run.name).record.preprocessing == dataset_of(run, _quiet).preprocessing == other
+    assert preprocessing_of(run, _quiet) == other
+
+
+def test_a_run_from_before_that_is_scored_as_it_was_with_most_of_its_pictures(tmp_path):
+    """They were looked at whole where they were not larger than the space's image, and else at seven eighths."""
+    for name, side, crop in (("small", 8, 1.0), ("large", 9, 0.875)):
+        photos = image_folder(tmp_path / name, size=(side + 5, side))
+        order = evolve(ORDER, data=str(photos), preprocessing=Preprocessing(0.5))
+        run = new(order, tmp_path / "runs", ALONE, 0, _quiet).run
+        record = json.loads((run.folder / "run.json").read_text())
+        assert record.pop("preprocessing")["crop"] == 0.5
+        (run.folder / "run.json").write_text(json.dumps(record))
+        run = find(tmp_path / "runs", run.name)
+        assert run.record.preprocessing is None
+        assert preprocessing_of(run, _quiet) == dataset_of(run, _quiet).preprocessing == Preprocessing(crop)
+        photos.rename(tmp_path / f"{name} elsewhere")
+        said = []
+        assert preprocessing_of(run, said.append) == Preprocessing(0.875)
+        assert "does not exist" in said[0]
