@@ -1,0 +1,222 @@
+"""What has been found, as Markdown: each network, how far they differ, and what ranks them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from lone.agreement import Estimate, Statistic, between, deviation, difference, estimated, of_seeds, tau
+from lone.plan import Plan
+from lone.unit import results
+from spacelang.amount import short
+
+Scores = dict[int, float]  # by network
+FEW = 3  # networks, under which nothing is said of a ranking
+
+
+@frozen(eq=False)
+class Found:
+    """The plan of a folder with its results."""
+
+    out: Path
+    plan: Plan
+    records: list[dict[str, Any]]
+
+    def of(self, series: str, key: str = "accuracy", seed: int | None = None, split: str = "test") -> Scores:
+        """The scores of a series, of one seed or of those without any."""
+        return {
+            record["network"]: record[split][key]
+            for record in self.records
+            if record["series"] == series and record["seed"] == seed and record[split] is not None
+        }
+
+    @property
+    def alone(self) -> str:
+        return f"{self.plan.space.train.epochs} epochs"
+
+    @property
+    def series(self) -> list[str]:
+        """All but the trainings alone, in the order of the work."""
+        names = {record["series"] for record in self.records} - {self.alone}
+        return sorted(names, key=lambda series: (series != "inherited", not series.startswith("finish"), series))
+
+    @property
+    def seeds(self) -> list[int]:
+        return sorted({record["seed"] for record in self.records if record["series"] == self.alone})
+
+    def matrix(self, key: str = "accuracy") -> tuple[list[int], np.ndarray]:
+        """The networks that have been trained with every seed, and their scores [networks, seeds]."""
+        columns = [self.of(self.alone, key, seed) for seed in self.seeds]
+        networks = sorted(set.intersection(*map(set, columns))) if columns else []
+        return networks, np.array([[column[network] for column in columns] for network in networks])
+
+    def truth(self, key: str = "accuracy") -> Scores:
+        """Each network's mean over the seeds that most networks have been trained with."""
+        columns = [self.of(self.alone, key, seed) for seed in self.seeds]
+        most = max(map(len, columns), default=0)
+        full = [column for column in columns if len(column) == most]
+        return {
+            network: float(np.mean([column[network] for column in full]))
+            for network in sorted(set.intersection(*map(set, full)) if full else set())
+        }
+
+
+def report(folders: Sequence[tuple[Path, Plan]]) -> Iterator[str]:
+    """The tables of one folder, or of several with a comparison of them."""
+    every = [Found(out, plan, results(out)) for out, plan in folders]
+    for found in every:
+        yield from head(found)
+        if not found.records:
+            yield "Nothing has been found yet."
+            continue
+        yield from networks(found)
+        yield from ranked(found)
+    yield from compared([found for found in every if found.records])
+
+
+def head(found: Found) -> Iterator[str]:
+    plan, costs = found.plan, found.plan.costs
+    recipe = plan.space.train
+    yield ""
+    yield f"## {found.out}: {plan.space.name} on {Path(plan.data).name}"
+    yield ""
+    where = f"at {plan.bound} MACs" if plan.bound else "over the whole range of MACs"
+    yield (
+        f"{len(plan.lines)} networks {where}, {short(costs[0].flops)} to {short(costs[-1].flops)}; alone: "
+        f"{recipe.epochs} epochs, batch {recipe.batch}, learning rate {float(recipe.rate):g}"
+        + "".join(f", {name} = {value}" for name, value in plan.overrides.items() if name != "learning_rate")
+        + (f"; supernet: {plan.run}" if plan.run else "")
+    )
+    units = [record for record in found.records if record["series"] == found.alone]
+    if units:
+        seconds = np.array([record["seconds"] for record in units])
+        pace = sum(record["steps"] * record["batch"] for record in units) / seconds.sum()
+        devices = ", ".join(sorted({record["device"] for record in found.records}))
+        yield (
+            f"{len(units)} trainings alone: {seconds.mean():.1f} s each, {pace:.0f} images a second each, "
+            f"on {devices}; {units[0]['test']['images']} test images, the same for all"
+        )
+    diverged = [record["unit"] for record in found.records if record.get("diverged")]
+    if diverged:
+        yield f"diverged: {', '.join(diverged)}"
+
+
+def networks(found: Found) -> Iterator[str]:
+    """One line a network: test accuracy, and the loss of what it inherits."""
+    columns = [(f"alone, seed {seed}", found.of(found.alone, "accuracy", seed)) for seed in found.seeds]
+    for series in found.series:
+        seeds = sorted({r["seed"] for r in found.records if r["series"] == series}, key=lambda seed: seed or 0)
+        for seed in seeds:
+            named = series if seed is None else f"{series}, seed {seed}"
+            columns.append((named, found.of(series, "accuracy", seed)))
+    losses = found.of("inherited", "loss")
+    yield ""
+    heading = ["#", "MACs", "params", *(name for name, _ in columns), *(["inherited loss"] if losses else [])]
+    yield from grid(
+        heading,
+        (
+            [
+                str(number),
+                short(cost.flops),
+                short(cost.params),
+                *(f"{100 * scores[number]:.2f}" if number in scores else "" for _, scores in columns),
+                *([f"{losses[number]:.3f}" if number in losses else ""] if losses else []),
+            ]
+            for number, cost in enumerate(found.plan.costs)
+        ),
+    )
+
+
+def ranked(found: Found) -> Iterator[str]:
+    """What ranks networks as training alone does."""
+    truth = found.truth()
+    costs = found.plan.costs
+    macs: Scores = {number: cost.flops for number, cost in enumerate(costs)}
+    rows: list[tuple[str, Scores, bool]] = [
+        ("MACs", macs, False),
+        ("params", {number: cost.params for number, cost in enumerate(costs)}, False),
+    ]
+    for series in found.series:
+        seed = found.seeds[0] if found.seeds and not found.of(series) else None
+        for split in ("test", "held_out"):
+            said = series if split == "test" else f"{series}, held out"
+            if accuracy := found.of(series, "accuracy", seed, split):
+                rows.append((f"{said}: accuracy", accuracy, split == "test"))
+                loss = found.of(series, "loss", seed, split)
+                rows.append((f"{said}: loss", {number: -value for number, value in loss.items()}, False))
+    yield ""
+    yield "| order by | networks | τ with alone | τ beyond that of MACs | alone less it, points |"
+    yield "|---|---|---|---|---|"
+    for name, scores, points in rows:
+        both = sorted(truth.keys() & scores.keys())
+        if len(both) < FEW:
+            continue
+        alone = [truth[number] for number in both]
+        agreement = tau([scores[number] for number in both], alone)
+        cost = tau([macs[number] for number in both], alone)
+        beyond = "" if name == "MACs" else told(both, difference(agreement, cost))
+        gap = 100 * np.array([truth[number] - scores[number] for number in both]) if points else None
+        less = "" if gap is None else f"{gap.mean():+.2f} ± {gap.std(ddof=1) / np.sqrt(len(gap)):.2f}"
+        yield f"| {name} | {len(both)} | {told(both, agreement)} | {beyond} | {less} |"
+    numbers, seeds = found.matrix()
+    if len(numbers) >= FEW and seeds.shape[1] > 1:
+        ceiling = "one seed alone with another (ceiling)"
+        yield f"| {ceiling} | {len(numbers)} | {told(numbers, between(seeds))} | | |"
+        _, losses = found.matrix("loss")
+        yield f"| the same, by loss | {len(numbers)} | {told(numbers, between(losses))} | | |"
+    yield ""
+    full = [seed for seed in found.seeds if found.of(found.alone, "accuracy", seed).keys() >= truth.keys()]
+    yield (
+        f"Alone: test accuracy, mean of seeds {', '.join(map(str, full))}. τ: Kendall's τ_b; in brackets 95 % by a "
+        "bootstrap over networks (10 000 draws, percentiles). ±: standard error over networks."
+    )
+
+
+def compared(every: Sequence[Found]) -> Iterator[str]:
+    """How far networks alone differ, one line a folder."""
+    yield ""
+    yield (
+        "| folder | rate | epochs | seeds | networks | mean, % | mean loss | sd of means | sd of seeds "
+        "| sd of networks, seeds' taken off | τ of MACs | τ of two seeds | s each |"
+    )
+    yield "|" + "---|" * 13
+    for found in every:
+        numbers, seeds = found.matrix()
+        if len(numbers) < FEW:
+            continue
+        many, recipe = seeds.shape[1], found.plan.space.train
+        costs = [found.plan.costs[number].flops for number in numbers]
+        seconds = [record["seconds"] for record in found.records if record["series"] == found.alone]
+        _, losses = found.matrix("loss")
+        cells = [
+            str(found.out),
+            f"{float(recipe.rate):g}",
+            str(recipe.epochs),
+            str(many),
+            str(len(numbers)),
+            f"{100 * seeds.mean():.2f}",
+            f"{losses.mean():.4f}",
+            f"{100 * seeds.mean(axis=1).std(ddof=1):.2f}",
+            f"{100 * of_seeds(seeds):.2f}" if many > 1 else "",
+            told(numbers, deviation(100 * seeds)) if many > 1 else "",
+            told(numbers, tau(costs, seeds.mean(axis=1))),
+            told(numbers, between(seeds)) if many > 1 else "",
+            f"{np.mean(seconds):.1f}",
+        ]
+        yield f"| {' | '.join(cells)} |"
+
+
+def told(networks: Sequence[int], statistic: Statistic) -> str:
+    estimate: Estimate = estimated(len(networks), statistic)
+    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+
+
+def grid(heading: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(heading)} |"
+    yield "|" + "---|" * len(heading)
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
