@@ -12,8 +12,9 @@ scored with the weights that it inherits, and after a finish from there, in a sh
 
 A unit of work is one network with one seed, or one finish. Its result is a small file under OUT/units; weights are
 not kept (--keep keeps the runs). Stopped, the same command goes on with what is missing; several commands at once,
-on other GPUs, share what is left. Units that are bounded in seconds wait until they have their device for
-themselves. Trainings of one seed see the same batches, whatever the network.
+on other GPUs, share what is left. Networks and recipe are kept in OUT/plan.json, and need not be said again; seeds,
+--longer and --finish say what is to be done this time. Units that are bounded in seconds wait until they have their
+device for themselves. Trainings of one seed see the same batches, whatever the network.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ from pathlib import Path
 from typing import NoReturn
 
 import attrs
+from lone.parent import Failure, elapsed, learned
 from lone.plan import Plan, drawn, lonely, read
 from lone.table import report
-from lone.unit import Wanted, claimed, clocked, missing, place, sharing, units
+from lone.unit import Wanted, missing, units
 
 from spacelang.amount import NotAnAmount, window
 from spacelang.check import compile_text, override
@@ -62,7 +64,7 @@ def main() -> None:
     parser.add_argument("--finish-rate", default="", help="learning rates of the finish (default: finetune's)")
     parser.add_argument("--finish-networks", type=int, help="finish so many only, to tune the rate")
     parser.add_argument("--jobs", type=int, default=1, help="units at a time, on each GPU")
-    parser.add_argument("--gpus", help="such as 0,1 (default: one, where there is one)")
+    parser.add_argument("--gpus", default="", help="such as 0,1 (default: one, where there is one)")
     parser.add_argument("--device", default="auto", help="auto or cpu")
     parser.add_argument("--workers", type=int, help="processes that read images, for each job")
     parser.add_argument("--keep", action="store_true", help="keep the runs, under OUT/runs")
@@ -74,6 +76,8 @@ def main() -> None:
             sys.exit(work(words) if words.worker is not None else conduct(words))
         for line in report([(out, read(out / PLAN)) for out in words.out]):
             print(line)
+    except Failure as failure:
+        stop(f"{failure.message}; {failure.remedy}")
     except (OSError, ValueError) as reason:
         stop(str(reason))
 
@@ -90,7 +94,7 @@ def conduct(words: argparse.Namespace) -> int:
     listed = units(wanted(plan, words))
     left = missing(out, listed)
     print(f"{out}: {len(plan.lines)} networks, {len(listed) - len(left)} of {len(listed)} units done", flush=True)
-    gpus = words.gpus.split(",") if words.gpus else [""]
+    gpus = parts(words.gpus) or [""]
     jobs = [gpu for _ in range(words.jobs) for gpu in gpus][: len(left)]
     running = [subprocess.Popen([*command(), "--worker", gpu], env=environment(gpu, len(jobs))) for gpu in jobs]
     signal.signal(signal.SIGTERM, lambda *_: [job.terminate() for job in running])
@@ -130,15 +134,22 @@ def planned(words: argparse.Namespace) -> Plan:
     if not words.space and not words.run:
         if not path.exists():
             stop(f"{path} is not there yet: name a --space or a --run")
+        if words.set or words.epochs or words.flops or words.data:
+            stop("--set, --epochs, --flops and --data make a plan: give the --space or the --run as well")
         return read(path)
     plan = made(words)
-    if path.exists() and read(path).written() != plan.written():
+    if path.exists() and not same(read(path), plan):
         stop(f"{path} is of other networks or another recipe: take another folder, or leave --space and --run out")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}")
     part.write_text(plan.written())
     part.replace(path)
     return plan
+
+
+def same(one: Plan, other: Plan) -> bool:
+    """Whether the results of both are of one table, wherever data and run lie now."""
+    return attrs.evolve(one, data="", run="").written() == attrs.evolve(other, data="", run="").written()
 
 
 def made(words: argparse.Namespace) -> Plan:
@@ -167,25 +178,20 @@ def ends(text: str) -> tuple[int | None, int | None]:
 def given(words: argparse.Namespace) -> tuple[Space, str]:
     """The space with its recipe, and the data."""
     if words.run:
-        from spacelang_runtime.run import find  # does not import torch
-
-        run = find(words.run.parent, words.run.name)
-        return run.space, words.data or run.record.data.where
-    space = compile_text(read_source(words.space)).space
-    if space is None:
-        stop(f"{words.space} does not compile: see spacelang check {words.space}")
-    return space, words.data or "digits"
+        space, data = learned(str(words.run))
+    else:
+        space = compile_text(read_source(words.space)).space
+        data = "digits"
+        if space is None:
+            stop(f"{words.space} does not compile: see spacelang check {words.space}")
+    data = words.data or data
+    return space, data if data == "digits" else str(Path(data).resolve())
 
 
 def wanted(plan: Plan, words: argparse.Namespace) -> Wanted:
-    elapsed = None
-    if plan.run:
-        from spacelang_runtime.run import find
-
-        state = find(Path(plan.run).parent, Path(plan.run).name).state
-        if state is None:
-            stop(f"{plan.run} has learned nothing yet")
-        elapsed = state.elapsed
+    seconds = elapsed(plan.run) if plan.run else None
+    if words.finish and seconds is None:
+        stop("a finish goes on from a supernet's weights: name its --run")
     rates: tuple[Number | None, ...] = tuple(exact(Fraction(rate)) for rate in parts(words.finish_rate)) or (None,)
     shares = tuple(exact(Fraction(share.rstrip("%")) / 100) for share in parts(words.finish))
     seeds = tuple(map(int, parts(words.seeds)))
@@ -193,7 +199,7 @@ def wanted(plan: Plan, words: argparse.Namespace) -> Wanted:
         len(plan.lines),
         plan.space.train.epochs,
         seeds,
-        elapsed,
+        seconds,
         words.longer,
         shares,
         rates,
@@ -206,47 +212,14 @@ def parts(text: str) -> list[str]:
 
 
 def work(words: argparse.Namespace) -> int:
-    """Do units until none is left that nobody is at: one of the jobs."""
-    from lone.training import Interrupted, Trainer
+    """What one of the jobs does."""
+    from lone.worker import work as do  # torch comes with it
 
-    from spacelang_runtime.failure import Failure
-    from spacelang_runtime.world import join
-
-    out, plan = words.out[0], planned(words)
+    plan = read(words.out[0] / PLAN)
+    jobs = words.jobs * max(1, len(parts(words.gpus)))
+    readers = words.workers if words.workers is not None else min(16, max(1, cores() // jobs - 1))
     listed = units(wanted(plan, words))
-    readers = words.workers if words.workers is not None else min(16, max(1, cores() // (words.jobs) - 1))
-    failed = 0
-    with join(words.device) as world:
-        trainer = Trainer(plan, out, world, readers, words.keep, lambda line: print(line, flush=True))
-        device = f"device-{os.uname().nodename}-{world.device.type}{words.worker}"
-        for unit in listed:
-            if place(out, unit).exists():
-                continue
-            with claimed(out, unit) as mine:
-                if not mine:
-                    continue
-                try:
-                    with sharing(out, device, clocked(unit)):
-                        record = trainer.do(unit)
-                except Interrupted:
-                    return 130
-                except Failure as failure:
-                    print(f"{place(out, unit).stem}: {failure.message}; {failure.remedy}", file=sys.stderr)
-                    failed += 1
-                    continue
-            print(line(record, len(listed) - len(missing(out, listed)), len(listed)), flush=True)
-    return 1 if failed else 0
-
-
-def line(record: dict, done: int, of: int) -> str:
-    test = record["test"]
-    pace = f", {record['seconds']:.1f} s at {record['images_a_second']:.0f} img/s" if "seconds" in record else ""
-    pace += f", waiting {record['waiting']:.0%}" if record.get("waiting", 0) > 0.05 else ""
-    told = "DIVERGED; " if record.get("diverged") else ""
-    return (
-        f"[{done}/{of}] {record['unit']}: {told}{test['accuracy']:.2%}, loss {test['loss']:.3f}{pace}; "
-        f"{record['whole_seconds']:.1f} s in all"
-    )
+    return do(words.out[0], plan, listed, words.device, words.worker, readers, words.keep)
 
 
 if __name__ == "__main__":

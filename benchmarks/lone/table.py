@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from lone.agreement import Estimate, Statistic, between, deviation, difference, estimated, of_seeds, tau
+from lone.agreement import DRAWS, Statistic, between, deviation, difference, estimated, of_seeds, tau
 from lone.plan import Plan
 from lone.unit import results
 from spacelang.amount import short
 
 Scores = dict[int, float]  # by network
-FEW = 3  # networks, under which nothing is said of a ranking
+PAIR, FEW = 2, 5  # networks, under which nothing is said of a mean difference, and of a ranking
 
 
 @frozen(eq=False)
@@ -41,8 +41,9 @@ class Found:
     @property
     def series(self) -> list[str]:
         """All but the trainings alone, in the order of the work."""
-        names = {record["series"] for record in self.records} - {self.alone}
-        return sorted(names, key=lambda series: (series != "inherited", not series.startswith("finish"), series))
+        shares = {r["series"]: (r["share"] or 0, r.get("rate", 0)) for r in self.records}
+        shares.pop(self.alone, None)
+        return sorted(shares, key=lambda series: (series != "inherited", shares[series][0] == 0, shares[series]))
 
     @property
     def seeds(self) -> list[int]:
@@ -133,47 +134,57 @@ def networks(found: Found) -> Iterator[str]:
 
 def ranked(found: Found) -> Iterator[str]:
     """What ranks networks as training alone does."""
-    truth = found.truth()
-    costs = found.plan.costs
-    macs: Scores = {number: cost.flops for number, cost in enumerate(costs)}
-    rows: list[tuple[str, Scores, bool]] = [
-        ("MACs", macs, False),
-        ("params", {number: cost.params for number, cost in enumerate(costs)}, False),
-    ]
-    for series in found.series:
-        seed = found.seeds[0] if found.seeds and not found.of(series) else None
-        for split in ("test", "held_out"):
-            said = series if split == "test" else f"{series}, held out"
-            if accuracy := found.of(series, "accuracy", seed, split):
-                rows.append((f"{said}: accuracy", accuracy, split == "test"))
-                loss = found.of(series, "loss", seed, split)
-                rows.append((f"{said}: loss", {number: -value for number, value in loss.items()}, False))
+    truth, loss = found.truth(), found.truth("loss")
+    macs: Scores = {number: cost.flops for number, cost in enumerate(found.plan.costs)}
+    params: Scores = {number: cost.params for number, cost in enumerate(found.plan.costs)}
     yield ""
-    yield "| order by | networks | τ with alone | τ beyond that of MACs | alone less it, points |"
-    yield "|---|---|---|---|---|"
-    for name, scores, points in rows:
+    yield (
+        "| order by | networks | mean | τ with alone | τ beyond that of MACs | τ with the loss alone "
+        "| alone less it, points |"
+    )
+    yield "|" + "---|" * 7
+    for name, scores, kind in [("MACs", macs, ""), ("params", params, ""), *candidates(found)]:
         both = sorted(truth.keys() & scores.keys())
-        if len(both) < FEW:
+        if len(both) < (PAIR if kind == "accuracy" else FEW):
             continue
-        alone = [truth[number] for number in both]
-        agreement = tau([scores[number] for number in both], alone)
-        cost = tau([macs[number] for number in both], alone)
-        beyond = "" if name == "MACs" else told(both, difference(agreement, cost))
-        gap = 100 * np.array([truth[number] - scores[number] for number in both]) if points else None
-        less = "" if gap is None else f"{gap.mean():+.2f} ± {gap.std(ddof=1) / np.sqrt(len(gap)):.2f}"
-        yield f"| {name} | {len(both)} | {told(both, agreement)} | {beyond} | {less} |"
+        mine, alone = (np.array([of[number] for number in both]) for of in (scores, truth))
+        mean = {"accuracy": f"{100 * mine.mean():.2f} %", "loss": f"{-mine.mean():.3f}"}.get(kind, "")
+        cells = [name, str(len(both)), mean, "", "", "", ""]
+        if len(both) >= FEW:
+            agreement = tau(mine, alone)
+            cost = tau([macs[number] for number in both], alone)
+            cells[3] = told(both, agreement)
+            cells[4] = "" if name == "MACs" else told(both, difference(agreement, cost))
+            cells[5] = told(both, tau(mine, [-loss[number] for number in both]))
+        if kind == "accuracy":
+            gap = 100 * (alone - mine)
+            cells[6] = f"{gap.mean():+.2f} ± {gap.std(ddof=1) / np.sqrt(len(gap)):.2f}"
+        yield f"| {' | '.join(cells)} |"
     numbers, seeds = found.matrix()
     if len(numbers) >= FEW and seeds.shape[1] > 1:
-        ceiling = "one seed alone with another (ceiling)"
-        yield f"| {ceiling} | {len(numbers)} | {told(numbers, between(seeds))} | | |"
-        _, losses = found.matrix("loss")
-        yield f"| the same, by loss | {len(numbers)} | {told(numbers, between(losses))} | | |"
+        cells = ["one seed alone, of the other (the ceiling)", str(len(numbers)), f"{100 * seeds.mean():.2f} %"]
+        cells += [told(numbers, between(seeds)), "", told(numbers, between(found.matrix("loss")[1])), ""]
+        yield f"| {' | '.join(cells)} |"
     yield ""
     full = [seed for seed in found.seeds if found.of(found.alone, "accuracy", seed).keys() >= truth.keys()]
     yield (
         f"Alone: test accuracy, mean of seeds {', '.join(map(str, full))}. τ: Kendall's τ_b; in brackets 95 % by a "
-        "bootstrap over networks (10 000 draws, percentiles). ±: standard error over networks."
+        f"bootstrap over networks ({DRAWS} draws, percentiles). ±: standard error over networks."
     )
+
+
+def candidates(found: Found) -> Iterator[tuple[str, Scores, str]]:
+    """What else networks can be ordered by: a name, scores of which the higher are the better, and what they are.
+    The held-out images are what a search may look at; an accuracy of theirs is compared with no other."""
+    for series in found.series:
+        seed = None if found.of(series) else found.seeds[0]
+        for split in ("test",) if seed is not None else ("test", "held_out"):
+            losses = found.of(series, "loss", seed, split)
+            if losses:
+                said = series if split == "test" else f"{series}, held out"
+                kind = "accuracy" if split == "test" else "held out"
+                yield f"{said}: accuracy", found.of(series, "accuracy", seed, split), kind
+                yield f"{said}: loss", {number: -loss for number, loss in losses.items()}, "loss"
 
 
 def compared(every: Sequence[Found]) -> Iterator[str]:
@@ -211,7 +222,7 @@ def compared(every: Sequence[Found]) -> Iterator[str]:
 
 
 def told(networks: Sequence[int], statistic: Statistic) -> str:
-    estimate: Estimate = estimated(len(networks), statistic)
+    estimate = estimated(len(networks), statistic)
     return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from attrs import define, evolve, field
 
+from lone.parent import elapsed, parent
 from lone.plan import Plan
 from lone.unit import Alone, Finish, Inherited, Unit, name, place
 from spacelang import notation
@@ -26,7 +27,7 @@ from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.failure import Stopped
 from spacelang_runtime.model.extract import extract
 from spacelang_runtime.model.supernet import Supernet
-from spacelang_runtime.run import Run, find
+from spacelang_runtime.run import Run
 from spacelang_runtime.search.decoded import decoded
 from spacelang_runtime.search.images import Images
 from spacelang_runtime.search.images import place as placed
@@ -88,7 +89,8 @@ class Trainer:
             "unit": name(unit),
             "series": unit.series,
             "network": unit.network,
-            "seed": getattr(unit, "seed", None),
+            "seed": unit.seed if isinstance(unit, Alone) else None,
+            "share": float(unit.share) if isinstance(unit, Finish) else None,
             "line": notation.write(architecture),
             "flops": cost.flops,
             "params": cost.params,
@@ -119,13 +121,11 @@ class Trainer:
     def _further(self, unit: Finish, architecture: Architecture, share: float) -> Job:
         """Today's finetune from the inherited weights. The held-out images stay out, as in all other units."""
         run, model = self._parent()
-        state = run.state
-        assert state is not None, f"{run.name} has learned nothing yet"
         given = run.space.train
         recipe = evolve(recipe_of(False, given), holdout=given.holdout)
         if unit.rate is not None:
             recipe = evolve(recipe, learning_rate=unit.rate)
-        job = self._job(unit, architecture, recipe, share * state.elapsed)
+        job = self._job(unit, architecture, recipe, share * elapsed(self.plan.run))
         weights = extract(model, evolve(architecture, frame=run.space.frame)).state_dict()
         inherit(job.model, job.source.largest, weights)
         return job
@@ -169,7 +169,7 @@ class Trainer:
 
     def _parent(self) -> tuple[Run, Supernet]:
         """The run of the supernet, and the supernet on the device."""
-        run = find(Path(self.plan.run).parent, Path(self.plan.run).name)
+        run = parent(self.plan.run)
         if self._supernet is None:
             self._supernet = trained(run, lower(run.space), self.world.device)
         return run, self._supernet

@@ -97,16 +97,16 @@ def units(wanted: Wanted) -> list[Unit]:
             listed += map(Inherited, every)
     if not wanted.seeds and wanted.elapsed is not None:
         listed += map(Inherited, every)
+    seed, longer = wanted.seeds[0] if wanted.seeds else 0, spread(wanted.networks, LONGER)
     if wanted.longer:
-        seed = wanted.seeds[0] if wanted.seeds else 0
-        listed += [Alone(network, seed, 2 * wanted.epochs) for network in spread(wanted.networks, LONGER)]
+        listed += [Alone(network, seed, 2 * wanted.epochs) for network in longer]
     if wanted.elapsed is not None:
         some = every if wanted.finished is None else spread(wanted.networks, wanted.finished)
         for share in sorted(wanted.shares):
             listed += [Finish(network, share, rate) for rate in wanted.rates for network in some]
         if wanted.longer:
-            last = spread(wanted.networks, LONGEST)
-            listed += [Alone(network, seed, wanted.epochs, wanted.elapsed) for network in last]
+            longest = [longer[place] for place in spread(len(longer), LONGEST)]
+            listed += [Alone(network, seed, wanted.epochs, wanted.elapsed) for network in longest]
     return listed
 
 
