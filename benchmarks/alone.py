@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import attrs
-from lone.parent import Failure, elapsed, learned
+from lone.parent import Failure, elapsed, learned, weights
 from lone.plan import Plan, drawn, lonely, read
 from lone.table import report
 from lone.unit import Wanted, missing, units
@@ -139,7 +139,9 @@ def planned(words: argparse.Namespace) -> Plan:
         return read(path)
     plan = made(words)
     if path.exists() and not same(read(path), plan):
-        stop(f"{path} is of other networks or another recipe: take another folder, or leave --space and --run out")
+        stop(
+            f"{path} is of other networks, weights or another recipe: take another folder, or leave --space and --run out"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}")
     part.write_text(plan.written())
@@ -167,7 +169,7 @@ def made(words: argparse.Namespace) -> Plan:
     if not lines:
         stop(f"no network of {space.name} has {words.flops} MACs")
     run = str(words.run.resolve()) if words.run else ""
-    return Plan(space, data, lines, run, words.flops, changes)
+    return Plan(space, data, lines, run, weights(run) if run else "", words.flops, changes)
 
 
 def ends(text: str) -> tuple[int | None, int | None]:

@@ -115,7 +115,9 @@ def test_a_plan_is_read_as_it_was_written(digits: Lowered, tmp_path: Path) -> No
     space = plan.lonely(digits.space)
     assert space.train.sandwich.size == 1
     assert space.train.holdout == digits.space.train.holdout, "both learn from the same images"
-    made = plan.Plan(space, "photos", plan.drawn(digits, 3, None, 0), "runs/digits-1", "", {"batch": "32"})
+    made = plan.Plan(
+        space, "photos", plan.drawn(digits, 3, None, 0), "runs/digits-1", "step 9", "", {"batch": "32"}
+    )
     (tmp_path / "plan.json").write_text(made.written())
     assert plan.read(tmp_path / "plan.json") == made
 

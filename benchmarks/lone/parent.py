@@ -20,6 +20,13 @@ def learned(folder: str) -> tuple[Space, str]:
     return run.space, run.record.data.where
 
 
+def weights(folder: str) -> str:
+    """Which weights a run has now: another training, or more of it, gives another text."""
+    run = parent(folder)
+    step = run.state.step if run.state else 0
+    return f"step {step} of the training begun at {run.record.created}"
+
+
 def elapsed(folder: str) -> float:
     """The seconds that a supernet was trained for. Raises `Failure` where its training has kept nothing yet."""
     state = parent(folder).state

@@ -24,14 +24,15 @@ TRIES = 16  # draws of a stratum, of which the first is taken that is not there 
 
 @frozen
 class Plan:
-    """space: with the recipe of a network alone. data: as `spacelang train --data` takes it. run: the folder of the
-    supernet's run; empty where there is none. bound: on MACs, as written; empty: the whole range. lines: the
-    networks, the cheapest first. overrides: what was changed in the recipe, as written."""
+    """space: with the recipe of a network alone. data: as `spacelang train --data` takes it. lines: the networks, the
+    cheapest first. run: the folder of the supernet's run; empty where there is none. weights: which those of the run
+    are. bound: on MACs, as written; empty: the whole range. overrides: what was changed in the recipe, as written."""
 
     space: Space
     data: str
     lines: tuple[str, ...]
     run: str = ""
+    weights: str = ""
     bound: str = ""
     overrides: dict[str, str] = field(factory=dict)
 
@@ -48,6 +49,7 @@ class Plan:
             "format": FORMAT,
             "data": self.data,
             "run": self.run,
+            "weights": self.weights,
             "bound": self.bound,
             "overrides": self.overrides,
             "networks": self.lines,
@@ -63,7 +65,9 @@ def read(path: Path) -> Plan:
         raise ValueError(f"{path} is no plan of this version ({FORMAT})")
     space = interchange.from_json(json.dumps(values["space"]))
     lines = tuple(values["networks"])
-    return Plan(space, values["data"], lines, values["run"], values["bound"], values["overrides"])
+    return Plan(
+        space, values["data"], lines, values["run"], values["weights"], values["bound"], values["overrides"]
+    )
 
 
 def lonely(space: Space) -> Space:

@@ -1,4 +1,4 @@
-"""What has been found, as Markdown: each network, how far they differ, and what ranks them."""
+"""What has been folder, as Markdown: each network, how far they differ, and what ranks them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAIR, FEW = 2, 5  # networks, under which nothing is said of a mean difference, 
 
 
 @frozen(eq=False)
-class Found:
+class Folder:
     """The plan of a folder with its results."""
 
     out: Path
@@ -68,22 +68,22 @@ class Found:
 
 def report(folders: Sequence[tuple[Path, Plan]]) -> Iterator[str]:
     """The tables of one folder, or of several with a comparison of them."""
-    every = [Found(out, plan, results(out)) for out, plan in folders]
-    for found in every:
-        yield from head(found)
-        if not found.records:
+    every = [Folder(out, plan, results(out)) for out, plan in folders]
+    for folder in every:
+        yield from head(folder)
+        if not folder.records:
             yield "Nothing has been found yet."
             continue
-        yield from networks(found)
-        yield from ranked(found)
-    yield from compared([found for found in every if found.records])
+        yield from networks(folder)
+        yield from ranked(folder)
+    yield from compared([folder for folder in every if folder.records])
 
 
-def head(found: Found) -> Iterator[str]:
-    plan, costs = found.plan, found.plan.costs
+def head(folder: Folder) -> Iterator[str]:
+    plan, costs = folder.plan, folder.plan.costs
     recipe = plan.space.train
     yield ""
-    yield f"## {found.out}: {plan.space.name} on {Path(plan.data).name}"
+    yield f"## {folder.out}: {plan.space.name} on {Path(plan.data).name}"
     yield ""
     where = f"at {plan.bound} MACs" if plan.bound else "over the whole range of MACs"
     yield (
@@ -92,29 +92,31 @@ def head(found: Found) -> Iterator[str]:
         + "".join(f", {name} = {value}" for name, value in plan.overrides.items() if name != "learning_rate")
         + (f"; supernet: {plan.run}" if plan.run else "")
     )
-    units = [record for record in found.records if record["series"] == found.alone]
+    units = [record for record in folder.records if record["series"] == folder.alone]
     if units:
         seconds = np.array([record["seconds"] for record in units])
         pace = sum(record["steps"] * record["batch"] for record in units) / seconds.sum()
-        devices = ", ".join(sorted({record["device"] for record in found.records}))
+        devices = ", ".join(sorted({record["device"] for record in folder.records}))
         yield (
             f"{len(units)} trainings alone: {seconds.mean():.1f} s each, {pace:.0f} images a second each, "
             f"on {devices}; {units[0]['test']['images']} test images, the same for all"
         )
-    diverged = [record["unit"] for record in found.records if record.get("diverged")]
+    if len({record["data"] for record in folder.records}) > 1:
+        yield "NOT ONE TABLE: some units were trained on other images than others"
+    diverged = [record["unit"] for record in folder.records if record.get("diverged")]
     if diverged:
         yield f"diverged: {', '.join(diverged)}"
 
 
-def networks(found: Found) -> Iterator[str]:
+def networks(folder: Folder) -> Iterator[str]:
     """One line a network: test accuracy, and the loss of what it inherits."""
-    columns = [(f"alone, seed {seed}", found.of(found.alone, "accuracy", seed)) for seed in found.seeds]
-    for series in found.series:
-        seeds = sorted({r["seed"] for r in found.records if r["series"] == series}, key=lambda seed: seed or 0)
+    columns = [(f"alone, seed {seed}", folder.of(folder.alone, "accuracy", seed)) for seed in folder.seeds]
+    for series in folder.series:
+        seeds = sorted({r["seed"] for r in folder.records if r["series"] == series}, key=lambda seed: seed or 0)
         for seed in seeds:
             named = series if seed is None else f"{series}, seed {seed}"
-            columns.append((named, found.of(series, "accuracy", seed)))
-    losses = found.of("inherited", "loss")
+            columns.append((named, folder.of(series, "accuracy", seed)))
+    losses = folder.of("inherited", "loss")
     yield ""
     heading = ["#", "MACs", "params", *(name for name, _ in columns), *(["inherited loss"] if losses else [])]
     yield from grid(
@@ -127,23 +129,23 @@ def networks(found: Found) -> Iterator[str]:
                 *(f"{100 * scores[number]:.2f}" if number in scores else "" for _, scores in columns),
                 *([f"{losses[number]:.3f}" if number in losses else ""] if losses else []),
             ]
-            for number, cost in enumerate(found.plan.costs)
+            for number, cost in enumerate(folder.plan.costs)
         ),
     )
 
 
-def ranked(found: Found) -> Iterator[str]:
+def ranked(folder: Folder) -> Iterator[str]:
     """What ranks networks as training alone does."""
-    truth, loss = found.truth(), found.truth("loss")
-    macs: Scores = {number: cost.flops for number, cost in enumerate(found.plan.costs)}
-    params: Scores = {number: cost.params for number, cost in enumerate(found.plan.costs)}
+    truth, loss = folder.truth(), folder.truth("loss")
+    macs: Scores = {number: cost.flops for number, cost in enumerate(folder.plan.costs)}
+    params: Scores = {number: cost.params for number, cost in enumerate(folder.plan.costs)}
     yield ""
     yield (
         "| order by | networks | mean | τ with alone | τ beyond that of MACs | τ with the loss alone "
         "| alone less it, points |"
     )
     yield "|" + "---|" * 7
-    for name, scores, kind in [("MACs", macs, ""), ("params", params, ""), *candidates(found)]:
+    for name, scores, kind in [("MACs", macs, ""), ("params", params, ""), *candidates(folder)]:
         both = sorted(truth.keys() & scores.keys())
         if len(both) < (PAIR if kind == "accuracy" else FEW):
             continue
@@ -160,34 +162,34 @@ def ranked(found: Found) -> Iterator[str]:
             gap = 100 * (alone - mine)
             cells[6] = f"{gap.mean():+.2f} ± {gap.std(ddof=1) / np.sqrt(len(gap)):.2f}"
         yield f"| {' | '.join(cells)} |"
-    numbers, seeds = found.matrix()
+    numbers, seeds = folder.matrix()
     if len(numbers) >= FEW and seeds.shape[1] > 1:
         cells = ["one seed alone, of the other (the ceiling)", str(len(numbers)), f"{100 * seeds.mean():.2f} %"]
-        cells += [told(numbers, between(seeds)), "", told(numbers, between(found.matrix("loss")[1])), ""]
+        cells += [told(numbers, between(seeds)), "", told(numbers, between(folder.matrix("loss")[1])), ""]
         yield f"| {' | '.join(cells)} |"
     yield ""
-    full = [seed for seed in found.seeds if found.of(found.alone, "accuracy", seed).keys() >= truth.keys()]
+    full = [seed for seed in folder.seeds if folder.of(folder.alone, "accuracy", seed).keys() >= truth.keys()]
     yield (
         f"Alone: test accuracy, mean of seeds {', '.join(map(str, full))}. τ: Kendall's τ_b; in brackets 95 % by a "
         f"bootstrap over networks ({DRAWS} draws, percentiles). ±: standard error over networks."
     )
 
 
-def candidates(found: Found) -> Iterator[tuple[str, Scores, str]]:
+def candidates(folder: Folder) -> Iterator[tuple[str, Scores, str]]:
     """What else networks can be ordered by: a name, scores of which the higher are the better, and what they are.
     The held-out images are what a search may look at; an accuracy of theirs is compared with no other."""
-    for series in found.series:
-        seed = None if found.of(series) else found.seeds[0]
+    for series in folder.series:
+        seed = None if folder.of(series) else folder.seeds[0]
         for split in ("test",) if seed is not None else ("test", "held_out"):
-            losses = found.of(series, "loss", seed, split)
+            losses = folder.of(series, "loss", seed, split)
             if losses:
                 said = series if split == "test" else f"{series}, held out"
                 kind = "accuracy" if split == "test" else "held out"
-                yield f"{said}: accuracy", found.of(series, "accuracy", seed, split), kind
+                yield f"{said}: accuracy", folder.of(series, "accuracy", seed, split), kind
                 yield f"{said}: loss", {number: -loss for number, loss in losses.items()}, "loss"
 
 
-def compared(every: Sequence[Found]) -> Iterator[str]:
+def compared(every: Sequence[Folder]) -> Iterator[str]:
     """How far networks alone differ, one line a folder."""
     yield ""
     yield (
@@ -195,16 +197,16 @@ def compared(every: Sequence[Found]) -> Iterator[str]:
         "| sd of networks, seeds' taken off | τ of MACs | τ of two seeds | s each |"
     )
     yield "|" + "---|" * 13
-    for found in every:
-        numbers, seeds = found.matrix()
+    for folder in every:
+        numbers, seeds = folder.matrix()
         if len(numbers) < FEW:
             continue
-        many, recipe = seeds.shape[1], found.plan.space.train
-        costs = [found.plan.costs[number].flops for number in numbers]
-        seconds = [record["seconds"] for record in found.records if record["series"] == found.alone]
-        _, losses = found.matrix("loss")
+        many, recipe = seeds.shape[1], folder.plan.space.train
+        costs = [folder.plan.costs[number].flops for number in numbers]
+        seconds = [record["seconds"] for record in folder.records if record["series"] == folder.alone]
+        _, losses = folder.matrix("loss")
         cells = [
-            str(found.out),
+            str(folder.out),
             f"{float(recipe.rate):g}",
             str(recipe.epochs),
             str(many),

@@ -57,6 +57,7 @@ class Trainer:
     workers: int
     keep: bool  # the runs of what was trained
     say: Callable[[str], None]
+    fingerprint: str = field(init=False)  # of the data
     test: Images = field(init=False)
     held_out: Images | None = field(init=False)
     _supernet: Supernet | None = None
@@ -64,6 +65,7 @@ class Trainer:
     def __attrs_post_init__(self) -> None:
         space, device = self.plan.space, self.world.device
         dataset = open_dataset(self.plan.data, space.frame, space.train, self.workers, self.say)
+        self.fingerprint = dataset.fingerprint
         tested = decoded(evolve(dataset, search=dataset.test, scored={}), None, self.say)
         self.test = placed(tested, space.frame, device)
         self.held_out = None
@@ -71,18 +73,18 @@ class Trainer:
             self.held_out = placed(decoded(dataset, None, self.say), space.frame, device)
 
     def do(self, unit: Unit) -> dict[str, Any]:
-        """Find what a unit is about, and keep it. Raises `Interrupted`, after which nothing is kept."""
+        """Find what a unit asks for, and keep it. Raises `Interrupted`, after which nothing is kept."""
         began = time.monotonic()
         architecture = self.plan.networks[unit.network]
         match unit:
             case Alone(seed=seed, epochs=epochs, seconds=seconds):
                 recipe = evolve(self.plan.space.train, epochs=epochs, seed=seed)
-                found = self._trained(unit, self._job(unit, architecture, recipe, seconds))
+                scores = self._trained(unit, self._job(unit, architecture, recipe, seconds))
             case Inherited():
                 run, model = self._parent()
-                found = self._scored(model, evolve(architecture, frame=run.space.frame))
+                scores = self._scored(model, evolve(architecture, frame=run.space.frame))
             case Finish(share=share):
-                found = self._trained(unit, self._further(unit, architecture, float(share)))
+                scores = self._trained(unit, self._further(unit, architecture, float(share)))
         self._clean()
         cost = price(architecture)
         record = {
@@ -94,7 +96,8 @@ class Trainer:
             "line": notation.write(architecture),
             "flops": cost.flops,
             "params": cost.params,
-            **found,
+            **scores,
+            "data": self.fingerprint,
             "device": torch.cuda.get_device_name() if self.world.device.type == "cuda" else "CPU",
             "threads": torch.get_num_threads(),
             "whole_seconds": time.monotonic() - began,
@@ -145,12 +148,12 @@ class Trainer:
                 shutil.rmtree(self._runs(unit))
                 raise Interrupted from None
         model = trained(job.run, lower(job.space), self.world.device)  # averaged, where the recipe averages
-        found = self._scored(model, job.source.largest)
+        scores = self._scored(model, job.source.largest)
         if not self.keep:
             shutil.rmtree(self._runs(unit))
         step = last[0]
         recipe = job.space.train
-        return found | {
+        return scores | {
             "diverged": diverged,
             "rate": float(recipe.rate),
             "batch": recipe.batch,

@@ -140,7 +140,10 @@ def claimed(out: Path, unit: Unit) -> Iterator[bool]:
         except BlockingIOError:
             yield False
             return
-        yield not place(out, unit).exists()  # another may have come to its end before the lock was taken
+        try:
+            yield not place(out, unit).exists()  # another may have come to its end before the lock was taken
+        finally:
+            fcntl.flock(claim, fcntl.LOCK_UN)  # at once, though processes that read images may still have the file
 
 
 @contextmanager
@@ -150,7 +153,10 @@ def sharing(out: Path, device: str, alone: bool) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        yield
+        try:
+            yield
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_UN)
 
 
 def clocked(unit: Unit) -> bool:
