@@ -139,9 +139,7 @@ def planned(words: argparse.Namespace) -> Plan:
         return read(path)
     plan = made(words)
     if path.exists() and not same(read(path), plan):
-        stop(
-            f"{path} is of other networks, weights or another recipe: take another folder, or leave --space and --run out"
-        )
+        stop(f"{path} is of other networks, weights or recipe: name another folder, or no --space and --run")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}")
     part.write_text(plan.written())

@@ -24,9 +24,9 @@ TRIES = 16  # draws of a stratum, of which the first is taken that is not there 
 
 @frozen
 class Plan:
-    """space: with the recipe of a network alone. data: as `spacelang train --data` takes it. lines: the networks, the
-    cheapest first. run: the folder of the supernet's run; empty where there is none. weights: which those of the run
-    are. bound: on MACs, as written; empty: the whole range. overrides: what was changed in the recipe, as written."""
+    """space: with the recipe of a network alone. data: as `spacelang train --data` takes it. lines: the networks,
+    the cheapest first. run: the folder of the supernet's run; empty where there is none. weights: which those of
+    it are. bound: on MACs, as written; empty: the whole range. overrides: what was changed in the recipe."""
 
     space: Space
     data: str
