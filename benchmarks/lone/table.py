@@ -97,7 +97,7 @@ def head(folder: Folder) -> Iterator[str]:
         seconds = np.array([record["seconds"] for record in units])
         pace = sum(record["steps"] * record["batch"] for record in units) / seconds.sum()
         devices = ", ".join(sorted({record["device"] for record in folder.records}))
-        memory = max(record["gpu_memory_gib"] for record in units)
+        memory = max(record.get("gpu_memory_gib", 0) for record in units)  # 0: on a CPU, or not recorded
         yield (
             f"{len(units)} trainings alone: {seconds.mean():.1f} s each, {pace:.0f} images a second each, "
             f"on {devices}; {units[0]['test']['images']} test images, the same for all"
