@@ -29,13 +29,13 @@ from spacelang.lower.lowered import Lowered, lower
 from spacelang.project import loader
 from spacelang.resources import folder
 from spacelang.source import Source, read
+from spacelang_runtime.engine.distributed import precision
+from spacelang_runtime.engine.optimizer import adamw
 from spacelang_runtime.fused.learn import learn
-from spacelang_runtime.model.attention import plain
-from spacelang_runtime.model.extract import extract
-from spacelang_runtime.model.supernet import Supernet
-from spacelang_runtime.training.optimizer import adamw
-from spacelang_runtime.training.sandwich import source_of
-from spacelang_runtime.world import precision
+from spacelang_runtime.nn.extract import extract
+from spacelang_runtime.nn.supernet import Supernet
+from spacelang_runtime.ops.attention import plain
+from spacelang_runtime.tasks.supernet.sandwich import source_of
 
 DEVICE = torch.device("cuda")
 DEIT = """

@@ -9,7 +9,7 @@ from PIL import Image
 from timm.data import auto_augment as timm
 
 from spacelang_runtime.data.augment import erased, noise, rectangles
-from spacelang_runtime.data.distort import OPERATIONS, TONES, Turn, distorted, drawn
+from spacelang_runtime.data.rand_augment import OPERATIONS, TONES, Turn, drawn, rand_augment
 
 NAMES = {
     "invert": "Invert",
@@ -46,7 +46,7 @@ def stacked(pictures: list[Image.Image]) -> torch.Tensor:
 
 def ours(operation: str, level: float, sign: float) -> torch.Tensor:
     turn = Turn(*(np.full(len(PHOTOS), value) for value in (OPERATIONS.index(operation), level, sign)))
-    return distorted(stacked(PHOTOS), [turn]).int()
+    return rand_augment(stacked(PHOTOS), [turn]).int()
 
 
 def theirs(operation: str, level: float, sign: float, monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
@@ -85,9 +85,9 @@ def test_each_image_has_its_own_turns_and_the_others_stay():
     images = stacked(PHOTOS)
     operations = np.array([OPERATIONS.index(n) for n in ("invert", "rotate", "equalize", "sharpness")] + [-1])
     turn = Turn(operations, np.full(5, 9.0), np.ones(5))
-    together = distorted(images.clone(), [turn])
+    together = rand_augment(images.clone(), [turn])
     for row in range(5):
-        alone = distorted(images[row : row + 1].clone(), [turn.take(np.array([row]))])
+        alone = rand_augment(images[row : row + 1].clone(), [turn.take(np.array([row]))])
         assert torch.equal(together[row], alone[0])
         assert torch.equal(together[row], images[row]) == (row == 4)
 
@@ -96,7 +96,7 @@ def test_grey_images_are_distorted_too():
     images = stacked(PHOTOS)[:, :1]
     for operation in range(len(OPERATIONS)):
         turn = Turn(np.full(5, operation), np.full(5, 9.0), np.ones(5))
-        assert distorted(images.clone(), [turn]).shape == images.shape
+        assert rand_augment(images.clone(), [turn]).shape == images.shape
 
 
 def test_three_images_in_four_are_touched_and_every_operation_comes_as_often():
@@ -134,6 +134,6 @@ def test_a_rectangle_lies_inside_has_its_share_and_its_noise_is_like_an_image():
 def test_a_gpu_distorts_as_the_cpu_does():
     images = stacked(PHOTOS * 40)
     turns = drawn(np.random.default_rng(1), len(images), 9.0)
-    here, there = distorted(images.clone(), turns).int(), distorted(images.clone().cuda(), turns).cpu().int()
+    here, there = rand_augment(images.clone(), turns).int(), rand_augment(images.clone().cuda(), turns).cpu().int()
     assert (here - there).abs().max() <= 1
     assert (here != there).float().mean() < 0.01

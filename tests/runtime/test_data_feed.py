@@ -13,7 +13,7 @@ import torch
 from image_folder import image_folder, opened
 
 from spacelang_runtime.data.batch import Images
-from spacelang_runtime.data.feed import _by_thread, whole
+from spacelang_runtime.data.prefetch import _by_thread, whole
 from spacelang_runtime.failure import Failure
 
 

@@ -14,8 +14,8 @@ from image_folder import image_folder, opened
 from spacelang_runtime.data import batch
 from spacelang_runtime.data.augment import view_of
 from spacelang_runtime.data.batch import Views
-from spacelang_runtime.data.schedule import Schedule
-from spacelang_runtime.data.work import worked
+from spacelang_runtime.data.sampler import Sampler
+from spacelang_runtime.data.workers import worked
 from spacelang_runtime.failure import Failure
 
 
@@ -57,7 +57,7 @@ def test_the_death_of_a_worker_is_explained():
 
 def test_a_workers_job_can_be_sent_to_a_process_that_shares_no_memory(tmp_path):
     data = opened(image_folder(tmp_path), rand_augment=9, erasing=Fraction(1, 2))
-    schedule = Schedule(data.train_size, 8, 1, 0)
+    schedule = Sampler(data.train_size, 8, 1, 0)
     job = Views(
         data.train.pictures, data.train.labels, schedule, view_of(data.recipe, 16, 3, data.preprocessing), 0, 1
     )
@@ -67,7 +67,7 @@ def test_a_workers_job_can_be_sent_to_a_process_that_shares_no_memory(tmp_path):
 def test_a_batch_is_the_same_in_pieces_of_any_size(tmp_path, monkeypatch):
     """Small images come in larger pieces: to hand a piece over takes about the same, whatever is in it."""
     data = opened(image_folder(tmp_path))
-    schedule = Schedule(data.train_size, 8, 1, 0)
+    schedule = Sampler(data.train_size, 8, 1, 0)
     job = Views(
         data.train.pictures, data.train.labels, schedule, view_of(data.recipe, 16, 3, data.preprocessing), 0, 1
     )

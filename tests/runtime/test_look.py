@@ -16,15 +16,15 @@ from PIL import Image
 from spacelang import notation
 from spacelang.lower.lowered import lower
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.look import figure
-from spacelang_runtime.look.photo import batches, photo, read
-from spacelang_runtime.look.similarity import similarities
-from spacelang_runtime.look.weights import maps, watch, weights
-from spacelang_runtime.model import positions
-from spacelang_runtime.model.attention import additions, attend
-from spacelang_runtime.model.network import Network
-from spacelang_runtime.model.windows import Cut
+from spacelang_runtime.nn.network import Network
+from spacelang_runtime.ops import positions
+from spacelang_runtime.ops.attention import additions, attend
+from spacelang_runtime.ops.windows import Cut
 from spacelang_runtime.preprocessing import Preprocessing
+from spacelang_runtime.visualize import figure
+from spacelang_runtime.visualize.photo import batches, photo, read
+from spacelang_runtime.visualize.similarity import similarities
+from spacelang_runtime.visualize.weights import maps, watch, weights
 
 
 def network(name: str, seed: int = 0) -> Network:

@@ -18,7 +18,7 @@ from spacelang.lower.price import with_table
 from spacelang.resources import folder
 from spacelang.source import read
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.search.measure import added, keys, measure, whole
+from spacelang_runtime.search.latency import added, keys, measure, whole
 from spacelang_runtime.search.timing import Bench, timed
 
 BENCH = Bench(torch.device("cpu"), "fp32", batch=2, rounds=1)
@@ -40,7 +40,7 @@ def test_the_table_of_the_command_prices_the_space(spacelang, tmp_path: Path, di
     said = spacelang("measure", DIGITS, "--device", "cpu", "--batch", "2", "--rounds", "1", "-o", str(path))
     assert said.code == 0, said.err
     table = read_table(path.read_text())
-    chain = with_table(digits, table)
+    chain = with_table(digits.chain, digits.legal, table)
     for genotype in draw(chain, 20, stream(1)):
         spent = cost(chain, genotype)[chain.measures.index("latency")]
         assert spent == sum(table.entries[key] for key in keys(digits.architecture(genotype)))
@@ -54,7 +54,7 @@ def test_a_batch_that_memory_does_not_hold_is_one_clear_message(digits: Lowered,
     def full(*shape: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 76800000000 bytes")
 
-    monkeypatch.setattr("spacelang_runtime.search.measure._noise", full)
+    monkeypatch.setattr("spacelang_runtime.search.latency._noise", full)
     with pytest.raises(Failure, match="memory does not hold stem/8 with 2 images at a time") as caught:
         measure(digits, BENCH)
     assert caught.value.remedy == "measure a smaller --batch"

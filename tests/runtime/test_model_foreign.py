@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from timm.models.swin_transformer import SwinTransformer
 
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.foreign import from_file, from_timm, of_swin
+from spacelang_runtime.nn.convert import from_file, from_timm, of_swin
 from spacelang_runtime.preprocessing import Preprocessing
 
 SAME = {

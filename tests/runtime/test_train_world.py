@@ -11,12 +11,12 @@ import torch.multiprocessing as multiprocessing
 from attrs import evolve, frozen
 from tiny_training import ALONE, RECIPE, SPACE, Noise, new_job
 
+from spacelang_runtime.engine import checkpoint
+from spacelang_runtime.engine.distributed import broadcast, choose, join
+from spacelang_runtime.engine.record import Limits
+from spacelang_runtime.engine.run import find
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.record import Limits
-from spacelang_runtime.run import find
-from spacelang_runtime.training import checkpoint
-from spacelang_runtime.training.train import train
-from spacelang_runtime.world import agree, choose, join
+from spacelang_runtime.tasks.supernet.train import train
 
 STILL = evolve(RECIPE, drop_path=0)  # what a process drops depends on its rank
 
@@ -71,7 +71,7 @@ def _process(rank, port, runs, answers):
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     try:
         with join("cpu") as world:
-            agreed = agree(world, f"process {rank}")
+            agreed = broadcast(world, f"process {rank}")
             whole = _account(runs / "whole", world, Noise())
             stopped = _account(runs / "stopped", world, _Stopping() if rank == 1 else Noise())
             shared = _account(runs / "shared", world, Noise(), shard=True)

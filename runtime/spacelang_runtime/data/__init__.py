@@ -11,7 +11,7 @@ stream of their own while the network trains on the batch before (`feed`).
 """
 
 from spacelang_runtime.data.dataset import Dataset, open_dataset
-from spacelang_runtime.data.feed import Batch
 from spacelang_runtime.data.normalise import normalise
+from spacelang_runtime.data.prefetch import Batch
 
 __all__ = ["Batch", "Dataset", "normalise", "open_dataset"]
