@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from copy import deepcopy
 
 import pytest
 import torch
@@ -11,8 +12,9 @@ from torch import Tensor
 
 from spacelang.lower.lowered import lower
 from spacelang_runtime.engine.optimizer import adamw
+from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.fused import learn as learning
-from spacelang_runtime.fused.backend import drop_path_factors, forward
+from spacelang_runtime.fused.backend import backend, drop_path_factors, forward
 from spacelang_runtime.fused.weights import weights
 from spacelang_runtime.nn import supernet as modules
 from spacelang_runtime.nn.supernet import Supernet
@@ -53,6 +55,29 @@ def test_logits_and_gradient_are_those_of_the_modules(
             torch.testing.assert_close(found, logits, rtol=1e-12, atol=1e-12)
             for part, value in gradient(model).items():
                 torch.testing.assert_close(value, expected[part], rtol=0, atol=1e-11 * scale, msg=part)
+
+
+def test_a_supernet_runs_by_the_backend_that_it_is_given_where_that_serves() -> None:
+    lowered = lower(AWKWARD["pyramid"])
+    images = torch.randn(2, 3, 52, 52)
+    asked: list[torch.Tensor] = []
+
+    def zeros(model: Supernet, images: torch.Tensor, *_: object) -> torch.Tensor | None:
+        asked.append(images)
+        return torch.zeros(len(images), 1) if len(images) > 1 else None
+
+    plain = Supernet(lowered.space.frame, lowered.plan)
+    given = Supernet(lowered.space.frame, lowered.plan, zeros)
+    given.load_state_dict(plain.state_dict())
+    assert torch.equal(given(images, lowered.largest), torch.zeros(2, 1))
+    assert torch.equal(given(images[:1], lowered.largest), plain(images[:1], lowered.largest))
+    assert [len(images) for images in asked] == [2, 1]
+
+
+def test_the_supernet_of_a_training_is_given_the_fused_backend_and_its_average_too() -> None:
+    model = untrained(lower(AWKWARD["pyramid"]), torch.device("cpu"))
+    assert model.backend is backend
+    assert deepcopy(model).backend is backend
 
 
 def test_gradients_are_added_to_what_is_there() -> None:

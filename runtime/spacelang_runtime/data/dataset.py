@@ -170,7 +170,7 @@ class Dataset:
             yield from whole(pieces, job.parts, device)
 
     def _hold(self, pictures: Files | Grey, views: int) -> Pictures:
-        """The training pictures, decoded once if they fit and most of them will be used (`hold`)."""
+        """The training pictures, decoded once if they fit and most of them will be used (`in_memory`)."""
         if self._held is None and isinstance(pictures, Files) and 2 * views >= len(pictures):
             found = hold(pictures, self.room, self.workers, self._skip, self.say)
             self._held = found if isinstance(found, Held) else None

@@ -82,7 +82,7 @@ class Run:
 
     @property
     def launch(self) -> str:
-        """The torchrun job that last trained it (`world.Launch`); empty where there was none."""
+        """The torchrun job that last trained it (`distributed.Launch`); empty where there was none."""
         path = self.folder / "launch"
         return read_text(path) if path.exists() else ""
 

@@ -34,7 +34,8 @@ def learn(
     """The cross-entropy of an architecture, of which `share` times the gradient is added to the parameters'
     `.grad`.
 
-    Called where `world.precision` is on, by a training whose optimizer counts the versions of the parameters up.
+    Called where `distributed.precision` is on, by a training whose optimizer counts the versions of the parameters
+    up.
     records: whether networks that come again may be recorded.
     """
     if records and backend.serves(model, images):

@@ -64,7 +64,7 @@ class Pool:
 def join(device: str = "auto") -> Iterator[Pool]:
     """Meet the other processes (by torchrun's environment variables), and part from them in the end.
 
-    device: as for `world.choose`; under torchrun each process of a host takes the GPU of its local rank.
+    device: as for `distributed.choose`; under torchrun each process of a host takes the GPU of its local rank.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     chosen = choose(device, int(os.environ.get("LOCAL_RANK", "0")) if size > 1 else None)

@@ -1,4 +1,4 @@
-"""Recipes of transfer as values. The name of each field is its line's word; see `reading` for the text."""
+"""Recipes of transfer as values. The name of each field is its line's word; see `recipe_text` for the text."""
 
 from __future__ import annotations
 

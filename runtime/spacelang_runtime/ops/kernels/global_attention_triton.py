@@ -1,5 +1,5 @@
 """Attention over a whole map of at most 14 × 14 tokens, and a class token, with relative rows and columns. See
-`maps`."""
+`global_attention`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LayerNorm over rows of run-time width, with the sum before it and all sums after it. See `norm`."""
+"""LayerNorm over rows of run-time width, with the sum before it and all sums after it. See `layer_norm`."""
 
 from __future__ import annotations
 

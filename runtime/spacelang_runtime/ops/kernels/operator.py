@@ -13,7 +13,7 @@ from spacelang_runtime.ops.windows import Cut
 
 
 def attend(qkv: Tensor, extra: Tensor, table: Tensor | None, heads: int, cut: Cut) -> Tensor:
-    """[B, tokens, 3·Q] → [B, tokens, Q], in the order of the map; see `kernels.windows.forward`."""
+    """[B, tokens, 3·Q] → [B, tokens, Q], in the order of the map; see `kernels.window_attention.forward`."""
     out, _ = _attend(qkv, extra, table, heads, _numbers(cut))
     return out
 

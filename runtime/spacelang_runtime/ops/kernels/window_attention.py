@@ -175,7 +175,7 @@ def side_of(cut: Cut) -> int:
 
 @memoize
 def places(cut: Cut, device: torch.device) -> Tensor:
-    """Where the places of each window of a map are: [windows, side²], int32, see `windows_triton`."""
+    """Where the places of each window of a map are: [windows, side²], int32, see `window_attention_triton`."""
     (rows, columns), (high, wide), side = cut.grid, cut.padded, side_of(cut)
     (tall, broad), (down, right) = cut.window, cut.shift
     y = torch.arange(high, device=device) + down
