@@ -19,7 +19,7 @@ from spacelang_runtime.ops.windows import Grid, cut
 class Stream(NamedTuple):
     """The residual stream, x + keep·added: [tokens of all samples, C] each, sample after sample.
 
-    The sum is left to whoever reads it, because a norm makes it in passing. keep: [samples], see `kernels.layer_norm`;
+    The sum is left to whoever reads it, because a norm makes it in passing. keep: [samples], see `layer_norm`;
     None: 1. bias: what was added to every row of `added`; its gradient is the sum of those of added's rows.
     """
 

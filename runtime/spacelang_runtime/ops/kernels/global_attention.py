@@ -2,9 +2,9 @@
 
 A pair of a query at (i, j) and a key at (k, l) has the embedding row[k − i] + column[l − j]. Nothing of the size of
 all pairs is made of them. For keys: q·row and q·column for every entry of the tables are one small product; shifted
-by i and by j they depend on k alone and on l alone, and a product with a matrix of ones (`_axes` in `maps_triton`)
-hands them out to the keys. For values: the same matrix sums the weights along the rows and columns of keys; shifted
-back, a small product with the tables gives what is added. Gradients go the same ways.
+by i and by j they depend on k alone and on l alone, and a product with a matrix of ones (`_axes` of the
+kernel) hands them out to the keys. For values: the same matrix sums the weights along the rows and columns of keys;
+shifted back, a small product with the tables gives what is added. Gradients go the same ways.
 
 The plain reference is `attention.attend`.
 """

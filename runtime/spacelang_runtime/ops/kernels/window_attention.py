@@ -1,6 +1,7 @@
 """Shifted-window attention on whole maps: from the q, k and v of every token to what it gathers, and back.
 
-Tokens stand in the order of the map, before and after; how windows are cut is index arithmetic (`windows_triton`).
+Tokens stand in the order of the map, before and after; how windows are cut is index arithmetic
+(`window_attention_triton`).
 The plain reference is `attention.attend` on windows that were cut out.
 """
 
