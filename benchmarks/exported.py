@@ -25,9 +25,9 @@ from spacelang.resources import folder
 from spacelang.source import Source, read
 from spacelang_runtime.export.hf_model import SpacelangForImageClassification
 from spacelang_runtime.export.onnx_file import write
-from spacelang_runtime.model.extract import extract
-from spacelang_runtime.model.supernet import Supernet
-from spacelang_runtime.saved import save
+from spacelang_runtime.nn.extract import extract
+from spacelang_runtime.nn.saved import save
+from spacelang_runtime.nn.supernet import Supernet
 
 # What makes a family small: its words stay, its widths shrink.
 SMALLER = {

@@ -39,10 +39,10 @@ from spacelang.check import compile_text
 from spacelang.source import Source
 from spacelang.space import Space
 from spacelang_runtime.data import Batch, Dataset, open_dataset
-from spacelang_runtime.training.start import Order, new
-from spacelang_runtime.training.step import Step
-from spacelang_runtime.training.train import Job, train
-from spacelang_runtime.world import World, join
+from spacelang_runtime.engine.distributed import World, join
+from spacelang_runtime.engine.step import Step
+from spacelang_runtime.tasks.supernet.start import Order, new
+from spacelang_runtime.tasks.supernet.train import Job, train
 
 S3 = Path(__file__).resolve().parents[1] / "spaces" / "s3.space"
 SOURCES = ("device", "decoded", "files")
@@ -105,7 +105,7 @@ def answer(words: argparse.Namespace) -> None:
             "memory": torch.cuda.max_memory_allocated() / 2**30 if world.device.type == "cuda" else 0.0,
             "device": torch.cuda.get_device_name() if world.device.type == "cuda" else "CPU",
         }
-        if world.leads:
+        if world.is_main:
             words.answers.write_text(json.dumps(found))
 
 
@@ -133,7 +133,7 @@ def measured(job: Job, words: argparse.Namespace, world: World) -> dict[str, flo
     if isinstance(job.dataset, Dataset) and job.dataset.room:
         keep(job.dataset, world)
     train(job, world, watch, shard=words.shard)
-    if not world.leads:
+    if not world.is_main:
         return {}
     took = statistics.median(b - a for a, b in zip(ends[words.warm - 1 :], ends[words.warm :], strict=False))
     return {"images": job.run.record.recipe.batch / took, "ms": 1000 * took, "waiting": waiting[-1]}

@@ -20,7 +20,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from spacelang_runtime.foreign import of_swin
+from spacelang_runtime.nn.convert import of_swin
 
 NAME = "swin_s3_tiny_224"
 

@@ -29,13 +29,14 @@ from spacelang.lower.lowered import Lowered, lower
 from spacelang.project import loader
 from spacelang.resources import folder
 from spacelang.source import Source, read
+from spacelang_runtime.engine.distributed import precision
+from spacelang_runtime.engine.optimizer import adamw
+from spacelang_runtime.fused.backend import backend
 from spacelang_runtime.fused.learn import learn
-from spacelang_runtime.model.attention import plain
-from spacelang_runtime.model.extract import extract
-from spacelang_runtime.model.supernet import Supernet
-from spacelang_runtime.training.optimizer import adamw
-from spacelang_runtime.training.sandwich import source_of
-from spacelang_runtime.world import precision
+from spacelang_runtime.nn.extract import extract
+from spacelang_runtime.nn.supernet import Supernet
+from spacelang_runtime.ops.attention import plain
+from spacelang_runtime.tasks.supernet.sandwich import source_of
 
 DEVICE = torch.device("cuda")
 DEIT = """
@@ -99,7 +100,7 @@ def supernet_step(
     """A step of a space's supernet: largest, smallest, two at random, anew each step; or its one network."""
     clean()
     torch.manual_seed(0)
-    model = Supernet(lowered.space.frame, lowered.plan).to(DEVICE)
+    model = Supernet(lowered.space.frame, lowered.plan, backend).to(DEVICE)
     optimizer = adamw(model, lowered.space.train, notes=1)
     source = source_of(lowered)
     images, labels = batch_of(batch)
@@ -157,7 +158,7 @@ def standalone(model: torch.nn.Module, batch: int, steps: int, *, scores: bool =
 def scoring(lowered: Lowered, batch: int, steps: int) -> float:
     """Milliseconds to score a batch with the largest network of a space, by the kernels."""
     clean()
-    model = Supernet(lowered.space.frame, lowered.plan).to(DEVICE).eval()
+    model = Supernet(lowered.space.frame, lowered.plan, backend).to(DEVICE).eval()
     images, _ = batch_of(batch)
 
     def score(number: int) -> None:

@@ -32,19 +32,19 @@ from spacelang.lower.lowered import Lowered, lower
 from spacelang.recipe import Bound
 from spacelang.source import read
 from spacelang_runtime.data.normalise import normalise
-from spacelang_runtime.evaluate import evaluate
-from spacelang_runtime.model.extract import extract
-from spacelang_runtime.record import Data, Limits, Record
-from spacelang_runtime.run import Run, create, find
-from spacelang_runtime.search.crew import Waves, follow, join
+from spacelang_runtime.engine.distributed import choose, precision
+from spacelang_runtime.engine.evaluate import evaluate
+from spacelang_runtime.engine.record import Data, Limits, Record
+from spacelang_runtime.engine.run import Run, create, find
+from spacelang_runtime.engine.supernet import trained_at, untrained
+from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.search.decoded import Decoded, decoded
 from spacelang_runtime.search.evolve import Method, Outcome, evolve
 from spacelang_runtime.search.images import place
 from spacelang_runtime.search.journal import open_journal
+from spacelang_runtime.search.pool import Waves, follow, join
 from spacelang_runtime.search.scoring import Scorer, Task
-from spacelang_runtime.search.trained import trained_at, untrained
-from spacelang_runtime.training.start import dataset_of
-from spacelang_runtime.world import choose, precision
+from spacelang_runtime.tasks.supernet.start import dataset_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -146,7 +146,7 @@ def search(asked: argparse.Namespace) -> dict[str, object] | None:
     with join(asked.device) as crew, tempfile.TemporaryDirectory() as folder:
         images = place(noise(lowered, asked.images), lowered.space.frame, crew.device)
         scorer = Scorer(untrained(lowered, crew.device).eval(), images, normalise)
-        if not crew.leads:
+        if not crew.is_main:
             follow(crew, scorer.judge, len(images))
             return None
         run = _run(Path(folder), lowered)

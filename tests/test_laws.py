@@ -1,8 +1,10 @@
-"""The two laws of the house, and the speed that they buy."""
+"""The three laws of the house, and the speed that they buy."""
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,198 @@ def test_only_syntax_imports_lark(path: Path) -> None:
 def test_the_runtime_knows_no_text(path: Path) -> None:
     forbidden = ("spacelang.syntax", "spacelang.check", "spacelang.source", "spacelang.cli", "lark")
     assert not [name for name in imported(path) if name.startswith(forbidden)]
+
+
+# The third law: inside the runtime, each layer imports those before it alone. The modules of the root are below the
+# first: they need nothing of a layer.
+ROOT_MODULES = ("atomic", "failure", "interrupt", "preprocessing", "seeding")
+LAYERS = (
+    "ops",
+    "nn",
+    "fused",
+    "data",
+    "engine",
+    "tasks",
+    "search",
+    "refine",
+    "export",
+    "report",
+    "visualize",
+)
+
+Graph = Mapping[str, set[str]]  # of each file, by its dotted name, the files that it imports
+
+
+def graph_of(*packages: Path) -> Graph:
+    """Which file of some packages imports which, anywhere in it: in functions and for types too. A package's own
+    file has `__init__` for its last name."""
+    paths = {
+        ".".join(path.relative_to(package.parent).with_suffix("").parts): path
+        for package in packages
+        for path in sorted(package.rglob("*.py"))
+    }
+
+    def file_of(name: str) -> str | None:
+        return next((file for file in (name, f"{name}.__init__") if file in paths), None)
+
+    graph: dict[str, set[str]] = {}
+    for importer, path in paths.items():
+        parents = importer.split(".")[:-1]
+        graph[importer] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                around = parents[: len(parents) - node.level + 1] if node.level else []
+                module = ".".join([*around, *([node.module] if node.module else [])])
+                # What is imported from a package may be one of its modules, or a name in its own file.
+                names = [inner if file_of(inner := f"{module}.{alias.name}") else module for alias in node.names]
+            else:
+                continue
+            graph[importer] |= {file for name in names if (file := file_of(name)) and file != importer}
+    return graph
+
+
+def wrong_arrows(graph: Graph, package: str, first: Iterable[str], layers: Iterable[str]) -> list[str]:
+    """The imports of a package that do not go down its layers, and its modules that are in none. first: the modules
+    of its root, which are below the first layer."""
+    height = dict.fromkeys([*first, "__init__"], 0) | {name: n for n, name in enumerate(layers, 1)}
+
+    def layer(file: str) -> str:
+        return file.split(".")[1]
+
+    inside = {file for file in graph if file.split(".")[0] == package}
+    strangers = [f"{file} is in no layer" for file in sorted(inside) if layer(file) not in height]
+    return strangers + [
+        f"{importer} imports {imported}"
+        for importer in sorted(inside)
+        for imported in sorted(graph[importer] & inside)
+        if height.get(layer(importer), 0) < height.get(layer(imported), 0)
+    ]
+
+
+def circle(graph: Graph) -> list[str]:
+    """Files, or failing these folders and files beside one another, that import one another in a circle; empty
+    where there are none.
+
+    A folder imports what any file in it imports. Folders are looked at where they part: `p.a.x` that imports
+    `p.b.y` makes `p.a` import `p.b`.
+    """
+    folders: dict[str, set[str]] = {}
+    for importer, imports in graph.items():
+        for imported in imports:
+            one, other = importer.split("."), imported.split(".")
+            parting = next(n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+            if parting:
+                folders.setdefault(".".join(one[: parting + 1]), set()).add(".".join(other[: parting + 1]))
+    for arrows in (graph, folders):
+        try:
+            TopologicalSorter(arrows).prepare()
+        except CycleError as error:
+            return list(error.args[1])
+    return []
+
+
+@pytest.fixture(scope="module")
+def imports() -> Graph:
+    return graph_of(ROOT / "spacelang", ROOT / "runtime" / "spacelang_runtime")
+
+
+def test_the_runtime_imports_down_its_layers(imports: Graph) -> None:
+    assert wrong_arrows(imports, "spacelang_runtime", ROOT_MODULES, LAYERS) == []
+    assert "spacelang_runtime.failure" in imports["spacelang_runtime.atomic"]  # the graph is not empty
+
+
+def test_no_folders_or_files_import_one_another_in_a_circle(imports: Graph) -> None:
+    assert circle(imports) == []
+
+
+def test_the_command_line_alone_imports_the_runtime(imports: Graph) -> None:
+    importers = {
+        file
+        for file, imported in imports.items()
+        if any(name.startswith("spacelang_runtime.") for name in imported)
+    }
+    assert {file for file in importers if not file.startswith(("spacelang_runtime.", "spacelang.cli."))} == set()
+
+
+def tree(folder: Path, **files: str) -> Graph:
+    """The graph of a package `p` of the files given: `a__x` is p/a/x.py."""
+    for name, text in ({"__init__": ""} | files).items():
+        path = folder / "p" / f"{name.replace('__', '/') if name != '__init__' else name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return graph_of(folder / "p")
+
+
+IMPORTS = {
+    "at the top": "from p.b.y import thing",
+    "of the module": "import p.b.y",
+    "of a module from its package": "from p.b import y",
+    "under another name": "from p.b import y as other",
+    "in a function": "def f():\n    from p.b.y import thing",
+    "for types": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from p.b.y import thing",
+    "relative": "from ..b.y import thing",
+    "relative, of a module": "from ..b import y",
+}
+
+
+@pytest.mark.parametrize("text", IMPORTS.values(), ids=IMPORTS)
+def test_an_arrow_up_the_layers_is_found(text: str, tmp_path: Path) -> None:
+    graph = tree(tmp_path, a__x=text, b__y="thing = 1")
+    assert wrong_arrows(graph, "p", [], ["b", "a"]) == []
+    assert wrong_arrows(graph, "p", [], ["a", "b"]) == ["p.a.x imports p.b.y"]
+
+
+def test_a_module_of_the_root_imports_no_layer(tmp_path: Path) -> None:
+    graph = tree(tmp_path, failure="import p.a.x", a__x="from p import failure")
+    assert wrong_arrows(graph, "p", ["failure"], ["a"]) == ["p.failure imports p.a.x"]
+
+
+def test_a_folder_has_to_be_in_a_layer(tmp_path: Path) -> None:
+    graph = tree(tmp_path, a__x="", c__z="", lone="")
+    assert wrong_arrows(graph, "p", [], ["a"]) == ["p.c.z is in no layer", "p.lone is in no layer"]
+
+
+@pytest.mark.parametrize("text", IMPORTS.values(), ids=IMPORTS)
+def test_a_circle_of_files_is_found(text: str, tmp_path: Path) -> None:
+    assert set(circle(tree(tmp_path, a__x=text, b__y="from p.a.x import f"))) == {"p.a.x", "p.b.y"}
+
+
+def test_a_circle_of_folders_is_found_where_no_files_make_one(tmp_path: Path) -> None:
+    files = {"a__x": "import p.b.y", "b__y": "", "b__z": "import p.c.w", "c__w": "import p.a.v", "a__v": ""}
+    assert set(circle(tree(tmp_path, **files))) == {"p.a", "p.b", "p.c"}
+
+
+def test_a_circle_deep_inside_a_folder_is_found(tmp_path: Path) -> None:
+    files = {"a__b__x": "import p.a.y", "a__y": "import p.a.b.z", "a__b__z": ""}
+    assert set(circle(tree(tmp_path, **files))) == {"p.a.b", "p.a.y"}
+
+
+def test_folders_that_import_one_way_make_no_circle(tmp_path: Path) -> None:
+    files = {"a__x": "import p.b.y\nimport p.a.v", "a__v": "import p.b.z", "b__y": "import p.b.z", "b__z": ""}
+    assert circle(tree(tmp_path, **files)) == []
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        ("nn.supernet", "fused.backend"),
+        ("ops.attention", "nn.network"),
+        ("engine.supernet", "search.scoring"),
+        ("data.dataset", "engine.distributed"),
+        ("atomic", "data.cache"),
+    ],
+)
+def test_a_wrong_arrow_in_the_runtime_itself_breaks_the_law(importer: str, imported: str, imports: Graph) -> None:
+    one, other = f"spacelang_runtime.{importer}", f"spacelang_runtime.{imported}"
+    spoiled = {**imports, one: imports[one] | {other}}
+    assert wrong_arrows(spoiled, "spacelang_runtime", ROOT_MODULES, LAYERS) == [f"{one} imports {other}"]
+
+
+def test_a_circle_in_the_house_itself_breaks_the_law(imports: Graph) -> None:
+    spoiled = {**imports, "spacelang.space": imports["spacelang.space"] | {"spacelang.lower.plan"}}
+    assert "spacelang.space" in circle(spoiled)
 
 
 def loaded(code: str) -> set[str]:

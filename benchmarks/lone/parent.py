@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from spacelang.space import Space
+from spacelang_runtime.engine.run import Run, find
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.run import Run, find
 
 
 def parent(folder: str) -> Run:

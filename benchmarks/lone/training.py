@@ -24,20 +24,20 @@ from spacelang.recipe import Train
 from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.data import open_dataset
 from spacelang_runtime.data.normalise import normalise
+from spacelang_runtime.engine.distributed import World
+from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.step import Step
+from spacelang_runtime.engine.supernet import trained
+from spacelang_runtime.engine.tested import examine
 from spacelang_runtime.failure import Stopped
-from spacelang_runtime.model.extract import extract
-from spacelang_runtime.model.supernet import Supernet
-from spacelang_runtime.run import Run
+from spacelang_runtime.nn.extract import extract
+from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.search.decoded import decoded
 from spacelang_runtime.search.images import Images
 from spacelang_runtime.search.images import place as placed
-from spacelang_runtime.search.trained import trained
-from spacelang_runtime.tested import examine
-from spacelang_runtime.training.further import inherit, narrowest, recipe_of
-from spacelang_runtime.training.start import Order, new
-from spacelang_runtime.training.step import Step
-from spacelang_runtime.training.train import Job, train
-from spacelang_runtime.world import World
+from spacelang_runtime.tasks.finetune import inherit, narrowest, recipe_of
+from spacelang_runtime.tasks.supernet.start import Order, new
+from spacelang_runtime.tasks.supernet.train import Job, train
 
 ENDLESS = 10**9  # steps, where seconds are meant
 

@@ -11,8 +11,8 @@ from typing import Any
 from lone.plan import Plan
 from lone.training import Interrupted, Trainer
 from lone.unit import Unit, claimed, clocked, missing, name, place, sharing
+from spacelang_runtime.engine.distributed import join
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.world import join
 
 STOPPED = 130
 

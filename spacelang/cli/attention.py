@@ -11,7 +11,7 @@ from spacelang.cli.terminal import console, fail, grid, say
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
-    from spacelang_runtime.model.network import Network
+    from spacelang_runtime.nn.network import Network
     from spacelang_runtime.preprocessing import Preprocessing
 
 
@@ -69,12 +69,12 @@ def attention(
 def _model(what: str | None, network: str | None, runs: Path) -> tuple[Network, str, Preprocessing]:
     """The network meant, what to call it, and what it is scored by."""
     if what is not None and (Path(what) / "config.json").is_file():
-        from spacelang_runtime.saved import load, preprocessing_of
+        from spacelang_runtime.nn.saved import load, preprocessing_of
 
         if network is not None:
             fail(f"{what} is a model, a network by itself", "leave --network out")
         return load(what), Path(what).resolve().name, preprocessing_of(what)
-    from spacelang_runtime.run import find
+    from spacelang_runtime.engine.run import find
     from spacelang_runtime.search.target import OF_A_RUN
 
     if what in OF_A_RUN:
@@ -84,10 +84,10 @@ def _model(what: str | None, network: str | None, runs: Path) -> tuple[Network, 
     import torch
 
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.model.extract import extract
+    from spacelang_runtime.engine.supernet import trained
+    from spacelang_runtime.nn.extract import extract
     from spacelang_runtime.search.target import resolve
-    from spacelang_runtime.search.trained import trained
-    from spacelang_runtime.training.start import preprocessing_of as of_run
+    from spacelang_runtime.tasks.supernet.start import preprocessing_of as of_run
 
     lowered = lower(run.space)
     meant = network or ("best" if run.best else "largest")
@@ -108,9 +108,9 @@ def _maps(
     at: str | None,
     output: Path,
 ) -> None:
-    from spacelang_runtime.look import figure
-    from spacelang_runtime.look.photo import photo, read
-    from spacelang_runtime.look.weights import maps
+    from spacelang_runtime.visualize import figure
+    from spacelang_runtime.visualize.photo import photo, read
+    from spacelang_runtime.visualize.weights import maps
 
     architecture = model.architecture
     frame, depths = architecture.frame, [len(s.layers) for s in architecture.stages]
@@ -154,9 +154,9 @@ def _pixel(at: str | None, side: int) -> tuple[int, int]:
 
 
 def _similarity(model: Network, name: str, seen: Preprocessing, folder: Path, count: int, output: Path) -> None:
-    from spacelang_runtime.look import figure
-    from spacelang_runtime.look.photo import batches
-    from spacelang_runtime.look.similarity import similarities
+    from spacelang_runtime.visualize import figure
+    from spacelang_runtime.visualize.photo import batches
+    from spacelang_runtime.visualize.similarity import similarities
 
     architecture = model.architecture
     found = similarities(model, batches(folder, architecture.frame, seen, count))

@@ -11,8 +11,8 @@ from spacelang.cli.train import readers
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.run import Run
-    from spacelang_runtime.search.crew import Crew, Waves
+    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.search.pool import Pool, Waves
 
 _PREVIEW_IMAGES = 16
 
@@ -27,27 +27,27 @@ class Bench:
     step: int
 
 
-def bench(run: Run, lowered: Lowered, crew: Crew, images: int | None) -> Bench | None:
+def bench(run: Run, lowered: Lowered, crew: Pool, images: int | None) -> Bench | None:
     """The run with its weights and held-out images in place; None in a process that only helps, at the end.
     lowered: the run's space."""
-    from spacelang_runtime.search.crew import Waves, follow
+    from spacelang_runtime.engine.supernet import trained_at, unfinished
     from spacelang_runtime.search.decoded import decoded
     from spacelang_runtime.search.images import place
+    from spacelang_runtime.search.pool import Waves, follow
     from spacelang_runtime.search.scoring import Scorer
-    from spacelang_runtime.search.trained import trained_at, unfinished
-    from spacelang_runtime.training.start import dataset_of
+    from spacelang_runtime.tasks.supernet.start import dataset_of
 
-    tell = say if crew.leads else lambda _: None
+    tell = say if crew.is_main else lambda _: None
     model, step = trained_at(run, lowered, crew.device)
     if said := unfinished(run):
         tell(said)
     dataset = dataset_of(run, tell, readers(None))
     few = images or (_PREVIEW_IMAGES if run.record.preview else None)
-    if crew.leads and run.record.data.where != "digits":
+    if crew.is_main and run.record.data.where != "digits":
         _same_images(run)
     held_out = place(decoded(dataset, few, tell), dataset.frame, crew.device)
     scorer = Scorer(model, held_out, dataset.normalise)
-    if not crew.leads:
+    if not crew.is_main:
         follow(crew, scorer.judge, len(held_out))
         return None
     if run.record.preview:

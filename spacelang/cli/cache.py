@@ -19,7 +19,7 @@ def cache(
 
     It lies in `$SPACELANG_CACHE`, else in `spacelang` in the user's cache (`$XDG_CACHE_HOME` or `~/.cache`).
     """
-    from spacelang_runtime import cache as decoded
+    from spacelang_runtime.data import cache as decoded
 
     if clear:
         say(f"removed {_size(decoded.clear())} from {decoded.folder()}")

@@ -18,7 +18,7 @@ from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.tested import Tested
+    from spacelang_runtime.engine.tested import Tested
 
 
 def evaluate(
@@ -88,18 +88,18 @@ def _networks(
     names: list[str], run: str | None, runs: Path, random: int, seed: int, split: str, device: str
 ) -> list[dict[str, Any]]:
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.run import find
+    from spacelang_runtime.engine.run import find
 
     found = find(runs, run)
     if found.record.preview:
         say("this run is a PREVIEW: its numbers mean nothing")
     lowered = lower(found.space)
 
+    from spacelang_runtime.engine.distributed import choose
+    from spacelang_runtime.engine.supernet import trained
+    from spacelang_runtime.engine.tested import examine
     from spacelang_runtime.search.target import resolve
-    from spacelang_runtime.search.trained import trained
-    from spacelang_runtime.tested import examine
-    from spacelang_runtime.training.start import dataset_of
-    from spacelang_runtime.world import choose
+    from spacelang_runtime.tasks.supernet.start import dataset_of
 
     chosen = [(name, resolve(name, found, lowered)) for name in names]
     drawn = _random(lowered, found.best, random, seed)
@@ -167,9 +167,9 @@ def _model(folder: Path, data: str | None, device: str) -> dict[str, Any]:
 
     from spacelang.recipe import Train
     from spacelang_runtime.data import open_dataset
-    from spacelang_runtime.saved import load, preprocessing_of, record_of
-    from spacelang_runtime.tested import examine
-    from spacelang_runtime.world import choose
+    from spacelang_runtime.engine.distributed import choose
+    from spacelang_runtime.engine.tested import examine
+    from spacelang_runtime.nn.saved import load, preprocessing_of, record_of
 
     where = choose(device)
     network = load(folder).to(where).eval()

@@ -26,7 +26,7 @@ from spacelang.runs import RUNS, called
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.run import Run
+    from spacelang_runtime.engine.run import Run
 
 _PREVIEW = {"population": 8, "parents": 4, "generations": 2, "crossover": 3, "mutation": 3}
 
@@ -77,7 +77,7 @@ def evolve(
     """
     from spacelang.cli.narrower import narrower
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.run import find
+    from spacelang_runtime.engine.run import find
 
     found = find(runs, run)
     wide = lower(found.space)
@@ -87,8 +87,8 @@ def evolve(
     feasible(lowered, recipe.bounds, measures)
     method = method_of(lowered, algorithm, pareto, exact, risk, candidates)
 
-    from spacelang_runtime.search.crew import join
     from spacelang_runtime.search.evolve import evolve as search
+    from spacelang_runtime.search.pool import join
 
     with join(device) as crew:
         supernet = bench(found, wide, crew, images)

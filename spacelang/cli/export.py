@@ -13,7 +13,7 @@ from spacelang.cli.terminal import fail, say
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
-    from spacelang_runtime.model.network import Network
+    from spacelang_runtime.nn.network import Network
     from spacelang_runtime.preprocessing import Preprocessing
 
 FORMATS = {
@@ -64,7 +64,7 @@ def export(
     if image is not None and chosen not in SUFFIXES.values():
         raise typer.BadParameter("it goes with onnx and torch-export", param_hint="--image")
     if chosen in SUFFIXES.values() and not force:
-        from spacelang_runtime.saved import require_free
+        from spacelang_runtime.nn.saved import require_free
 
         require_free(output)
     network, notes, seen = _folder(what) if run is None and _is_folder(what) else _of_run(what, run, runs)
@@ -80,29 +80,29 @@ def _is_folder(what: str) -> bool:
 
 
 def _folder(what: str) -> tuple[Network, dict[str, object], Preprocessing]:
-    from spacelang_runtime.saved import load, preprocessing_of, record_of
+    from spacelang_runtime.nn.saved import load, preprocessing_of, record_of
 
     return load(what), record_of(what).get("notes", {}), preprocessing_of(what)
 
 
 def _of_run(what: str, run: str | None, runs: Path) -> tuple[Network, dict[str, object], Preprocessing]:
-    from spacelang_runtime.run import find
+    from spacelang_runtime.engine.run import find
 
     found = find(runs, run)  # before torch is loaded: a wrong name is answered at once
 
     import torch
 
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.model.extract import extract
-    from spacelang_runtime.origin import origin
+    from spacelang_runtime.engine.provenance import provenance
+    from spacelang_runtime.engine.supernet import trained
+    from spacelang_runtime.nn.extract import extract
     from spacelang_runtime.search.target import resolve
-    from spacelang_runtime.search.trained import trained
-    from spacelang_runtime.training.start import preprocessing_of
+    from spacelang_runtime.tasks.supernet.start import preprocessing_of
 
     lowered = lower(found.space)
     architecture = resolve(what, found, lowered)
     network = extract(trained(found, lowered, torch.device("cpu")), architecture)
-    return network, origin(found, architecture), preprocessing_of(found, say)
+    return network, provenance(found, architecture), preprocessing_of(found, say)
 
 
 def _written(
@@ -138,7 +138,7 @@ def _written(
             write_swin(network, output, notes, force, seen)
             return f"{costs}, as a Swin transformer of timm"
         case _:
-            from spacelang_runtime.saved import save
+            from spacelang_runtime.nn.saved import save
 
             save(network, output, notes, force, seen)
             return costs

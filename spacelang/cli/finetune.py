@@ -19,9 +19,9 @@ from spacelang.recipe import Train
 from spacelang.runs import RUNS, called
 
 if TYPE_CHECKING:
-    from spacelang_runtime.training.start import Order
-    from spacelang_runtime.training.train import Job
-    from spacelang_runtime.world import World
+    from spacelang_runtime.engine.distributed import World
+    from spacelang_runtime.tasks.supernet.start import Order
+    from spacelang_runtime.tasks.supernet.train import Job
 
 
 def finetune(
@@ -75,7 +75,7 @@ def finetune(
             f"there is no file {teacher_weights}", "name the weights of the teacher, or leave --teacher-weights out"
         )
 
-    from spacelang_runtime.saved import require_new
+    from spacelang_runtime.nn.saved import require_new
 
     if not force:
         require_new(output)
@@ -89,12 +89,12 @@ def finetune(
             words |= {"teacher": teacher, "teacher_weights": teacher_weights, "share": given}
         order = _order(model, str(data), scratch, recipe, settings or [], words, steps, limit)
 
-    from spacelang_runtime.world import join
+    from spacelang_runtime.engine.distributed import join
 
     with join(device) as world:
         job = _begun(order, model, scratch, output, runs, world, workers, steps, limit)
         watched(job, world)
-        if world.leads:
+        if world.is_main:
             _write(job, output, force)
 
 
@@ -109,9 +109,9 @@ def _order(
     limit: float | None,
 ) -> Order:
     from spacelang import notation
-    from spacelang_runtime.saved import architecture_of, preprocessing_of
-    from spacelang_runtime.training.further import narrowest, recipe_of
-    from spacelang_runtime.training.start import Order
+    from spacelang_runtime.nn.saved import architecture_of, preprocessing_of
+    from spacelang_runtime.tasks.finetune import narrowest, recipe_of
+    from spacelang_runtime.tasks.supernet.start import Order
 
     architecture = architecture_of(model)
     given = compiled(open_text(recipe)).train if recipe else Train()
@@ -147,10 +147,10 @@ def _begun(
     limit: float | None,
 ) -> Job:
     """The job of a new run, or of one that goes on; with its teacher."""
-    from spacelang_runtime.run import find, kept_if_learned
-    from spacelang_runtime.saved import load, make
-    from spacelang_runtime.training.further import inherit
-    from spacelang_runtime.training.start import new, resumed
+    from spacelang_runtime.engine.run import find, kept_if_learned
+    from spacelang_runtime.nn.saved import load, make
+    from spacelang_runtime.tasks.finetune import inherit
+    from spacelang_runtime.tasks.supernet.start import new, resumed
 
     if order is None:
         run = find(runs, model)
@@ -168,14 +168,14 @@ def _begun(
             inherit(job.model, job.source.largest, weights)
     with kept_if_learned(job.run):
         taught = _taught(job, runs)
-        if world.leads:
+        if world.is_main:
             make(output)  # a place that cannot be written is told before the training, not after
     return taught
 
 
 def _taught(job: Job, runs: Path) -> Job:
     """The job with the teacher that its run names, if it names one."""
-    from spacelang_runtime.training.teacher import Taught, teacher_of
+    from spacelang_runtime.tasks.supernet.teacher import Taught, teacher_of
 
     words = job.run.record.overrides
     if "teacher" not in words:
@@ -190,10 +190,10 @@ def _write(job: Job, output: Path, force: bool) -> None:
     import torch
 
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.model.extract import extract
-    from spacelang_runtime.origin import origin
-    from spacelang_runtime.saved import CONFIG, record_of, save
-    from spacelang_runtime.search.trained import trained
+    from spacelang_runtime.engine.provenance import provenance
+    from spacelang_runtime.engine.supernet import trained
+    from spacelang_runtime.nn.extract import extract
+    from spacelang_runtime.nn.saved import CONFIG, record_of, save
 
     run, architecture = job.run, job.source.largest
     network = extract(trained(run, lower(run.space), torch.device("cpu")), architecture)
@@ -202,7 +202,7 @@ def _write(job: Job, output: Path, force: bool) -> None:
     known = record_of(model).get("notes", {}) if model and (Path(model) / CONFIG).is_file() else {}
     how = "trained further" + (f" from {model}" if model else "")
     how = ("trained from scratch" if "from_scratch" in words else how) + f", {run.name}"
-    notes = origin(run, architecture) | {
+    notes = provenance(run, architecture) | {
         "origin": how + (f", taught by {teacher}" if teacher else ""),
         "space": known.get("space"),
         "constraint": known.get("constraint"),

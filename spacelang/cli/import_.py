@@ -49,9 +49,9 @@ def import_(
         fail(f"{source} says itself which images it takes", "leave --image out")
 
     from spacelang.lower.cost import price
-    from spacelang_runtime.foreign import from_file, from_timm
+    from spacelang_runtime.nn.convert import from_file, from_timm
+    from spacelang_runtime.nn.saved import save
     from spacelang_runtime.preprocessing import Preprocessing
-    from spacelang_runtime.saved import save
 
     if file.is_file():
         network, preprocessing = from_file(file, image or 224), Preprocessing()

@@ -44,7 +44,7 @@ def judge(
     inherit. Every score is kept as it comes: a judgement that was stopped goes on when the same command is given
     again. Under torchrun the same command scores on many GPUs.
     """
-    from spacelang_runtime.run import find
+    from spacelang_runtime.engine.run import find
 
     if next_ is not None and next_.suffix != ".space":
         raise typer.BadParameter("a space is written to a .space file", param_hint="--next")
@@ -55,7 +55,7 @@ def judge(
     recipe = recipe_of(found.space, found.record.preview, settings or [], bounds)
 
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.search.crew import join
+    from spacelang_runtime.search.pool import join
 
     with join(device) as crew:
         where = bench(found, lower(found.space), crew, images)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from spacelang.refine.account import Account
     from spacelang.refine.next import Next
     from spacelang.space import Space
-    from spacelang_runtime.run import Run
+    from spacelang_runtime.engine.run import Run
 
 _PREVIEW = {"samples": 24, "top": 2, "per_choice": 3}
 

@@ -42,9 +42,9 @@ def measure(
     """
     lowered = _lowered(space)
 
-    from spacelang_runtime.search.measure import measure as timings_of
+    from spacelang_runtime.engine.distributed import choose
+    from spacelang_runtime.search.latency import measure as timings_of
     from spacelang_runtime.search.timing import PRECISIONS, Bench
-    from spacelang_runtime.world import choose
 
     chosen = choose(device)
     word = precision or ("bf16" if chosen.type == "cuda" else "fp32")
@@ -92,7 +92,7 @@ def _lowered(path: Path) -> Lowered:
 def _write(path: Path, lowered: Lowered, bench: Bench, timings: Mapping[str, Timing]) -> None:
     """Keep a table: entries in milliseconds, and beside them how they came about."""
     from spacelang_runtime.atomic import replace_json
-    from spacelang_runtime.record import versions
+    from spacelang_runtime.engine.record import versions
 
     # Three digits of the usual block: noise is larger, and the exact arithmetic likes whole steps that are few.
     digits = 2 - floor(log10(median(1000 * timing.median for timing in timings.values())))
@@ -117,7 +117,7 @@ def _write(path: Path, lowered: Lowered, bench: Bench, timings: Mapping[str, Tim
 def _check(lowered: Lowered, bench: Bench, timings: Mapping[str, Timing], count: int) -> list[float]:
     """By which share the table is off, for each of so many random networks."""
     from spacelang.lower.draw import draw, stream
-    from spacelang_runtime.search.measure import added, whole
+    from spacelang_runtime.search.latency import added, whole
 
     drawn = [lowered.architecture(genotype) for genotype in draw(lowered.chain, count, stream(0))]
     with progress(f"run {count} networks whole") as show:

@@ -12,7 +12,7 @@ def no_run(model: str, runs: Path, instead: str = "") -> None:
     """Refuse a run, or a network of one, before torch and data are loaded, and say how to make the model's folder.
     instead: what else a run may be good for, after the remedy."""
     from spacelang_runtime.search.target import OF_A_RUN
-    from spacelang_runtime.transfer.run import RECORD
+    from spacelang_runtime.tasks.transfer.run import RECORD
 
     folder = Path(model)
     if (folder / "config.json").is_file():

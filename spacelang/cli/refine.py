@@ -24,10 +24,10 @@ from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang.refine.account import Account
+    from spacelang_runtime.engine.distributed import World
+    from spacelang_runtime.engine.run import Run
     from spacelang_runtime.refine.refinement import Refinement
-    from spacelang_runtime.run import Run
-    from spacelang_runtime.training.train import Job
-    from spacelang_runtime.world import World
+    from spacelang_runtime.tasks.supernet.train import Job
 
 
 @attrs.frozen
@@ -154,7 +154,7 @@ def _stem(path: Path) -> str:
 
 def _bench(run: Run, asked: _Asked) -> Bench:
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.search.crew import join
+    from spacelang_runtime.search.pool import join
 
     with join(asked.device) as crew:
         where = bench(run, lower(run.space), crew, asked.images)
@@ -166,12 +166,12 @@ def _trained(
     refinement: Refinement, number: int, path: Path, asked: _Asked, runs: Path, workers: int | None
 ) -> tuple[Refinement, Run]:
     """The run of a round, trained to its end; and the refinement that knows it."""
+    from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.engine.run import find
+    from spacelang_runtime.engine.supernet import trained
     from spacelang_runtime.refine.inherit import inherit
     from spacelang_runtime.refine.refinement import Round, keep
-    from spacelang_runtime.run import find
-    from spacelang_runtime.search.trained import trained
-    from spacelang_runtime.training.start import new, resumed
-    from spacelang_runtime.world import join
+    from spacelang_runtime.tasks.supernet.start import new, resumed
 
     known = refinement.rounds[number] if number < len(refinement.rounds) else None
     if known is not None and known.run is not None and (runs / known.run).is_dir():

@@ -22,8 +22,8 @@ def report(
     """Write a run as one HTML page that needs no web: accuracy and cost, generations, lineage, training, space."""
     from spacelang.lower.lowered import lower
     from spacelang_runtime.atomic import replace
+    from spacelang_runtime.engine.run import find
     from spacelang_runtime.report import page
-    from spacelang_runtime.run import find
 
     found = find(runs, run)
     path = output or found.folder / "report.html"

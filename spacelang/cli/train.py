@@ -21,10 +21,10 @@ from spacelang.runs import RUNS, called
 from spacelang.space import Space
 
 if TYPE_CHECKING:
-    from spacelang_runtime.training.start import Order
-    from spacelang_runtime.training.step import Observe, Step
-    from spacelang_runtime.training.train import Job
-    from spacelang_runtime.world import World
+    from spacelang_runtime.engine.distributed import World
+    from spacelang_runtime.engine.step import Observe, Step
+    from spacelang_runtime.tasks.supernet.start import Order
+    from spacelang_runtime.tasks.supernet.train import Job
 
 
 def train(
@@ -76,8 +76,8 @@ def train(
         fail(f"{space} is a run, not a .space file", f"go on with it: spacelang train --resume {space}")
     order = None if resume else ordered(str(space), data, steps, limit, settings or [])
 
-    from spacelang_runtime.training.start import new, restarted
-    from spacelang_runtime.world import join
+    from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.tasks.supernet.start import new, restarted
 
     with join(device) as world:
         job = restarted(runs, world, readers(workers), speaker(world), steps, limit)
@@ -87,7 +87,7 @@ def train(
             job = new(order, runs, world, readers(workers), speaker(world))
         job.model.checkpointing = checkpointing
         watched(job, world, profile, pause, shard, photo)
-    if world.leads:
+    if world.is_main:
         run = job.run
         bounds = job.space.evolve.bounds
         table = next((f" --cost {bound.measure}.json" for bound in bounds if bound.measure in TIMES), "")
@@ -107,7 +107,7 @@ def ordered(path: str, data: str | None, steps: int | None, limit: float | None,
         )
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--set") from None
-    from spacelang_runtime.training.start import Order  # torch comes with it: mistakes are answered before
+    from spacelang_runtime.tasks.supernet.start import Order  # torch comes with it: mistakes are answered before
 
     order = Order(space, source.text, data or "digits", tuple(sys.argv[1:]), overrides, steps, limit)
     return _preview(order, path) if data is None and not _fits_digits(space) else order
@@ -137,8 +137,8 @@ def _preview(order: Order, path: str) -> Order:
 def _resumed(
     name: str | None, runs: Path, world: World, workers: int | None, steps: int | None, limit: float | None
 ) -> Job:
-    from spacelang_runtime.run import every, find
-    from spacelang_runtime.training.start import resumed
+    from spacelang_runtime.engine.run import every, find
+    from spacelang_runtime.tasks.supernet.start import resumed
 
     if name is not None and name.endswith(".space"):
         space = compiled(open_text(Path(name))).name
@@ -160,13 +160,13 @@ def watched(
     """Train, and show how it goes on. every: seconds between two checkpoints. photo: whose attention maps are to
     be seen in TensorBoard."""
     from spacelang_runtime.data.advice import advice
-    from spacelang_runtime.training.train import train
-    from spacelang_runtime.world import gathered
+    from spacelang_runtime.engine.distributed import all_gather
+    from spacelang_runtime.tasks.supernet.train import train
 
     run, dataset = job.run, job.dataset
-    if not world.leads:
+    if not world.is_main:
         train(job, world, lambda _: None, profile=profile, every=every, shard=shard)
-        gathered(world, dataset.skipped)
+        all_gather(world, dataset.skipped)
         return
     sizes = f"{dataset.train_size} images to train on"
     sizes += f", {dataset.search_size} held out for the search" if dataset.search_size else ""
@@ -190,7 +190,7 @@ def watched(
     say(f"trained {run.name}: {standing.step} steps in {took}{where}")
     if remedy := advice(dataset, waited):
         say(f"  to wait less: {remedy}")
-    skipped = {file: why for met in gathered(world, dataset.skipped) for file, why in met.items()}
+    skipped = {file: why for met in all_gather(world, dataset.skipped) for file, why in met.items()}
     for file, why in skipped.items():
         say(f"skipped {file}: {why}")
 
@@ -199,7 +199,7 @@ def _looking(job: Job, photo: Path | None) -> AbstractContextManager[Observe]:
     """An observer that draws the attention maps of a photo, where one is given."""
     if photo is None:
         return nullcontext(lambda _: None)
-    from spacelang_runtime.look.board import board
+    from spacelang_runtime.visualize.board import board
 
     looking: AbstractContextManager[Observe] = board(
         job.run, job.model, job.source.largest, photo, job.dataset.preprocessing
@@ -209,7 +209,7 @@ def _looking(job: Job, photo: Path | None) -> AbstractContextManager[Observe]:
 
 def speaker(world: World) -> Callable[[str], None]:
     """Where a process says what goes on: one of them does."""
-    return say if world.leads else lambda _: None
+    return say if world.is_main else lambda _: None
 
 
 def readers(workers: int | None) -> int:

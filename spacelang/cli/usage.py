@@ -38,7 +38,7 @@ def _meant(error: Any) -> str | None:
     from spacelang.check.synonyms import meant
     from spacelang.diagnostics import nearest
     from spacelang.recipe import Evolve, Refine, Train
-    from spacelang_runtime.transfer import recipe as transfer
+    from spacelang_runtime.tasks import recipe as transfer
 
     recipes: dict[str, tuple[type, ...]] = {
         "train": (Train,),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from attrs import frozen
 
-from spacelang_runtime import cache
+from spacelang_runtime.data import cache
 
 
 @frozen

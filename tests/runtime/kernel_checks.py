@@ -11,13 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spacelang_runtime.kernels import gelu, maps, norm, places, sums, windows
-from spacelang_runtime.model.attention import additions, attend
-from spacelang_runtime.model.positions import ways
-from spacelang_runtime.model.windows import cut
+from spacelang_runtime.ops.attention import additions, attend
+from spacelang_runtime.ops.kernels import gelu, global_attention, hardware, layer_norm, sums, window_attention
+from spacelang_runtime.ops.positions import ways
+from spacelang_runtime.ops.windows import cut
 
-DEVICE = "cpu" if places.INTERPRETED else "cuda"
-KIND = torch.float32 if places.INTERPRETED else torch.bfloat16
+DEVICE = "cpu" if hardware.INTERPRETED else "cuda"
+KIND = torch.float32 if hardware.INTERPRETED else torch.bfloat16
 
 
 def random(*shape: int) -> Tensor:
@@ -43,8 +43,8 @@ def of_windows(
     qkv, extra, d_out = random(maps * n, 3 * q), random(3 * q), random(maps * n, q)
     table = torch.randn(heads + 1, 2 * span - 1, 2 * span - 1, device=DEVICE) if tabled else None
     d_table = None if table is None else torch.ones_like(table)
-    out, lse = windows.forward(qkv, extra, table, heads, place)
-    d_qkv, parts = windows.backward(qkv, extra, table, heads, place, out, lse, d_out, d_table)
+    out, lse = window_attention.forward(qkv, extra, table, heads, place)
+    d_qkv, parts = window_attention.backward(qkv, extra, table, heads, place, out, lse, d_out, d_table)
 
     wide, bias = qkv.double().view(maps, n, 3 * q).requires_grad_(), extra.double().requires_grad_()
     wide_table = None if table is None else table.double().requires_grad_()
@@ -62,8 +62,8 @@ def of_maps(grid: tuple[int, int], token: bool, heads: int, width: int, reach: i
     place, q, n = cut(grid, "global", False, token), heads * width, grid[0] * grid[1] + token
     qkv, d_out = random(images * n, 3 * q), random(images * n, q)
     tables = random(4, 2 * reach + 2, width) if reach else None
-    found = maps.forward(qkv, tables, heads, place)
-    d_qkv, d_tables = maps.backward(qkv, tables, heads, place, found, d_out)
+    found = global_attention.forward(qkv, tables, heads, place)
+    d_qkv, d_tables = global_attention.backward(qkv, tables, heads, place, found, d_out)
 
     wide = qkv.double().requires_grad_()
     wide_tables = None if tables is None else tables.double().requires_grad_()
@@ -80,8 +80,8 @@ def of_norm(rows: int, width: int, tokens: int, keeps: bool) -> float:
     x, added, dy, beside = (random(rows, width) for _ in range(4))
     weight, bias = torch.rand(width, device=DEVICE) + 0.5, torch.randn(width, device=DEVICE)
     keep = torch.rand(rows // tokens, device=DEVICE) if keeps else None
-    normed = norm.forward(x, added, keep, weight, bias, tokens)
-    found = norm.backward(dy, normed, weight, beside, keep, tokens)
+    normed = layer_norm.forward(x, added, keep, weight, bias, tokens)
+    found = layer_norm.backward(dy, normed, weight, beside, keep, tokens)
 
     leaves = [leaf.double().requires_grad_() for leaf in (x, added, weight, bias)]
     factor = 1.0 if keep is None else keep.double().repeat_interleave(tokens)[:, None]

@@ -17,11 +17,11 @@ from spacelang.lower.lowered import Lowered, lower
 from spacelang.recipe import Bound, Evolve
 from spacelang.resources import folder
 from spacelang.source import read
-from spacelang_runtime.record import Data, Limits, Record
-from spacelang_runtime.run import Run, create
-from spacelang_runtime.search.crew import Crew, Waves
+from spacelang_runtime.engine.record import Data, Limits, Record
+from spacelang_runtime.engine.run import Run, create
 from spacelang_runtime.search.evolve import Ended, Method, Outcome, Scored
 from spacelang_runtime.search.evolve import evolve as search
+from spacelang_runtime.search.pool import Pool, Waves
 from spacelang_runtime.search.racing import Race, Right
 from spacelang_runtime.search.scoring import Task, Verdict, judged, stops
 
@@ -76,7 +76,7 @@ def searched(
     judge: Pretender,
     method: Method = Method(),
     recipe: Evolve = RECIPE,
-    crew: Crew = Crew(0, 1, CPU),
+    crew: Pool = Pool(0, 1, CPU),
     observe: Callable[[Scored | Ended], None] = lambda seen: None,
 ) -> Outcome:
     return search(run, digits(), recipe, method, Waves(crew, judge, IMAGES), 1, observe)

@@ -15,12 +15,12 @@ from spacelang import notation
 from spacelang.check import compile_text
 from spacelang.lower.lowered import lower
 from spacelang.source import read
-from spacelang_runtime.run import find
-from spacelang_runtime.search.trained import trained
-from spacelang_runtime.tested import examine
-from spacelang_runtime.training.start import Order, dataset_of, new
-from spacelang_runtime.training.train import train
-from spacelang_runtime.world import World
+from spacelang_runtime.engine.distributed import World
+from spacelang_runtime.engine.run import find
+from spacelang_runtime.engine.supernet import trained
+from spacelang_runtime.engine.tested import examine
+from spacelang_runtime.tasks.supernet.start import Order, dataset_of, new
+from spacelang_runtime.tasks.supernet.train import train
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks"))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from image_folder import PLAIN, image_folder, opened, write_image
 
 from spacelang_runtime.data import Batch, Dataset, normalise
-from spacelang_runtime.data.schedule import Schedule
+from spacelang_runtime.data.sampler import Sampler
 from spacelang_runtime.failure import Failure
 
 HALF = Fraction(1, 2)
@@ -132,7 +132,7 @@ def test_without_augmentation_a_training_image_is_the_picture(tmp_path):
 )
 @settings(max_examples=80)
 def test_an_epoch_shows_each_picture_as_often_as_the_recipe_repeats_it(pictures, batch, repeats, step, world):
-    schedule = Schedule(pictures, batch, repeats, seed=0)
+    schedule = Sampler(pictures, batch, repeats, seed=0)
     steps = schedule.steps_per_epoch
     assert steps == pictures // batch
     epoch = schedule.epoch(step)

@@ -12,8 +12,7 @@ import pytest
 from image_folder import image_folder, opened, write_image
 
 from spacelang.cache import put
-from spacelang_runtime import cache
-from spacelang_runtime.data import hold
+from spacelang_runtime.data import cache, in_memory
 from spacelang_runtime.data.decode import Broken
 from spacelang_runtime.data.pictures import Files, Held
 from spacelang_runtime.failure import Failure
@@ -23,7 +22,7 @@ from spacelang_runtime.failure import Failure
 def here(tmp_path, monkeypatch):
     """A cache of its own, in which everything is worth keeping."""
     monkeypatch.setenv("SPACELANG_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(hold, "SMALL", 0)
+    monkeypatch.setattr(in_memory, "SMALL", 0)
 
 
 def pictures(root: Path) -> Files:
@@ -35,7 +34,7 @@ def pictures(root: Path) -> Files:
 
 def held(files: Files, said: list[str] | None = None, room: int = 10**9, workers: int = 0) -> Files | Held:
     said = [] if said is None else said
-    return hold.hold(files, room, workers, lambda name, reason: said.append(f"{name}: {reason}"), said.append)
+    return in_memory.hold(files, room, workers, lambda name, reason: said.append(f"{name}: {reason}"), said.append)
 
 
 def same(ours: Files | Held, files: Files) -> bool:

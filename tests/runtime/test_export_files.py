@@ -13,7 +13,7 @@ from spacelang import notation
 from spacelang.lower.lowered import lower
 from spacelang_runtime.export import program
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.model.network import Network
+from spacelang_runtime.nn.network import Network
 
 SWIN = "i56-p2-c7/8:4xh2q8m2w7/16:2xh2q12m2w7"  # shifted windows in several layers
 ODD = "i26-p2-c5-absolute+bias+relative/8:h2q8m2w5,h1q8m2w13/8:h2q8m1w3"  # padding; a table cut to its centre

@@ -23,10 +23,10 @@ from spacelang_runtime.export import timm_model
 from spacelang_runtime.export.swin import to_swin
 from spacelang_runtime.export.swin import write as write_swin
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.foreign import of_swin
-from spacelang_runtime.model.network import Network
+from spacelang_runtime.nn.convert import of_swin
+from spacelang_runtime.nn.network import Network
+from spacelang_runtime.nn.saved import load, preprocessing_of, record_of, save
 from spacelang_runtime.preprocessing import Preprocessing
-from spacelang_runtime.saved import load, preprocessing_of, record_of, save
 
 FOUR = "i32-p2-c7/8:h2q8m2w4,h1q8m2w8/16:2xh2q12m2w4/16:h2q16m2w4/24:h2q16m2w2"
 

@@ -17,15 +17,15 @@ from spacelang.lower.lowered import lower
 from spacelang.recipe import Train
 from spacelang_runtime.data import Batch, normalise
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.model.extract import extract
-from spacelang_runtime.model.network import Network
-from spacelang_runtime.model.supernet import Supernet
+from spacelang_runtime.nn.extract import extract
+from spacelang_runtime.nn.network import Network
+from spacelang_runtime.nn.saved import save
+from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.preprocessing import Preprocessing
-from spacelang_runtime.saved import save
-from spacelang_runtime.training.further import inherit, narrowest, recipe_of
-from spacelang_runtime.training.sandwich import alone
-from spacelang_runtime.training.teacher import Taught, of_timm, teacher_of
-from spacelang_runtime.training.train import train
+from spacelang_runtime.tasks.finetune import inherit, narrowest, recipe_of
+from spacelang_runtime.tasks.supernet.sandwich import alone
+from spacelang_runtime.tasks.supernet.teacher import Taught, of_timm, teacher_of
+from spacelang_runtime.tasks.supernet.train import train
 
 
 @pytest.mark.parametrize("name", AWKWARD)

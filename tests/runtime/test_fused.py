@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from copy import deepcopy
 
 import pytest
 import torch
@@ -10,12 +11,13 @@ from networks import AWKWARD, draw, stirred
 from torch import Tensor
 
 from spacelang.lower.lowered import lower
+from spacelang_runtime.engine.optimizer import adamw
+from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.fused import learn as learning
-from spacelang_runtime.fused.course import course, keeping
+from spacelang_runtime.fused.backend import backend, drop_path_factors, forward
 from spacelang_runtime.fused.weights import weights
-from spacelang_runtime.model import supernet as modules
-from spacelang_runtime.model.supernet import Supernet
-from spacelang_runtime.training.optimizer import adamw
+from spacelang_runtime.nn import supernet as modules
+from spacelang_runtime.nn.supernet import Supernet
 
 
 def gradient(model: Supernet) -> dict[str, Tensor]:
@@ -48,11 +50,34 @@ def test_logits_and_gradient_are_those_of_the_modules(
         scale = max(float(part.abs().max()) for part in expected.values())
         for frugal in (False, True):
             model.zero_grad()
-            found = course(model, images, architecture, weights(model, torch.float64), keep, frugal)
+            found = forward(model, images, architecture, weights(model, torch.float64), keep, frugal)
             (found * along).sum().backward()
             torch.testing.assert_close(found, logits, rtol=1e-12, atol=1e-12)
             for part, value in gradient(model).items():
                 torch.testing.assert_close(value, expected[part], rtol=0, atol=1e-11 * scale, msg=part)
+
+
+def test_a_supernet_runs_by_the_backend_that_it_is_given_where_that_serves() -> None:
+    lowered = lower(AWKWARD["pyramid"])
+    images = torch.randn(2, 3, 52, 52)
+    asked: list[torch.Tensor] = []
+
+    def zeros(model: Supernet, images: torch.Tensor, *_: object) -> torch.Tensor | None:
+        asked.append(images)
+        return torch.zeros(len(images), 1) if len(images) > 1 else None
+
+    plain = Supernet(lowered.space.frame, lowered.plan)
+    given = Supernet(lowered.space.frame, lowered.plan, zeros)
+    given.load_state_dict(plain.state_dict())
+    assert torch.equal(given(images, lowered.largest), torch.zeros(2, 1))
+    assert torch.equal(given(images[:1], lowered.largest), plain(images[:1], lowered.largest))
+    assert [len(images) for images in asked] == [2, 1]
+
+
+def test_the_supernet_of_a_training_is_given_the_fused_backend_and_its_average_too() -> None:
+    model = untrained(lower(AWKWARD["pyramid"]), torch.device("cpu"))
+    assert model.backend is backend
+    assert deepcopy(model).backend is backend
 
 
 def test_gradients_are_added_to_what_is_there() -> None:
@@ -61,7 +86,7 @@ def test_gradients_are_added_to_what_is_there() -> None:
     images = torch.randn(1, 3, 52, 52, dtype=torch.float64)
 
     def learn() -> None:
-        course(model, images, lowered.largest, weights(model, torch.float64)).sum().backward()
+        forward(model, images, lowered.largest, weights(model, torch.float64)).sum().backward()
 
     learn()
     once = gradient(model)
@@ -101,13 +126,13 @@ def test_training_casts_the_weights_after_every_update() -> None:
 
 def test_a_branch_that_stays_is_scaled_to_its_expectation() -> None:
     torch.manual_seed(0)
-    factors = keeping(torch.empty(4000, 0), 3, 0.25)
+    factors = drop_path_factors(torch.empty(4000, 0), 3, 0.25)
     assert factors is not None
     assert factors.shape == (6, 4000)
     assert torch.equal(factors[:2], torch.ones(2, 4000))
     assert set(factors[4].unique().tolist()) == {0.0, 2.0}
     assert abs(float(factors[4].mean()) - 1.0) < 0.1
-    assert keeping(torch.empty(4, 0), 3, 0.0) is None
+    assert drop_path_factors(torch.empty(4, 0), 3, 0.0) is None
 
 
 def test_a_long_training_may_forget_which_networks_came_before(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,16 +11,16 @@ from searching import digits
 
 from spacelang.architecture import Frame
 from spacelang.recipe import Train
-from spacelang_runtime import cache as cache_folders
+from spacelang_runtime.data import cache as cache_folders
 from spacelang_runtime.data import open_dataset
 from spacelang_runtime.data.dataset import Dataset
-from spacelang_runtime.evaluate import evaluate
+from spacelang_runtime.engine.evaluate import evaluate
+from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.search.decoded import Decoded, decoded
 from spacelang_runtime.search.images import batch_of, place
 from spacelang_runtime.search.racing import looks
 from spacelang_runtime.search.scoring import Scorer, Task
-from spacelang_runtime.search.trained import untrained
 
 FRAME = Frame(16, 4, 3, 3, ("bias",), "none", "mean", True)
 CPU = torch.device("cpu")

@@ -15,8 +15,8 @@ from image_folder import image_folder
 from spacelang.cli import main
 from spacelang.lower.costs import blocks
 from spacelang.lower.lowered import lower
-from spacelang_runtime.run import find
-from spacelang_runtime.saved import load
+from spacelang_runtime.engine.run import find
+from spacelang_runtime.nn.saved import load
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = str(ROOT / "spaces" / "digits.space")

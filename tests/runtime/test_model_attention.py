@@ -12,10 +12,10 @@ from networks import stirred
 from torch import Tensor
 
 from spacelang.lower.plan import Block
-from spacelang_runtime.model import positions
-from spacelang_runtime.model.attention import additions, attend
-from spacelang_runtime.model.network import Attention
-from spacelang_runtime.model.windows import cut
+from spacelang_runtime.nn.network import Attention
+from spacelang_runtime.ops import positions
+from spacelang_runtime.ops.attention import additions, attend
+from spacelang_runtime.ops.windows import cut
 
 Place = tuple[int, int] | None  # row and column; None: the class token
 

@@ -15,8 +15,8 @@ from attrs import frozen
 from PIL import Image
 
 from spacelang.cli import main
+from spacelang_runtime.nn.saved import load, preprocessing_of
 from spacelang_runtime.preprocessing import Preprocessing
-from spacelang_runtime.saved import load, preprocessing_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = str(ROOT / "spaces" / "digits.space")

@@ -18,7 +18,7 @@ from spacelang.architecture import Architecture, Frame, Layer, Stage
 from spacelang.expression import exact
 from spacelang.lower.cost import Cost, price
 from spacelang.lower.lowered import lower
-from spacelang_runtime.model.network import Network
+from spacelang_runtime.nn.network import Network
 
 
 class Counter(TorchDispatchMode):

@@ -12,7 +12,7 @@ from networks import AWKWARD, draw, shipped, stirred
 
 from spacelang.architecture import Architecture
 from spacelang.lower.lowered import lower
-from spacelang_runtime.model.network import Network, as_map
+from spacelang_runtime.nn.network import Network, as_map
 
 
 def network(name: str, seed: int = 0) -> Network:

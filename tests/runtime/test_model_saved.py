@@ -17,8 +17,8 @@ from spacelang.amount import spaced
 from spacelang.lower.cost import price
 from spacelang.lower.lowered import lower
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.model.network import Network
-from spacelang_runtime.saved import load, save
+from spacelang_runtime.nn.network import Network
+from spacelang_runtime.nn.saved import load, save
 
 
 def network(name: str = "pyramid with all positions", dtype: torch.dtype = torch.float32) -> Network:

@@ -19,9 +19,9 @@ from PIL import Image
 import spacelang_runtime.export.timm_model  # noqa: F401
 from spacelang import notation
 from spacelang_runtime.export.swin import write as write_swin
-from spacelang_runtime.model.network import Network
+from spacelang_runtime.nn.network import Network
+from spacelang_runtime.nn.saved import save
 from spacelang_runtime.preprocessing import Preprocessing
-from spacelang_runtime.saved import save
 
 COUNT = int(os.environ.get("SPACELANG_PHOTOS", "200"))
 CLASSES = ["ant", "bee", "cat", "dog", "eel"]

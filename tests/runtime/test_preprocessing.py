@@ -18,9 +18,9 @@ from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.export.metadata import metadata
 from spacelang_runtime.export.swin import write as write_swin
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.model.network import Network
+from spacelang_runtime.nn.network import Network
+from spacelang_runtime.nn.saved import preprocessing_of, save
 from spacelang_runtime.preprocessing import Preprocessing, chosen, from_cfg, to_cfg
-from spacelang_runtime.saved import preprocessing_of, save
 
 SMALL = "i8-p2-c3/8:h2q8m2w4"
 

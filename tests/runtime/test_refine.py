@@ -22,8 +22,8 @@ from spacelang.lower.draw import draw, stream
 from spacelang.lower.lowered import lower
 from spacelang.refine.account import from_json
 from spacelang.source import Source
+from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.refine.inherit import inherit
-from spacelang_runtime.search.trained import untrained
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = (ROOT / "spaces" / "digits.space").read_text(encoding="utf-8")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from searching import Pretender, digits, new_run, searched
 
+from spacelang_runtime.engine.run import Run
 from spacelang_runtime.report import page
-from spacelang_runtime.report.story import story_of
-from spacelang_runtime.run import Run
+from spacelang_runtime.report.search_summary import summary_of
 from spacelang_runtime.search.evolve import Method
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -27,7 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_the_story_is_that_of_the_search(run: Run) -> None:
-    story = story_of(run)
+    story = summary_of(run)
     assert story is not None
     assert story.ended
     best = story.members[story.winner]
@@ -84,7 +84,7 @@ def test_in_a_browser_the_page_draws_and_answers_the_pointer(run: Run, tmp_path:
         hovered = tab.locator("#accuracy-against-cost .hoverlayer").text_content()
         tab.screenshot(path=kept / "report.png", full_page=True)
         chromium.close()
-    story = story_of(run)
+    story = summary_of(run)
     assert story.members[story.winner].name in hovered
     assert said == []
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []

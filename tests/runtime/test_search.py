@@ -10,12 +10,12 @@ import torch.distributed as dist
 from searching import CPU, IMAGES, RECIPE, Pretender, answers, digits, new_run, searched, timeless
 
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.search import crew as crews
+from spacelang_runtime.search import pool as crews
 from spacelang_runtime.search.algorithms import ALGORITHMS
-from spacelang_runtime.search.crew import Crew, follow
 from spacelang_runtime.search.evolution import Evolution, Goals
 from spacelang_runtime.search.evolve import Ended, Method, Scored
 from spacelang_runtime.search.journal import open_journal
+from spacelang_runtime.search.pool import Pool, follow
 
 EXACT = Method(risk=None)
 
@@ -150,12 +150,12 @@ def store() -> dist.TCPStore:
     return dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
 
 
-def crew_of(size: int, store: dist.TCPStore) -> list[Crew]:
+def crew_of(size: int, store: dist.TCPStore) -> list[Pool]:
     """So many members of a crew in this process, each with a connection of its own."""
-    return [Crew(rank, size, CPU, dist.PrefixStore("search", store.clone())) for rank in range(size)]
+    return [Pool(rank, size, CPU, dist.PrefixStore("search", store.clone())) for rank in range(size)]
 
 
-def beating(crew: Crew) -> threading.Event:
+def beating(crew: Pool) -> threading.Event:
     parted = threading.Event()
     store = dist.PrefixStore("search", crew.store.underlying_store.clone())
     threading.Thread(target=crews.beat, args=(store, crew.rank, parted), daemon=True).start()

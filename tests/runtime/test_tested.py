@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spacelang_runtime.evaluate import evaluate
-from spacelang_runtime.tested import calibration_error, examine
+from spacelang_runtime.engine.evaluate import evaluate
+from spacelang_runtime.engine.tested import calibration_error, examine
 
 
 class Linear(torch.nn.Module):

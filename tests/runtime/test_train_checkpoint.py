@@ -9,9 +9,9 @@ from attrs import evolve
 from tiny_training import SPACE, new_run
 
 from spacelang.recipe import Evolve, Train
+from spacelang_runtime.engine.checkpoint import Checkpoint, Standing, digest, load, save
+from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.record import Limits
-from spacelang_runtime.training.checkpoint import Checkpoint, Standing, digest, load, save
 
 
 def _checkpoint(fill=1.0, size=10, space=SPACE):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny_training import new_job
 
-from spacelang_runtime.evaluate import evaluate
+from spacelang_runtime.engine.evaluate import evaluate
 
 CPU = torch.device("cpu")
 

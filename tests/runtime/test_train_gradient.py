@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from spacelang_runtime.training.gradient import attach
+from spacelang_runtime.engine.gradient import attach
 
 
 def _model(seed=0):

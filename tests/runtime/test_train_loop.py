@@ -18,15 +18,15 @@ from torch_tb_profiler import io
 from torch_tb_profiler.profiler.loader import RunLoader
 
 from spacelang.lower.lowered import lower
+from spacelang_runtime.engine import checkpoint
+from spacelang_runtime.engine.gradient import attach
+from spacelang_runtime.engine.optimizer import adamw
+from spacelang_runtime.engine.record import Limits
+from spacelang_runtime.engine.run import find
+from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.record import Limits
-from spacelang_runtime.run import find
-from spacelang_runtime.search.trained import trained
-from spacelang_runtime.training import checkpoint
-from spacelang_runtime.training.gradient import attach
-from spacelang_runtime.training.optimizer import adamw
-from spacelang_runtime.training.sandwich import Member, sandwich
-from spacelang_runtime.training.train import fuse, train
+from spacelang_runtime.tasks.supernet.sandwich import Member, sandwich
+from spacelang_runtime.tasks.supernet.train import fuse, train
 
 
 def _resume(job, limits, dataset=Noise()):
@@ -132,7 +132,8 @@ def test_a_longer_run_goes_on_where_a_single_run_of_its_length_would_be(tmp_path
 
 def test_a_budget_ends_a_run_in_time_and_its_rate_at_the_floor(tmp_path, monkeypatch):
     ticks = count(0.0, 1 / 16)  # a clock of its own: a step takes as long on every machine
-    monkeypatch.setattr("spacelang_runtime.training.train.time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    clock = SimpleNamespace(monotonic=lambda: next(ticks))
+    monkeypatch.setattr("spacelang_runtime.tasks.supernet.train.time", clock)
     steps = []
     job = new_job(tmp_path, limits=Limits(10**6, budget=1.0))
     standing = train(job, ALONE, steps.append)

@@ -8,7 +8,7 @@ import torch
 from attrs import evolve
 from tiny_training import RECIPE, new_job
 
-from spacelang_runtime.training.optimizer import adamw
+from spacelang_runtime.engine.optimizer import adamw
 
 DECAYING = evolve(RECIPE, learning_rate=Fraction(1, 100), weight_decay=Fraction(1, 2))
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from spacelang_runtime.run import every, find
-from spacelang_runtime.training import checkpoint
+from spacelang_runtime.engine import checkpoint
+from spacelang_runtime.engine.run import every, find
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = str(ROOT / "spaces" / "digits.space")

@@ -13,9 +13,9 @@ from spacelang.architecture import Frame
 from spacelang.recipe import Train
 from spacelang.space import Settled, Space, StageSpace
 from spacelang_runtime import atomic
+from spacelang_runtime.engine.record import Data, Limits, Record, State
+from spacelang_runtime.engine.run import create, every, find, write_best, write_state
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.record import Data, Limits, Record, State
-from spacelang_runtime.run import create, every, find, write_best, write_state
 
 STAGE = StageSpace(Settled(1), Settled(8), Settled(2), Settled(8), Settled(Fraction(7, 2)), Settled(2), Settled(4))
 SPACE = Space("s3", 2026, Frame(8, 2, 3, 4, ("bias",), "none", "mean", True), (STAGE,))
@@ -120,7 +120,7 @@ def test_a_place_where_no_folder_can_be_made_is_a_failure(tmp_path):
 
 
 def test_looking_at_runs_does_not_import_torch():
-    code = "import sys, spacelang_runtime.run; print('torch' in sys.modules)"
+    code = "import sys, spacelang_runtime.engine.run; print('torch' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
 

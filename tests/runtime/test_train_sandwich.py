@@ -12,7 +12,7 @@ from spacelang.lower.draw import draw, stream
 from spacelang.lower.lowered import lower
 from spacelang.recipe import Sandwich
 from spacelang.space import Settled
-from spacelang_runtime.training.sandwich import KINDS, sandwich, source_of
+from spacelang_runtime.tasks.supernet.sandwich import KINDS, sandwich, source_of
 
 LOWERED = lower(SPACE)
 SOURCE = source_of(LOWERED)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from timm.scheduler import CosineLRScheduler
 
 from spacelang.recipe import Train
-from spacelang_runtime.record import Limits
-from spacelang_runtime.training.schedule import finished, limits, progress, remaining, schedule
+from spacelang_runtime.engine.record import Limits
+from spacelang_runtime.engine.schedule import finished, limits, progress, remaining, schedule
 
 
 @given(st.integers(1, 9), st.integers(10, 40), st.integers(1, 5))

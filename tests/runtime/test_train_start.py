@@ -7,12 +7,12 @@ from attrs import evolve
 from image_folder import image_folder
 from tiny_training import ALONE, SPACE
 
+from spacelang_runtime.engine.distributed import World
+from spacelang_runtime.engine.run import find
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
-from spacelang_runtime.run import find
-from spacelang_runtime.training.start import Order, dataset_of, new, preprocessing_of, resumed
-from spacelang_runtime.training.train import train
-from spacelang_runtime.world import World
+from spacelang_runtime.tasks.supernet.start import Order, dataset_of, new, preprocessing_of, resumed
+from spacelang_runtime.tasks.supernet.train import train
 
 RECIPE = evolve(SPACE.train, rand_augment=0, erasing=0, mixup=0, cutmix=0, epochs=1)
 ORDER = Order(

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from spacelang_runtime.transfer.detect.assign import BACKGROUND, IGNORED, assign, covered, sample
-from spacelang_runtime.transfer.detect.cascade import STAGES, Cascade, Chosen, select, stage_losses
-from spacelang_runtime.transfer.detect.offsets import clipped, moved
-from spacelang_runtime.transfer.detect.views import Targets
+from spacelang_runtime.tasks.detect.assign import BACKGROUND, IGNORED, assign, covered, sample
+from spacelang_runtime.tasks.detect.cascade import STAGES, Cascade, Chosen, select, stage_losses
+from spacelang_runtime.tasks.detect.offsets import clipped, moved
+from spacelang_runtime.tasks.detect.views import Targets
 
 NONE = torch.zeros(0, 4)
 TRUTH = torch.tensor([[0.0, 0.0, 10.0, 10.0], [20.0, 0.0, 30.0, 10.0]])

@@ -14,7 +14,7 @@ from PIL import Image
 from tiny_transfer import MAKE, RECIPES, TRAIN, network, scene
 
 from spacelang.cli import main
-from spacelang_runtime.saved import save
+from spacelang_runtime.nn.saved import save
 
 Said = tuple[int, str, str]
 LINES = {"detect": "box AP", "segment": "mIoU", "vqa": "accuracy"}

@@ -13,14 +13,14 @@ from pycocotools import mask as rle
 from tiny_transfer import HIGH, WIDE, coco, network, recipe, run_lengths, scene
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.transfer.detect.average_precision import as_results, average_precision, measure
-from spacelang_runtime.transfer.detect.coco import Photo, Thing, read
-from spacelang_runtime.transfer.detect.crop import FINE, crop
-from spacelang_runtime.transfer.detect.detector import Found
-from spacelang_runtime.transfer.detect.task import build, open_annotated
-from spacelang_runtime.transfer.detect.views import batched, view
-from spacelang_runtime.world import World
+from spacelang_runtime.tasks.detect.average_precision import as_results, average_precision, measure
+from spacelang_runtime.tasks.detect.coco import Photo, Thing, read
+from spacelang_runtime.tasks.detect.crop import FINE, crop
+from spacelang_runtime.tasks.detect.detector import Found
+from spacelang_runtime.tasks.detect.task import build, open_annotated
+from spacelang_runtime.tasks.detect.views import batched, view
 
 CPU = torch.device("cpu")
 

@@ -11,15 +11,15 @@ from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.ops import MultiScaleRoIAlign, box_iou, nms
 from torchvision.ops.poolers import initLevelMapper
 
-from spacelang_runtime.transfer.detect.assign import BACKGROUND, IGNORED
-from spacelang_runtime.transfer.detect.canvas import laid_out, pooled
-from spacelang_runtime.transfer.detect.cascade import STAGES
-from spacelang_runtime.transfer.detect.masks import pasted, seen_through
-from spacelang_runtime.transfer.detect.offsets import clipped, moved, offsets
-from spacelang_runtime.transfer.detect.proposals import anchor_sides, matched, proposed
-from spacelang_runtime.transfer.detect.pyramid import Pyramid
-from spacelang_runtime.transfer.detect.surviving import surviving
-from spacelang_runtime.transfer.detect.views import Targets
+from spacelang_runtime.tasks.detect.assign import BACKGROUND, IGNORED
+from spacelang_runtime.tasks.detect.cascade import STAGES
+from spacelang_runtime.tasks.detect.masks import pasted, seen_through
+from spacelang_runtime.tasks.detect.nms import surviving
+from spacelang_runtime.tasks.detect.offsets import clipped, moved, offsets
+from spacelang_runtime.tasks.detect.proposals import anchor_sides, matched, proposed
+from spacelang_runtime.tasks.detect.pyramid import Pyramid
+from spacelang_runtime.tasks.detect.roi_align import laid_out, pooled
+from spacelang_runtime.tasks.detect.views import Targets
 
 NONE, EMPTY = torch.zeros(0, 4), torch.zeros(1, 4)
 TRUTH = torch.tensor([[0.0, 0.0, 10.0, 10.0]])

@@ -16,16 +16,16 @@ from PIL import Image
 from tiny_transfer import COLOURS, HIGH, WIDE, masks, network, recipe
 from torch import nn
 
+from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.transfer.backbone import resized
-from spacelang_runtime.transfer.reading import named
-from spacelang_runtime.transfer.recipe import Segment
-from spacelang_runtime.transfer.segment.intersection import measure, probabilities
-from spacelang_runtime.transfer.segment.layout import VOID, opened, read
-from spacelang_runtime.transfer.segment.segmenter import loss
-from spacelang_runtime.transfer.segment.task import build, open_masked
-from spacelang_runtime.transfer.segment.views import LARGEST, cropped, place
-from spacelang_runtime.world import World
+from spacelang_runtime.tasks.backbone import resized
+from spacelang_runtime.tasks.recipe import Segment
+from spacelang_runtime.tasks.recipe_text import named
+from spacelang_runtime.tasks.segment.iou import measure, probabilities
+from spacelang_runtime.tasks.segment.layout import VOID, opened, read
+from spacelang_runtime.tasks.segment.segmenter import loss
+from spacelang_runtime.tasks.segment.task import build, open_masked
+from spacelang_runtime.tasks.segment.views import LARGEST, cropped, place
 
 ALONE = World(0, 1, torch.device("cpu"))
 

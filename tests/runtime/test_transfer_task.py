@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.transfer.task import task
+from spacelang_runtime.tasks.registry import task
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from spacelang_runtime.transfer.task import task
 def test_a_package_that_is_not_installed_is_named_with_the_extra_that_has_it(
     name: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in [module for module in sys.modules if module.startswith(f"spacelang_runtime.transfer.{name}")]:
+    for module in [module for module in sys.modules if module.startswith(f"spacelang_runtime.tasks.{name}")]:
         monkeypatch.delitem(sys.modules, module)
     for module in [module for module in sys.modules if module.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, module)

@@ -16,17 +16,17 @@ import torch.multiprocessing as multiprocessing
 from attrs import evolve
 from tiny_transfer import MAKE, RECIPES, network, recipe
 
+from spacelang_runtime.engine.distributed import World, join
+from spacelang_runtime.engine.record import Limits
+from spacelang_runtime.engine.step import Step
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.record import Limits
-from spacelang_runtime.saved import save
-from spacelang_runtime.training.step import Step
-from spacelang_runtime.transfer.memory import estimate
-from spacelang_runtime.transfer.model import load
-from spacelang_runtime.transfer.run import find
-from spacelang_runtime.transfer.start import Order, new, opened, resumed
-from spacelang_runtime.transfer.task import task
-from spacelang_runtime.transfer.train import Job, train
-from spacelang_runtime.world import World, join
+from spacelang_runtime.nn.saved import save
+from spacelang_runtime.tasks.registry import task
+from spacelang_runtime.tasks.transfer.memory import estimate
+from spacelang_runtime.tasks.transfer.model import load
+from spacelang_runtime.tasks.transfer.run import find
+from spacelang_runtime.tasks.transfer.start import Order, new, opened, resumed
+from spacelang_runtime.tasks.transfer.train import Job, train
 
 ALONE = World(0, 1, torch.device("cpu"))
 EVERY = sorted(RECIPES)

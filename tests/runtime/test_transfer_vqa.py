@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from tiny_transfer import network, questions, recipe, scene
 
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.transfer.vqa.accuracy import accuracy, normalised
-from spacelang_runtime.transfer.vqa.answerer import answer_loss
-from spacelang_runtime.transfer.vqa.places import sines
-from spacelang_runtime.transfer.vqa.questions import answers_of, read
-from spacelang_runtime.transfer.vqa.task import build, open_questioned, predict
-from spacelang_runtime.transfer.vqa.words import Words, of_texts
+from spacelang_runtime.tasks.vqa.accuracy import accuracy, normalised
+from spacelang_runtime.tasks.vqa.answerer import answer_loss
+from spacelang_runtime.tasks.vqa.questions import answers_of, read
+from spacelang_runtime.tasks.vqa.task import build, open_questioned, predict
+from spacelang_runtime.tasks.vqa.tokenizer import Words, of_texts
+from spacelang_runtime.tasks.vqa.visual_tokens import sines
 
 
 @pytest.mark.parametrize(("same", "worth"), [(0, 0), (1, 0.3), (2, 0.6), (3, 0.9), (4, 1), (5, 1), (10, 1)])

@@ -14,12 +14,12 @@ from spacelang.lower.lowered import lower
 from spacelang.recipe import Train
 from spacelang.space import Searched, Settled, Space, StageSpace
 from spacelang_runtime.data import Batch
-from spacelang_runtime.record import Data, Limits, Record
-from spacelang_runtime.run import Run, create
-from spacelang_runtime.search.trained import untrained
-from spacelang_runtime.training.sandwich import source_of
-from spacelang_runtime.training.train import Job
-from spacelang_runtime.world import World
+from spacelang_runtime.engine.distributed import World
+from spacelang_runtime.engine.record import Data, Limits, Record
+from spacelang_runtime.engine.run import Run, create
+from spacelang_runtime.engine.supernet import untrained
+from spacelang_runtime.tasks.supernet.sandwich import source_of
+from spacelang_runtime.tasks.supernet.train import Job
 
 ALONE = World(0, 1, torch.device("cpu"))
 

@@ -15,9 +15,9 @@ from networks import AWKWARD, draw, stirred
 from PIL import Image
 
 from spacelang.lower.lowered import lower
-from spacelang_runtime.model.network import Network
-from spacelang_runtime.transfer.reading import structured
-from spacelang_runtime.transfer.recipe import Recipe
+from spacelang_runtime.nn.network import Network
+from spacelang_runtime.tasks.recipe import Recipe
+from spacelang_runtime.tasks.recipe_text import structured
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220)}
 WIDE, HIGH = 64, 48

@@ -5,13 +5,13 @@ In: the name of the built-in set (`digits`) or a folder of images, a frame, and 
 Then holds: the batch of a step is a pure function of (the files, the recipe, step, rank, world). The number of
 workers, what is kept decoded, and where a run was cut do not change a byte of it.
 
-The way of a picture: a worker process decodes it (or finds it decoded, `hold`) and crops it; its bytes go to the
-device, where the whole batch is mirrored, distorted, erased, normalised and mixed, on a GPU by a thread and a
-stream of their own while the network trains on the batch before (`feed`).
+The way of a picture: a worker process decodes it (or finds it decoded, `in_memory`) and crops it; its bytes go to
+the device, where the whole batch is mirrored, distorted, erased, normalised and mixed, on a GPU by a thread and a
+stream of their own while the network trains on the batch before (`prefetch`).
 """
 
 from spacelang_runtime.data.dataset import Dataset, open_dataset
-from spacelang_runtime.data.feed import Batch
 from spacelang_runtime.data.normalise import normalise
+from spacelang_runtime.data.prefetch import Batch
 
 __all__ = ["Batch", "Dataset", "normalise", "open_dataset"]

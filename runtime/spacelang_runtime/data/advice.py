@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from spacelang_runtime.data.dataset import Dataset
-from spacelang_runtime.data.hold import neighbours
+from spacelang_runtime.data.in_memory import neighbours
 from spacelang_runtime.data.pictures import Files
 
 NOTABLE = 0.05  # the share of the time that is worth a word

@@ -18,12 +18,12 @@ from timm.data.transforms import RandomResizedCropAndInterpolation
 from torch import Tensor
 
 from spacelang.recipe import Train
-from spacelang_runtime.data.chance import seed_of
-from spacelang_runtime.data.distort import distorted, drawn, on
 from spacelang_runtime.data.frame import framed
 from spacelang_runtime.data.normalise import moments
-from spacelang_runtime.model.kept import kept
+from spacelang_runtime.data.rand_augment import drawn, on, rand_augment
+from spacelang_runtime.ops.memoize import memoize
 from spacelang_runtime.preprocessing import Preprocessing
+from spacelang_runtime.seeding import seed_of
 
 
 @frozen
@@ -67,7 +67,7 @@ def augmented(images: Tensor, recipe: Train, step: int, rank: int, world: int) -
         images.index_copy_(0, mirrored, images[mirrored].flip(-1))
     if recipe.rand_augment:
         turns = drawn(chance, recipe.batch, float(recipe.rand_augment))
-        images = distorted(images, [turn.take(own) for turn in turns])
+        images = rand_augment(images, [turn.take(own) for turn in turns])
     if recipe.erasing:
         chosen = chance.random(recipe.batch) < float(recipe.erasing)
         boxes = rectangles(chance, recipe.batch, images.shape[-1])
@@ -106,7 +106,7 @@ def erased(images: Tensor, chosen: NDArray[np.bool_], boxes: NDArray[np.int64]) 
     return images.index_copy_(0, where, torch.where(inside, pixels.transpose(0, 1), images[where]))
 
 
-@kept
+@memoize
 def noise(channels: int, side: int, device: torch.device) -> Tensor:
     """Bytes of noise, [channels, 2 · side, 2 · side], normal in the network's own scale: so it has the mean and the
     spread of images. One for all rectangles, each of which takes another part of it."""

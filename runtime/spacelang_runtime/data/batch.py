@@ -12,14 +12,14 @@ from PIL import Image
 from torch import Tensor
 
 from spacelang_runtime.data.augment import View, planes
-from spacelang_runtime.data.chance import borrowed_generators, seed_generators, seed_of
 from spacelang_runtime.data.decode import Broken
 from spacelang_runtime.data.frame import framed
 from spacelang_runtime.data.pictures import Pictures
-from spacelang_runtime.data.schedule import Schedule
+from spacelang_runtime.data.sampler import Sampler
 from spacelang_runtime.data.source import Split
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
+from spacelang_runtime.seeding import borrowed_generators, seed_generators, seed_of
 
 # A piece has as many images as make up so many bytes, and so many at least: to receive one takes about as long,
 # whatever is in it.
@@ -46,7 +46,7 @@ class Views:
 
     pictures: Pictures
     labels: NDArray[np.int64]
-    schedule: Schedule
+    schedule: Sampler
     view: View
     rank: int
     world: int

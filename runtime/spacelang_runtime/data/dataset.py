@@ -16,18 +16,18 @@ from spacelang.recipe import Train
 from spacelang_runtime.data.augment import augmented, view_of
 from spacelang_runtime.data.batch import Framed, Images, Views
 from spacelang_runtime.data.digits import digits
-from spacelang_runtime.data.feed import Batch, ahead, whole
 from spacelang_runtime.data.folder import folder
-from spacelang_runtime.data.hold import hold, neighbours, room
-from spacelang_runtime.data.light import light_views
-from spacelang_runtime.data.mix import mixed
+from spacelang_runtime.data.in_memory import hold, neighbours, room
+from spacelang_runtime.data.mixup import mixed
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.data.pictures import Files, Grey, Held, Pictures
-from spacelang_runtime.data.schedule import Schedule
+from spacelang_runtime.data.prefetch import Batch, ahead, whole
+from spacelang_runtime.data.random_crop import random_crops
+from spacelang_runtime.data.sampler import Sampler
 from spacelang_runtime.data.skipped import Skipped
 from spacelang_runtime.data.source import Split
 from spacelang_runtime.data.stratify import stratified
-from spacelang_runtime.data.work import worked
+from spacelang_runtime.data.workers import worked
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing, chosen
 
@@ -87,13 +87,13 @@ class Dataset:
         images."""
         return self._schedule(batch).steps_per_epoch
 
-    def _schedule(self, batch: int) -> Schedule:
+    def _schedule(self, batch: int) -> Sampler:
         if batch > len(self.train):
             raise Failure(
                 f"a batch of {batch} is more than the {len(self.train)} training images of {self.name}",
                 f"take a smaller one, such as --set batch={max(1, len(self.train) // 8)}, or add images",
             )
-        return Schedule(len(self.train), batch, self.recipe.repeats, self.recipe.seed)
+        return Sampler(len(self.train), batch, self.recipe.repeats, self.recipe.seed)
 
     def train_batches(
         self,
@@ -149,7 +149,7 @@ class Dataset:
         return normalise(images, self.preprocessing)
 
     def _views(
-        self, schedule: Schedule, steps: range, rank: int, world: int, device: torch.device
+        self, schedule: Sampler, steps: range, rank: int, world: int, device: torch.device
     ) -> Iterator[Images]:
         """The cropped images of steps, as bytes on a device."""
         pictures = self.train.pictures
@@ -157,7 +157,7 @@ class Dataset:
             array, labels = torch.from_numpy(pictures.array)[:, None], torch.from_numpy(self.train.labels)
             for step in steps:
                 indices = torch.from_numpy(schedule.indices(step, rank, world))
-                views = light_views(array[indices], self.recipe, step, rank, world)
+                views = random_crops(array[indices], self.recipe, step, rank, world)
                 views = views.repeat(1, self.frame.channels, 1, 1).to(device)
                 yield Images(views, labels[indices].to(device), [])
             return
@@ -170,7 +170,7 @@ class Dataset:
             yield from whole(pieces, job.parts, device)
 
     def _hold(self, pictures: Files | Grey, views: int) -> Pictures:
-        """The training pictures, decoded once if they fit and most of them will be used (`hold`)."""
+        """The training pictures, decoded once if they fit and most of them will be used (`in_memory`)."""
         if self._held is None and isinstance(pictures, Files) and 2 * views >= len(pictures):
             found = hold(pictures, self.room, self.workers, self._skip, self.say)
             self._held = found if isinstance(found, Held) else None

@@ -27,7 +27,7 @@ from transformers.backbone_utils import BackboneConfigMixin, BackboneMixin
 from transformers.modeling_outputs import BackboneOutput, ImageClassifierOutputWithNoAttention
 
 from spacelang.architecture import Architecture, from_json, to_json
-from spacelang_runtime.model.network import Network, taps
+from spacelang_runtime.nn.network import Network, taps
 
 
 class SpacelangConfig(BackboneConfigMixin, PreTrainedConfig):

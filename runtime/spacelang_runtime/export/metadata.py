@@ -9,8 +9,8 @@ from typing import Any
 from attrs import evolve
 
 from spacelang.architecture import Architecture
+from spacelang_runtime.nn.saved import class_names
 from spacelang_runtime.preprocessing import Preprocessing, to_cfg
-from spacelang_runtime.saved import class_names
 
 
 def metadata(

@@ -18,7 +18,7 @@ from attrs import frozen
 from spacelang_runtime.atomic import replace
 from spacelang_runtime.export.program import example, exported
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.model.network import Network
+from spacelang_runtime.nn.network import Network
 
 TOLERANCE = 1e-4  # of the largest logit
 STORED = 1024  # bytes that a computed constant may take in the file

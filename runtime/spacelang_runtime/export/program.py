@@ -12,7 +12,7 @@ from torch.export import Dim, ExportedProgram
 
 from spacelang_runtime.atomic import replace
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.model.network import Network
+from spacelang_runtime.nn.network import Network
 
 
 def exported(network: Network, image: int | None = None) -> ExportedProgram:

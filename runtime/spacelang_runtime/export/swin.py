@@ -11,11 +11,11 @@ from timm.models.swin_transformer import SwinTransformer
 
 from spacelang.architecture import Architecture
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.foreign import architecture_of
-from spacelang_runtime.model.network import Network
+from spacelang_runtime.nn.convert import architecture_of
+from spacelang_runtime.nn.network import Network
+from spacelang_runtime.nn.saved import CONFIG, PROCESSING, WEIGHTS, as_json, class_names, described, fill
+from spacelang_runtime.nn.swin_names import theirs
 from spacelang_runtime.preprocessing import Preprocessing, to_processor
-from spacelang_runtime.saved import CONFIG, PROCESSING, WEIGHTS, as_json, class_names, described, fill
-from spacelang_runtime.swin_names import theirs
 
 _OTHERWISE = "export it as timm: import spacelang_runtime.export.timm_model lets timm run any network"
 

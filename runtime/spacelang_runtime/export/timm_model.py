@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from spacelang import notation
 from spacelang.architecture import Architecture
-from spacelang_runtime.model import network as networks
-from spacelang_runtime.model.network import Network, as_map, linear
-from spacelang_runtime.saved import described
+from spacelang_runtime.nn import network as networks
+from spacelang_runtime.nn.network import Network, as_map, linear
+from spacelang_runtime.nn.saved import described
 
 RELEASED = {
     "spacelang_s3_tiny": "i224-p4-c1000/96:2xh3q96m4w7/192:2xh6q192m4w7/384:6xh12q384m4w14/768:2xh24q768m4w7",

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from spacelang_runtime.fused.weights import gradient
-from spacelang_runtime.kernels import maps, places, sums, windows
-from spacelang_runtime.model import attention
-from spacelang_runtime.model.positions import ways
-from spacelang_runtime.model.slices import prefix
-from spacelang_runtime.model.windows import Cut
-
-if TYPE_CHECKING:
-    from spacelang_runtime.model.supernet import ElasticLayer
+from spacelang_runtime.nn.supernet import ElasticLayer
+from spacelang_runtime.ops import attention
+from spacelang_runtime.ops.kernels import global_attention, hardware, sums, window_attention
+from spacelang_runtime.ops.positions import ways
+from spacelang_runtime.ops.slices import prefix
+from spacelang_runtime.ops.windows import Cut
 
 
 class Mixing(Protocol):
@@ -38,9 +36,9 @@ def mix(
     """
     width = qkv.shape[1] // (3 * heads)
     stretched = resize and module.bias is not None and module.span != max(cut.window)
-    if places.launches(qkv) and relative is None and not stretched and windows.serves(cut, width):
+    if hardware.launches(qkv) and relative is None and not stretched and window_attention.serves(cut, width):
         return Windowed(module, qkv, extra, heads, cut)
-    if places.launches(qkv) and module.bias is None and maps.serves(cut, width, relative):
+    if hardware.launches(qkv) and module.bias is None and global_attention.serves(cut, width, relative):
         return Mapped(module, qkv, relative, heads, cut)
     with torch.set_grad_enabled(learns):
         return Plain(module, qkv, extra, relative, heads, cut, resize)
@@ -51,12 +49,12 @@ class Windowed:
 
     def __init__(self, module: ElasticLayer, qkv: Tensor, extra: Tensor, heads: int, cut: Cut) -> None:
         self._about = (module, qkv, extra, heads, cut)
-        self.out, self._lse = windows.forward(qkv, extra, module.bias, heads, cut)
+        self.out, self._lse = window_attention.forward(qkv, extra, module.bias, heads, cut)
 
     def backward(self, d_out: Tensor) -> Tensor:
         module, qkv, extra, heads, cut = self._about
         table = None if module.bias is None else gradient(module.bias)
-        d_qkv, parts = windows.backward(
+        d_qkv, parts = window_attention.backward(
             qkv, extra, module.bias, heads, cut, self.out, self._lse, d_out, table
         )  # fmt: skip
         bias = gradient(module.qkv_bias)
@@ -69,12 +67,12 @@ class Mapped:
 
     def __init__(self, module: ElasticLayer, qkv: Tensor, relative: Tensor | None, heads: int, cut: Cut) -> None:
         self._about = (module, qkv, relative, heads, cut)
-        self._found = maps.forward(qkv, relative, heads, cut)
+        self._found = global_attention.forward(qkv, relative, heads, cut)
         self.out = self._found.out
 
     def backward(self, d_out: Tensor) -> Tensor:
         module, qkv, relative, heads, cut = self._about
-        d_qkv, d_relative = maps.backward(qkv, relative, heads, cut, self._found, d_out)
+        d_qkv, d_relative = global_attention.backward(qkv, relative, heads, cut, self._found, d_out)
         q = qkv.shape[1] // 3
         gradient(module.qkv_bias)[:, :q] += d_qkv.sum(0, dtype=torch.float32).view(3, q)
         if d_relative is not None:

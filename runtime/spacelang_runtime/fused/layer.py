@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -10,18 +10,16 @@ from spacelang.architecture import Layer
 from spacelang_runtime.fused.attention import Mixing, mix
 from spacelang_runtime.fused.product import add_product, linear, product
 from spacelang_runtime.fused.weights import Weights, gradient
-from spacelang_runtime.kernels import gelu, norm, sums
-from spacelang_runtime.model.slices import prefix
-from spacelang_runtime.model.windows import Grid, cut
-
-if TYPE_CHECKING:
-    from spacelang_runtime.model.supernet import ElasticLayer
+from spacelang_runtime.nn.supernet import ElasticLayer
+from spacelang_runtime.ops.kernels import gelu, layer_norm, sums
+from spacelang_runtime.ops.slices import prefix
+from spacelang_runtime.ops.windows import Grid, cut
 
 
 class Stream(NamedTuple):
     """The residual stream, x + keep·added: [tokens of all samples, C] each, sample after sample.
 
-    The sum is left to whoever reads it, because a norm makes it in passing. keep: [samples], see `kernels.norm`;
+    The sum is left to whoever reads it, because a norm makes it in passing. keep: [samples], see `layer_norm`;
     None: 1. bias: what was added to every row of `added`; its gradient is the sum of those of added's rows.
     """
 
@@ -43,9 +41,9 @@ class Change(NamedTuple):
 class Kept(NamedTuple):
     """What the backward pass of a layer reads of its forward pass."""
 
-    first: norm.Normed
+    first: layer_norm.Normed
     mixing: Mixing
-    second: norm.Normed
+    second: layer_norm.Normed
     expanded: Tensor
 
 
@@ -89,7 +87,7 @@ class LayerPass:
     def _forward(self, stream: Stream, learns: bool) -> Kept:
         module, weights, hidden = self.module, self.weights, self.hidden
         width, q, heads = stream.x.shape[1], self.layer.qkv, self.layer.heads
-        first = norm.forward(
+        first = layer_norm.forward(
             stream.x, stream.added, stream.keep, module.norm1_weight, module.norm1_bias, stream.tokens
         )
         extra = prefix(weights[module.qkv_bias], 3, q).reshape(3 * q)
@@ -102,7 +100,7 @@ class LayerPass:
         mixed = linear(
             mixing.out, prefix(weights[module.out_weight], width, q), prefix(weights[module.out_bias], width)
         )
-        second = norm.forward(
+        second = layer_norm.forward(
             first.total, mixed, self.keep[0], module.norm2_weight, module.norm2_bias, stream.tokens
         )
         expanded = linear(
@@ -137,7 +135,7 @@ class LayerPass:
         add_product(prefix(gradient(module.expand_weight), hidden, width), d_expanded, second.y)
         d_normed = d_expanded.mm(prefix(weights[module.expand_weight], hidden, width))
         del d_expanded
-        middle = norm.backward(d_normed, second, module.norm2_weight, change.x, self.keep[0], tokens)
+        middle = layer_norm.backward(d_normed, second, module.norm2_weight, change.x, self.keep[0], tokens)
         targets = (module.norm2_weight, module.norm2_bias, module.out_bias)
         sums.add(middle.parts, [gradient(target) for target in targets])
         del second, change, d_normed
@@ -153,7 +151,7 @@ class LayerPass:
             weight += product(d_qkv, first.y).view(3, q, width)
         d_normed = d_qkv.mm(self._qkv_weight(width))
         del d_qkv
-        outer = norm.backward(d_normed, first, module.norm1_weight, middle.x, stream.keep, tokens)
+        outer = layer_norm.backward(d_normed, first, module.norm1_weight, middle.x, stream.keep, tokens)
         targets = (module.norm1_weight, module.norm1_bias, *([] if stream.bias is None else [stream.bias]))
         sums.add(outer.parts, [gradient(target) for target in targets])
         return Change(outer.x, outer.added)

@@ -7,7 +7,6 @@ kernel by kernel; none is compiled for its shape.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
 import torch
@@ -15,11 +14,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from spacelang.architecture import Architecture
-from spacelang_runtime.fused import course
+from spacelang_runtime.fused import backend
 from spacelang_runtime.fused.weights import Weights, gradient, weights
-
-if TYPE_CHECKING:
-    from spacelang_runtime.model.supernet import Supernet
+from spacelang_runtime.nn.supernet import Supernet
 
 OFTEN = 3  # how many times a network comes before it is recorded
 MANY = 1000  # networks whose coming is counted; beyond, all counts begin anew
@@ -37,10 +34,11 @@ def learn(
     """The cross-entropy of an architecture, of which `share` times the gradient is added to the parameters'
     `.grad`.
 
-    Called where `world.precision` is on, by a training whose optimizer counts the versions of the parameters up.
+    Called where `distributed.precision` is on, by a training whose optimizer counts the versions of the parameters
+    up.
     records: whether networks that come again may be recorded.
     """
-    if records and course.serves(model, images):
+    if records and backend.serves(model, images):
         book = _BOOKS.setdefault(model, Book())
         return book.learn(model, architecture, images, targets, drop_path, share)
     loss = cross_entropy(model(images, architecture, drop_path).float(), targets)
@@ -74,7 +72,7 @@ class Book:
             self._seen.clear()
             self._inputs, self._bound = None, bound
         step = drop_path / max(architecture.depth - 1, 1) if model.training else 0.0
-        keep = course.keeping(images, architecture.depth, step)
+        keep = backend.drop_path_factors(images, architecture.depth, step)
         key = (architecture, images.shape, targets.shape, targets.dtype, step, share)
         if key not in self._graphs:
             seen = self._seen.get(key, 0) + 1
@@ -149,8 +147,9 @@ def eager(
     share: float,
     found: Weights | None = None,
 ) -> Tensor:
-    """As `learn`, with the factors of `course` for its branches, and the weights, if they are at hand."""
-    logits = course.run(model, images, architecture, keep, found)
+    """As `learn`, with the factors of its branches (`backend.drop_path_factors`), and the weights, if they are at
+    hand."""
+    logits = backend.run(model, images, architecture, keep, found)
     loss = cross_entropy(logits.float(), targets)
     (loss * share).backward()
     return loss.detach()

@@ -30,3 +30,8 @@ def product(left: Tensor, right: Tensor) -> Tensor:
     if left.is_cuda:
         return torch.mm(left.t(), right, kind)
     return torch.mm(left.t().to(kind), right.to(kind))
+
+
+def total(x: Tensor) -> Tensor:
+    """The sum over the first axis, in float32 at least."""
+    return x.sum(0, dtype=torch.promote_types(x.dtype, torch.float32))

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from spacelang_runtime.model.positions import centre
-from spacelang_runtime.model.supernet import Supernet
+from spacelang_runtime.nn.supernet import Supernet
+from spacelang_runtime.ops.positions import centre
 
 
 def inherit(model: Supernet, weights: Mapping[str, Tensor]) -> float:

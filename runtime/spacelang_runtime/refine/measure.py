@@ -9,10 +9,10 @@ from attrs import frozen
 
 from spacelang import notation
 from spacelang.refine.sample import Sample
+from spacelang_runtime.engine.run import Run
 from spacelang_runtime.refine.measurement import begin, close
-from spacelang_runtime.run import Run
-from spacelang_runtime.search.crew import Waves
 from spacelang_runtime.search.journal import Entry, Search, open_journal
+from spacelang_runtime.search.pool import Waves
 from spacelang_runtime.search.scoring import UNKNOWN, Task
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spacelang_runtime.run import Run
+from spacelang_runtime.engine.run import Run
 
 Curve = tuple[list[int], list[float]]
 

@@ -15,7 +15,7 @@ from spacelang.expression import decimal, exact
 from spacelang.lower.chain import Window
 from spacelang.lower.lowered import Lowered
 from spacelang_runtime.report.curves import Curve
-from spacelang_runtime.report.story import Member, Story
+from spacelang_runtime.report.search_summary import Member, SearchSummary
 from spacelang_runtime.search import pareto
 
 WINNER, FRONT, OTHERS, LEFT = "#d1495b", "#30638e", "#8d99ae", "#c9ced6"
@@ -23,7 +23,7 @@ BARS = 40
 CLOSE = 24  # pixels a row of options
 
 
-def accuracy_and_cost(story: Story) -> go.Figure:
+def accuracy_and_cost(story: SearchSummary) -> go.Figure:
     """Accuracy against MACs: every network, the front, the winner."""
     full = {digest: member for digest, member in story.members.items() if not member.left}
     left = [member for member in story.members.values() if member.left]
@@ -52,7 +52,7 @@ def accuracy_and_cost(story: Story) -> go.Figure:
     return _laid_out(figure, "MACs", "held-out accuracy")
 
 
-def generations(story: Story) -> go.Figure:
+def generations(story: SearchSummary) -> go.Figure:
     """The best so far, and where each generation's new networks lie."""
     numbers = [generation.number for generation in story.generations]
     figure = go.Figure()
@@ -82,7 +82,7 @@ def _by_generation(figure: go.Figure, count: int) -> None:
     figure.update_layout(yaxis={"tickformat": ".1%"})  # the first axis alone: a second one is no accuracy
 
 
-def options(story: Story) -> go.Figure:
+def options(story: SearchSummary) -> go.Figure:
     """Which options win: how often each is taken by the networks kept at the end, and by those drawn first."""
     kept = [story.members[name].architecture for name in story.generations[-1].parents if name in story.members]
     if not kept and story.best is not None:
@@ -107,7 +107,7 @@ def options(story: Story) -> go.Figure:
     return _laid_out(figure, "share of the stage's layers (of the networks for depth and embed)", "")
 
 
-def lineage(story: Story) -> go.Figure:
+def lineage(story: SearchSummary) -> go.Figure:
     """What the best network descends from."""
     figure = go.Figure()
     assert story.best is not None

@@ -13,10 +13,10 @@ from spacelang import notation
 from spacelang.amount import clock, short, spaced
 from spacelang.lower.lowered import Lowered
 from spacelang.lower.too_large import TooLarge
+from spacelang_runtime.engine.run import Run
 from spacelang_runtime.report import figures
 from spacelang_runtime.report.curves import curves_of
-from spacelang_runtime.report.story import Story, story_of
-from spacelang_runtime.run import Run
+from spacelang_runtime.report.search_summary import SearchSummary, summary_of
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1080px; margin: 2rem auto;
@@ -31,7 +31,7 @@ th { color: #667; } code { font-size: .85em; overflow-wrap: anywhere; }
 
 def page(run: Run, lowered: Lowered) -> str:
     """A run as an HTML file. lowered: of the run's space."""
-    story = story_of(run)
+    story = summary_of(run)
     parts = [_head(run, lowered, story)]
     if story is not None and story.members:
         parts += [
@@ -59,7 +59,7 @@ def page(run: Run, lowered: Lowered) -> str:
     )
 
 
-def _head(run: Run, lowered: Lowered, story: Story | None) -> str:
+def _head(run: Run, lowered: Lowered, story: SearchSummary | None) -> str:
     record, state = run.record, run.state
     rows = [
         ("space", f"{escape(record.space)}, {spaced(lowered.count)} networks"),
@@ -74,7 +74,7 @@ def _head(run: Run, lowered: Lowered, story: Story | None) -> str:
     return f"<h1>{escape(run.name)}</h1>{preview}<table>{table}</table>"
 
 
-def _searched(story: Story) -> list[tuple[str, str]]:
+def _searched(story: SearchSummary) -> list[tuple[str, str]]:
     account, generations = story.account, story.generations
     state = "ended" if story.ended else "not ended"
     goals = " and ".join(account["goals"])
@@ -100,7 +100,7 @@ def _searched(story: Story) -> list[tuple[str, str]]:
     return rows
 
 
-def _space(lowered: Lowered, story: Story | None) -> str:
+def _space(lowered: Lowered, story: SearchSummary | None) -> str:
     best = story.members[story.best].costs["flops"] if story is not None and story.best is not None else None
     try:
         figure = figures.distribution(lowered, story.account["bounds"] if story else (), best)

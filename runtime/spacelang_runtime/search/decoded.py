@@ -22,8 +22,8 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from spacelang_runtime.atomic import replace
-from spacelang_runtime.cache import alone, folder
 from spacelang_runtime.data import Dataset
+from spacelang_runtime.data.cache import alone, folder
 from spacelang_runtime.data.pictures import Files
 from spacelang_runtime.failure import Failure
 

@@ -15,15 +15,15 @@ from spacelang.lower.chain import digest
 from spacelang.lower.cost import MEASURES
 from spacelang.lower.lowered import Lowered
 from spacelang.recipe import Evolve
-from spacelang_runtime.run import Run, write_best
+from spacelang_runtime.engine.run import Run, write_best
 from spacelang_runtime.search.algorithms import BY_RANK, Algorithm
-from spacelang_runtime.search.crew import Waves
 from spacelang_runtime.search.evolution import ACCURACY, Candidate, Evolution, Goals
 from spacelang_runtime.search.images import batch_of
 from spacelang_runtime.search.journal import Entry, Generation, Journal, Proposed, Search, open_journal
+from spacelang_runtime.search.pool import Waves
 from spacelang_runtime.search.racing import RISK, Race, Right, looks
+from spacelang_runtime.search.scalars import searching
 from spacelang_runtime.search.scoring import UNKNOWN, Task, judged
-from spacelang_runtime.training.scalars import searching
 
 
 @frozen

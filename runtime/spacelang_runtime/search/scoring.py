@@ -11,10 +11,10 @@ from attrs import field, frozen
 from torch import Tensor
 
 from spacelang.architecture import Architecture
-from spacelang_runtime.model.supernet import Supernet
+from spacelang_runtime.engine.distributed import precision
+from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.search.images import Images
 from spacelang_runtime.search.racing import Race, Right
-from spacelang_runtime.world import precision
 
 UNKNOWN: Right = np.zeros(0, np.bool_)
 

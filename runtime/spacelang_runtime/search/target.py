@@ -11,8 +11,8 @@ from spacelang.architecture import Architecture, NotAnArchitecture, from_json
 from spacelang.diagnostics import nearest
 from spacelang.lower.lowered import Lowered
 from spacelang.runs import called
+from spacelang_runtime.engine.run import Run
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.run import Run
 from spacelang_runtime.search.journal import open_journal
 
 OF_A_RUN = ("best", "largest", "smallest")  # words for networks of a run

@@ -15,7 +15,7 @@ from spacelang.diagnostics import listed
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
-    from spacelang_runtime.run import Run
+    from spacelang_runtime.engine.run import Run
 
 
 def inspect(
@@ -75,7 +75,7 @@ def inspect(
 
 def _run(runs: Path, what: str | None) -> Run:
     """The run of that name, or the latest."""
-    from spacelang_runtime.run import every, find
+    from spacelang_runtime.engine.run import every, find
 
     names = [run.name for run in every(runs)]
     if what is not None and what not in names and not (Path(what) / "run.json").is_file():

@@ -13,7 +13,7 @@ from spacelang.recipe import Bound
 from spacelang.runs import called
 
 if TYPE_CHECKING:
-    from spacelang_runtime.run import Run
+    from spacelang_runtime.engine.run import Run
 
 
 def _bound(bound: Bound) -> str:

@@ -24,17 +24,17 @@ def measure(
     runs: Path,
 ) -> None:
     """The figures of a trained model on the test images of its run's data, or of another folder."""
-    from spacelang_runtime.transfer.run import open_run
+    from spacelang_runtime.tasks.transfer.run import open_run
 
     folder = _model(task, name, runs)
     own = folder.parent / "transfer.json"
     if data is None and not own.is_file():
         fail(f"which images is {folder} to be measured on?", "name them: --data FOLDER")
 
-    from spacelang_runtime.transfer.model import load
-    from spacelang_runtime.transfer.start import data_of
-    from spacelang_runtime.transfer.task import task as task_of
-    from spacelang_runtime.world import join
+    from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.tasks.registry import task as task_of
+    from spacelang_runtime.tasks.transfer.model import load
+    from spacelang_runtime.tasks.transfer.start import data_of
 
     with join(device) as world:
         trained, chosen = load(folder, world.device), task_of(task)
@@ -43,10 +43,10 @@ def measure(
         else:
             opened = chosen.open(data, trained.recipe, trained.labels, None)
         with progress(f"measure {name or folder}") as show:
-            seen = show if world.leads else lambda *_: None
+            seen = show if world.is_main else lambda *_: None
             args = (trained.recipe, world, readers(workers), seen, multi_scale)
             figures = chosen.measure(trained.model, opened, *args)
-        if not world.leads:
+        if not world.is_main:
             return
     if as_json:
         print(json.dumps(figures, indent=2))
@@ -63,12 +63,12 @@ def answer(task: str, name: str | None, photo: Path, question: str, output: Path
         fail(f"{photo} is a folder" if photo.is_dir() else f"there is no file {photo}", "name a photo")
 
     from spacelang_runtime.atomic import replace
+    from spacelang_runtime.engine.distributed import choose
     from spacelang_runtime.failure import Failure
-    from spacelang_runtime.transfer.folder import picture
-    from spacelang_runtime.transfer.model import load
-    from spacelang_runtime.transfer.recipe import Vqa
-    from spacelang_runtime.transfer.task import task as task_of
-    from spacelang_runtime.world import choose
+    from spacelang_runtime.tasks.files import picture
+    from spacelang_runtime.tasks.recipe import Vqa
+    from spacelang_runtime.tasks.registry import task as task_of
+    from spacelang_runtime.tasks.transfer.model import load
 
     try:
         image, where = picture(photo), choose(device)
@@ -86,7 +86,7 @@ def answer(task: str, name: str | None, photo: Path, question: str, output: Path
 
 def _model(task: str, name: str | None, runs: Path) -> Path:
     """The folder of a trained model: of a run, or by itself."""
-    from spacelang_runtime.transfer.run import RECORD, find
+    from spacelang_runtime.tasks.transfer.run import RECORD, find
 
     if name is not None and (Path(name) / "config.json").is_file() and not (Path(name) / RECORD).is_file():
         folder = Path(name)

@@ -105,7 +105,7 @@ def transfer(
         go_on(task, model, steps, limit, device, workers, profile, runs)
     else:
         from spacelang.cli.transfer.learn import begin
-        from spacelang_runtime.transfer.reading import named, shipped
+        from spacelang_runtime.tasks.recipe_text import named, shipped
 
         own = ", ".join(name for name, of in shipped().items() if of == task)
         if recipe is None:
@@ -118,7 +118,7 @@ def transfer(
         no_run(model, runs)
         _require_folder(Path(model))
 
-        from spacelang_runtime.transfer.start import Order
+        from spacelang_runtime.tasks.transfer.start import Order
 
         order = Order(
             recipe=found,

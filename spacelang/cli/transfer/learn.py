@@ -12,26 +12,26 @@ from spacelang.cli.watch import progress
 from spacelang.runs import called
 
 if TYPE_CHECKING:
-    from spacelang_runtime.training.step import Step
-    from spacelang_runtime.transfer.start import Opened, Order
-    from spacelang_runtime.transfer.train import Job
-    from spacelang_runtime.world import World
+    from spacelang_runtime.engine.distributed import World
+    from spacelang_runtime.engine.step import Step
+    from spacelang_runtime.tasks.transfer.start import Opened, Order
+    from spacelang_runtime.tasks.transfer.train import Job
 
 
 def begin(order: Order, dry_run: bool, device: str, workers: int | None, profile: bool, runs: Path) -> None:
     """A new run, or what it would be."""
-    from spacelang_runtime.transfer.start import new, opened
-    from spacelang_runtime.world import join
+    from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.tasks.transfer.start import new, opened
 
     with join(device) as world:
         found = opened(order)
-        if order.recipe.task == "vqa" and order.bert is None and world.leads:
+        if order.recipe.task == "vqa" and order.bert is None and world.is_main:
             say("no --bert FOLDER: the transformer begins with random weights, its words are those of the data")
         if dry_run:
-            if world.leads:
+            if world.is_main:
                 _ahead(found, world)
             return
-        if world.leads:
+        if world.is_main:
             for line in found.data.summary():
                 say(line)
         _train(new(found, runs, world, readers(workers)), world, profile)
@@ -48,9 +48,9 @@ def go_on(
     runs: Path,
 ) -> None:
     """A run that goes on."""
-    from spacelang_runtime.transfer.run import find
-    from spacelang_runtime.transfer.start import resumed
-    from spacelang_runtime.world import join
+    from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.tasks.transfer.run import find
+    from spacelang_runtime.tasks.transfer.start import resumed
 
     run = find(runs, task, name)
     with join(device) as world:
@@ -58,10 +58,10 @@ def go_on(
 
 
 def _train(job: Job, world: World, profile: bool) -> None:
-    from spacelang_runtime.transfer.train import train
+    from spacelang_runtime.tasks.transfer.train import train
 
     run = job.run
-    if not world.leads:
+    if not world.is_main:
         train(job, world, lambda _: None, lambda *_: None, profile=profile)
         return
     many = f" ×{world.size}" if world.size > 1 else ""
@@ -112,8 +112,8 @@ def _peak(world: World) -> str:
 
 def _ahead(found: Opened, world: World) -> None:
     """Print what a training would be."""
-    from spacelang_runtime.transfer.memory import estimate
-    from spacelang_runtime.transfer.rate import rate_of
+    from spacelang_runtime.tasks.transfer.learning_rate import rate_of
+    from spacelang_runtime.tasks.transfer.memory import estimate
 
     order, train, limits = found.order, found.order.recipe.train, found.limits
     architecture = found.network.architecture

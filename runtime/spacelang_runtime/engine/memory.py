@@ -1,0 +1,33 @@
+"""Memory that does not suffice, as something that a user can mend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from spacelang_runtime.data.workers import death
+from spacelang_runtime.failure import Failure
+
+
+@contextmanager
+def enough_memory(batch: int) -> Iterator[None]:
+    """Raises `Failure` where what happens inside, with batches of so many images, finds no more memory."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and (failure := death(error)):
+            raise failure from None
+        # torch has an exception of its own for GPUs only.
+        if isinstance(error, torch.OutOfMemoryError):
+            raise Failure(
+                f"the GPU's memory does not hold the training and its batches of {batch} images",
+                f"take a smaller batch, such as batch = {max(1, batch // 2)}, or more GPUs",
+            ) from None
+        if not isinstance(error, MemoryError) and "DefaultCPUAllocator" not in str(error):
+            raise
+        raise Failure(
+            f"main memory does not hold a step of {batch} images",
+            f"take a smaller batch, such as batch = {max(1, batch // 2)}, or fewer worker processes",
+        ) from None

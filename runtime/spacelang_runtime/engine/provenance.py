@@ -1,0 +1,42 @@
+"""Where a network of a run comes from: the notes that are kept with it when it is taken away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spacelang.amount import short
+from spacelang.architecture import Architecture
+from spacelang.lower.cost import price
+from spacelang_runtime.engine.run import Run
+
+
+def provenance(run: Run, architecture: Architecture) -> dict[str, Any]:
+    """The notes of a network with the weights that it inherits in a run (see `saved.save`)."""
+    cost, record, state, best = price(architecture), run.record, run.state, run.best
+    found = best is not None and best["name"] == architecture.name
+    constraint = accuracy = None
+    if best is not None and found:
+        constraint = ", ".join(_said(bound) for bound in best["bounds"]) or "none"
+        accuracy = f"{best['accuracy']:.2%} of {best['images']} held-out images, with inherited weights"
+    steps = f", {state.step} steps" if state else ""
+    return {
+        "name": architecture.name,
+        "flops": cost.flops,
+        "params": cost.params,
+        "classes": list(record.data.classes),
+        "space": record.space,
+        "constraint": constraint,
+        "accuracy": accuracy,
+        "held_out_accuracy": best["accuracy"] if best is not None and found else None,
+        "data": f"{record.data.name} (fingerprint {record.data.fingerprint[:16]})",
+        "origin": f"inherited from the supernet of run {run.name}{steps}",
+        "run": run.name,
+        "preview": record.preview,
+        "versions": record.versions,
+    }
+
+
+def _said(bound: dict[str, Any]) -> str:
+    """A bound of a search as the language writes it."""
+    low, high = (None if bound[end] is None else short(bound[end]) for end in ("low", "high"))
+    return f"{low} <= " * (low is not None) + bound["measure"] + f" <= {high}" * (high is not None)

@@ -1,0 +1,199 @@
+"""A run: the folder `runs/NAME/` that keeps one experiment, from its text to its best network.
+
+    source.space     the text as it was
+    space.json       the compiled space, with the recipes and the classes really used
+    run.json         where it came from (`Record`); written last, so a folder that has it is complete
+    state.json       how far training has come (`State`)
+    checkpoint.pt    the supernet's weights and all that training needs to go on
+    best.json        the best network that a search has found
+    launch           the torchrun job that last trained it, so that its restarts find it
+    tensorboard/     scalars; trace/: profiles
+
+This module does not import torch, so that commands that only look at runs answer at once.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve, frozen
+
+from spacelang import interchange
+from spacelang.space import Space
+from spacelang_runtime.atomic import replace, replace_json
+from spacelang_runtime.engine.record import Record, State, damaged, read, read_json, read_text, versions, written
+from spacelang_runtime.failure import Failure
+
+
+@frozen
+class Run:
+    """One run on the disk."""
+
+    folder: Path
+    record: Record
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.folder / "tensorboard"
+
+    @property
+    def trace(self) -> Path:
+        return self.folder / "trace"
+
+    @property
+    def source(self) -> str:
+        """The text that the space was compiled from."""
+        return read_text(self.folder / "source.space")
+
+    @property
+    def space(self) -> Space:
+        """The compiled space, with the recipes and classes really used."""
+        path = self.folder / "space.json"
+        try:
+            return interchange.from_json(read_text(path))
+        except interchange.NotASpace as reason:
+            raise damaged(path, str(reason)) from None
+
+    @property
+    def state(self) -> State | None:
+        """How far training has come; None before the first checkpoint."""
+        path = self.folder / "state.json"
+        return read(path, State) if path.exists() else None
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """The best network found, as its search wrote it; None before a search has ended."""
+        path = self.folder / "best.json"
+        return read_json(path) if path.exists() else None
+
+    @property
+    def launch(self) -> str:
+        """The torchrun job that last trained it (`distributed.Launch`); empty where there was none."""
+        path = self.folder / "launch"
+        return read_text(path) if path.exists() else ""
+
+
+def create(runs: Path, record: Record, source: str, space: Space) -> Run:
+    """A new run of `space` in the folder `runs`, under a name of its own: s3-1, s3-2, …"""
+    folder = take(runs, space.name)
+    record = evolve(
+        record,
+        name=folder.name,
+        created=datetime.now(UTC).isoformat(timespec="microseconds"),
+        versions=versions(),
+    )
+    replace(folder / "source.space", lambda file: file.write(source.encode()))
+    replace(folder / "space.json", lambda file: file.write(interchange.to_json(space).encode()))
+    replace_json(folder / "run.json", written(record))
+    return Run(folder, record)
+
+
+def take(runs: Path, stem: str) -> Path:
+    """A new folder in `runs`: the stem with the number after the last.
+
+    Several processes may ask at the same time: making the folder is what takes the name. Raises `Failure` where
+    it cannot be made.
+    """
+    _folder(runs)
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        taken = [path.name.removeprefix(f"{stem}-") for path in runs.glob(f"{stem}-*")]
+        number = max((int(end) for end in taken if end.isdecimal()), default=0)
+        while True:
+            number += 1
+            folder = runs / f"{stem}-{number}"
+            try:
+                folder.mkdir()
+                return folder
+            except FileExistsError:
+                continue
+    except OSError as error:
+        raise Failure(
+            f"cannot make a run in {runs}: {error.strerror}", "name a folder of your own: --runs FOLDER"
+        ) from None
+
+
+def find(runs: Path, name: str | None = None) -> Run:
+    """The run of that name or in that folder; with no name, the last one created that trains a
+    whole space.
+
+    Raises `Failure` where there is none.
+    """
+    _folder(runs)
+    if name is None:
+        found = [run for run in every(runs) if not run.record.network]
+        if not found:
+            raise Failure(f"there are no runs in {runs}/ yet", "make one: spacelang train spaces/digits.space")
+        return max(found, key=lambda run: (run.record.created, run.name))
+    for folder in (runs / name, Path(name)):
+        if (folder / "run.json").is_file():
+            return _open(folder)
+    names = [run.name for run in every(runs)]
+    near = get_close_matches(Path(name).name.removesuffix(".space"), names, n=3)
+    known = f"did you mean {' or '.join(near)}?" if near else f"the runs there: {', '.join(names) or 'none'}"
+    raise Failure(f"there is no run {name!r} in {runs}/", known)
+
+
+def every(runs: Path) -> Iterator[Run]:
+    """All complete runs of a folder, by name, but for damaged ones: opening those by name says what is wrong."""
+    for path in sorted(runs.glob("*/run.json")):
+        try:
+            yield _open(path.parent)
+        except Failure:
+            continue
+
+
+def write_state(run: Run, state: State) -> None:
+    """Keep how far training has come."""
+    replace_json(run.folder / "state.json", written(state))
+
+
+def write_launch(run: Run, launch: str) -> None:
+    """Keep which torchrun job trains this run."""
+    replace(run.folder / "launch", lambda file: file.write(launch.encode()))
+
+
+def write_best(run: Run, best: dict[str, Any]) -> None:
+    """Keep the best network found, as JSON."""
+    replace_json(run.folder / "best.json", best)
+
+
+def of_launch(runs: Path, launch: str) -> Run | None:
+    """The run that a torchrun job trains; None where it has not made one yet."""
+    trained = [run for run in every(runs) if run.launch == launch]
+    return max(trained, key=lambda run: (run.record.created, run.name), default=None)
+
+
+@contextmanager
+def kept_if_learned(run: Run) -> Iterator[None]:
+    """Take the run away where what happens inside fails before the first checkpoint: there is nothing to go on
+    with, and nobody should find it as the latest."""
+    try:
+        yield
+    except BaseException:
+        if not run.checkpoint.exists():
+            shutil.rmtree(run.folder, ignore_errors=True)
+        raise
+
+
+def _folder(runs: Path) -> None:
+    if runs.is_file():
+        raise Failure(f"{runs} is a file, not a folder of runs", "name a folder: --runs FOLDER")
+
+
+def _open(folder: Path) -> Run:
+    return Run(folder, read(folder / "run.json", Record))

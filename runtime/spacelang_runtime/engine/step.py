@@ -1,0 +1,60 @@
+"""What one training step did, for whoever watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from attrs import frozen
+
+from spacelang_runtime.engine.checkpoint import Standing
+from spacelang_runtime.engine.record import Limits
+from spacelang_runtime.engine.schedule import progress, remaining
+from spacelang_runtime.engine.throughput import Throughput
+
+
+@frozen
+class Step:
+    """A step of training, when it has ended.
+
+    step: updates so far, this one included. steps: at which the run ends, unless its budget ends it before.
+    progress: from 0 to 1. losses: by kind of network (largest, smallest, random), over all processes.
+    rate: learning rate. norm: of the gradient, before clipping. images: a second, over all processes, each
+    counted once whatever the sandwich. waiting: share of the time spent waiting for data. elapsed, left:
+    seconds. skipped: steps so far whose loss was not finite; problem: says so if this was one, else empty.
+    """
+
+    step: int
+    steps: int
+    progress: float
+    losses: Mapping[str, float]
+    rate: float
+    norm: float
+    images: float
+    waiting: float
+    elapsed: float
+    left: float
+    skipped: int
+    problem: str
+
+
+Observe = Callable[[Step], None]
+
+
+def told(
+    limits: Limits, at: Standing, pace: Throughput, batch: int, rate: float, norm: float, problem: str
+) -> Step:
+    """The step that has led to `at`, of so many images."""
+    return Step(
+        step=at.step,
+        steps=limits.steps,
+        progress=progress(limits, at.step, at.elapsed),
+        losses=at.losses,
+        rate=rate,
+        norm=norm,
+        images=batch / pace.seconds,
+        waiting=pace.waiting,
+        elapsed=at.elapsed,
+        left=remaining(limits, at.step, at.elapsed, pace.seconds),
+        skipped=at.skipped,
+        problem=problem,
+    )

@@ -1,1 +1,0 @@
-"""Networks: the standalone one, the supernet in which all of a space find theirs, and their attention."""

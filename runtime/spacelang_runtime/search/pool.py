@@ -1,0 +1,249 @@
+"""The processes that score together: one, or as many as `torchrun` started, on one host or several.
+
+The leading process (rank 0) runs the search and keeps the journal. It posts each generation as a wave of tasks in
+torch.distributed's key-value store, the longest first; every process, the leading one too, takes the next task that
+nobody has, so none waits for the slowest. What a network gets right does not depend on who computed it, so the
+search ends with the same answer on any number of processes.
+
+A process shows that it lives by a number that it counts up. One that has not for `PATIENCE` seconds is taken for
+dead, and its task is posted again in a wave of its own.
+
+    end            the search is over
+    alive/RANK     counts up
+    WAVE/tasks     the tasks and their race, as JSON
+    WAVE/next      how many tasks have been taken
+    WAVE/I/taker   the rank that has taken task I
+    WAVE/I/verdict what came of it, as JSON
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from attrs import define, field, frozen
+
+from spacelang import notation
+from spacelang_runtime.engine.distributed import choose
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.search.racing import Race, Right
+from spacelang_runtime.search.scoring import Task, Verdict
+
+BEAT = 0.5  # seconds between two signs of life
+PATIENCE = 15.0  # seconds without one, after which a process is taken for dead
+PAUSE = 0.005  # seconds between two looks at the store
+
+Judge = Callable[[Task, Race | None], Verdict]
+
+
+@frozen(eq=False)
+class Pool:
+    """This process among those that score. rank: its number, from 0, which leads. store: where they meet; None for
+    a process on its own."""
+
+    rank: int
+    size: int
+    device: torch.device
+    store: dist.Store | None = None
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the process that runs the search, writes files and talks to the user."""
+        return self.rank == 0
+
+
+@contextmanager
+def join(device: str = "auto") -> Iterator[Pool]:
+    """Meet the other processes (by torchrun's environment variables), and part from them in the end.
+
+    device: as for `distributed.choose`; under torchrun each process of a host takes the GPU of its local rank.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    chosen = choose(device, int(os.environ.get("LOCAL_RANK", "0")) if size > 1 else None)
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)  # kernels are launched on the current device
+    if size == 1:
+        yield Pool(0, 1, chosen)
+        return
+    try:
+        store, rank, size = next(iter(dist.rendezvous("env://")))
+    except (RuntimeError, ValueError) as error:
+        raise Failure(
+            f"process {os.environ.get('RANK')} of {size} cannot reach the others: {error}",
+            "start all of them with torchrun, with one address and port that every host can reach",
+        ) from None
+    # torchrun's store outlives the processes that it starts again: each start writes under a name of its own.
+    name = f"search {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+    crew = Pool(rank, size, chosen, dist.PrefixStore(name, store))
+    parted = threading.Event()
+    mine = dist.PrefixStore(name, store.clone())  # a connection of its own: the other may be waiting for an answer
+    beating = threading.Thread(target=beat, args=(mine, rank, parted), daemon=True)
+    beating.start()
+    try:
+        yield crew
+    finally:
+        if crew.is_main:
+            _part(crew)
+        parted.set()
+        beating.join()
+
+
+@define
+class Waves:
+    """The leading process's side of the store: one wave after the other. images: that every process scores on."""
+
+    crew: Pool
+    judge: Judge
+    images: int
+    wave: int = 0
+    signs: dict[int, tuple[bytes, float]] = field(factory=dict)
+
+    def __call__(self, tasks: Sequence[Task], race: Race | None = None) -> Iterator[Verdict]:
+        """The verdict on each task, in the order in which they come."""
+        store = self.crew.store
+        if store is None:
+            yield from (self.judge(task, race) for task in tasks)
+            return
+        while tasks:
+            self.wave += 1
+            store.set(f"{self.wave}/tasks", wave(tasks, race, self.images))
+            waiting = set(range(len(tasks)))
+            while (number := _take(store, self.wave, self.crew.rank)) < len(tasks):
+                yield self.judge(tasks[number], race)
+                waiting.discard(number)
+                yield from self._come(store, waiting)
+            lost: set[int] = set()
+            idle = time.monotonic()
+            while waiting - lost:
+                yield from self._come(store, waiting)
+                lost = {number for number in waiting if self._dead(store, number, idle)}
+                time.sleep(PAUSE)
+            tasks = [tasks[number] for number in sorted(waiting)]
+
+    def _come(self, store: dist.Store, waiting: set[int]) -> Iterator[Verdict]:
+        for number in sorted(waiting):
+            key = f"{self.wave}/{number}/verdict"
+            if store.check([key]):
+                waiting.discard(number)
+                yield _read_verdict(store.get(key))
+
+    def _dead(self, store: dist.Store, number: int, since: float) -> bool:
+        """Whether the process that took a task has died. since: when every task had been taken."""
+        key = f"{self.wave}/{number}/taker"
+        if not store.check([key]):  # it died just after it took the task
+            return time.monotonic() - since > PATIENCE
+        taker = int(store.get(key))
+        sign = store.get(f"alive/{taker}") if store.check([f"alive/{taker}"]) else b""
+        before, when = self.signs.get(taker, (None, 0.0))
+        if sign != before:
+            self.signs[taker] = (sign, time.monotonic())
+            return False
+        return time.monotonic() - when > PATIENCE
+
+
+def follow(crew: Pool, judge: Judge, images: int) -> None:
+    """Score what the leading process posts, until the search is over.
+
+    images: that this process scores on. Raises `Failure` where the leading one has another number of them, and
+    where it is gone.
+    """
+    store = crew.store
+    assert store is not None, "a process on its own leads"
+    wave = 0
+    try:
+        while True:
+            wave += 1
+            while not store.check([f"{wave}/tasks"]):
+                if store.check(["end"]):
+                    store.add("parted", 1)
+                    return
+                time.sleep(PAUSE)
+            tasks, race, total = _read_wave(store.get(f"{wave}/tasks"))
+            if total != images:
+                raise Failure(f"process {crew.rank} has {images} images, and the leading one {total}")
+            while (number := _take(store, wave, crew.rank)) < len(tasks):
+                verdict = judge(tasks[number], race)
+                store.set(f"{wave}/{number}/verdict", _verdict(verdict))
+    except dist.DistError as error:
+        raise Failure(f"process {crew.rank} has lost the leading one: {str(error).splitlines()[0]}") from None
+
+
+def _take(store: dist.Store, wave: int, rank: int) -> int:
+    """The number of the next task that nobody has."""
+    number = int(store.add(f"{wave}/next", 1)) - 1
+    store.set(f"{wave}/{number}/taker", str(rank))
+    return number
+
+
+def beat(store: dist.Store, rank: int, parted: threading.Event) -> None:
+    """Show that this process lives, until it parts."""
+    count = 0
+    try:
+        while not parted.wait(BEAT):
+            count += 1
+            store.set(f"alive/{rank}", str(count))
+    except RuntimeError:  # the store has gone with the leading process
+        return
+
+
+def _part(crew: Pool) -> None:
+    """Tell the others that it is over, and wait until those that live have heard: the store may go with us."""
+    store = crew.store
+    assert store is not None
+    store.set("end", "")
+    signs: list[bytes] = []
+    while True:
+        before, since = signs, time.monotonic()
+        while time.monotonic() - since < 4 * BEAT:
+            if int(store.add("parted", 0)) >= crew.size - 1:
+                return
+            time.sleep(PAUSE)
+        keys = [f"alive/{rank}" for rank in range(1, crew.size)]
+        signs = [store.get(key) for key in keys if store.check([key])]
+        if signs == before:  # nobody is left who could hear
+            return
+
+
+def wave(tasks: Sequence[Task], race: Race | None, images: int) -> str:
+    return json.dumps(
+        {
+            "images": images,
+            "tasks": [[notation.write(task.architecture), task.digest, *_packed(task.known)] for task in tasks],
+            "race": None if race is None else [*_packed(race.weakest), list(race.looks), race.risk],
+        }
+    )
+
+
+def _read_wave(text: bytes) -> tuple[list[Task], Race | None, int]:
+    value = json.loads(text)
+    tasks = [Task(notation.read(line), digest, _unpacked(*known)) for line, digest, *known in value["tasks"]]
+    race = None
+    if value["race"] is not None:
+        bits, count, looks, risk = value["race"]
+        race = Race(_unpacked(bits, count), tuple(looks), risk)
+    return tasks, race, value["images"]
+
+
+def _verdict(verdict: Verdict) -> str:
+    return json.dumps([verdict.digest, *_packed(verdict.right), verdict.used, verdict.seconds, verdict.device])
+
+
+def _read_verdict(text: bytes) -> Verdict:
+    digest, bits, count, used, seconds, device = json.loads(text)
+    return Verdict(digest, _unpacked(bits, count), used, seconds, device)
+
+
+def _packed(right: Right) -> tuple[str, int]:
+    return base64.b64encode(np.packbits(right).tobytes()).decode(), len(right)
+
+
+def _unpacked(bits: str, count: int) -> Right:
+    return np.unpackbits(np.frombuffer(base64.b64decode(bits), np.uint8), count=count).astype(np.bool_)

@@ -1,0 +1,31 @@
+"""A search as TensorBoard shows it: scalars in `runs/NAME/tensorboard`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from torch.utils.tensorboard import SummaryWriter
+
+from spacelang_runtime.engine.run import Run
+from spacelang_runtime.search.journal import Generation
+
+
+@contextmanager
+def searching(run: Run, number: int) -> Iterator[Callable[[Generation, int], None]]:
+    """An observer of the generations of a run's search of that number. images: in a full score."""
+    writer = SummaryWriter(str(run.tensorboard / f"search-{number}"), purge_step=0)
+
+    def observe(generation: Generation, images: int) -> None:
+        at = generation.number
+        writer.add_scalar("search/best", generation.best / images, at)
+        writer.add_scalar("search/spread", generation.spread, at)
+        writer.add_scalar("search/images spent", generation.spent, at)
+        writer.add_scalar("search/images saved", generation.saved, at)
+        if generation.volume is not None:
+            writer.add_scalar("search/hypervolume", generation.volume, at)
+
+    try:
+        yield observe
+    finally:
+        writer.close()

@@ -1,0 +1,79 @@
+"""Average precision of boxes and masks, by pycocotools."""
+
+from __future__ import annotations
+
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Any
+
+import torch
+from pycocotools import mask as rle
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from spacelang_runtime.data.workers import worked
+from spacelang_runtime.engine.distributed import World, all_gather, broadcast, precision
+from spacelang_runtime.tasks.detect.coco import Coco, Photo
+from spacelang_runtime.tasks.detect.detector import Detector, Found
+from spacelang_runtime.tasks.detect.views import Tests
+from spacelang_runtime.tasks.recipe import Detect
+from spacelang_runtime.tasks.task import Show
+
+
+def measure(
+    model: Detector, coco: Coco, recipe: Detect, world: World, workers: int, show: Show
+) -> dict[str, float]:
+    """AP of boxes and masks over IoU 0.5 to 0.95, and at 0.5 and 0.75; each process takes its share of the
+    photos."""
+    own = range(world.rank, len(coco.photos), world.size)
+    results: list[dict[str, Any]] = []
+    for done, (index, image) in enumerate(worked(Tests(coco.photos, recipe), own, workers), 1):
+        photo = coco.photos[index]
+        with precision(world.device):
+            (found,) = model.find([image.to(world.device)], [(photo.height, photo.width)])
+        results += as_results(found, photo, coco)
+        show(done / len(own), f"photo {done} of {len(own)}")
+    every = [result for part in all_gather(world, results) for result in part]
+    return broadcast(world, average_precision(coco, every) if world.is_main else None)
+
+
+def as_results(found: Found, photo: Photo, coco: Coco) -> list[dict[str, Any]]:
+    """What was found on a photo as COCO's results."""
+    # pycocotools reads masks column by column: turned on the device, where that takes no time.
+    columns = found.masks.transpose(1, 2).contiguous().view(torch.uint8).cpu().numpy()
+    masks = rle.encode(columns.T)
+    corners = found.boxes.cpu().double()
+    boxes = torch.cat([corners[:, :2], corners[:, 2:] - corners[:, :2]], 1).tolist()
+    return [
+        {
+            "image_id": photo.id,
+            "category_id": coco.ids[label - 1],
+            "bbox": box,
+            "score": score,
+            "segmentation": mask,
+        }
+        for box, score, label, mask in zip(boxes, found.scores.tolist(), found.labels.tolist(), masks, strict=True)
+    ]
+
+
+def average_precision(coco: Coco, results: list[dict[str, Any]]) -> dict[str, float]:
+    """COCO's figures for results; 0 where there are none."""
+    figures: dict[str, float] = {}
+    with redirect_stdout(StringIO()):  # pycocotools speaks on its own
+        truth = COCO()
+        truth.dataset = {"info": {}} | coco.record
+        truth.createIndex()
+        for kind, name in (("bbox", "box"), ("segm", "mask")):
+            if not results:
+                figures |= {f"{name} AP": 0.0, f"{name} AP50": 0.0, f"{name} AP75": 0.0}
+                continue
+            # A copy of each: pycocotools writes into what it is given.
+            evaluation = COCOeval(truth, truth.loadRes([dict(result) for result in results]), kind)
+            evaluation.evaluate()
+            evaluation.accumulate()
+            evaluation.summarize()
+            figures |= {
+                f"{name} {what}": float(value)
+                for what, value in zip(("AP", "AP50", "AP75"), evaluation.stats, strict=False)
+            }
+    return figures

@@ -1,0 +1,134 @@
+"""Detection as a task."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import torch
+from attrs import evolve, frozen
+from PIL import Image, ImageDraw
+
+from spacelang_runtime.engine.distributed import World, precision
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.nn.network import Network
+from spacelang_runtime.tasks.backbone import Backbone
+from spacelang_runtime.tasks.colours import colour, laid_over, tag
+from spacelang_runtime.tasks.detect.average_precision import measure
+from spacelang_runtime.tasks.detect.coco import Coco, read
+from spacelang_runtime.tasks.detect.detector import BOX, LOSSES, MASK, Detector
+from spacelang_runtime.tasks.detect.roi_align import laid_out
+from spacelang_runtime.tasks.detect.views import MULTIPLE, Views, planes, resized
+from spacelang_runtime.tasks.recipe import Recipe
+from spacelang_runtime.tasks.sampler import Sampler
+from spacelang_runtime.tasks.task import Labels, Show, Task
+
+SURE = 0.5  # score from which a detection is drawn
+
+
+@frozen(eq=False)
+class Annotated:
+    """The photos to train on (those with an object that is not a crowd) and to test on."""
+
+    train: Coco
+    test: Coco
+    bare: int
+    recipe: Recipe
+    order: Sampler
+
+    @property
+    def labels(self) -> Labels:
+        return {"classes": list(self.train.classes)}
+
+    @property
+    def fingerprint(self) -> str:
+        return self.train.fingerprint
+
+    @property
+    def per_epoch(self) -> int:
+        return self.order.per_epoch
+
+    def summary(self) -> list[str]:
+        things = [thing for photo in self.train.photos for thing in photo.things]
+        crowds = sum(thing.crowd for thing in things)
+        rle = sum(isinstance(thing.segmentation, dict) for thing in things)
+        most = Counter(self.train.classes[thing.label - 1] for thing in things).most_common(5)
+        sides = [max(photo.width, photo.height) for photo in self.train.photos]
+        left_out = f"; {self.bare} without objects left out" if self.bare else ""
+        return [
+            f"train: {len(self.train.photos)} photos of up to {max(sides)} pixels a side{left_out}",
+            f"       {len(things)} objects in {len(self.train.classes)} classes, {crowds} crowds, {rle} as RLE; "
+            f"most: {', '.join(f'{name} {count}' for name, count in most)}",
+            f"test:  {len(self.test.photos)} photos",
+        ]
+
+    def parts(self, rank: int, world: int) -> Views:
+        return Views(self.train, self.recipe.model, self.order, self.recipe.train.micro, rank, world)
+
+
+def open_annotated(folder: Path, recipe: Recipe, labels: Labels | None, bert: Path | None) -> Annotated:
+    """The data of a folder in COCO's form."""
+    train, test = (read(folder, split) for split in (recipe.model.train_split, recipe.model.test_split))
+    if train.classes != test.classes:
+        raise Failure(f"{folder}: the categories of the training and the test photos differ")
+    photos = tuple(photo for photo in train.photos if any(not thing.crowd for thing in photo.things))
+    if not photos:
+        raise Failure(f"{folder}: no photo of {recipe.model.train_split} has an object")
+    kinds = np.array([photo.width > photo.height for photo in photos], dtype=np.int64)
+    order = Sampler(len(photos), recipe.train.batch, recipe.train.seed, kinds)
+    return Annotated(evolve(train, photos=photos), test, len(train.photos) - len(photos), recipe, order)
+
+
+def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -> Detector:
+    """The detector over a network."""
+    backbone = Backbone(network, recipe.train)
+    return Detector(backbone, recipe.model, len(labels["classes"]))
+
+
+def measure_test(
+    model: Detector, data: Annotated, recipe: Recipe, world: World, workers: int, show: Show, multi: bool
+) -> dict[str, float]:
+    return measure(model, data.test, recipe.model, world, workers, show)
+
+
+def predict(
+    model: Detector, recipe: Recipe, labels: Labels, image: Image.Image, question: str, device: torch.device
+) -> tuple[Image.Image, str]:
+    """A photo with what is on it: masks, boxes, names and scores; and the same in words."""
+    seen = planes(resized(image, recipe.model.test, recipe.model.longest)).to(device)
+    with precision(device):
+        (found,) = model.find([seen], [(image.height, image.width)])
+    sure = int((found.scores >= SURE).sum())
+    numbers = (found.labels[:sure] - 1).tolist()
+    masks = found.masks[:sure].cpu().numpy()
+    drawn = image
+    for number, mask in reversed(list(zip(numbers, masks, strict=True))):
+        drawn = laid_over(drawn, np.where(mask, number, -1), [number], 0.5)
+    drawn = drawn.copy()
+    names = labels["classes"]
+    boxes, scores = found.boxes[:sure].tolist(), found.scores[:sure].tolist()
+    for number, box in zip(numbers, boxes, strict=True):
+        ImageDraw.Draw(drawn).rectangle(box, outline=colour(number), width=max(2, min(image.size) // 200))
+    for number, box, score in reversed(list(zip(numbers, boxes, scores, strict=True))):
+        tag(drawn, (box[0], box[1]), f"{names[number]} {score:.0%}", number)
+    said = [f"{names[number]} {score:.0%}" for number, score in zip(numbers, scores, strict=True)]
+    best = f"; the surest is {found.scores[0]:.0%}" if len(found.scores) else ""
+    return drawn, ", ".join(said) or f"nothing that is at least {SURE:.0%} sure{best}"
+
+
+def rehearse(model: Detector, recipe: Recipe, images: int, device: torch.device) -> None:
+    """The backbone and the pyramid of the largest photos, the proposals' head, other heads at full samples."""
+    shorter, longest = max(recipe.model.shorter), recipe.model.longest
+    wide = -(-min(longest, round(4 / 3 * shorter)) // MULTIPLE) * MULTIPLE  # most photos are 4 by 3
+    high = -(-shorter // MULTIPLE) * MULTIPLE
+    maps = model.maps(torch.empty(images, 3, high, wide, device=device))
+    model.proposals.head(maps)
+    laid_out(maps, model.pyramid.strides)
+    channels, samples = recipe.model.channels, images * recipe.model.samples
+    for stage in model.cascade.stages:
+        stage(torch.empty(samples, channels, BOX, BOX, device=device, requires_grad=True))
+    model.mask_head(torch.empty(samples // 4, channels, MASK, MASK, device=device, requires_grad=True))
+
+
+DETECT = Task("detect", LOSSES, open_annotated, build, measure_test, predict, rehearse)

@@ -1,0 +1,75 @@
+"""One network trained further, or anew, by the trainer of supernets.
+
+It is trained as the only network of the narrowest space that holds it: the run, its checkpoints, Ctrl-C and
+`--resume` are those of any training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from attrs import evolve
+from torch import Tensor
+
+from spacelang.architecture import Architecture
+from spacelang.expression import Number
+from spacelang.recipe import Sandwich, Train
+from spacelang.space import Dimension, Option, Searched, Settled, Space, StageSpace
+from spacelang_runtime.nn.supernet import Supernet
+
+ALONE = Sandwich(largest=1, smallest=0, random=0)
+# Weights that have learned move less: a thirtieth of the rate, a tenth of the epochs (Liu et al., 2021, A2.1).
+EPOCHS, WARMUP, PART = 30, 5, 30
+
+
+def recipe_of(scratch: bool, given: Train = Train()) -> Train:
+    """The recipe to begin with. scratch: the given one as it is (the paper's retraining); else a short one with a
+    low rate. Nothing is held out: there is nothing to search."""
+    alone = evolve(given, sandwich=ALONE, holdout=0)
+    if scratch:
+        return alone
+    return evolve(alone, epochs=EPOCHS, warmup=WARMUP, learning_rate=given.rate / PART)
+
+
+def narrowest(architecture: Architecture, recipe: Train) -> Space:
+    """A space whose stages have the architecture's depth and width, and whose layers have what its layers have."""
+    stages = []
+    for stage in architecture.stages:
+        layers = stage.layers
+        stages.append(
+            StageSpace(
+                depth=Settled(len(layers)),
+                embed=Settled(stage.embed),
+                heads=_dimension({layer.heads for layer in layers}),
+                qkv=_dimension({layer.qkv for layer in layers}),
+                mlp=_dimension({layer.mlp for layer in layers}),
+                window=_dimension({layer.window for layer in layers}),
+                head_dim=Settled(layers[0].head_width),
+            )
+        )
+    return Space(f"net_{architecture.name}", 2026, architecture.frame, tuple(stages), train=recipe)
+
+
+def inherit(supernet: Supernet, architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
+    """Give a supernet the weights of one of its networks, by their names in `Network`; a name that is left out
+    keeps what is there.
+
+    The gradient of Σ slice · weight with respect to the supernet's tensors is the weights in their places.
+    """
+    slices = {name: tensor for name, tensor in supernet.slices(architecture).items() if name in weights}
+    places = list(supernet.parameters())
+    product = sum((tensor * weights[name].to(tensor)).sum() for name, tensor in slices.items())
+    inside = sum(tensor.sum() for tensor in slices.values())
+    values = torch.autograd.grad(product, places, allow_unused=True)
+    taken = torch.autograd.grad(inside, places, allow_unused=True)
+    with torch.no_grad():
+        for place, value, mask in zip(places, values, taken, strict=True):
+            if value is not None:
+                place.copy_(torch.where(mask.bool(), value, place))
+
+
+def _dimension(options: set[Number] | set[Option]) -> Dimension:
+    if len(options) == 1:
+        return Settled(*options)
+    return Searched(tuple(sorted(options, key=lambda option: float("inf") if option == "global" else option)))

@@ -1,0 +1,73 @@
+"""The sandwich: the networks that train together on one batch (Alg. 1: the largest, the smallest, two at random).
+
+Which ones train at a step follows from the space, the recipe's mix, the seed and the step alone: every process
+of a run, and a run that is resumed, finds the same ones without asking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+from attrs import frozen
+
+from spacelang.architecture import Architecture
+from spacelang.lower.draw import draw, stream
+from spacelang.lower.lowered import Lowered
+from spacelang.recipe import Sandwich
+from spacelang_runtime.seeding import seed_of
+
+Kind = Literal["largest", "smallest", "random"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@frozen
+class Source:
+    """Where the networks of a sandwich come from.
+
+    largest, smallest: the allowed networks with the most and the fewest MACs. draw(seed, step, count): the
+    random ones of a step, by the language's law of *random*.
+    """
+
+    largest: Architecture
+    smallest: Architecture
+    draw: Callable[[int, int, int], Sequence[Architecture]]
+
+
+@frozen
+class Member:
+    """A network of a sandwich, with the kind of each place that it takes there.
+
+    It may take several: in a space of one network it takes them all. It is trained once and counts as often.
+    """
+
+    architecture: Architecture
+    kinds: tuple[Kind, ...]
+
+
+def source_of(lowered: Lowered) -> Source:
+    """The networks of a space: its extremes, and draws from the whole of it, without any bound (Alg. 1)."""
+
+    def drawn(seed: int, step: int, count: int) -> Sequence[Architecture]:
+        numbers = stream(seed_of("sandwich", seed, step))
+        return [lowered.architecture(genotype) for genotype in draw(lowered.chain, count, numbers)]
+
+    return Source(lowered.largest, lowered.smallest, drawn)
+
+
+def alone(architecture: Architecture) -> Source:
+    """One network in every place of the sandwich."""
+    return Source(architecture, architecture, lambda seed, step, count: [architecture] * count)
+
+
+def sandwich(source: Source, mix: Sandwich, seed: int, step: int) -> tuple[Member, ...]:
+    """The networks that train at a step (counted from 0), the largest first."""
+    places: list[tuple[Kind, Architecture]] = [
+        *([("largest", source.largest)] * mix.largest),
+        *([("smallest", source.smallest)] * mix.smallest),
+        *[("random", architecture) for architecture in source.draw(seed, step, mix.random)],
+    ]
+    kinds: dict[Architecture, list[Kind]] = {}
+    for kind, architecture in places:
+        kinds.setdefault(architecture, []).append(kind)
+    return tuple(Member(architecture, tuple(found)) for architecture, found in kinds.items())

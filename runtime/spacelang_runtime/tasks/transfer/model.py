@@ -1,0 +1,74 @@
+"""A trained model on disk: a folder that needs nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from attrs import frozen
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from safetensors.torch import save as tensors_out
+from torch import nn
+
+from spacelang.architecture import NotAnArchitecture, from_json, to_json
+from spacelang_runtime.atomic import replace, replace_json
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.nn.network import Network
+from spacelang_runtime.tasks.recipe import Recipe
+from spacelang_runtime.tasks.recipe_text import structured, unstructured
+from spacelang_runtime.tasks.registry import task
+from spacelang_runtime.tasks.task import Labels
+from spacelang_runtime.tasks.transfer.run import Run
+
+FORMAT = "spacelang.transfer.model/1"
+
+
+@frozen(eq=False)
+class Trained:
+    """A model with what is needed to ask it: in evaluation mode, on its device."""
+
+    model: Any
+    recipe: Recipe
+    labels: Labels
+
+
+def save(run: Run, model: nn.Module, notes: dict[str, Any]) -> None:
+    """Write the model of a run into its folder `model/`: `config.json` and `model.safetensors`."""
+    record = run.record
+    run.model.mkdir(exist_ok=True)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    replace(run.model / "model.safetensors", lambda file: file.write(tensors_out(weights)))
+    replace_json(
+        run.model / "config.json",
+        {
+            "format": FORMAT,
+            "architecture": to_json(model.backbone.network.architecture),
+            "recipe_name": record.recipe.name,
+            "recipe": unstructured(record.recipe),
+            "labels": record.labels,
+            "notes": {"run": run.name, "data": record.data, "model": record.model} | notes,
+        },
+    )
+
+
+def load(folder: Path, device: torch.device) -> Trained:
+    """The model that `save` wrote. Raises `Failure` for a missing or damaged file."""
+    config = folder / "config.json"
+    try:
+        kept = json.loads(config.read_text(encoding="utf-8"))
+        if kept.get("format") != FORMAT:
+            raise Failure(
+                f"{folder} is no model of transfer", "to train on a plain network, give --data; else name a run"
+            )
+        recipe = structured(kept["recipe"], kept["recipe_name"], str(config))
+        network = Network(from_json(kept["architecture"]))
+        model = task(recipe.task).build(network, recipe, kept["labels"], None)
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+    except FileNotFoundError as error:
+        raise Failure(f"cannot read {error.filename or folder}: no such file", "name a run of transfer") from None
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, NotAnArchitecture) as error:
+        raise Failure(f"{folder} is damaged: {str(error).splitlines()[0]}", "take the run's model again") from None
+    return Trained(model.to(device).eval(), recipe, kept["labels"])

@@ -1,0 +1,42 @@
+"""The accuracy of answers to test questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spacelang_runtime.data.workers import worked
+from spacelang_runtime.engine.distributed import World, all_gather, precision
+from spacelang_runtime.tasks.recipe import Vqa
+from spacelang_runtime.tasks.task import Show
+from spacelang_runtime.tasks.vqa.accuracy import accuracy
+from spacelang_runtime.tasks.vqa.answerer import Answerer
+from spacelang_runtime.tasks.vqa.pairs import Tests
+from spacelang_runtime.tasks.vqa.questions import Question
+
+
+def measure(
+    model: Answerer,
+    questions: Sequence[Question],
+    answers: Sequence[str],
+    vocabulary: list[str],
+    recipe: Vqa,
+    world: World,
+    workers: int,
+    show: Show,
+) -> dict[str, float]:
+    """The mean accuracy over all questions, and over those of each kind where the data tells kinds apart."""
+    tests = Tests(questions, vocabulary, recipe)
+    own = range(world.rank, len(tests), world.size)
+    found: list[tuple[str, float]] = []
+    for done, (images, words, owner, numbers) in enumerate(worked(tests, own, workers), 1):
+        with precision(world.device):
+            scores = model.answers(images.to(world.device), words.to(world.device), owner.to(world.device))
+        for number, best in zip(numbers, scores.argmax(1).tolist(), strict=True):
+            found.append((questions[number].kind, accuracy(answers[best], questions[number].answers)))
+        show(done / len(own), f"{len(found)} questions")
+    every = [answer for part in all_gather(world, found) for answer in part]
+    figures = {"accuracy": sum(right for _, right in every) / len(every)}
+    for kind in sorted({kind for kind, _ in every} - {""}):
+        rights = [right for of, right in every if of == kind]
+        figures[f"accuracy {kind}"] = sum(rights) / len(rights)
+    return figures

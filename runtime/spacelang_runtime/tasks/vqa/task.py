@@ -1,0 +1,147 @@
+"""Visual question answering as a task."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import torch
+from attrs import frozen
+from PIL import Image
+
+from spacelang_runtime.engine.distributed import World, precision
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.nn.network import Network
+from spacelang_runtime.tasks.backbone import Backbone
+from spacelang_runtime.tasks.colours import with_words
+from spacelang_runtime.tasks.files import read_json
+from spacelang_runtime.tasks.recipe import Recipe
+from spacelang_runtime.tasks.task import Labels, Show, Task
+from spacelang_runtime.tasks.vqa.answerer import LOSSES, Answerer, bert_of, small_bert
+from spacelang_runtime.tasks.vqa.measure import measure
+from spacelang_runtime.tasks.vqa.pairs import Views, grouped, seen
+from spacelang_runtime.tasks.vqa.questions import Questions, answers_of, read
+from spacelang_runtime.tasks.vqa.tokenizer import PAD, Words, of_bert, of_texts
+
+TOLD = 3  # answers that are drawn
+
+
+@frozen(eq=False)
+class Questioned:
+    """The questions to train and to test on. labels: the answers that are classes, the vocabulary, the
+    transformer's configuration. first: the batches of the first rank, for the order of all."""
+
+    questions: Questions
+    labels: Labels
+    recipe: Recipe
+    first: Views
+
+    @property
+    def fingerprint(self) -> str:
+        return self.questions.fingerprint
+
+    @property
+    def per_epoch(self) -> int:
+        return self.first.order.per_epoch
+
+    def summary(self) -> list[str]:
+        train, test, answers = self.questions.train, self.questions.test, self.labels["answers"]
+        known = sum(any(answer in set(answers) for answer in question.answers) for question in test)
+        common, times = Counter(answer for question in test for answer in question.answers).most_common(1)[0]
+        whole = sum(len(question.answers) for question in test)
+        return [
+            f"form:  {self.questions.form}",
+            f"train: {len(train)} questions about {len(grouped(train))} images",
+            f"test:  {len(test)} questions about {len(grouped(test))} images",
+            f"{len(answers)} answers are classes; {known / len(test):.1%} of the test questions have one of them; "
+            f"always to say {common!r} agrees with {times / whole:.1%} of the test answers",
+            f"{len(self.labels['vocabulary'])} words",
+            *(["blind: all images are grey"] if self.recipe.model.blind else []),
+        ]
+
+    def parts(self, rank: int, world: int) -> Views:
+        return _views(self.questions, self.labels, self.recipe, rank, world)
+
+
+def open_questioned(folder: Path, recipe: Recipe, labels: Labels | None, bert: Path | None) -> Questioned:
+    """The data of a folder with questions."""
+    batch, texts = recipe.train.batch, recipe.model.texts
+    if batch % texts or recipe.train.micro % texts:
+        raise Failure(
+            f"{batch} texts a batch, {recipe.train.micro or batch} at a time, are no whole images of {texts} texts",
+            f"take multiples of {texts} for batch and micro",
+        )
+    questions = read(folder)
+    if labels is None:
+        config = None
+        if bert is not None:
+            vocabulary = of_bert(bert)
+            config = read_json(bert / "config.json", "BERT's configuration")
+            if recipe.model.words >= config.get("max_position_embeddings", 512):
+                raise Failure(f"texts of {recipe.model.words} words are too long for {bert}")
+        else:
+            vocabulary = of_texts(question.text for question in questions.train)
+        labels = {
+            "answers": list(answers_of(questions.train, recipe.model.answers)),
+            "vocabulary": vocabulary,
+            "bert": config or small_bert(recipe.model, len(vocabulary)),
+        }
+    return Questioned(questions, labels, recipe, _views(questions, labels, recipe, 0, 1))
+
+
+def _views(questions: Questions, labels: Labels, recipe: Recipe, rank: int, world: int) -> Views:
+    train = recipe.train
+    return Views(
+        questions.train,
+        labels["answers"],
+        labels["vocabulary"],
+        recipe.model,
+        train.batch,
+        train.micro,
+        train.seed,
+        rank,
+        world,
+    )
+
+
+def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -> Answerer:
+    """The answerer over a network."""
+    backbone = Backbone(network, recipe.train)
+    pad = labels["vocabulary"].index(PAD)
+    return Answerer(backbone, recipe.model, len(labels["answers"]), bert_of(labels["bert"], bert), pad)
+
+
+def measure_test(
+    model: Answerer, data: Questioned, recipe: Recipe, world: World, workers: int, show: Show, multi: bool
+) -> dict[str, float]:
+    labels = data.labels
+    return measure(
+        model, data.questions.test, labels["answers"], labels["vocabulary"], recipe.model, world, workers, show
+    )
+
+
+def predict(
+    model: Answerer, recipe: Recipe, labels: Labels, image: Image.Image, question: str, device: torch.device
+) -> tuple[Image.Image, str]:
+    """An image with a question and the likeliest answers below it; and the likeliest in words."""
+    words = Words(labels["vocabulary"], recipe.model.words)([question]).to(device)
+    with precision(device):
+        scores = model.answers(seen(image, recipe.model)[None].to(device), words, torch.zeros(1, dtype=torch.long))
+    sure = scores[0].sigmoid() if recipe.model.loss == "binary" else scores[0].softmax(0)
+    best = sure.topk(min(TOLD, len(sure)))
+    told = [
+        f"{labels['answers'][n]} {p:.0%}" for p, n in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+    ]
+    return with_words(image, [question, ", ".join(told)]), told[0]
+
+
+def rehearse(model: Answerer, recipe: Recipe, texts: int, device: torch.device) -> None:
+    """Images' and texts' way through everything but the losses."""
+    images = -(-texts // recipe.model.texts)
+    owner = torch.arange(images, device=device).repeat_interleave(recipe.model.texts)
+    words = torch.zeros(len(owner), recipe.model.words, dtype=torch.int64, device=device)
+    side = recipe.model.image
+    model.scores(torch.empty(images, 3, side, side, device=device), words, owner)
+
+
+VQA = Task("vqa", LOSSES, open_questioned, build, measure_test, predict, rehearse)

@@ -1,0 +1,81 @@
+"""Work shared out to processes comes back in order, and a failure there is a failure here."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+from fractions import Fraction
+
+import pytest
+import torch
+from image_folder import image_folder, opened
+
+from spacelang_runtime.data import batch
+from spacelang_runtime.data.augment import view_of
+from spacelang_runtime.data.batch import Views
+from spacelang_runtime.data.sampler import Sampler
+from spacelang_runtime.data.workers import worked
+from spacelang_runtime.failure import Failure
+
+
+def squared(number: int) -> int:
+    return number * number
+
+
+def failing(number: int) -> int:
+    if number == 2:
+        raise Failure("number 2 is missing", "add it")
+    return number
+
+
+def killed(number: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_results_come_in_the_order_of_the_numbers(workers):
+    assert list(worked(squared, range(3, 20), workers)) == [number**2 for number in range(3, 20)]
+    assert list(worked(squared, range(0), workers)) == []
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_failure_arrives_as_it_was_raised_after_what_came_before_it(workers):
+    results = worked(failing, range(5), workers)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(Failure, match="number 2 is missing") as failure:
+        next(results)
+    assert failure.value.remedy == "add it"
+
+
+def test_the_death_of_a_worker_is_explained():
+    with pytest.raises(Failure, match="a process that prepares images was killed") as failure:
+        list(worked(killed, range(3), 1))
+    assert "fewer workers" in failure.value.remedy
+
+
+def test_a_workers_job_can_be_sent_to_a_process_that_shares_no_memory(tmp_path):
+    data = opened(image_folder(tmp_path), rand_augment=9, erasing=Fraction(1, 2))
+    schedule = Sampler(data.train_size, 8, 1, 0)
+    job = Views(
+        data.train.pictures, data.train.labels, schedule, view_of(data.recipe, 16, 3, data.preprocessing), 0, 1
+    )
+    assert torch.equal(pickle.loads(pickle.dumps(job))(4).images, job(4).images)
+
+
+def test_a_batch_is_the_same_in_pieces_of_any_size(tmp_path, monkeypatch):
+    """Small images come in larger pieces: to hand a piece over takes about the same, whatever is in it."""
+    data = opened(image_folder(tmp_path))
+    schedule = Sampler(data.train_size, 8, 1, 0)
+    job = Views(
+        data.train.pictures, data.train.labels, schedule, view_of(data.recipe, 16, 3, data.preprocessing), 0, 1
+    )
+    assert job.parts == 1
+    whole = job(3).images
+    monkeypatch.setattr(batch, "LEAST", 1)
+    monkeypatch.setattr(batch, "PIECE", 3 * (3 * 16 * 16))
+    assert job.parts == 3
+    pieces = [job(3 * job.parts + part).images for part in range(job.parts)]
+    assert [len(piece) for piece in pieces] == [2, 3, 3]
+    assert torch.equal(torch.cat(pieces), whole)
