@@ -4,9 +4,10 @@
     tiny    every algorithm on an oracle of `autoformer_tiny`, params 6.0M to 6.4M
     small   the same of `autoformer_small`, params 22M to 24M
 
-On an oracle a search may score so many different networks, with normal noise of 0.2 points on each score. Its regret
-is how far the truth of the network that scores best lies below the best one inside the bound. Optuna's samplers may
-ask so many times. With `-o FILE` what was measured is kept there, and a second call goes on with what is missing.
+On an oracle a search may score so many different networks, with normal noise of 0.2 points on each score. Its
+regret is how far the truth of the network that scores best lies below the best one inside the bound. Optuna's
+samplers may ask so many times. With `-o FILE` what was measured is kept there, and a second call goes on with what
+is missing.
 """
 
 from __future__ import annotations
@@ -28,17 +29,13 @@ import numpy as np
 import resampled
 from attrs import asdict, define, field, frozen
 from oracle import BOUNDS, Oracle, averaged, oracle
+from product import ALGORITHMS, Algorithm, searched
 
 from spacelang.lower.bounds import windows
 from spacelang.lower.draw import draw, stream
-from spacelang.recipe import Evolve
-from spacelang_runtime.atomic import replace_json
-from spacelang_runtime.search.algorithms import ALGORITHMS, Algorithm
-from spacelang_runtime.search.evolution import ACCURACY, Evolution, Goals
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ("NSGA-II", "TPE")
-FINE = 1e9  # scores are whole numbers to a search: so many to a point
 
 
 @frozen
@@ -92,7 +89,9 @@ class Kept:
 
     def write(self) -> None:
         if self.path is not None:
-            replace_json(self.path, self.parts)
+            new = self.path.with_name(self.path.name + ".new")
+            new.write_text(json.dumps(self.parts, indent=1))
+            new.replace(self.path)
 
 
 def scores(words: argparse.Namespace, kept: Kept) -> None:
@@ -116,29 +115,29 @@ def searches(name: str, words: argparse.Namespace, kept: Kept) -> None:
     fit, bound = known.fit, known.bound
     about = {"fit": asdict(fit), "bound": str(bound), "best": known.best, "budget": words.budget}
     rows = kept.part(name, about)
-    print(f"\nautoformer_{name}, {bound}: best {known.best:.3f} % ({time.perf_counter() - began:.0f} s to prepare)")
-    print(f"tau on a held-out fifth: {_error(fit.tau)} of {fit.networks}; inside {_error(fit.tau_inside)} of {fit.inside}")
+    took = time.perf_counter() - began
+    print(f"\nautoformer_{name}, {bound}: best {known.best:.3f} % ({took:.0f} s to prepare)")
+    print(f"tau on a held-out fifth: {_error(fit.tau)}, {fit.networks} networks in all")
+    print(f"  of those inside the bound: {_error(fit.tau_inside)}, {fit.inside} in all")
     drawn = draw(known.lowered.chain, 10_000, stream(1), bounds=windows((bound,)))
     truth = known.truth(list(drawn))
     print(f"random networks inside: {known.best - truth.mean():.3f} below the best, sd {truth.std():.3f}")
     print(f"{'algorithm':22} {'seeds':>5}  {'regret, points':15}  {'median':6}  {'scored':>6}  s a search")
     for algorithm in words.algorithms:
-        goals = (ACCURACY, "flops") if algorithm == "nsga2" else (ACCURACY,)
-        search = partial(ours, algorithm, goals, words.budget)
+        search = partial(ours, algorithm, words.budget)
         run(algorithm, search, words.seeds, known, rows, words.jobs, kept)
     if words.optuna_seeds and not importlib.util.find_spec("optuna"):
         print("Optuna is not installed: pip install 'spacelang[bench]', or --optuna-seeds 0")
         return
     for peer in PEERS if words.optuna_seeds else ():
-        run(f"Optuna {peer}", partial(theirs, peer, words.budget), words.optuna_seeds, known, rows, words.jobs, kept)
+        search = partial(theirs, peer, words.budget)
+        run(f"Optuna {peer}", search, words.optuna_seeds, known, rows, words.jobs, kept)
 
 
 Search = Callable[[Oracle, int], Found]
 
 
-def run(
-    name: str, search: Search, seeds: int, known: Oracle, rows: dict[str, Any], jobs: int, kept: Kept
-) -> None:
+def run(name: str, search: Search, seeds: int, known: Oracle, rows: dict[str, Any], jobs: int, kept: Kept) -> None:
     """One row of a table: a search from each seed that is not there yet."""
     row = rows.setdefault(name, {})
     missing = [seed for seed in range(seeds) if str(seed) not in row]
@@ -180,20 +179,11 @@ def _one(search: Search, seed: int) -> Found:
     return search(_known[0], seed)
 
 
-def ours(algorithm: Algorithm, goals: tuple[str, ...], budget: int, known: Oracle, seed: int) -> Found:
-    """One of the product's searches, that scores `budget` different networks by the recipe's defaults."""
+def ours(algorithm: Algorithm, budget: int, known: Oracle, seed: int) -> Found:
+    """One of the product's searches, that scores `budget` different networks."""
     began = time.perf_counter()
-    recipe = Evolve(generations=10_000, bounds=(known.bound,), seed=seed)
-    evolution = Evolution(known.lowered, recipe, algorithm, Goals(goals), budget)
-    while not evolution.finished:
-        candidates = evolution.ask()
-        fresh = {c.digest: c.genotype for c in candidates if c.digest not in evolution.scores}
-        told = known.scores(list(fresh.values()), list(fresh), seed)
-        new = {digest: round(score * FINE) for digest, score in zip(fresh, told, strict=True)}
-        evolution.tell(candidates, {**evolution.scores, **new})
-    picked = evolution.ranked()[0]
-    regret = known.best - float(known.truth([picked.genotype])[0])
-    return Found(regret, len(evolution.seen), time.perf_counter() - began)
+    truth, scored = searched(known, algorithm, seed, budget)
+    return Found(known.best - truth, scored, time.perf_counter() - began)
 
 
 def theirs(peer: Any, budget: int, known: Oracle, seed: int) -> Found:

@@ -37,7 +37,8 @@ from spacelang.source import read
 ROOT = Path(__file__).resolve().parents[1]
 BOUNDS = {"tiny": Bound("params", 6_000_000, 6_400_000), "small": Bound("params", 22_000_000, 24_000_000)}
 NOISE = 0.2  # points: standard deviation of one network's score
-DRAWS, STARTS = 200_000, 5  # of the long search: networks drawn, and how many of each depth and width it climbs from
+DRAWS = 200_000  # of the long search
+STARTS = 5  # of each depth and width, from which it climbs
 
 Real = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -54,8 +55,8 @@ class Table:
 
 @frozen(eq=False)
 class Points:
-    """Networks of a space of one stage as numbers. cells [n]: which depth and width. layers [n, greatest depth]: the
-    option of each layer, -1 past the depth."""
+    """Networks of a space of one stage as numbers. cells [n]: which depth and width. layers [n, greatest depth]:
+    the option of each layer, -1 past the depth."""
 
     cells: Index
     layers: Index
@@ -77,7 +78,7 @@ class Fit:
 
 @frozen(eq=False)
 class Oracle:
-    """A function of the networks of a space. trees: fitted on all of the table. fit: what they are worth on networks
+    """A function of the networks of a space. trees: fitted on all of the table. fit: how well trees rank networks
     that they have not seen. best: the highest truth inside the bound that the long search comes to."""
 
     lowered: Lowered
@@ -147,8 +148,8 @@ def points(genotypes: Sequence[Genotype]) -> Points:
 
 
 def features(lowered: Lowered, of: Points) -> Real:
-    """What the trees read of networks [n, 2 + 5 · greatest depth]: depth, width; then of each layer heads, MLP ratio,
-    and the products width · heads, width · ratio and heads · ratio. Layers that are not there have zeros."""
+    """What the trees read of networks [n, 2 + 5 · greatest depth]: depth, width; then of each layer heads, MLP
+    ratio, and the products width · heads, width · ratio and heads · ratio. Layers that are not there have zeros."""
     (cells,) = lowered.legal.stages
     deepest = max(cell.depth for cell in cells)
     layers = np.full((len(of), deepest), -1)
@@ -194,19 +195,25 @@ def averaged(values: Sequence[float] | Real) -> tuple[float, float]:
     return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
-def best(lowered: Lowered, bound: Bound, trees: HistGradientBoostingRegressor) -> float:
+def best(
+    lowered: Lowered,
+    bound: Bound,
+    trees: HistGradientBoostingRegressor,
+    draws: int = DRAWS,
+    starts: int = STARTS,
+) -> float:
     """The highest truth inside the bound that a long search without noise comes to.
 
-    Of `DRAWS` networks, the `STARTS` best of each depth and width climb: each goes to the best network that differs
-    in at most two layers and is inside, until none is better.
+    Of so many draws, the best few of each depth and width climb: each goes to the best network that differs in at
+    most two layers and is inside, until none is better.
     """
-    drawn = draw(lowered.chain, DRAWS, stream(0), bounds=windows((bound,)))
+    drawn = draw(lowered.chain, draws, stream(0), bounds=windows((bound,)))
     networks = Points(drawn.cells[:, 0], drawn.layers[0])
     truth = trees.predict(features(lowered, networks))
     tops = []
     for cell in np.unique(networks.cells):
         mine = np.flatnonzero(networks.cells == cell)
-        for start in mine[np.argsort(-truth[mine], kind="stable")[:STARTS]]:
+        for start in mine[np.argsort(-truth[mine], kind="stable")[:starts]]:
             layers, top = networks.layers[start], truth[start]
             while True:
                 around = neighbours(lowered, bound, int(cell), layers)

@@ -1,11 +1,12 @@
 """Optuna's samplers on an oracle, as its users meet a bound: by `constraints_func`.
 
-A trial names a network by its depth, its width, and the heads and MLP ratio of each of its layers. What lies outside
-of the bound is not scored, and counts as a trial.
+A trial names a network by its depth, its width, and the heads and MLP ratio of each of its layers, each a
+categorical choice. What lies outside of the bound is not scored, and counts as a trial.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Literal
 
@@ -21,6 +22,7 @@ def asked(oracle: Oracle, sampler: Sampler, seed: int, trials: int) -> tuple[flo
     """The truth of the network that scores best in so many trials, and how many of them were inside the bound. None
     where none was."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", ".*constraints_func.*", FutureWarning)  # Optuna 5 and 6 still know it
     space = _Space(oracle)
     told: dict[Genotype, float] = {}
 
@@ -63,21 +65,22 @@ class _Space:
         self.options = [{(o.heads, o.mlp): i for i, o in enumerate(cell.options)} for cell in cells]
         self.depths, self.widths = (sorted(set(values)) for values in zip(*self.cells, strict=True))
         self.heads, self.ratios = (sorted(set(values)) for values in zip(*self.options[0], strict=True))
+        self.ratios = [float(ratio) for ratio in self.ratios]  # halves: exact
 
     def suggested(self, trial: optuna.Trial) -> Genotype:
         """The network that a trial names."""
-        depth = trial.suggest_int("depth", self.depths[0], self.depths[-1])
-        width = trial.suggest_categorical("embed", self.widths)
-        cell = self.cells[depth, width]
+        depth = trial.suggest_categorical("depth", self.depths)
+        cell = self.cells[depth, trial.suggest_categorical("embed", self.widths)]
         layers = []
         for layer in range(depth):
-            heads = trial.suggest_int(f"heads{layer}", self.heads[0], self.heads[-1])
-            ratio = trial.suggest_categorical(f"mlp{layer}", [float(ratio) for ratio in self.ratios])
+            heads = trial.suggest_categorical(f"heads{layer}", self.heads)
+            ratio = trial.suggest_categorical(f"mlp{layer}", self.ratios)
             layers.append(self.options[cell][heads, ratio])
         return Genotype((cell,), (tuple(layers),))
 
     def miss(self, genotype: Genotype) -> float:
         """By how much a network misses the bound; at most 0 inside."""
         spent = cost(self.chain, genotype)[self.chain.measures.index(self.bound.measure)]
-        assert self.bound.low is not None and self.bound.high is not None
+        assert self.bound.low is not None
+        assert self.bound.high is not None
         return float(max(self.bound.low - spent, spent - self.bound.high))

@@ -1,9 +1,9 @@
 """What a score of k held-out images is worth: networks that were judged once, judged again on draws of the images.
 
 `mini-scores.npz` holds what 300 random networks of `mini.space` do on each held-out and each test image with the
-weights of one supernet. Each draw takes 200 of them and some of the held-out images, both without replacement, ranks
-the networks on these images, and asks the test images about the ranking. Ties go to the network drawn first. All rows
-see the same draws.
+weights of one supernet. Each draw takes 200 of them and some of the held-out images, both without replacement,
+ranks the networks on these images, and asks the test images about the ranking. Ties go to the network drawn first.
+All rows see the same draws.
 """
 
 from __future__ import annotations
@@ -15,12 +15,8 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 from oracle import averaged, shipped
+from product import raced
 from scipy.stats import kendalltau
-
-from spacelang.recipe import Evolve
-from spacelang_runtime.search.images import batch_of
-from spacelang_runtime.search.racing import RISK, Race, looks
-from spacelang_runtime.search.scoring import judged
 
 IMAGES = (100, 250, 500, 1000, 5000)
 NETWORKS = 200  # of each draw
@@ -51,8 +47,9 @@ class Draw:
 
 @frozen
 class Row:
-    """Over the draws, each with its standard error. gain: of the picked network over the mean network, test points.
-    tau: of the ranking against the test images; None: not every network has a score. images: a network, on average."""
+    """Over the draws, each with its standard error. gain: of the picked network over the mean network, in points of
+    test accuracy. tau: of the ranking against the test images; None: not every network has a score. images: spent
+    a network, on average."""
 
     name: str
     images: float
@@ -78,9 +75,7 @@ def draws(known: Scores, count: int) -> list[Draw]:
 
 def _drawn(known: Scores, source: np.random.Generator) -> Draw:
     networks, images, tested = (*known.right.shape, known.test.shape[1])
-    return Draw(
-        source.permutation(networks)[:NETWORKS], source.permutation(images), source.permutation(tested)
-    )
+    return Draw(source.permutation(networks)[:NETWORKS], source.permutation(images), source.permutation(tested))
 
 
 def rows(known: Scores, taken: list[Draw]) -> Iterator[Row]:
@@ -90,7 +85,7 @@ def rows(known: Scores, taken: list[Draw]) -> Iterator[Row]:
     for images in IMAGES:
         yield row(f"cross-entropy, {images} images", entropy(images), known, taken)
     for images in (1000, 5000):
-        yield row(f"races by accuracy, at most {images} images", raced(images), known, taken)
+        yield row(f"races by accuracy, at most {images} images", races(images), known, taken)
     yield row("half of the test images, asked the other half", halved, known, taken)
     yield row("the test images themselves", itself, known, taken)
 
@@ -128,29 +123,12 @@ def entropy(images: int) -> Way:
     return way
 
 
-def raced(images: int) -> Way:
-    """The product's races on the first images: a population in full, then generations that race against the
-    weakest of the parents, as a random search by the recipe's words does."""
-    recipe = Evolve()
-    children = recipe.crossover + recipe.mutation
-    after = looks(images, batch_of(shipped("mini").space.frame, images))
-    risk = RISK / ((NETWORKS - recipe.population) * len(after))
+def races(images: int) -> Way:
+    """The product's races on the first images."""
 
     def way(known: Scores, one: Draw) -> tuple[NDArray, NDArray, float]:
-        right = known.right[np.ix_(one.networks, one.images[:images])]
-        full = np.full(NETWORKS, -np.inf)
-        full[: recipe.population] = right[: recipe.population].sum(1)
-        spent = recipe.population * images
-        for start in range(recipe.population, NETWORKS, children):
-            weakest = np.argsort(-full, kind="stable")[recipe.parents - 1]
-            race = Race(right[weakest], after, risk)
-            for child in range(start, min(start + children, NETWORKS)):
-                used = judged(right[child], race, images)
-                assert used is not None
-                spent += used
-                if used == images:
-                    full[child] = right[child].sum()
-        return full, known.test[one.networks].mean(1), spent / NETWORKS
+        told, spent = raced(known.right[np.ix_(one.networks, one.images[:images])], shipped("mini"))
+        return told, known.test[one.networks].mean(1), spent
 
     return way
 
