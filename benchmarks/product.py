@@ -1,4 +1,4 @@
-"""The product's searches and races as the benchmarks ask for them: the one place of `found.py` that imports these."""
+"""The product's searches and races as `found.py` asks for them: the one place that knows where they live."""
 
 from __future__ import annotations
 
