@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import resampled
 from attrs import asdict, define, field, frozen
-from oracle import BOUNDS, Oracle, averaged, oracle
-from product import ALGORITHMS, Algorithm, searched
+from oracle import resampled
+from oracle.product import ALGORITHMS, Algorithm, searched
+from oracle.trees import BOUNDS, Oracle, additive, averaged, oracle
 
 from spacelang.lower.bounds import windows
 from spacelang.lower.draw import draw, stream
@@ -121,6 +121,8 @@ def searches(name: str, words: argparse.Namespace, kept: Kept) -> None:
     print(f"  of those inside the bound: {_error(fit.tau_inside)}, {fit.inside} in all")
     drawn = draw(known.lowered.chain, 10_000, stream(1), bounds=windows((bound,)))
     truth = known.truth(list(drawn))
+    left, tau = additive(known)
+    print(f"an additive function of the genes leaves {left:.1%} of its variance over inside, tau {tau:.3f}")
     print(f"random networks inside: {known.best - truth.mean():.3f} below the best, sd {truth.std():.3f}")
     print(f"{'algorithm':22} {'seeds':>5}  {'regret, points':15}  {'median':6}  {'scored':>6}  s a search")
     for algorithm in words.algorithms:
@@ -188,7 +190,7 @@ def ours(algorithm: Algorithm, budget: int, known: Oracle, seed: int) -> Found:
 
 def theirs(peer: Any, budget: int, known: Oracle, seed: int) -> Found:
     """One of Optuna's searches, that asks for `budget` networks."""
-    import peers
+    from oracle import peers
 
     began = time.perf_counter()
     truth, inside = peers.asked(known, peer, seed, budget)

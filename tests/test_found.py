@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 from scipy.stats import kendalltau, kstest, norm
 
 from spacelang.lower.bounds import windows
@@ -21,17 +21,16 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks"))
 
 import found  # noqa: E402
-import oracle  # noqa: E402
-import resampled  # noqa: E402
+from oracle import climb, genes, published, resampled, trees  # noqa: E402
 
-BOUND = oracle.BOUNDS["tiny"]
+BOUND = trees.BOUNDS["tiny"]
 
 
 @frozen(eq=False)
 class Made:
     """An oracle of a table that was made here, and the table's file."""
 
-    known: oracle.Oracle
+    known: trees.Oracle
     path: Path
 
 
@@ -44,7 +43,7 @@ def worth(lowered: Lowered, genotype: Genotype) -> float:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    lowered = oracle.shipped("autoformer_tiny")
+    lowered = published.shipped("autoformer_tiny")
     rows = {}
     for number, genotype in enumerate(draw(lowered.chain, 500, stream(1))):
         (stage,) = lowered.architecture(genotype).stages
@@ -59,22 +58,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         rows[str(number)] = {"net_setting": setting, "performance": clean, "params": params / 1e6}
     path = tmp_path_factory.mktemp("data") / "tiny.json"
     path.write_text(json.dumps(rows))
-    table = oracle.table(path, lowered)
-    trees = oracle.fitted(lowered, table)
-    best = oracle.best(lowered, BOUND, trees, draws=500, starts=1)
-    return Made(oracle.Oracle(lowered, BOUND, trees, oracle.judge(lowered, table, BOUND), best), path)
+    table = published.table(path, lowered)
+    learned = trees.fitted(lowered, table)
+    best = climb.best(lowered, BOUND, learned, draws=500, starts=1)
+    return Made(trees.Oracle(lowered, BOUND, learned, trees.judge(lowered, table, BOUND), best), path)
 
 
 def networks(lowered: Lowered, count: int, seed: int = 2) -> list[Genotype]:
     return list(draw(lowered.chain, count, stream(seed), bounds=windows((BOUND,))))
 
 
-@pytest.mark.parametrize("name", list(oracle.BOUNDS))
+@pytest.mark.parametrize("name", list(trees.BOUNDS))
 def test_published_networks_of_autoformers_spaces_have_as_many_parameters_as_their_table_says(
     name: str, shared_data: Path
 ) -> None:
-    lowered = oracle.shipped(f"autoformer_{name}")
-    table = oracle.table(shared_data / "vit-tables" / f"{name}.json", lowered)
+    lowered = published.shipped(f"autoformer_{name}")
+    table = published.table(shared_data / "vit-tables" / f"{name}.json", lowered)
     at = lowered.chain.measures.index("params")
     assert [cost(lowered.chain, genotype)[at] for genotype in table.genotypes] == [
         round(millions * 1e6) for millions in table.params
@@ -83,22 +82,41 @@ def test_published_networks_of_autoformers_spaces_have_as_many_parameters_as_the
     assert np.allclose(table.params * 1e6, np.round(table.params * 1e6), atol=1e-3, rtol=0)  # printed whole
 
 
-@pytest.mark.parametrize("name", list(oracle.BOUNDS))
+@pytest.mark.parametrize("name", list(trees.BOUNDS))
 def test_what_a_gene_is_worth_depends_on_other_genes(name: str, shared_data: Path) -> None:
     """The change of one layer and the change of another, together, are not the sum of both, in most networks."""
-    lowered = oracle.shipped(f"autoformer_{name}")
-    known = oracle.table(shared_data / "vit-tables" / f"{name}.json", lowered)
-    trees = oracle.fitted(lowered, known)
-    start = oracle.points(list(draw(lowered.chain, 300, stream(4))))
+    lowered = published.shipped(f"autoformer_{name}")
+    known = published.table(shared_data / "vit-tables" / f"{name}.json", lowered)
+    learned = trees.fitted(lowered, known)
+    start = genes.points(list(draw(lowered.chain, 300, stream(4))))
     options = len(lowered.legal.stages[0][0].options)
 
     def truth(*layers: int) -> np.ndarray:
         changed = start.layers.copy()
         changed[:, layers] = (changed[:, layers] + 1) % options
-        return trees.predict(oracle.features(lowered, oracle.Points(start.cells, changed)))
+        return learned.predict(genes.features(lowered, genes.Points(start.cells, changed)))
 
     together = truth(3, 4) - truth(3) - truth(4) + truth()
     assert (np.abs(together) > 1e-6).mean() > 0.5
+
+
+def test_an_additive_function_leaves_nothing_of_a_sum_and_something_of_products(made: Made) -> None:
+    @frozen
+    class Columns:
+        """Adds up some of what the trees read, each with a weight of its own."""
+
+        which: slice
+
+        def predict(self, rows: np.ndarray) -> np.ndarray:
+            return rows[:, self.which] @ np.sqrt(np.arange(2, 16))
+
+    heads, width_times_heads = slice(2, 16), slice(30, 44)
+    left, tau = trees.additive(evolve(made.known, trees=Columns(heads)))
+    assert left == pytest.approx(0, abs=1e-9)
+    assert tau == pytest.approx(1, abs=1e-2)
+    left, tau = trees.additive(evolve(made.known, trees=Columns(width_times_heads)))
+    assert left > 1e-4
+    assert tau < 1
 
 
 def test_an_oracle_ranks_networks_that_it_has_not_seen(made: Made) -> None:
@@ -111,8 +129,8 @@ def test_an_oracle_ranks_networks_that_it_has_not_seen(made: Made) -> None:
 
 def test_a_table_gives_the_same_oracle_again(made: Made) -> None:
     lowered = made.known.lowered
-    again = oracle.fitted(lowered, oracle.table(made.path, lowered))
-    told = again.predict(oracle.features(lowered, oracle.points(networks(lowered, 50))))
+    again = trees.fitted(lowered, published.table(made.path, lowered))
+    told = again.predict(genes.features(lowered, genes.points(networks(lowered, 50))))
     assert (told == made.known.truth(networks(lowered, 50))).all()
 
 
@@ -131,16 +149,16 @@ def test_noise_belongs_to_a_network_and_a_seed(made: Made) -> None:
 
 
 def test_noise_is_normal_as_wide_as_stated() -> None:
-    drawn = np.array([oracle.noise(f"network {number}", seed) for number in range(500) for seed in range(20)])
-    assert kstest(drawn, norm(0, oracle.NOISE).cdf).pvalue > 0.01
-    assert drawn.std() == pytest.approx(oracle.NOISE, rel=0.03)
+    drawn = np.array([trees.noise(f"network {number}", seed) for number in range(500) for seed in range(20)])
+    assert kstest(drawn, norm(0, trees.NOISE).cdf).pvalue > 0.01
+    assert drawn.std() == pytest.approx(trees.NOISE, rel=0.03)
 
 
 def test_neighbours_are_the_networks_inside_that_differ_in_at_most_two_layers(made: Made) -> None:
     lowered = made.known.lowered
     (start,) = networks(lowered, 1, seed=9)
     cell, layers = start.cells[0], start.layers[0]
-    around = oracle.neighbours(lowered, BOUND, cell, oracle.points([start]).layers[0])
+    around = climb.neighbours(lowered, BOUND, cell, genes.points([start]).layers[0])
     told = {tuple(row[: len(layers)]) for row in around.layers.tolist()}
     expected = set()
     options = range(len(lowered.legal.stages[0][cell].options))
@@ -180,11 +198,11 @@ def test_regret_is_that_of_the_network_that_scores_best(made: Made) -> None:
 
 def test_optunas_samplers_score_only_what_is_inside(made: Made) -> None:
     pytest.importorskip("optuna")
-    import peers
+    from oracle import peers
 
     looked: list[Genotype] = []
 
-    class Watched(oracle.Oracle):
+    class Watched(trees.Oracle):
         def scores(self, genotypes, digests, seed):
             looked.extend(genotypes)
             return super().scores(genotypes, digests, seed)
@@ -262,7 +280,7 @@ def test_a_second_call_searches_only_from_the_seeds_that_are_missing(
 ) -> None:
     began: list[int] = []
 
-    def search(known: oracle.Oracle, seed: int) -> found.Found:
+    def search(known: trees.Oracle, seed: int) -> found.Found:
         began.append(seed)
         return found.Found(0.1 * seed, 10, 1.0)
 

@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
-from oracle import averaged, shipped
-from product import raced
 from scipy.stats import kendalltau
+
+from oracle.product import raced
+from oracle.published import shipped
+from oracle.trees import averaged
 
 IMAGES = (100, 250, 500, 1000, 5000)
 NETWORKS = 200  # of each draw

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from oracle import Oracle
 
+from oracle.trees import Oracle
 from spacelang.lower.lowered import Lowered
 from spacelang.recipe import Evolve
 from spacelang_runtime.search.algorithms import ALGORITHMS, Algorithm

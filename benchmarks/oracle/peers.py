@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Literal
 
 import optuna
-from oracle import Oracle
 
+from oracle.trees import Oracle
 from spacelang.lower.chain import Genotype, cost
 
 Sampler = Literal["NSGA-II", "TPE"]
