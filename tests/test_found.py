@@ -110,11 +110,11 @@ def test_an_additive_function_leaves_nothing_of_a_sum_and_something_of_products(
         def predict(self, rows: np.ndarray) -> np.ndarray:
             return rows[:, self.which] @ np.sqrt(np.arange(2, 16))
 
-    heads, width_times_heads = slice(2, 16), slice(30, 44)
+    heads, heads_times_ratios = slice(2, 16), slice(58, 72)
     left, tau = trees.additive(evolve(made.known, trees=Columns(heads)))
     assert left == pytest.approx(0, abs=1e-9)
     assert tau == pytest.approx(1, abs=1e-2)
-    left, tau = trees.additive(evolve(made.known, trees=Columns(width_times_heads)))
+    left, tau = trees.additive(evolve(made.known, trees=Columns(heads_times_ratios)))
     assert left > 1e-4
     assert tau < 1
 
