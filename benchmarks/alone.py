@@ -24,6 +24,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import NoReturn
@@ -34,7 +35,7 @@ from lone.plan import Plan, drawn, lonely, read
 from lone.table import report
 from lone.unit import Wanted, missing, units
 
-from spacelang.amount import NotAnAmount, window
+from spacelang.amount import NotAnAmount, clock, window
 from spacelang.check import compile_text, override
 from spacelang.expression import Number, exact
 from spacelang.lower.lowered import lower
@@ -56,12 +57,16 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=24)
     parser.add_argument("--draw", type=int, default=0, help="the seed by which the networks are drawn")
     parser.add_argument("--flops", default="", help="draw inside a bound on MACs, such as 150K..400K")
-    parser.add_argument("--seeds", default="0,1", help="of the trainings alone")
+    parser.add_argument(
+        "--seeds", type=seeds, default=(0, 1), help="of the trainings alone, such as 0,1 (the default)"
+    )
     parser.add_argument(
         "--longer", action="store_true", help="six for twice the epochs, three for the run's seconds"
     )
-    parser.add_argument("--finish", default="", help="of the run's seconds, such as 2%%,5%%,10%%")
-    parser.add_argument("--finish-rate", default="", help="learning rates of the finish (default: finetune's)")
+    parser.add_argument("--finish", type=shares, default=(), help="of the run's seconds, such as 2%%,5%%,10%%")
+    parser.add_argument(
+        "--finish-rate", type=rates, default=(), help="learning rates of the finish (default: finetune's)"
+    )
     parser.add_argument("--finish-networks", type=int, help="finish so many only, to tune the rate")
     parser.add_argument("--jobs", type=int, default=1, help="units at a time, on each GPU")
     parser.add_argument("--gpus", default="", help="such as 0,1 (default: one, where there is one)")
@@ -96,18 +101,22 @@ def conduct(words: argparse.Namespace) -> int:
     print(f"{out}: {len(plan.lines)} networks, {len(listed) - len(left)} of {len(listed)} units done", flush=True)
     gpus = parts(words.gpus) or [""]
     jobs = [gpu for _ in range(words.jobs) for gpu in gpus][: len(left)]
+    began = time.monotonic()
     running = [subprocess.Popen([*command(), "--worker", gpu], env=environment(gpu, len(jobs))) for gpu in jobs]
     signal.signal(signal.SIGTERM, lambda *_: [job.terminate() for job in running])
     try:
         codes = [job.wait() for job in running]
     except KeyboardInterrupt:  # they have been told too, and end where nothing is half done
         codes = [job.wait() for job in running]
+    still = missing(out, listed)
+    if jobs:
+        done = len(left) - len(still)
+        print(f"{done} units in {clock(time.monotonic() - began)}, by {len(jobs)} jobs", flush=True)
     for line in report([(out, plan)]):
         print(line)
-    left = missing(out, listed)
-    if left:
-        print(f"{len(left)} units are missing: give the same command again", file=sys.stderr)
-    return next((code for code in codes if code), 1 if left else 0)
+    if still:
+        print(f"{len(still)} units are missing: give the same command again", file=sys.stderr)
+    return 130 if 130 in codes else 1 if still or any(codes) else 0
 
 
 def command() -> list[str]:
@@ -192,19 +201,39 @@ def wanted(plan: Plan, words: argparse.Namespace) -> Wanted:
     seconds = elapsed(plan.run) if plan.run else None
     if words.finish and seconds is None:
         stop("a finish goes on from a supernet's weights: name its --run")
-    rates: tuple[Number | None, ...] = tuple(exact(Fraction(rate)) for rate in parts(words.finish_rate)) or (None,)
-    shares = tuple(exact(Fraction(share.rstrip("%")) / 100) for share in parts(words.finish))
-    seeds = tuple(map(int, parts(words.seeds)))
     return Wanted(
         len(plan.lines),
         plan.space.train.epochs,
-        seeds,
+        words.seeds,
         seconds,
         words.longer,
-        shares,
-        rates,
+        words.finish,
+        words.finish_rate or (None,),
         words.finish_networks,
     )
+
+
+def seeds(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in parts(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} are no seeds such as 0,1") from None
+
+
+def shares(text: str) -> tuple[Number, ...]:
+    try:
+        if all(part.endswith("%") for part in parts(text)):
+            return tuple(exact(Fraction(part.rstrip("%")) / 100) for part in parts(text))
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} are no shares such as 2%,5%,10%")
+
+
+def rates(text: str) -> tuple[Number, ...]:
+    try:
+        return tuple(exact(Fraction(part)) for part in parts(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} are no learning rates such as 0.0005,0.001") from None
 
 
 def parts(text: str) -> list[str]:

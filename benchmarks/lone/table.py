@@ -76,7 +76,7 @@ def report(folders: Sequence[tuple[Path, Plan]]) -> Iterator[str]:
             continue
         yield from networks(folder)
         yield from ranked(folder)
-    yield from compared([folder for folder in every if folder.records])
+    yield from compared([folder for folder in every if len(folder.matrix()[0]) >= FEW])
 
 
 def head(folder: Folder) -> Iterator[str]:
@@ -97,9 +97,11 @@ def head(folder: Folder) -> Iterator[str]:
         seconds = np.array([record["seconds"] for record in units])
         pace = sum(record["steps"] * record["batch"] for record in units) / seconds.sum()
         devices = ", ".join(sorted({record["device"] for record in folder.records}))
+        memory = max(record.get("gpu_memory_gib", 0) for record in units)  # 0: on a CPU, or not recorded
         yield (
             f"{len(units)} trainings alone: {seconds.mean():.1f} s each, {pace:.0f} images a second each, "
             f"on {devices}; {units[0]['test']['images']} test images, the same for all"
+            + (f"; at most {memory:.1f} GiB of GPU memory each" if memory else "")
         )
     if len({record["data"] for record in folder.records}) > 1:
         yield "NOT ONE TABLE: some units were trained on other images than others"
@@ -191,6 +193,8 @@ def candidates(folder: Folder) -> Iterator[tuple[str, Scores, str]]:
 
 def compared(every: Sequence[Folder]) -> Iterator[str]:
     """How far networks alone differ, one line a folder."""
+    if not every:
+        return
     yield ""
     yield (
         "| folder | rate | epochs | seeds | networks | mean, % | mean loss | sd of means | sd of seeds "
@@ -199,8 +203,6 @@ def compared(every: Sequence[Folder]) -> Iterator[str]:
     yield "|" + "---|" * 13
     for folder in every:
         numbers, seeds = folder.matrix()
-        if len(numbers) < FEW:
-            continue
         many, recipe = seeds.shape[1], folder.plan.space.train
         costs = [folder.plan.costs[number].flops for number in numbers]
         seconds = [record["seconds"] for record in folder.records if record["series"] == folder.alone]

@@ -85,6 +85,7 @@ class Trainer:
                 scores = self._scored(model, evolve(architecture, frame=run.space.frame))
             case Finish(share=share):
                 scores = self._trained(unit, self._further(unit, architecture, float(share)))
+        memory = torch.cuda.max_memory_allocated() / 2**30 if self.world.device.type == "cuda" else 0.0
         self._clean()
         cost = price(architecture)
         record = {
@@ -99,6 +100,7 @@ class Trainer:
             **scores,
             "data": self.fingerprint,
             "device": torch.cuda.get_device_name() if self.world.device.type == "cuda" else "CPU",
+            "gpu_memory_gib": memory,
             "threads": torch.get_num_threads(),
             "whole_seconds": time.monotonic() - began,
         }
