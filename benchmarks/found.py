@@ -51,7 +51,8 @@ class Found:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="?", choices=["scores", *BOUNDS, "all"], default="all")
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="the folder of the data")
+    beside = os.environ.get("SPACELANG_DATA", ROOT.parent / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=Path(beside), help="folder of the data; else SPACELANG_DATA")
     parser.add_argument("--draws", type=int, default=200, help="of images and networks, in scores")
     parser.add_argument("--seeds", type=int, default=200, help="of our algorithms, from 0 on")
     parser.add_argument("--optuna-seeds", type=int, default=20, help="of Optuna's; 0: leave them out")
@@ -60,6 +61,10 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="searches side by side")
     parser.add_argument("-o", "--out", type=Path, help="keep what was measured in this file, and go on from it")
     words = parser.parse_args()
+    if not words.data.is_dir():
+        parser.error(f"no data in {words.data}: name its folder by --data or SPACELANG_DATA")
+    if min(words.draws, words.seeds) < 2 or words.optuna_seeds == 1:
+        parser.error("an error wants two draws or seeds at least")
     kept = Kept(words.out)
     for part in ("scores", *BOUNDS) if words.part == "all" else (words.part,):
         if part == "scores":
