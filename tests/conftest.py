@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from attrs import frozen
@@ -36,6 +37,16 @@ def spacelang(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         return Said(end.value.code, told.out, told.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of public data that some tests read: `SPACELANG_DATA`, else `shared/data` beside the checkout."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("SPACELANG_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no data in {folder}: name its folder in SPACELANG_DATA")
+    return folder
 
 
 @pytest.fixture(autouse=True, scope="session")
