@@ -116,6 +116,18 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         save(network(), tmp_path / "file" / "model", {})
 
 
+def test_the_lines_that_the_card_gives_load_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = network()
+    save(saved, tmp_path, {})
+    lines = (tmp_path / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(lines, names)
+    model = names["model"]
+    assert isinstance(model, Network)
+    assert model.architecture == saved.architecture
+
+
 def test_the_card_tells_the_network_its_cost_and_where_it_comes_from(tmp_path: Path) -> None:
     model = network("pyramid")
     notes = {"space": "s", "constraint": "flops <= 4.5G", "accuracy": "50 % of 8", "data": "d", "origin": "run r"}
