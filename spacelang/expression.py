@@ -99,6 +99,29 @@ class Compare:
 
 
 @frozen
+class Among:
+    """`heads in {2, 4}`: whether a number is one of some."""
+
+    operand: Expression
+    options: tuple[Expression, ...]
+    span: Span | None = _place()
+
+
+@frozen
+class Within:
+    """`window in 7..14 step 7`: whether a number is low, or some whole steps more, and at most high.
+
+    step: None is 1, as in a choice: 3.5 is not in 3..4.
+    """
+
+    operand: Expression
+    low: Expression
+    high: Expression
+    step: Expression | None
+    span: Span | None = _place()
+
+
+@frozen
 class Call:
     """`min(…)` or `max(…)` of at least one number."""
 
@@ -107,7 +130,9 @@ class Call:
     span: Span | None = _place()
 
 
-Expression = Constant | Duration | Name | Previous | Negative | Not | Binary | Logic | Compare | Call
+Expression = (
+    Constant | Duration | Name | Previous | Negative | Not | Binary | Logic | Compare | Among | Within | Call
+)
 
 
 class UndefinedValue(ArithmeticError):
@@ -128,8 +153,8 @@ def evaluate(
 ) -> Value:
     """The value of an expression where `names` hold and the stage before has the dimensions `previous`.
 
-    A comparison that mentions the stage before is true where there is none (`previous` is None): a rule
-    about neighbours says nothing of the first stage. Raises `UndefinedValue` for a division by zero.
+    A comparison, or a membership, that mentions the stage before is true where there is none (`previous` is None):
+    a rule about neighbours says nothing of the first stage. Raises `UndefinedValue` for a division by zero.
     """
     match expression:
         case Constant(value):
@@ -150,9 +175,18 @@ def evaluate(
             return bool(evaluate(left, names, previous)) and bool(evaluate(right, names, previous))
         case Logic(_, left, right):
             return bool(evaluate(left, names, previous)) or bool(evaluate(right, names, previous))
+        case Compare() | Among() | Within() if previous is None and _looks_back(expression):
+            return True
+        case Among(operand, options):
+            value = _number(operand, names, previous)
+            return any(value == _number(option, names, previous) for option in options)
+        case Within(operand, lowest, highest, by):
+            value, least = _number(operand, names, previous), _number(lowest, names, previous)
+            step = 1 if by is None else _number(by, names, previous)
+            if step <= 0:
+                raise UndefinedValue("a step is more than 0", expression)
+            return least <= value <= _number(highest, names, previous) and (value - least) % step == 0
         case Compare(first, rest):
-            if previous is None and any(isinstance(part, Previous) for part in walk(expression)):
-                return True
             low = _number(first, names, previous)
             for relation, part in rest:
                 high = _number(part, names, previous)
@@ -168,6 +202,10 @@ def evaluate(
             if operator in "/%" and b == 0:
                 raise UndefinedValue("division by zero", expression)
             return exact(_arithmetic(a, operator, b))
+
+
+def _looks_back(expression: Expression) -> bool:
+    return any(isinstance(part, Previous) for part in walk(expression))
 
 
 def _number(expression: Expression, names: Mapping[str, Number], previous: Mapping[str, Number] | None) -> Number:
@@ -218,6 +256,10 @@ def parts(expression: Expression) -> tuple[Expression, ...]:
             return (left, right)
         case Compare(first, rest):
             return (first, *(part for _, part in rest))
+        case Among(operand, options):
+            return (operand, *options)
+        case Within(operand, low, high, step):
+            return (operand, low, high) if step is None else (operand, low, high, step)
         case Call(_, arguments):
             return arguments
 

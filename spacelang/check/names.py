@@ -8,6 +8,7 @@ from typing import Literal
 from spacelang.check.synonyms import advice, meant
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import (
+    Among,
     Binary,
     Call,
     Compare,
@@ -19,6 +20,8 @@ from spacelang.expression import (
     Negative,
     Not,
     Previous,
+    Within,
+    parts,
     walk,
 )
 from spacelang.source import Span
@@ -104,6 +107,8 @@ def _wrong_kind(expression: Expression, kind: Kind) -> Diagnostic | None:
             actual, inside = "truth", ((left, "truth"), (right, "truth"))
         case Compare(first, rest):
             actual, inside = "truth", ((first, "number"), *((part, "number") for _, part in rest))
+        case Among() | Within():
+            actual, inside = "truth", tuple((part, "number") for part in parts(expression))
         case Call(_, arguments):
             actual, inside = "number", tuple((argument, "number") for argument in arguments)
     if actual != kind:

@@ -129,7 +129,9 @@ def _stage_body(
                 _layer_body(inner, layer, layout, found)
             case tree.Block():
                 if unknown_block(statement, "a stage", found) == "layer":
-                    _layer_body(statement.body, layer, layout, found)
+                    own = layer if statement.number is None else {}
+                    _layer_body(statement.body, own, layout, found)
+                    layer |= own | layer  # what two numbered layers say is not said twice in one place
             case tree.Require():
                 _rule(statement, number, layout, found)
             case tree.Edition() | tree.SpaceName() | tree.Extends():

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from spacelang.architecture import Frame
 from spacelang.check.bounds import measure_in
 from spacelang.check.dimensions import LAYER_NAMES, STAGE_NAMES
 from spacelang.check.names import undefined
 from spacelang.check.outline import Outline, out_of_a_recipe
+from spacelang.check.values import options, spot
 from spacelang.diagnostics import Diagnostic
+from spacelang.expression import Among, Expression, Name, Number, Previous, Within, parts, walk
 from spacelang.lower.layers import constants
+from spacelang.source import Span
 from spacelang.space import Require
+from spacelang.syntax import tree
 
 
 def requires(layout: Outline, frame: Frame, found: list[Diagnostic]) -> tuple[Require, ...]:
@@ -27,6 +33,28 @@ def requires(layout: Outline, frame: Frame, found: list[Diagnostic]) -> tuple[Re
             problem = undefined(condition, (*settings, *LAYER_NAMES), "truth")
         if problem:
             found.append(problem)
-        else:
+        elif _members(condition, frame, found):
             kept.append(Require(rule.level, rule.stage, condition))
     return tuple(kept)
+
+
+def _members(condition: Expression, frame: Frame, found: list[Diagnostic]) -> bool:
+    """Whether the sets of a condition that the settings alone decide are sets; what they are not is reported."""
+    names, before = constants(frame), len(found)
+    for part in walk(condition):
+        domain: tree.Domain
+        match part:
+            case Among(_, items):
+                domain = tree.SetOf(items, spot(part))
+            case Within(_, low, high, step):
+                domain = tree.Range(low, high, step, Span(spot(low).start, spot(step or high).end))
+            case _:
+                continue
+        inside = [inner for item in parts(part)[1:] for inner in walk(item)]
+        if all(not isinstance(inner, Previous) and not _free(inner, names) for inner in inside):
+            options(domain, names, False, found)
+    return len(found) == before
+
+
+def _free(part: Expression, names: Mapping[str, Number]) -> bool:
+    return isinstance(part, Name) and part.name not in names

@@ -142,6 +142,14 @@ class Builder(Transformer[Token, tree.File]):
         rest = tuple(zip(map(str, parts[1::2]), parts[2::2], strict=True))
         return e.Compare(parts[0], rest, span=_span(meta))  # type: ignore[arg-type]  # RELATION lexes no other
 
+    def element(self, meta: Meta, parts: list[Any]) -> e.Expression:
+        match parts[1]:
+            case tree.SetOf(items):
+                return e.Among(parts[0], items, span=_span(meta))
+            case tree.Range(low, high, by):
+                return e.Within(parts[0], low, high, by, span=_span(meta))
+        raise AssertionError("the grammar has no other domain")
+
     def plus(self, meta: Meta, parts: list[Any]) -> e.Expression:
         return e.Binary("+", parts[0], parts[1], span=_span(meta))
 
