@@ -119,6 +119,7 @@ TITLES: Mapping[str, str] = {
     "E0314": "a value of another language",
     "E0315": "a number where a condition belongs",
     "E0316": "a layer that looks at the stage before",
+    "E0317": "a layer's choice where a stage is spoken of",
     "E0320": "`head_dim` as a choice",
     "E0321": "a value that a dimension cannot have",
     "E0322": "dimensions that follow from one another in a circle",

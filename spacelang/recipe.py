@@ -64,11 +64,14 @@ class Train:
 
 @frozen
 class Mutate:
-    """The probabilities P_d, P_e and P_m with which depth, embed and a layer become free (Alg. 2)."""
+    """The probabilities P_d, P_e and P_m with which depth, embed and a layer become free (Alg. 2); and those of
+    each choice that is made once for a stage, and of each that is made once for the network."""
 
     depth: Number = Fraction(1, 5)
     embed: Number = Fraction(1, 5)
     layer: Number = Fraction(2, 5)
+    stage: Number = Fraction(1, 5)
+    network: Number = Fraction(1, 5)
 
 
 TIMES = ("latency",)  # measures that a table has to be given of; a recipe bounds them in nanoseconds

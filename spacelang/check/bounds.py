@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from math import ceil, floor
 
 from spacelang.amount import duration
-from spacelang.check.misplaced import LAYER, STAGE
 from spacelang.check.synonyms import advice, meant
 from spacelang.check.values import number, spot
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
@@ -25,6 +24,7 @@ from spacelang.expression import (
 from spacelang.lower.cost import MEASURES
 from spacelang.recipe import TIMES, Bound
 from spacelang.source import Span
+from spacelang.space import NUMBERS, STAGE_DIMENSIONS
 from spacelang.syntax import tree
 
 BOUNDED = (*MEASURES, *TIMES)  # measures of a whole network
@@ -100,10 +100,10 @@ def _time(expression: Expression, found: list[Diagnostic]) -> Number | None:
 
 def _no_measure(name: Name) -> Diagnostic:
     """The finding for a bound on something that is not measured of a whole network."""
-    if name.name in (*STAGE, *LAYER):
+    if name.name in NUMBERS:
         message = f"`{name.name}` belongs to each stage or layer, not to a whole network"
         help_ = f"write `require each stage: {name.name} …` at the root"
-        if name.name not in STAGE:
+        if name.name not in STAGE_DIMENSIONS:
             help_ = f"write `require each layer: {name.name} …` at the root"
         return Diagnostic("E0415", message, Label(spot(name)), help=help_)
     ours = meant(name.name, BOUNDED)

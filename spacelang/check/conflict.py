@@ -13,7 +13,7 @@ from spacelang.infix import show
 from spacelang.lower.layers import constants
 from spacelang.lower.legal import Cell, Legal, legal
 from spacelang.source import Span
-from spacelang.space import Derived, Require, Searched, Settled, Space, dimensions
+from spacelang.space import Derived, Require, Searched, Settled, Space, dimensions, steady
 
 _MOST_DRAWN = 4  # rules with the values under them
 Values = Mapping[str, Number]
@@ -120,13 +120,20 @@ def _points(space: Space, number: int, layers: bool) -> Iterator[_Point]:
     before = left.stages[number - 2] if number > 1 else ()
     pairs = sorted(left.links[number - 2]) if number > 1 else [(-1, j) for j in range(len(cells))]
     for i, j in pairs:
-        previous = {"embed": before[i].embed, "depth": before[i].depth} if number > 1 else None
-        names = {**constants(space.frame), "depth": cells[j].depth, "embed": cells[j].embed}
+        previous = _steady(space, number - 1, before[i]) if number > 1 else None
+        names = _steady(space, number, cells[j])
         if layers:
             for layer in _layers(space, number, cells[j], names):
                 yield _Point({**names, **layer}, previous)
         else:
             yield _Point(names, previous)
+
+
+def _steady(space: Space, number: int, cell: Cell) -> dict[str, Number]:
+    """The numbers that a cell of a stage has, those that are the same in all its layers included."""
+    names = {**constants(space.frame), "depth": cell.depth, "embed": cell.embed}
+    layer = next(_layers(space, number, cell, names), {})
+    return names | {name: layer[name] for name in steady(space.stages[number - 1]) if name in layer}
 
 
 def _layers(space: Space, number: int, cell: Cell, names: Values) -> Iterator[dict[str, Number]]:

@@ -43,11 +43,11 @@ def undefined(
                 return _unknown(name, span or Span(0, 1), known)
             case Previous(name, span=span) if name not in previous:
                 if previous:
-                    message = f"`previous` has embed and depth, and no `{name}`"
-                    help_ = "write `previous.embed` or `previous.depth`"
+                    message = f"the stage before has no `{name}`"
+                    help_ = "write `previous.embed`, `previous.depth`, or what that stage chooses once"
                     return Diagnostic("E0312", message, Label(span or Span(0, 1)), help=help_)
                 message = "only a stage may look at the stage before: costs must add up by layers"
-                help_ = "write the rule as `require each stage: …`, of embed and depth"
+                help_ = "write the rule as `require each stage: …`, of embed, depth and what a stage chooses once"
                 return Diagnostic("E0316", message, Label(span or Span(0, 1)), help=help_)
     return _wrong_kind(expression, kind)
 

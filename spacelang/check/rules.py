@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from spacelang.architecture import Frame
 from spacelang.check.bounds import measure_in
-from spacelang.check.dimensions import LAYER_NAMES, STAGE_NAMES
+from spacelang.check.dimensions import LAYER_NAMES, unsteady
 from spacelang.check.names import undefined
 from spacelang.check.outline import Outline, out_of_a_recipe
 from spacelang.check.values import options, spot
@@ -14,11 +14,13 @@ from spacelang.diagnostics import Diagnostic
 from spacelang.expression import Among, Expression, Name, Number, Previous, Within, parts, walk
 from spacelang.lower.layers import constants
 from spacelang.source import Span
-from spacelang.space import Require
+from spacelang.space import Require, StageSpace
 from spacelang.syntax import tree
 
 
-def requires(layout: Outline, frame: Frame, found: list[Diagnostic]) -> tuple[Require, ...]:
+def requires(
+    layout: Outline, frame: Frame, stages: Sequence[StageSpace], found: list[Diagnostic]
+) -> tuple[Require, ...]:
     """The requires whose expressions have a value in their scope; the others are reported."""
     kept = []
     for rule in layout.rules:
@@ -28,7 +30,8 @@ def requires(layout: Outline, frame: Frame, found: list[Diagnostic]) -> tuple[Re
             continue
         settings = tuple(constants(frame))
         if rule.level == "stage":
-            problem = undefined(condition, (*settings, *STAGE_NAMES), "truth", STAGE_NAMES)
+            problem = undefined(condition, (*settings, *LAYER_NAMES), "truth", LAYER_NAMES)
+            problem = problem or next(_unsteady(condition, rule.stage, stages), None)
         else:
             problem = undefined(condition, (*settings, *LAYER_NAMES), "truth")
         if problem:
@@ -36,6 +39,12 @@ def requires(layout: Outline, frame: Frame, found: list[Diagnostic]) -> tuple[Re
         elif _members(condition, frame, found):
             kept.append(Require(rule.level, rule.stage, condition))
     return tuple(kept)
+
+
+def _unsteady(condition: Expression, only: int | None, stages: Sequence[StageSpace]) -> Iterator[Diagnostic]:
+    for number, stage in enumerate(stages, 1):
+        if only in (None, number):
+            yield from unsteady(condition, number, stage, stages[number - 2] if number > 1 else None)
 
 
 def _members(condition: Expression, frame: Frame, found: list[Diagnostic]) -> bool:

@@ -88,11 +88,12 @@ def _rounded(chain: Chain, measure: str, step: int, *, upwards: bool) -> Chain:
         rows = (tuple(None if link is None else Link(cost(link.cost)) for link in row) for row in found.table)
         return evolve(found, table=tuple(rows))
 
-    return Chain(
-        (measure,),
-        tuple(
+    return evolve(
+        chain,
+        measures=(measure,),
+        stages=tuple(
             tuple(evolve(cell, cost=cost(cell.cost), options=options(cell)) for cell in stage)
             for stage in chain.stages
         ),
-        tuple(joint(found) for found in chain.joints),
+        joints=tuple(joint(found) for found in chain.joints),
     )

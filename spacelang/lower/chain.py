@@ -31,12 +31,18 @@ class Option:
 
 @frozen
 class Cell:
-    """One (depth, embed) of a stage: what it costs besides its layers, and the options of each layer."""
+    """One (depth, embed) of a stage: what it costs besides its layers, and the options of each layer.
+
+    tied: the values that are chosen once for the stage and that all these options have. root: the number of what
+    is chosen once for the network, in `Chain.roots`; neighbours with different ones never meet.
+    """
 
     depth: int
     embed: int
     cost: Cost
     options: tuple[Option, ...] = field()
+    tied: Key = ()
+    root: int = 0
 
     @options.validator
     def _distinct(self, _attribute: object, options: tuple[Option, ...]) -> None:
@@ -94,12 +100,14 @@ def joint(links: Mapping[tuple[int, int], Cost], left: int, right: int) -> Joint
 class Chain:
     """The stages of a space, the cells of each, and the joints between neighbours.
 
-    `measures` names the entries of every cost. `joints[t]` lies between stage t and stage t + 1.
+    `measures` names the entries of every cost. `joints[t]` lies between stage t and stage t + 1. `roots`: all that
+    may be chosen once for the network, each a row of values; empty where nothing is.
     """
 
     measures: tuple[str, ...]
     stages: tuple[tuple[Cell, ...], ...] = field()
     joints: tuple[Joint, ...] = field()
+    roots: tuple[Key, ...] = ()
 
     @stages.validator
     def _cells(self, _attribute: object, stages: tuple[tuple[Cell, ...], ...]) -> None:
@@ -119,7 +127,10 @@ def digest(chain: Chain) -> str:
     """The SHA-256 of all that a chain holds: equal for equal chains, on every machine."""
     lists: dict[tuple[Option, ...], int] = {}
     cells = [
-        [(cell.depth, cell.embed, cell.cost, lists.setdefault(cell.options, len(lists))) for cell in stage]
+        [
+            (cell.depth, cell.embed, cell.cost, lists.setdefault(cell.options, len(lists)), *_shared(cell))
+            for cell in stage
+        ]
         for stage in chain.stages
     ]
     options = [[(tuple(map(str, option.key)), option.cost) for option in found] for found in lists]
@@ -128,6 +139,11 @@ def digest(chain: Chain) -> str:
         for found in chain.joints
     ]
     return hashlib.sha256(repr((chain.measures, cells, options, joints)).encode()).hexdigest()
+
+
+def _shared(cell: Cell) -> Key:
+    """What a cell ties, if anything: it says which genes stay together, which is part of the law of draws."""
+    return (tuple(map(str, cell.tied)), cell.root) if cell.tied or cell.root else ()
 
 
 @frozen

@@ -42,6 +42,7 @@ def price(space: Space, legal: Legal) -> Chain:
             )
             for number, (before, after) in enumerate(zip(legal.stages, legal.stages[1:], strict=False))
         ),
+        tuple(tuple(value for _, value in root) for root in legal.roots),
     )
 
 
@@ -81,13 +82,14 @@ def with_table(lowered: Lowered, table: CostTable) -> Chain:
             merge = merge_key(number, stages[number - 2][i].embed, stages[number - 1][j].embed)
             links[i, j] = (*link.cost, spent[merge])
         joints.append(joint(links, len(before.left), len(before.right)))
-    return Chain(
-        (*chain.measures, table.measure),
-        tuple(
+    return evolve(
+        chain,
+        measures=(*chain.measures, table.measure),
+        stages=tuple(
             tuple(cell(number, one, priced) for one, priced in zip(legal, cells, strict=True))
             for number, (legal, cells) in enumerate(zip(stages, chain.stages, strict=True), 1)
         ),
-        tuple(joints),
+        joints=tuple(joints),
     )
 
 
@@ -104,14 +106,25 @@ def _stage(space: Space, legal: Legal, number: int) -> tuple[Cell, ...]:
             cell.embed,
             _ends(frame, number, len(legal.stages), cell.embed),
             options(cell.embed, cell.options),
+            tuple(value for _, value in cell.tied),
+            cell.root,
         )
         for cell in legal.stages[number]
     )
 
 
 def key(stage: StageSpace, layer: Layer) -> Key:
-    """The searched genes of a layer: what stays of it when the rest is derived anew in another place."""
-    return tuple(getattr(layer, n) for n in LAYER_DIMENSIONS if isinstance(getattr(stage, n), Searched))
+    """The genes that a layer has of its own: what stays of it when the rest is derived anew in another place."""
+    return tuple(getattr(layer, n) for n in own_genes(stage))
+
+
+def own_genes(stage: StageSpace) -> tuple[str, ...]:
+    """The dimensions that each layer of a stage chooses for itself."""
+    return tuple(
+        name
+        for name in LAYER_DIMENSIONS
+        if isinstance(found := getattr(stage, name), Searched) and found.tied is None
+    )
 
 
 def _ends(frame: Frame, number: int, stages: int, embed: int) -> Cost:

@@ -73,7 +73,7 @@ def _offered(text: str, within: Context, before: str) -> Iterator[_Offer]:
     if re.search(r"\d\Z|\.\.\Z", before) or within.level == "unknown":
         return
     if re.search(r"\bprevious\s*\.\s*\Z", before):
-        yield from _names(STAGE)
+        yield from _names({**STAGE, **LAYER})
         return
     match words:
         case []:
@@ -94,7 +94,7 @@ def _offered(text: str, within: Context, before: str) -> Iterator[_Offer]:
             known = MEASURES if within.level == "evolve" else MEASURES.keys() - TIMES
             yield from ((name, "name", MEASURES[name]) for name in sorted(known))
         case ["require", "each", level, *_] if ":" in before:
-            yield from _expression({**STAGE, **(LAYER if level.startswith("layer") else {})}, before)
+            yield from _expression({**STAGE, **LAYER}, before)
             if level.startswith("stage"):
                 yield "previous", "word", VALUES["previous"]
         case [name, *_] if re.match(r"\s*\w+\s*(=|in\b)", before):

@@ -119,6 +119,8 @@ _MUTATE: Mapping[str, tuple[str, str]] = {
     "depth": ("How probable it is that a stage's depth is drawn anew.", ""),
     "embed": ("How probable it is that a stage's width is drawn anew.", ""),
     "layer": ("How probable it is that a layer is drawn anew.", ""),
+    "stage": ("How probable it is that what a stage chooses once, beside these, is drawn anew.", ""),
+    "network": ("How probable it is that what the network chooses once is drawn anew.", ""),
 }
 
 
@@ -149,8 +151,8 @@ ROUNDING = Meaning(
     default=recipe.Refine().rounding,
 )
 NAMES: Mapping[Level, Mapping[str, Meaning]] = {
-    "root": ROOT,
-    "stage": {**STAGE, "head_dim": ROOT["head_dim"]},
+    "root": {**ROOT, **STAGE, **LAYER},
+    "stage": {**STAGE, "head_dim": ROOT["head_dim"], **LAYER},
     "layer": {**LAYER, "head_dim": ROOT["head_dim"]},
     "train": {
         "sandwich": SANDWICH,
@@ -191,7 +193,8 @@ VALUES: Mapping[str, str] = {
     "largest": "The network with the most MACs.",
     "smallest": "The network with the fewest MACs.",
     "random": "A network drawn at random.",
-    "previous": "The stage before: `previous.embed` and `previous.depth`. A rule about it says nothing of stage 1.",
+    "previous": "The stage before: `previous.embed`, `previous.depth`, and what that stage chooses once. A rule "
+    "about it says nothing of stage 1.",
     "min": "The least of several numbers: `min(embed, 512)`.",
     "max": "The greatest of several numbers: `max(embed, 64)`.",
 }
@@ -203,7 +206,8 @@ KEYWORDS: Mapping[str, str] = {
     "narrows": 'The space of which this one is a subset: `narrows "other.space"`. A supernet of that one '
     "serves this one unchanged.",
     "each": "All stages, or all layers: `each stage { … }`, `each layer { … }`.",
-    "in": "What is searched: the name takes any of these options.",
+    "in": "What is searched: the name takes any of these options, once where it is written: anew in every layer, "
+    "once for a stage, or once for the network. In a condition: whether it is one of these.",
     "step": "How far one option of a range is from the next: `64..128 step 32`.",
     "require": "What must hold. `require each stage: …` and `require each layer: …` remove options; in `evolve` "
     "and `refine`, `require flops <= 4.5G` bounds the whole network.",
