@@ -130,8 +130,29 @@ class Call:
     span: Span | None = _place()
 
 
+@frozen
+class Total:
+    """`sum(heads)`, or `count(window == 14)`: over the layers, or over the stages, of what a rule speaks of."""
+
+    function: Literal["sum", "count"]
+    argument: Expression
+    span: Span | None = _place()
+
+
 Expression = (
-    Constant | Duration | Name | Previous | Negative | Not | Binary | Logic | Compare | Among | Within | Call
+    Constant
+    | Duration
+    | Name
+    | Previous
+    | Negative
+    | Not
+    | Binary
+    | Logic
+    | Compare
+    | Among
+    | Within
+    | Call
+    | Total
 )
 
 
@@ -197,6 +218,8 @@ def evaluate(
         case Call(function, arguments):
             values = [_number(argument, names, previous) for argument in arguments]
             return min(values) if function == "min" else max(values)
+        case Total():  # the checker lets none stand where one stage or layer is spoken of
+            raise UndefinedValue("a total is of many layers or stages", expression)
         case Binary(operator, left_side, right_side):
             a, b = _number(left_side, names, previous), _number(right_side, names, previous)
             if operator in "/%" and b == 0:
@@ -250,7 +273,7 @@ def parts(expression: Expression) -> tuple[Expression, ...]:
     match expression:
         case Constant() | Duration() | Name() | Previous():
             return ()
-        case Negative(operand) | Not(operand):
+        case Negative(operand) | Not(operand) | Total(_, operand):
             return (operand,)
         case Binary(_, left, right) | Logic(_, left, right):
             return (left, right)
@@ -274,6 +297,21 @@ def walk(expression: Expression) -> Iterator[Expression]:
 def mentions(expression: Expression, name: str) -> bool:
     """Whether the value can depend on the dimension `name` of this stage or of the one before."""
     return any(isinstance(part, Name | Previous) and part.name == name for part in walk(expression))
+
+
+def totals(expression: Expression) -> bool:
+    """Whether there is a total in an expression."""
+    return any(isinstance(part, Total) for part in walk(expression))
+
+
+def conjuncts(condition: Expression) -> Iterator[Expression]:
+    """The conditions that must hold together for a condition to hold."""
+    match condition:
+        case Logic("and", left, right):
+            yield from conjuncts(left)
+            yield from conjuncts(right)
+        case _:
+            yield condition
 
 
 def decimal(value: Number) -> str:

@@ -16,6 +16,7 @@ from spacelang.expression import (
     Negative,
     Not,
     Previous,
+    Total,
     Within,
     decimal,
 )
@@ -82,6 +83,9 @@ def laid(expression: Expression, outer: int = 0) -> tuple[str, Anchors]:
             text, anchors = _joined(
                 expression, 2, (operand, own + 1), " in ", (low, own + 1), "..", (high, own + 1), *by
             )
+        case Total(function, argument):
+            text, anchors = _joined(expression, 0, f"{function}(", (argument, 0), ")")
+            anchors = anchors[:1]  # inside there is no one value
         case Call(function, arguments):
             listed = [piece for argument in arguments for piece in (", ", (argument, 0))][1:]
             text, anchors = _joined(expression, 0, f"{function}(", *listed, ")")

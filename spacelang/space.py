@@ -103,12 +103,13 @@ def steady(stage: StageSpace) -> tuple[str, ...]:
 
 @frozen
 class Require:
-    """A condition that every stage, or every layer, of the space meets.
+    """A condition that every stage, or every layer, of the space meets, or the network as a whole.
 
-    stage: the number (from 1) of the only stage it speaks of, or None where it speaks of all.
+    stage: the number (from 1) of the only stage it speaks of, or None where it speaks of all. A condition on the
+    network compares totals; one on stages may, and is then a comparison and nothing else.
     """
 
-    level: Literal["stage", "layer"]
+    level: Literal["network", "stage", "layer"]
     stage: int | None
     expression: Expression
 

@@ -8,7 +8,7 @@ from math import ceil, floor
 from attrs import frozen
 
 from spacelang.architecture import Frame
-from spacelang.check.names import undefined
+from spacelang.check.names import outside_totals, undefined
 from spacelang.check.outline import Line, Outline
 from spacelang.check.values import LARGEST, number, options, spot
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
@@ -56,7 +56,7 @@ def unsteady(
 ) -> Iterator[Diagnostic]:
     """What an expression about a stage (from 1) names that differs from layer to layer there, or in the stage
     before."""
-    for part in walk(expression):
+    for part in outside_totals(expression):
         match part:
             case Name(name) if name in LAYER_NAMES and name not in steady(stage):
                 message = f"`{name}` is chosen anew in each layer of stage {number}, which has no one value of it"

@@ -10,9 +10,10 @@ from spacelang.amount import short
 from spacelang.check.bounds import measured
 from spacelang.check.outline import Outline
 from spacelang.diagnostics import Diagnostic, Label, listed
-from spacelang.expression import Binary, Constant, Expression, Number, decimal, mentions, walk
+from spacelang.expression import Binary, Constant, Expression, Number, decimal, mentions, totals, walk
 from spacelang.lower.layers import Unbuildable
 from spacelang.lower.legal import Legal, legal
+from spacelang.lower.possible import TooMany
 from spacelang.source import Span
 from spacelang.space import (
     LAYER_DIMENSIONS,
@@ -44,7 +45,14 @@ def feasible(space: Space, layout: Outline) -> Iterator[Diagnostic]:
         help_ = "take fewer options, a longer step, or fewer rules"
         yield Diagnostic("E0340", message, Label(blocks[worst]), notes=(note,), help=help_)
         return
-    left = legal(space)
+    try:
+        left = legal(space)
+    except TooMany:
+        rule = next(r for r in space.requires if totals(r.expression))
+        message = "the totals of this space take too many values to be checked"
+        help_ = "take fewer layers or options, or fewer totals at once"
+        yield Diagnostic("E0340", message, Label(rule.expression.span or blocks[1]), help=help_)
+        return
     if not isinstance(left, Legal):
         # One dimension that fails tends to fail for many values: the first tells it all.
         first = {(problem.stage, problem.dimension): problem for problem in reversed(left)}
@@ -72,7 +80,7 @@ def _looks(space: Space, number: int) -> int:
     derived = [d.expression for _, d in dimensions(stage) if isinstance(d, Derived)]
     weight = {"stage": 1, "layer": 5 + sum(map(_weight, derived))}
     for rule in rules:
-        weight[rule.level] += _weight(rule.expression)
+        weight["stage" if rule.level == "network" else rule.level] += _weight(rule.expression)
     # Where nothing speaks of the depth, all depths share one answer.
     deep = any(mentions(expression, "depth") for expression in (*derived, *(rule.expression for rule in rules)))
     before = space.stages[number - 2] if number > 1 else None

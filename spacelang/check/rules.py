@@ -10,8 +10,20 @@ from spacelang.check.dimensions import LAYER_NAMES, unsteady
 from spacelang.check.names import undefined
 from spacelang.check.outline import Outline, out_of_a_recipe
 from spacelang.check.values import options, spot
-from spacelang.diagnostics import Diagnostic
-from spacelang.expression import Among, Expression, Name, Number, Previous, Within, parts, walk
+from spacelang.diagnostics import Diagnostic, Label
+from spacelang.expression import (
+    Among,
+    Expression,
+    Name,
+    Number,
+    Previous,
+    Within,
+    conjuncts,
+    parts,
+    totals,
+    walk,
+)
+from spacelang.lower.form import NotLinear, limited
 from spacelang.lower.layers import constants
 from spacelang.source import Span
 from spacelang.space import Require, StageSpace
@@ -29,16 +41,40 @@ def requires(
             found.append(out_of_a_recipe(measure, f"each {rule.level}"))
             continue
         settings = tuple(constants(frame))
-        if rule.level == "stage":
-            problem = undefined(condition, (*settings, *LAYER_NAMES), "truth", LAYER_NAMES)
-            problem = problem or next(_unsteady(condition, rule.stage, stages), None)
-        else:
-            problem = undefined(condition, (*settings, *LAYER_NAMES), "truth")
+        every = (*settings, *LAYER_NAMES)
+        match rule.level:
+            case "network":
+                problem = undefined(condition, settings, "truth", summed=every)
+            case "stage":
+                problem = undefined(condition, every, "truth", LAYER_NAMES, summed=every)
+                problem = problem or next(_unsteady(condition, rule.stage, stages), None)
+            case "layer":
+                problem = undefined(condition, every, "truth")
         if problem:
             found.append(problem)
         elif _members(condition, frame, found):
-            kept.append(Require(rule.level, rule.stage, condition))
+            parts_ = tuple(conjuncts(condition)) if totals(condition) else (condition,)
+            if wrong := next((bad for part in parts_ if (bad := _no_limit(part, frame))), None):
+                found.append(wrong)
+            else:
+                kept += [Require(rule.level, rule.stage, part) for part in parts_]
     return tuple(kept)
+
+
+def _no_limit(condition: Expression, frame: Frame) -> Diagnostic | None:
+    """What keeps a condition with totals from being a limit on them."""
+    if not totals(condition):
+        return None
+    try:
+        whole = list(limited(condition, constants(frame)))
+    except NotLinear as reason:
+        help_ = "such as `require sum(depth) <= 24`, or `require 4 <= sum(heads) - sum(depth)`"
+        return Diagnostic("E0319", str(reason), Label(spot(reason.at)), help=help_)
+    for part in (inner for one in whole for inner in walk(one.rest)):
+        if isinstance(part, Previous):
+            message = "a total is not compared with the stage before"
+            return Diagnostic("E0319", message, Label(spot(part)), help="compare it with what is of this stage")
+    return None
 
 
 def _unsteady(condition: Expression, only: int | None, stages: Sequence[StageSpace]) -> Iterator[Diagnostic]:

@@ -73,7 +73,7 @@ def measured(where: Bench, source: Source, recipe: Refine) -> tuple[Account, Nex
 
     run, lowered = where.run, where.lowered
     parts, left = subspaces(lowered.space, recipe.steps)
-    samples = drawn(lowered, recipe, windows(recipe.bounds), parts)
+    samples = drawn(lowered, recipe, windows(recipe.bounds, lowered.chain), parts)
     with resumable(), progress(f"judge {run.name}") as show:
 
         def watch(at: Progress) -> None:

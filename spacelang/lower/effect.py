@@ -159,7 +159,8 @@ def _ranges(chain: Chain | None, bounds: Bounds) -> dict[str, Window]:
     found: dict[str, Window] = {}
     if chain is None or smallest(chain) is None:
         return found
-    for axis, measure in enumerate(chain.measures):
+    for measure in chain.costs:
+        axis = chain.measures.index(measure)
         if not bounds:
             ends = (existing(smallest(chain, (measure,))), existing(largest(chain, (measure,))))
             low, high = (cost(chain, end)[axis] for end in ends)

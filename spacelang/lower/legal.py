@@ -4,7 +4,7 @@ Comes in: a Space. Goes out: for each stage its cells, a cell being one depth, o
 is chosen once for the stage or for the network, with the options that its layers have there; and which cells of
 neighbouring stages go together. What then holds: each cell lies on at least one complete network, each option of a
 cell can be taken by each of its layers whatever the others take, and options are distinct as networks (windows
-that clip to the same map are one).
+that clip to the same map are one). Totals come last, and take away what no network within them has.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from attrs import evolve, field, frozen
 
 from spacelang.architecture import Layer
 from spacelang.expression import Number, mentions
+from spacelang.lower.charge import Charge, charges
 from spacelang.lower.layers import Unbuildable, derivation_order, legal_layers
 from spacelang.lower.points import Point, points
+from spacelang.lower.possible import possible
 from spacelang.space import NUMBERS, STAGE_DIMENSIONS, Derived, Option, Settled, Space, StageSpace, tied
 
 Values = tuple[tuple[str, Option], ...]  # by name
@@ -47,22 +49,31 @@ class Cell:
 @frozen
 class Legal:
     """The cells of each stage, in ascending order of root, depth, embed and what is tied; for each two neighbouring
-    stages the pairs of cells (indexes into the two) that go together; and what may be chosen once for the network,
-    empty where nothing is."""
+    stages the pairs of cells (indexes into the two) that go together; what may be chosen once for the network,
+    empty where nothing is; and the totals, which take more away: not every row of cells and options is a network
+    where one of them has a window."""
 
     stages: tuple[tuple[Cell, ...], ...]
     links: tuple[frozenset[tuple[int, int]], ...]
     roots: tuple[Values, ...] = ()
+    totals: tuple[Charge, ...] = ()
 
 
 def legal(space: Space) -> Legal | tuple[Unbuildable, ...]:
-    """The legal options of a space, or why it cannot be built. A stage without cells is an empty space."""
+    """The legal options of a space, or why it cannot be built. A stage without cells is an empty space.
+
+    Raises `TooMany` where its totals take too many values; a checked space has none such.
+    """
     problems: list[Unbuildable] = []
     settings = _settings(space)
     found = [_of(evolve(space, stages=_settled(space, root)), problems) for root in settings]
     if problems:
         return tuple(problems)
-    return _joined(settings, found) if settings != ((),) else found[0]
+    left = _joined(settings, found) if settings != ((),) else found[0]
+    summed = charges(space, left.stages, problems)
+    if problems or not summed:
+        return tuple(problems) if problems else left
+    return possible(evolve(left, totals=summed))
 
 
 def _settings(space: Space) -> tuple[Values, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from attrs import field, frozen
 
-from spacelang.expression import Expression, Name, Number, Previous, UndefinedValue, evaluate, walk
+from spacelang.expression import Expression, Name, Number, Previous, UndefinedValue, evaluate, totals, walk
 from spacelang.lower.layers import Unbuildable, constants, options, span_of, whole
 from spacelang.space import NUMBERS, STAGE_DIMENSIONS, Derived, Option, Space, StageSpace, steady, tied
 
@@ -85,7 +85,11 @@ class Points:
 def points(space: Space, number: int, problems: list[Unbuildable]) -> Points:
     """How the points of a stage (from 1) are had; what cannot be built goes to `problems`."""
     stage = space.stages[number - 1]
-    rules = tuple(r.expression for r in space.requires if r.level == "stage" and r.stage in (None, number))
+    rules = tuple(
+        r.expression
+        for r in space.requires
+        if r.level == "stage" and r.stage in (None, number) and not totals(r.expression)
+    )
     own = [*rules, *(d.expression for d in (stage.depth, stage.embed) if isinstance(d, Derived))]
     before = {part.name for one in own for part in walk(one) if isinstance(part, Previous)}
     return Points(space, number, rules, _order(space, stage), tuple(sorted(before)), problems)

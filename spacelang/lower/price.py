@@ -7,6 +7,7 @@ depends on the width of its stage and on its own genes alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from attrs import evolve
 
 from spacelang.architecture import Frame, Layer
 from spacelang.lower import plan
-from spacelang.lower.chain import Cell, Chain, Cost, Key, Option, joint
+from spacelang.lower.chain import Cell, Chain, Cost, Key, Limit, Link, Option, joint
 from spacelang.lower.cost import MEASURES, cost
 from spacelang.lower.legal import Cell as LegalCell
 from spacelang.lower.legal import Legal
@@ -22,13 +23,14 @@ from spacelang.lower.plan import Blueprint, LayerShape
 from spacelang.space import LAYER_DIMENSIONS, Searched, Space, StageSpace
 
 if TYPE_CHECKING:
+    from spacelang.lower.charge import Charge
     from spacelang.lower.costs import CostTable
     from spacelang.lower.lowered import Lowered
 
 
 def price(space: Space, legal: Legal) -> Chain:
     """The chain of a space. Cells and options stand in the order of `legal`, so an index means the same in both."""
-    return Chain(
+    priced = Chain(
         MEASURES,
         tuple(_stage(space, legal, number) for number in range(len(legal.stages))),
         tuple(
@@ -43,6 +45,38 @@ def price(space: Space, legal: Legal) -> Chain:
             for number, (before, after) in enumerate(zip(legal.stages, legal.stages[1:], strict=False))
         ),
         tuple(tuple(value for _, value in root) for root in legal.roots),
+    )
+    return _charged(priced, legal.totals) if legal.totals else priced
+
+
+def _charged(chain: Chain, totals: Sequence[Charge]) -> Chain:
+    """The chain with one measure more for each total."""
+    none = (0,) * len(totals)
+
+    @cache
+    def options(priced: tuple[Option, ...], added: tuple[Cost, ...]) -> tuple[Option, ...]:
+        pairs = zip(priced, added, strict=True)
+        return tuple(evolve(option, cost=(*option.cost, *more)) for option, more in pairs)
+
+    def cell(t: int, i: int, priced: Cell) -> Cell:
+        added = tuple(zip(*(total.layers[t][i] for total in totals), strict=True))
+        own = tuple(total.cells[t][i] for total in totals)
+        return evolve(priced, cost=(*priced.cost, *own), options=options(priced.options, added))
+
+    return evolve(
+        chain,
+        measures=(*chain.measures, *(total.name for total in totals)),
+        stages=tuple(tuple(cell(t, i, one) for i, one in enumerate(cells)) for t, cells in enumerate(chain.stages)),
+        joints=tuple(
+            evolve(
+                one,
+                table=tuple(
+                    tuple(None if link is None else Link((*link.cost, *none)) for link in row) for row in one.table
+                ),
+            )
+            for one in chain.joints
+        ),
+        limits=tuple(Limit(total.name, total.window, total.stage, total.scale) for total in totals),
     )
 
 

@@ -26,9 +26,11 @@ Worth = tuple[int, dict[str, Window]]
 
 @frozen(eq=False)
 class Worths:
-    """The completions of every stage inside windows on some measures; no stages: nothing is inside."""
+    """The completions of every stage inside windows on some measures; no stages: nothing is inside. asked: the
+    measures of whose values one wants to know."""
 
     measures: tuple[str, ...]
+    asked: frozenset[str]
     stages: tuple[Completed, ...]
 
     def of(self, stage: int, legal: Sequence[Cell], has: Has) -> Worth:
@@ -52,6 +54,7 @@ class Worths:
         ranges = {
             measure: Window(int(found.least[axis, having].min()), int(found.most[axis, having].max()))
             for axis, measure in enumerate(self.measures)
+            if measure in self.asked
         }
         return int((weight[having] * found.count[having]).sum()), ranges
 
@@ -60,8 +63,8 @@ def worths(chain: Chain, bounds: Bounds) -> Worths | None:
     """What the options are worth inside windows; None where the points of the stages do not fit."""
     found = frame(terms(chain), free(chain), bounds, every=True)
     if found is None:
-        return Worths((), ())
+        return Worths((), frozenset(), ())
     try:
-        return Worths(tuple(chain.measures[axis] for axis in found.axes), completed(found))
+        return Worths(tuple(chain.measures[axis] for axis in found.axes), frozenset(bounds), completed(found))
     except TooLarge:
         return None

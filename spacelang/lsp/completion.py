@@ -73,7 +73,7 @@ def _offered(text: str, within: Context, before: str) -> Iterator[_Offer]:
     if re.search(r"\d\Z|\.\.\Z", before) or within.level == "unknown":
         return
     if re.search(r"\bprevious\s*\.\s*\Z", before):
-        yield from _names({**STAGE, **LAYER})
+        yield from _names({**STAGE, **NAMES["layer"]})
         return
     match words:
         case []:

@@ -188,14 +188,16 @@ class Builder(Transformer[Token, tree.File]):
         return e.Previous(str(parts[1]), span=_span(meta))
 
     def call(self, meta: Meta, parts: list[Any]) -> e.Expression:
+        if parts[0] in ("sum", "count"):
+            return self._total(meta, parts)
         if parts[0] not in ("min", "max"):
-            near = nearest(str(parts[0]), ("min", "max"))
+            near = nearest(str(parts[0]), ("min", "max", "sum", "count"))
             help_ = f"did you mean `{near}`?" if near else "work it out, and write the number"
             fix = Fix(place(parts[0]), near) if near else None
             self.found.append(
                 Diagnostic(
                     "E0113",
-                    f"`{parts[0]}` is not a function; there are min and max",
+                    f"`{parts[0]}` is not a function; there are min, max, sum and count",
                     Label(place(parts[0])),
                     help=help_,
                     fix=fix,
@@ -203,6 +205,14 @@ class Builder(Transformer[Token, tree.File]):
             )
         function: Any = "max" if parts[0] == "max" else "min"
         return e.Call(function, tuple(parts[1:]), span=_span(meta))
+
+    def _total(self, meta: Meta, parts: list[Any]) -> e.Expression:
+        function: Any = str(parts[0])
+        if len(parts) > 2:
+            message = f"`{function}` goes over one thing, and here are {len(parts) - 1}"
+            help_ = f"write `{function}(…) + {function}(…)`, or join them in one expression"
+            self.found.append(Diagnostic("E0160", message, Label(_span(meta)), help=help_))
+        return e.Total(function, parts[1], span=_span(meta))
 
     def group(self, _: Meta, parts: list[Any]) -> e.Expression:
         inner: e.Expression = parts[0]
