@@ -138,6 +138,7 @@ TITLES: Mapping[str, str] = {
     "E0347": "rules that leave nothing together",
     "E0348": "a bound that no network meets",
     "E0349": "rules that leave nothing, too many to tell which",
+    "E0350": "totals that no network meets",
     "E0401": "a name that its recipe does not have",
     "E0402": "a value that its setting cannot have",
     "E0403": "a sandwich of something else",

@@ -128,7 +128,10 @@ def _first(value: Any) -> Any:
                 if value["total"] is not None:
                     return None
             elif "mutate" in value:
-                kept = value | {"mutate": _mutate(value["mutate"])}
+                mutate = _mutate(value["mutate"])
+                if mutate is None:
+                    return None
+                kept = value | {"mutate": mutate}
             parts = {name: _first(part) for name, part in kept.items()}
             wrong = any(part is None and kept[name] is not None for name, part in parts.items())
             return None if wrong else parts
@@ -139,10 +142,13 @@ def _first(value: Any) -> Any:
             return value
 
 
-def _mutate(record: dict[str, Any]) -> dict[str, Any]:
-    """A mutation as it was before a stage or the network had choices, where it is the default for them."""
+def _mutate(record: dict[str, Any]) -> dict[str, Any] | None:
+    """A mutation as it was before a stage or the network had choices; None where it says something of them."""
     usual = _convert.unstructure(Mutate())
-    return {name: v for name, v in record.items() if name not in ("stage", "network") or v != usual[name]}
+    later = ("stage", "network")
+    if any(record[name] != usual[name] for name in later):
+        return None
+    return {name: value for name, value in record.items() if name not in later}
 
 
 def settings(recipe: Evolve) -> dict[str, Any]:

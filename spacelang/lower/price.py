@@ -46,11 +46,11 @@ def price(space: Space, legal: Legal) -> Chain:
         ),
         tuple(tuple(value for _, value in root) for root in legal.roots),
     )
-    return _charged(priced, legal.totals) if legal.totals else priced
+    return charged(priced, legal.totals) if legal.totals else priced
 
 
-def _charged(chain: Chain, totals: Sequence[Charge]) -> Chain:
-    """The chain with one measure more for each total."""
+def charged(chain: Chain, totals: Sequence[Charge]) -> Chain:
+    """A chain with one measure more for each total."""
     none = (0,) * len(totals)
 
     @cache

@@ -80,7 +80,8 @@ def _moves(account: Account) -> Iterator[str]:
         yield _row(move)
     for one in account.left:
         cells = "".join(
-            f"<td>{cell}</td>" for cell in (one.stage, one.dimension, "", "", "", "", escape(one.reason))
+            f"<td>{cell}</td>"
+            for cell in (one.stage or "network", one.dimension, "", "", "", "", escape(one.reason))
         )
         yield f'<tr class="quiet">{cells}</tr>'
     yield "</table>"
@@ -89,7 +90,7 @@ def _moves(account: Account) -> Iterator[str]:
 def _row(move: Move) -> str:
     part = move.slope.part
     cells = (
-        str(part.stage),
+        str(part.stage or "network"),
         part.dimension,
         options(move.before),
         said(move.slope.slope),

@@ -6,13 +6,15 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from itertools import islice, product
+from math import prod
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from spacelang.check import compile_text
+from spacelang.configspace import NotExpressible, to_configspace
 from spacelang.lower.bounds import nearest, span
 from spacelang.lower.chain import Genotype, Window, inside
 from spacelang.lower.count import count
@@ -21,8 +23,10 @@ from spacelang.lower.effect import effects
 from spacelang.lower.histogram import bins
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.lower.operators import Rates, cross, mutate
+from spacelang.lower.subset import NewNetwork, new, said
 from spacelang.lower.terms import Law
 from spacelang.source import Source
+from tests.language.test_interchange import configurations
 
 from .chains import chi_square
 from .spaces import Layer, Network
@@ -121,7 +125,7 @@ def _has(space: Tied, one: Network, stage: int, name: str, option: object) -> bo
 
 @frozen
 class Laws:
-    """What is legal in a space, as its networks show it: cells by root and stage, layers by root, stage and cell."""
+    """What is legal in a space, as its networks show it: cells by root and stage, layers by these and the cell."""
 
     everyone: Mapping[Network, Where]
     cells: Mapping[tuple[Root, int], set[Cell]]
@@ -138,7 +142,7 @@ class Laws:
         cell: Callable[[Root, int, Cell], Fraction],
         layer: Callable[[Root, int, int, Layer, Cell], Fraction],
     ) -> dict[Network, Fraction]:
-        """A law from the chances of roots, of cells and of layers, conditioned on what is a network inside bounds."""
+        """A law from the chances of roots, cells and layers, conditioned on what is a network inside bounds."""
         weight: dict[Network, Fraction] = {}
         for one, (root, cells) in self.everyone.items():
             chance = roots.get(root, Fraction(0)) if bounds(one) else Fraction(0)
@@ -338,3 +342,49 @@ def test_counts_that_are_known(name: str, networks: int) -> None:
     found = compile_text(Source("x.space", head + texts[name] + "\n"))
     assert found.space is not None, found.diagnostics
     assert lower(found.space).count == networks
+
+
+@settings(max_examples=150, deadline=None)
+@given(tied(), st.data())
+def test_a_subset_is_told_from_what_is_none(space: Tied, data: st.DataObject) -> None:
+    """Against the same space with some options, rules and ties less: both ways, as the networks themselves say."""
+    other = evolve(
+        space,
+        rules=space.rules[: data.draw(st.integers(0, len(space.rules)))],
+        scope=space.scope | {name: data.draw(st.sampled_from((space.scope[name], "layer"))) for name in ("heads",)},
+        few=data.draw(st.sampled_from((space.few, None))),
+    )
+    if other.scope["heads"] == "layer":
+        other = evolve(
+            other,
+            whole={name: options for name, options in other.whole.items() if name != "heads"},
+            nearer=None if other.nearer == "heads" else other.nearer,
+        )
+    mine, its = set(enumerated(space, 1500)), set(enumerated(other, 1500))
+    one, two = lowered(space), lowered(other)
+    for (left, a), (right, b) in (((one, mine), (two, its)), ((two, its), (one, mine))):
+        beyond = new((left.space.frame, left.legal), (right.space.frame, right.legal))
+        assert (not beyond) == (a <= b)
+        for each in beyond:
+            assert said(each)
+            if isinstance(each, NewNetwork):
+                assert network(each.network) in a - b
+
+
+@settings(max_examples=60, deadline=None)
+@given(tied(0))
+def test_configurations_are_the_networks_of_the_space(space: Tied) -> None:
+    everyone = enumerated(space, 400)
+    record = to_configspace(lowered(space))
+    sizes = [len(p.get("sequence", (1,))) for p in record["hyperparameters"]]
+    assume(prod(sizes) <= 20_000)
+    assert len(configurations(record)) == len(everyone)
+
+
+def test_totals_have_no_place_in_configspace() -> None:
+    head = "edition 2026\nspace x\nimage = 8\npatch = 2\nclasses = 10\n"
+    stage = "stage 1 { depth in 1..2\n embed = 8\n each layer { heads in {1, 2}\n window = 2 } }\n"
+    found = compile_text(Source("x.space", head + stage + "require sum(heads) <= 3\n")).space
+    assert found is not None
+    with pytest.raises(NotExpressible, match=r"`sum\(heads\)` is a total"):
+        to_configspace(lower(found))
