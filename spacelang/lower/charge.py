@@ -20,7 +20,7 @@ from spacelang.infix import show
 from spacelang.lower.chain import EVERY, Window
 from spacelang.lower.form import Limited, limited
 from spacelang.lower.layers import Unbuildable, constants, derivation_order, options
-from spacelang.space import LAYER_DIMENSIONS, Require, Space
+from spacelang.space import LAYER_DIMENSIONS, Derived, Require, Space
 
 if TYPE_CHECKING:
     from spacelang.lower.legal import Cell
@@ -121,8 +121,12 @@ def _charge(space: Space, stages: Sequence[tuple[Cell, ...]], wanted: _Wanted) -
         numbers = _numbers(space, t)
 
         @cache
-        def of_a_layer(depth: int, embed: int, layer: Layer, t: int = t) -> Number:
-            return _sum(layered, _numbers(space, t)(depth, embed, layer), t)
+        def of_a_layer(depth: int, embed: int, layer: Layer, numbers: Numbers = numbers, t: int = t) -> Number:
+            return _sum(layered, numbers(depth, embed, layer), t)
+
+        head_dim = space.stages[t].head_dim
+        knows = any(mentions(total.argument, "depth") for total, _ in layered)
+        knows = knows or (isinstance(head_dim, Derived) and mentions(head_dim.expression, "depth"))
 
         cells.append([])
         layers.append([])
@@ -135,7 +139,7 @@ def _charge(space: Space, stages: Sequence[tuple[Cell, ...]], wanted: _Wanted) -
                     own -= _value(wanted.rest, names, t)
             cells[-1].append(own)
             layers[-1].append(
-                [of_a_layer(cell.depth, cell.embed, layer) for layer in cell.options]
+                [of_a_layer(cell.depth if knows else 1, cell.embed, layer) for layer in cell.options]
                 if asked and layered
                 else [0] * len(cell.options)
             )

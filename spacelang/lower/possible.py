@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from spacelang.lower.legal import Legal
 
 MOST_BITS = 1 << 21  # of a set
-MOST_WORK = 1 << 31  # bits that are moved, in all
+MOST_WORK = 1 << 27  # words of 64 bits that are moved, in all: some tenths of a second
 
 
 class TooMany(Exception):
@@ -62,6 +62,7 @@ class _Looked:
 
     left: Legal
     limits: Sequence[Charge]
+    work: list[int] = field(factory=lambda: [0], repr=False)
     powers: dict[tuple[int, frozenset[int]], list[int]] = field(factory=dict, repr=False)
 
     @cached_property
@@ -73,6 +74,11 @@ class _Looked:
     def whole(self) -> int:
         """How many values the totals of the network have together."""
         return prod(axis.size for axis in self.shared)
+
+    @cached_property
+    def below(self) -> int:
+        """The codes in which no total is beyond its window: what is added to one that is stays beyond it."""
+        return _inside([evolve(axis, low=0) for axis in self.shared])
 
     @cached_property
     def own(self) -> tuple[tuple[_Axis, ...], ...]:
@@ -94,25 +100,24 @@ class _Looked:
     def kept(self) -> Legal:
         """The cells, options and pairs that lie on a network within the totals."""
         stages, links = self.left.stages, self.left.links
-        self._bearable()
         window = _inside(self.shared)
         sums = [[self._sums(t, i, cell.depth, 0) for i, cell in enumerate(cells)] for t, cells in enumerate(stages)]
         before = [[1] * len(stages[0])]  # what the stages before a cell come to
-        through = [[_plus(1, own) for own in sums[0]]]  # and with the cell
+        through = [[self._plus(1, own) for own in sums[0]]]  # and with the cell
         for t, pairs in enumerate(links):
             reached = [0] * len(stages[t + 1])
             for i, j in pairs:
                 reached[j] |= through[t][i]
             before.append(reached)
-            through.append([_plus(a, b) for a, b in zip(reached, sums[t + 1], strict=True)])
+            through.append([self._plus(a, b) for a, b in zip(reached, sums[t + 1], strict=True)])
         after = [[window] * len(stages[-1])]  # what may be spent up to a cell, that cell included
-        upto = [[_less(window, own) for own in sums[-1]]]  # and without it
+        upto = [[self._less(window, own) for own in sums[-1]]]  # and without it
         for t in reversed(range(len(links))):
             allowed = [0] * len(stages[t])
             for i, j in links[t]:
                 allowed[i] |= upto[0][j]
             after.insert(0, allowed)
-            upto.insert(0, [_less(a, b) for a, b in zip(allowed, sums[t], strict=True)])
+            upto.insert(0, [self._less(a, b) for a, b in zip(allowed, sums[t], strict=True)])
         options = [
             [
                 tuple(self._alive(t, i, before[t][i], after[t][i])) if before[t][i] & upto[t][i] else ()
@@ -126,21 +131,27 @@ class _Looked:
         ]
         return _narrowed(self.left, options, met)
 
-    def _bearable(self) -> None:
-        """Whether the sets are few and short enough to be looked at."""
-        work = 0
-        for t, cells in enumerate(self.left.stages):
-            bits = self.whole * prod(axis.size for axis in self.own[t])
-            if bits > MOST_BITS:
-                raise TooMany
-            lists = {frozenset(self._codes(t, i)): cell.depth for i, cell in enumerate(cells)}
-            deepest = max(cell.depth for cell in cells)
-            windows = prod(axis.high - axis.low + 1 for axis in self.own[t])
-            work += sum(deepest * len(codes) for codes in lists) * bits
-            work += sum(1 + len(set(self._codes(t, i))) for i in range(len(cells))) * windows * bits
-            work += 4 * len(cells) * self.whole * self.whole
-        if work > MOST_WORK:
+    def _moved(self, times: int, bits: int) -> None:
+        """Count what is moved, and give up where it is too much."""
+        self.work[0] += times * (1 + bits // 64)
+        if bits > MOST_BITS or self.work[0] > MOST_WORK:
             raise TooMany
+
+    def _plus(self, one: int, other: int) -> int:
+        """The sums of a member of one set and a member of another, that are not beyond a window already."""
+        found = 0
+        for start, length in _runs(other):
+            self._moved(length.bit_length(), self.whole)
+            found |= _smeared(one, length) << start
+        return found & self.below
+
+    def _less(self, found: int, taken: int) -> int:
+        """What is left of members of one set when members of another are taken from them, from 0 up."""
+        left = 0
+        for start, length in _runs(taken):
+            self._moved(length.bit_length(), self.whole)
+            left |= _smeared(found, length) >> (start + length - 1)
+        return left
 
     def _codes(self, t: int, i: int) -> tuple[int, ...]:
         """The code of each option of a cell."""
@@ -157,15 +168,18 @@ class _Looked:
         """All that a cell comes to with so many free layers and a code spent beside, within its own totals."""
         codes = frozenset(self._codes(t, i))
         tables = self.powers.setdefault((t, codes), [1])
+        bits = self.whole * prod(axis.size for axis in self.own[t])
         while len(tables) <= free:
+            self._moved(len(codes), bits)
             tables.append(reduce(or_, (tables[-1] << code for code in codes)))
         held = tables[free] << (self._cell(t, i) + spent)
         mask = (1 << self.whole) - 1
+        self._moved(prod(axis.high - axis.low + 1 for axis in self.own[t]), bits)
         return reduce(or_, ((held >> code) & mask for code in _codes_inside(self.own[t])), 0)
 
     def _alive(self, t: int, i: int, before: int, after: int) -> Iterator[int]:
         """The options of a cell that one of its layers has in some network within the totals."""
-        missing = _less(after, before)
+        missing = self._less(after, before)
         depth = self.left.stages[t][i].depth
         codes = self._codes(t, i)
         alive = {code for code in set(codes) if self._sums(t, i, depth - 1, code) & missing}
@@ -220,22 +234,25 @@ def _codes_inside(axes: Sequence[_Axis]) -> Iterator[int]:
         yield from (rest + value * axes[0].place for value in range(axes[0].low, axes[0].high + 1))
 
 
-def _members(found: int) -> Iterator[int]:
+def _runs(found: int) -> Iterator[tuple[int, int]]:
+    """The members of a set as runs of neighbours: where each begins, and how many there are."""
+    start = 0
     while found:
-        lowest = found & -found
-        yield lowest.bit_length() - 1
-        found ^= lowest
+        gap = (found & -found).bit_length() - 1
+        found >>= gap
+        length = (~found & (found + 1)).bit_length() - 1
+        yield start + gap, length
+        found >>= length
+        start += gap + length
 
 
-def _plus(one: int, other: int) -> int:
-    """The sums of a member of one set and a member of another."""
-    more, fewer = (one, other) if one.bit_count() >= other.bit_count() else (other, one)
-    return reduce(or_, (more << member for member in _members(fewer)), 0)
-
-
-def _less(found: int, taken: int) -> int:
-    """What is left of members of one set when members of another are taken from them, from 0 up."""
-    return reduce(or_, (found >> member for member in _members(taken)), 0)
+def _smeared(found: int, length: int) -> int:
+    """The union of a set moved up by 0, 1, ..., length - 1."""
+    width = 1
+    while 2 * width <= length:
+        found |= found << width
+        width *= 2
+    return found | found << (length - width)
 
 
 def _narrowed(left: Legal, options: list[list[tuple[int, ...]]], links: list[set[tuple[int, int]]]) -> Legal:

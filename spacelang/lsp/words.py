@@ -168,7 +168,8 @@ NAMES: Mapping[Level, Mapping[str, Meaning]] = {
 BLOCKS: Mapping[str, str] = {
     "stage": "A stage: layers of one width on one map. Between two stages the map's side halves. `each stage` "
     "speaks of all, `stage 1` of the first.",
-    "layer": "What each layer of a stage may be, whatever the others are. It is always written `each layer`.",
+    "layer": "What each layer of a stage may be, whatever the others are. It is always written `each layer`; what "
+    "is chosen outside it is the same in all layers.",
     "train": "How the supernet is trained.",
     "evolve": "How the trained supernet is searched, and within which bounds.",
     "mutate": "What a mutation draws anew, each with its probability.",
@@ -196,6 +197,8 @@ VALUES: Mapping[str, str] = {
     "previous": "The stage before: `previous.embed`, `previous.depth`, and what that stage chooses once. A rule "
     "about it says nothing of stage 1.",
     "min": "The least of several numbers: `min(embed, 512)`.",
+    "sum": "A total: `sum(depth)` over all stages, `sum(heads)` over all layers, of the network or of each stage.",
+    "count": "How many layers it holds of: `count(window == 14)`.",
     "max": "The greatest of several numbers: `max(embed, 64)`.",
 }
 KEYWORDS: Mapping[str, str] = {
@@ -210,7 +213,7 @@ KEYWORDS: Mapping[str, str] = {
     "once for a stage, or once for the network. In a condition: whether it is one of these.",
     "step": "How far one option of a range is from the next: `64..128 step 32`.",
     "require": "What must hold. `require each stage: …` and `require each layer: …` remove options; in `evolve` "
-    "and `refine`, `require flops <= 4.5G` bounds the whole network.",
+    "and `refine`, `require flops <= 4.5G` bounds the whole network. `require sum(depth) <= 24` limits a total.",
     "and": "Both hold.",
     "or": "At least one holds.",
     "not": "It does not hold.",

@@ -147,7 +147,8 @@ def _print(space: Space, facts: Mapping[str, Any], ranges: Mapping[str, Window],
         span = " to ".join(measures.short(measure, value) for value in ends)
         exact = " to ".join(measures.spaced(measure, value) for value in ends)
         out.print(f"{LABELS.get(measure, measure):<15} {span}" + (f"   ({exact})" if exact != span else ""))
-    out.print(f"supernet        {short(facts['supernet_params'])} params")
+    out.print(f"supernet        {short(facts['supernet_params'])} params   (every dimension at its largest)")
+    out.print("largest         is the network with the most MACs, smallest that with the fewest")
     for bound in space.evolve.bounds:
         untabled = bound.measure in TIMES and bound.measure not in measures.tables
         out.print(
