@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import fields
 
-from spacelang.check.synonyms import advice, meant
+from spacelang.check.synonyms import absent, advice, meant
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.recipe import Evolve, Refine, Train
 from spacelang.space import STAGE_DIMENSIONS
@@ -39,8 +39,8 @@ def misplaced(name: tree.Word, known: tuple[str, ...], where: str) -> Diagnostic
             return Diagnostic(
                 "E0208", f"`{name.text}` does not belong to {where}", Label(name.span), help=f"write it {home}"
             )
-    ours = meant(name.text, known)
-    said = advice(name.text, known)
+    ours = None if absent(name.text) else meant(name.text, known)
+    said = absent(name.text) or advice(name.text, known)
     for home, names in homes.items():
         if said is None and (other := advice(name.text, names)):
             said = f"{other} Write it {home}" if other.endswith("?") else f"{other}; write it {home}"

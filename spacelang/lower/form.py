@@ -108,6 +108,9 @@ def _linear(expression: Expression, constants: Mapping[str, Number]) -> tuple[di
             if size == 0:
                 raise NotLinear("division by zero", right)
             return _times(_linear(left, constants), exact(Fraction(1) / size))
+    if isinstance(expression, Binary) and expression.operator == "/":
+        reason = "nothing is divided by a total: multiply instead, as in `sum(heads) <= 4 * sum(depth)`"
+        raise NotLinear(reason, expression)
     raise NotLinear("totals are added, subtracted and multiplied by numbers, and nothing else", expression)
 
 

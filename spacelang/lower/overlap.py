@@ -26,8 +26,8 @@ def plain(legal: Legal) -> bool:
 
 def only(one: Legal, other: Legal) -> tuple[Stage, ...] | None:
     """The stages of a network that the first of two spaces of equally many stages has and the second has not."""
-    own = [tuple((i, i) for i in range(len(cells))) for cells in one.stages]
-    whole, both = (_chain(one, one, tuple(own)), tuple(own)), _shared(one, other)
+    own = alone(one)
+    whole, both = (_chain(one, one, own), own), _shared(one, other)
     if not _differ(whole, both, [None] * len(own), [()] * len(own)):
         return None
     cells: list[int | None] = [None] * len(own)
@@ -47,6 +47,16 @@ def only(one: Legal, other: Legal) -> tuple[Stage, ...] | None:
         Stage(stage[index].embed, block)  # type: ignore[index]
         for stage, index, block in zip(one.stages, cells, layers, strict=True)
     )
+
+
+def alone(one: Legal) -> Pairs:
+    """The cells of a space, each paired with itself."""
+    return tuple(tuple((i, i) for i in range(len(cells))) for cells in one.stages)
+
+
+def networks(one: Legal) -> int:
+    """How many networks a space holds, its totals kept."""
+    return count(_chain(one, one, alone(one))) if all(one.stages) else 0
 
 
 def _shared(one: Legal, other: Legal) -> tuple[Chain, Pairs] | None:

@@ -129,7 +129,7 @@ class _Looked:
             {(i, j) for i, j in pairs if through[t][i] & upto[t + 1][j] and options[t][i] and options[t + 1][j]}
             for t, pairs in enumerate(links)
         ]
-        return _narrowed(self.left, options, met)
+        return narrowed(self.left, options, met)
 
     def _moved(self, times: int, bits: int) -> None:
         """Count what is moved, and give up where it is too much."""
@@ -255,7 +255,7 @@ def _smeared(found: int, length: int) -> int:
     return found | found << (length - width)
 
 
-def _narrowed(left: Legal, options: list[list[tuple[int, ...]]], links: list[set[tuple[int, int]]]) -> Legal:
+def narrowed(left: Legal, options: list[list[tuple[int, ...]]], links: list[set[tuple[int, int]]]) -> Legal:
     """A space with these options of its cells alone, and these pairs of them."""
     kept = [[i for i, alive in enumerate(stage) if alive] for stage in options]
     numbers = [{old: new for new, old in enumerate(stage)} for stage in kept]

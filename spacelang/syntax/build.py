@@ -21,6 +21,7 @@ _NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?([A-Za-z0-9_]*)")
 _COUNTS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _TIMES = {unit: UNITS[unit] for unit in ("us", "ms", "s")}  # in nanoseconds
 _LONGEST_NUMBER = 30  # digits
+_FUNCTIONS = {"total": "sum", "add": "sum", "number": "count", "num": "count", "len": "count"}
 
 
 def _span(meta: Meta) -> Span:
@@ -191,8 +192,10 @@ class Builder(Transformer[Token, tree.File]):
         if parts[0] in ("sum", "count"):
             return self._total(meta, parts)
         if parts[0] not in ("min", "max"):
-            near = nearest(str(parts[0]), ("min", "max", "sum", "count"))
+            near = _FUNCTIONS.get(str(parts[0])) or nearest(str(parts[0]), ("min", "max", "sum", "count"))
             help_ = f"did you mean `{near}`?" if near else "work it out, and write the number"
+            if parts[0] in ("average", "avg", "mean"):
+                help_ = "multiply instead: `sum(heads) <= 4 * sum(depth)` is four heads a layer on average"
             fix = Fix(place(parts[0]), near) if near else None
             self.found.append(
                 Diagnostic(

@@ -23,8 +23,9 @@ from spacelang.lower.effect import effects
 from spacelang.lower.histogram import bins
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.lower.operators import Rates, cross, mutate
-from spacelang.lower.subset import NewNetwork, new, said
+from spacelang.lower.subset import NewNetwork, new, said, taken
 from spacelang.lower.terms import Law
+from spacelang.lsp.usage import networks, using
 from spacelang.source import Source
 from tests.language.test_interchange import configurations
 
@@ -388,3 +389,15 @@ def test_totals_have_no_place_in_configspace() -> None:
     assert found is not None
     with pytest.raises(NotExpressible, match=r"`sum\(heads\)` is a total"):
         to_configspace(lower(found))
+
+
+@settings(max_examples=40, deadline=None)
+@given(tied())
+def test_the_editor_counts_what_enumeration_counts(space: Tied) -> None:
+    everyone = list(enumerated(space, 400))
+    found = lowered(space)
+    assert networks(found.legal) == len(everyone)
+    for name in ("depth", "embed", "heads", "mlp"):
+        for option in taken(found.legal.stages[0], name):
+            having = [one for one in everyone if _has(space, one, 1, name, option)]
+            assert using(found.legal, 1, name, option) == len(having)
