@@ -85,20 +85,20 @@ def seconds(text: str) -> float:
     return float(Fraction(match.group(1)) * _SECONDS[match.group(2)])
 
 
-def short(value: int) -> str:
-    """A count to three digits: 4623332352 is `4.62G`."""
+def short(value: Number) -> str:
+    """A count to three digits: 4623332352 is `4.62G`. Below a thousand to the last one."""
     for suffix in ("T", "G", "M", "K"):
         power = _POWERS[suffix]
         if value >= power:
-            shown = value / power
+            shown = float(value / power)
             digits = 2 if shown < 9.995 else 1 if shown < 99.95 else 0
             return f"{shown:.{digits}f}{suffix}"
-    return str(value)
+    return decimal(value)
 
 
-def spaced(value: int) -> str:
+def spaced(value: Number) -> str:
     """A count to the last digit, in groups of three."""
-    return f"{value:,}".replace(",", " ")
+    return f"{value:,}".replace(",", " ") if isinstance(value, int) else decimal(value)
 
 
 def duration(nanoseconds: Number) -> str:

@@ -1,9 +1,10 @@
-"""A space in ConfigSpace's JSON: its searched dimensions as hyperparameters, one for each layer that may exist.
+"""A space in ConfigSpace's JSON: its searched dimensions as hyperparameters, one for each layer that may exist; one
+for a stage, or for the network, where it is chosen once.
 
 Comes in: a lowered space. Goes out: plain JSON values. A layer's hyperparameters are active where the stage is
 deep enough. What the rules forbid becomes clauses over as few hyperparameters as say it; a configuration that
-meets them all is one network, and each network is one configuration. Bounds on the whole network have no place
-there. Format: https://automl.github.io/ConfigSpace (format version 0.4).
+meets them all is one network, and each network is one configuration. Totals and bounds on the whole network have no
+place there. Format: https://automl.github.io/ConfigSpace (format version 0.4).
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from itertools import combinations, product
 from math import prod
 from typing import Any
 
+from spacelang.lower.chain import EVERY
 from spacelang.lower.legal import Cell
 from spacelang.lower.lowered import Lowered
+from spacelang.lower.price import own_genes
 from spacelang.lower.subset import taken
-from spacelang.space import LAYER_DIMENSIONS, STAGE_DIMENSIONS, Option, Searched
+from spacelang.space import STAGE_DIMENSIONS, Option, tied
 
 MOST_COMBINATIONS = 100_000  # of the values that a rule may speak of together
 MOST_CLAUSES = 5_000
@@ -30,17 +33,25 @@ class NotExpressible(ValueError):
 
 def to_configspace(space: Lowered) -> dict[str, Any]:
     """The space as ConfigSpace reads it. Raises `NotExpressible`."""
+    for limit in space.chain.limits:
+        if limit.window != EVERY:
+            raise NotExpressible(f"`{limit.measure}` is a total, and only values that stand together are forbidden")
     parameters: list[dict[str, Any]] = []
     conditions: list[dict[str, Any]] = []
     clauses: dict[Clause, None] = {}
-    smallest = space.smallest.stages
+    once, usual = dict(_once(space)), space.genotype(space.smallest)
+    smallest = [cells[index] for cells, index in zip(space.legal.stages, usual.cells, strict=True)]
+    parameters += [
+        _parameter(name, options, dict(space.legal.roots[smallest[0].root])[name]) for name, options in once.items()
+    ]
     for number, cells in enumerate(space.legal.stages, 1):
-        own = {name: taken(cells, name) for name in STAGE_DIMENSIONS}
-        usual = {"depth": len(smallest[number - 1].layers), "embed": smallest[number - 1].embed}
-        parameters += [_parameter(f"stage{number}.{name}", own[name], usual[name]) for name in own]
+        own = {name: full for name, full in _names(space, number).items() if full not in once}
+        parameters += [
+            _parameter(full, taken(cells, name), smallest[number - 1].value(name)) for name, full in own.items()
+        ]
         genes = _genes(space, number)
-        layer = smallest[number - 1].layers[0]
-        rules = list(_layer_rules(number, cells, genes))
+        layer = space.smallest.stages[number - 1].layers[0]
+        rules = list(_layer_rules(space, number, cells, genes))
         depths = sorted({cell.depth for cell in cells})
         for place in range(1, depths[-1] + 1):
             names = {name: f"stage{number}.layer{place}.{name}" for name in genes}
@@ -48,7 +59,7 @@ def to_configspace(space: Lowered) -> dict[str, Any]:
             deep = [depth for depth in depths if depth >= place]
             if deep != depths:
                 conditions += [
-                    {"type": "IN", "child": child, "parent": f"stage{number}.depth", "values": deep}
+                    {"type": "IN", "child": child, "parent": _names(space, number)["depth"], "values": deep}
                     for child in names.values()
                 ]
             for rule in rules:
@@ -66,10 +77,31 @@ def to_configspace(space: Lowered) -> dict[str, Any]:
     }
 
 
-def _genes(space: Lowered, number: int) -> dict[str, tuple[Option, ...]]:
-    """The searched dimensions of a stage's layers with their options; what is derived follows from these."""
+def _once(space: Lowered) -> Iterator[tuple[str, tuple[Option, ...]]]:
+    """The options of what is chosen once for the network, by dimension."""
+    for at, (name, _) in enumerate(space.legal.roots[0] if space.legal.roots else ()):
+        yield name, tuple(dict.fromkeys(root[at][1] for root in space.legal.roots))
+
+
+def _names(space: Lowered, number: int) -> dict[str, str]:
+    """What has one value in a stage, and the hyperparameter that it is: the stage's, or the network's."""
     stage = space.space.stages[number - 1]
-    searched = [name for name in LAYER_DIMENSIONS if isinstance(getattr(stage, name), Searched)]
+    whole, own = tied(stage, "network"), (*STAGE_DIMENSIONS, *tied(stage, "stage"))
+    names = {name: name if name in whole else f"stage{number}.{name}" for name in own}
+    return names | {name: name for name in whole}
+
+
+def _row(space: Lowered, number: int, cell: Cell) -> dict[str, Option]:
+    """The values of a cell by hyperparameter; a window of the network as it was chosen."""
+    names = _names(space, number)
+    values = {full: cell.value(name) for name, full in names.items()}
+    root = dict(space.legal.roots[cell.root]) if space.legal.roots else {}
+    return values | root
+
+
+def _genes(space: Lowered, number: int) -> dict[str, tuple[Option, ...]]:
+    """What each layer of a stage chooses, with its options; what is derived follows from these."""
+    searched = own_genes(space.space.stages[number - 1])
     return {name: taken(space.legal.stages[number - 1], name) for name in searched}
 
 
@@ -88,27 +120,25 @@ def _value(option: Option) -> int | float | str:
     return str(option) if inexact else float(option)
 
 
-def _layer_rules(number: int, cells: Sequence[Cell], genes: Mapping[str, tuple[Option, ...]]) -> Iterator[Clause]:
-    """What a layer of a stage cannot be, in the layer's own names and the stage's full ones."""
-    stage = [f"stage{number}.{name}" for name in STAGE_DIMENSIONS]
-    legal = {
-        (cell.depth, cell.embed, *(getattr(layer, name) for name in genes))
-        for cell in cells
-        for layer in cell.options
-    }
-    yield from _never([*stage, *genes], legal)
+def _layer_rules(
+    space: Lowered, number: int, cells: Sequence[Cell], genes: Mapping[str, tuple[Option, ...]]
+) -> Iterator[Clause]:
+    """What a layer of a stage cannot be, in the layer's own names and the full ones of what the stage has."""
+    rows = [(_row(space, number, cell), cell) for cell in cells]
+    legal = {(*row.values(), *(getattr(layer, n) for n in genes)) for row, cell in rows for layer in cell.options}
+    yield from _never([*rows[0][0], *genes], legal)
 
 
 def _stage_rules(space: Lowered) -> Iterator[Clause]:
-    """Which depths and widths of a stage, and of two neighbours, cannot stand together."""
+    """Which values of a stage, and of two neighbours, cannot stand together."""
     stages = space.legal.stages
-    names = [[f"stage{number}.{name}" for name in STAGE_DIMENSIONS] for number in range(1, len(stages) + 1)]
-    for number, cells in enumerate(stages):
-        yield from _never(names[number], {(cell.depth, cell.embed) for cell in cells})
+    rows = [[_row(space, number, cell) for cell in cells] for number, cells in enumerate(stages, 1)]
+    for own in rows:
+        yield from _never([*own[0]], {tuple(row.values()) for row in own})
     for number, links in enumerate(space.legal.links):
-        left, right = stages[number], stages[number + 1]
-        legal = {(left[i].depth, left[i].embed, right[j].depth, right[j].embed) for i, j in links}
-        yield from _never([*names[number], *names[number + 1]], legal)
+        left, right = rows[number], rows[number + 1]
+        legal = {tuple((left[i] | right[j]).values()) for i, j in links}
+        yield from _never([*(left[0] | right[0])], legal)
 
 
 def _never(names: Sequence[str], legal: Iterable[tuple[Option, ...]]) -> Iterator[Clause]:

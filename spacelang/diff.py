@@ -177,7 +177,8 @@ def _rules(space: Space) -> list[str]:
 
 
 def _rule(require: Require) -> str:
-    text = f"require each {require.level}: {show(require.expression)}"
+    each = "" if require.level == "network" else f"each {require.level}: "
+    text = f"require {each}{show(require.expression)}"
     return text if require.stage is None else f"stage {require.stage} {{ {text} }}"
 
 

@@ -99,6 +99,29 @@ class Compare:
 
 
 @frozen
+class Among:
+    """`heads in {2, 4}`: whether a number is one of some."""
+
+    operand: Expression
+    options: tuple[Expression, ...]
+    span: Span | None = _place()
+
+
+@frozen
+class Within:
+    """`window in 7..14 step 7`: whether a number is low, or some whole steps more, and at most high.
+
+    step: None is 1, as in a choice: 3.5 is not in 3..4.
+    """
+
+    operand: Expression
+    low: Expression
+    high: Expression
+    step: Expression | None
+    span: Span | None = _place()
+
+
+@frozen
 class Call:
     """`min(…)` or `max(…)` of at least one number."""
 
@@ -107,7 +130,30 @@ class Call:
     span: Span | None = _place()
 
 
-Expression = Constant | Duration | Name | Previous | Negative | Not | Binary | Logic | Compare | Call
+@frozen
+class Total:
+    """`sum(heads)`, or `count(window == 14)`: over the layers, or over the stages, of what a rule speaks of."""
+
+    function: Literal["sum", "count"]
+    argument: Expression
+    span: Span | None = _place()
+
+
+Expression = (
+    Constant
+    | Duration
+    | Name
+    | Previous
+    | Negative
+    | Not
+    | Binary
+    | Logic
+    | Compare
+    | Among
+    | Within
+    | Call
+    | Total
+)
 
 
 class UndefinedValue(ArithmeticError):
@@ -128,8 +174,8 @@ def evaluate(
 ) -> Value:
     """The value of an expression where `names` hold and the stage before has the dimensions `previous`.
 
-    A comparison that mentions the stage before is true where there is none (`previous` is None): a rule
-    about neighbours says nothing of the first stage. Raises `UndefinedValue` for a division by zero.
+    A comparison, or a membership, that mentions the stage before is true where there is none (`previous` is None):
+    a rule about neighbours says nothing of the first stage. Raises `UndefinedValue` for a division by zero.
     """
     match expression:
         case Constant(value):
@@ -150,9 +196,18 @@ def evaluate(
             return bool(evaluate(left, names, previous)) and bool(evaluate(right, names, previous))
         case Logic(_, left, right):
             return bool(evaluate(left, names, previous)) or bool(evaluate(right, names, previous))
+        case Compare() | Among() | Within() if previous is None and _looks_back(expression):
+            return True
+        case Among(operand, options):
+            value = _number(operand, names, previous)
+            return any(value == _number(option, names, previous) for option in options)
+        case Within(operand, lowest, highest, by):
+            value, least = _number(operand, names, previous), _number(lowest, names, previous)
+            step = 1 if by is None else _number(by, names, previous)
+            if step <= 0:
+                raise UndefinedValue("a step is more than 0", expression)
+            return least <= value <= _number(highest, names, previous) and (value - least) % step == 0
         case Compare(first, rest):
-            if previous is None and any(isinstance(part, Previous) for part in walk(expression)):
-                return True
             low = _number(first, names, previous)
             for relation, part in rest:
                 high = _number(part, names, previous)
@@ -163,11 +218,17 @@ def evaluate(
         case Call(function, arguments):
             values = [_number(argument, names, previous) for argument in arguments]
             return min(values) if function == "min" else max(values)
+        case Total():  # the checker lets none stand where one stage or layer is spoken of
+            raise UndefinedValue("a total is of many layers or stages", expression)
         case Binary(operator, left_side, right_side):
             a, b = _number(left_side, names, previous), _number(right_side, names, previous)
             if operator in "/%" and b == 0:
                 raise UndefinedValue("division by zero", expression)
             return exact(_arithmetic(a, operator, b))
+
+
+def _looks_back(expression: Expression) -> bool:
+    return any(isinstance(part, Previous) for part in walk(expression))
 
 
 def _number(expression: Expression, names: Mapping[str, Number], previous: Mapping[str, Number] | None) -> Number:
@@ -212,12 +273,16 @@ def parts(expression: Expression) -> tuple[Expression, ...]:
     match expression:
         case Constant() | Duration() | Name() | Previous():
             return ()
-        case Negative(operand) | Not(operand):
+        case Negative(operand) | Not(operand) | Total(_, operand):
             return (operand,)
         case Binary(_, left, right) | Logic(_, left, right):
             return (left, right)
         case Compare(first, rest):
             return (first, *(part for _, part in rest))
+        case Among(operand, options):
+            return (operand, *options)
+        case Within(operand, low, high, step):
+            return (operand, low, high) if step is None else (operand, low, high, step)
         case Call(_, arguments):
             return arguments
 
@@ -232,6 +297,21 @@ def walk(expression: Expression) -> Iterator[Expression]:
 def mentions(expression: Expression, name: str) -> bool:
     """Whether the value can depend on the dimension `name` of this stage or of the one before."""
     return any(isinstance(part, Name | Previous) and part.name == name for part in walk(expression))
+
+
+def totals(expression: Expression) -> bool:
+    """Whether there is a total in an expression."""
+    return any(isinstance(part, Total) for part in walk(expression))
+
+
+def conjuncts(condition: Expression) -> Iterator[Expression]:
+    """The conditions that must hold together for a condition to hold."""
+    match condition:
+        case Logic("and", left, right):
+            yield from conjuncts(left)
+            yield from conjuncts(right)
+        case _:
+            yield condition
 
 
 def decimal(value: Number) -> str:

@@ -34,7 +34,7 @@ class SpaceLexer(RegexLexer):  # type: ignore[misc]  # Pygments ships no types
             (words(("and", "in", "not", "or", "step"), suffix=r"\b"), Operator.Word),
             (words(WORDS, suffix=r"\b"), Keyword),
             (words(BLOCKS, suffix=r"\b(?=[^\n#]*[{:])"), Name.Class),
-            (words(("min", "max"), suffix=r"\b(?=\s*\()"), Name.Builtin),
+            (words(("min", "max", "sum", "count"), suffix=r"\b(?=\s*\()"), Name.Builtin),
             (r"[A-Za-z_]\w*(?=[ \t]*=(?!=)|[ \t]+in\b)", Name.Attribute),
             (words(VALUES, suffix=r"\b"), Keyword.Constant),
             (r"[A-Za-z_]\w*", Name.Variable),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spacelang.amount import duration
 from spacelang.expression import (
+    Among,
     Binary,
     Call,
     Compare,
@@ -15,6 +16,8 @@ from spacelang.expression import (
     Negative,
     Not,
     Previous,
+    Total,
+    Within,
     decimal,
 )
 
@@ -28,7 +31,7 @@ def _tightness(expression: Expression) -> int:
             return 1
         case Not():
             return 2
-        case Compare():
+        case Compare() | Among() | Within():
             return 3
         case Binary("+" | "-"):
             return 4
@@ -72,6 +75,17 @@ def laid(expression: Expression, outer: int = 0) -> tuple[str, Anchors]:
         case Compare(first, rest):
             pieces = [piece for op, part in rest for piece in (f" {op} ", (part, own + 1))]
             text, anchors = _joined(expression, 2, (first, own + 1), *pieces)
+        case Among(operand, options):
+            inside = [piece for option in options for piece in (", ", (option, 0))][1:]
+            text, anchors = _joined(expression, 2, (operand, own + 1), " in ", "{", *inside, "}")
+        case Within(operand, low, high, step):
+            by: list[str | tuple[Expression, int]] = [] if step is None else [" step ", (step, own + 1)]
+            text, anchors = _joined(
+                expression, 2, (operand, own + 1), " in ", (low, own + 1), "..", (high, own + 1), *by
+            )
+        case Total(function, argument):
+            text, anchors = _joined(expression, 0, f"{function}(", (argument, 0), ")")
+            anchors = anchors[:1]  # inside there is no one value
         case Call(function, arguments):
             listed = [piece for argument in arguments for piece in (", ", (argument, 0))][1:]
             text, anchors = _joined(expression, 0, f"{function}(", *listed, ")")

@@ -16,9 +16,12 @@ import attrs
 import cattrs
 
 from spacelang.expression import Expression, Number, exact
-from spacelang.space import Dimension, Option, Space
+from spacelang.recipe import Evolve, Mutate
+from spacelang.space import STAGE_DIMENSIONS, Dimension, Option, Space
 
-FORMAT = "spacelang.space/1"
+FORMAT = "spacelang.space/2"
+FIRST = "spacelang.space/1"  # in which a space is still written that has none of the forms that came with 2
+_LATER = ("among", "within", "total")
 
 
 class NotASpace(ValueError):
@@ -53,6 +56,10 @@ def _converter() -> cattrs.Converter:
     converter.register_unstructure_hook_func(
         lambda t: t == Number | None, lambda v: None if v is None else _number_out(v)
     )
+    converter.register_structure_hook_func(
+        lambda t: t == Expression | None,
+        lambda v, _: None if v is None else converter.structure(v, Expression),  # type: ignore[arg-type]
+    )
     _tag_members(converter, Expression, Dimension)
     return converter
 
@@ -73,6 +80,8 @@ def _tag_members(converter: cattrs.Converter, *unions: Any) -> None:
             if not isinstance(record, dict) or record.get("is") not in members:
                 raise NotASpace(f"{record!r} is none of {', '.join(members)}")
             member = members[record["is"]]
+            if missing := [f.name for f in attrs.fields(member) if f.name != "span" and f.name not in record]:
+                raise NotASpace(f"{missing[0]!r} is missing in {record!r}")
             return converter.structure({k: v for k, v in record.items() if k != "is"}, member)
 
         converter.register_structure_hook_func(partial(operator.eq, union), structure)
@@ -89,9 +98,70 @@ _convert = _converter()
 
 
 def to_json(space: Space) -> str:
-    """The space as a line of canonical JSON."""
-    record = {"format": FORMAT, **_convert.unstructure(space)}
+    """The space as a line of canonical JSON.
+
+    One that can be said in the first version is: its text, and what is known by it, stay what they were.
+    """
+    record = _convert.unstructure(space)
+    first = _first(record)
+    record = {"format": FORMAT, **record} if first is None else {"format": FIRST, **first}
     return json.dumps(record, sort_keys=True, separators=(",", ":")) + "\n"
+
+
+def _first(value: Any) -> Any:
+    """A JSON value as the first version has it; None where it has no such form."""
+    match value:
+        case {"is": str(kind)} if kind in _LATER:
+            return None
+        case {"is": "searched", "tied": tie} if tie is not None:
+            return None
+        case {"level": "network"}:
+            return None
+        case {"is": "previous", "name": str(name)} if name not in STAGE_DIMENSIONS:
+            return None
+        case dict():
+            kept = value
+            if value.get("is") == "searched":
+                kept = {name: part for name, part in value.items() if name != "tied"}
+            elif "measure" in value:
+                kept = {name: part for name, part in value.items() if name != "total"}
+                if value["total"] is not None:
+                    return None
+            elif "mutate" in value:
+                mutate = _mutate(value["mutate"])
+                if mutate is None:
+                    return None
+                kept = value | {"mutate": mutate}
+            parts = {name: _first(part) for name, part in kept.items()}
+            wrong = any(part is None and kept[name] is not None for name, part in parts.items())
+            return None if wrong else parts
+        case list() | tuple():
+            row = [_first(part) for part in value]
+            return None if any(part is None for part in row) else row
+        case _:
+            return value
+
+
+def _mutate(record: dict[str, Any]) -> dict[str, Any] | None:
+    """A mutation as it was before a stage or the network had choices; None where it says something of them."""
+    usual = _convert.unstructure(Mutate())
+    later = ("stage", "network")
+    if any(record[name] != usual[name] for name in later):
+        return None
+    return {name: value for name, value in record.items() if name not in later}
+
+
+def settings(recipe: Evolve) -> dict[str, Any]:
+    """The lines of a search recipe, without those that came with version 2 where they say nothing new."""
+    record: dict[str, Any] = attrs.asdict(recipe)
+    usual = attrs.asdict(Mutate())
+    for name in ("stage", "network"):
+        if record["mutate"][name] == usual[name]:
+            del record["mutate"][name]
+    for bound in record["bounds"]:
+        if bound["total"] is None:
+            del bound["total"]
+    return record
 
 
 def digest(space: Space) -> str:
@@ -105,10 +175,26 @@ def from_json(text: str) -> Space:
         record = json.loads(text)
     except json.JSONDecodeError as error:
         raise NotASpace(f"it is not JSON: {error}") from None
-    if not isinstance(record, dict) or record.pop("format", None) != FORMAT:
-        raise NotASpace(f"its format is not {FORMAT!r}")
+    version = record.pop("format", None) if isinstance(record, dict) else None
+    if version not in (FIRST, FORMAT):
+        raise NotASpace(f"its format is neither {FORMAT!r} nor {FIRST!r}")
     try:
-        return _convert.structure(record, Space)
+        return _convert.structure(_now(record) if version == FIRST else record, Space)
     except (cattrs.BaseValidationError, cattrs.errors.StructureHandlerNotFoundError) as error:
         reasons = cattrs.transform_error(error) if isinstance(error, cattrs.BaseValidationError) else [str(error)]
         raise NotASpace("; ".join(reasons)) from None
+
+
+def _now(value: Any) -> Any:
+    """A value of the first version as this one has it."""
+    match value:
+        case {"is": "searched"} if "tied" not in value:
+            return value | {"tied": None}
+        case {"is": str(kind)} if kind in _LATER:
+            raise NotASpace(f"{kind!r} is none of the forms of {FIRST!r}")
+        case dict():
+            return {name: _now(part) for name, part in value.items()}
+        case list():
+            return [_now(part) for part in value]
+        case _:
+            return value

@@ -6,14 +6,14 @@ them (Chen et al., 2021, supplement, Alg. 1 and 2), else AutoFormer's or Swin's 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Literal, get_args
 
 from attrs import frozen
 
 from spacelang.amount import duration, short
-from spacelang.expression import Number
+from spacelang.expression import Expression, Number, exact
 
 
 @frozen
@@ -64,11 +64,14 @@ class Train:
 
 @frozen
 class Mutate:
-    """The probabilities P_d, P_e and P_m with which depth, embed and a layer become free (Alg. 2)."""
+    """The probabilities P_d, P_e and P_m with which depth, embed and a layer become free (Alg. 2); and those of
+    each choice that is made once for a stage, and of each that is made once for the network."""
 
     depth: Number = Fraction(1, 5)
     embed: Number = Fraction(1, 5)
     layer: Number = Fraction(2, 5)
+    stage: Number = Fraction(1, 5)
+    network: Number = Fraction(1, 5)
 
 
 TIMES = ("latency",)  # measures that a table has to be given of; a recipe bounds them in nanoseconds
@@ -76,35 +79,54 @@ TIMES = ("latency",)  # measures that a table has to be given of; a recipe bound
 
 @frozen
 class Bound:
-    """`low <= measure <= high` for the whole network, both ends included; None leaves that side open."""
+    """`low <= measure <= high` for the whole network, both ends included; None leaves that side open.
+
+    total: what is summed or counted, where the measure is that and not a cost; only its ends may be fractions.
+    """
 
     measure: str
-    low: int | None
-    high: int | None
+    low: Number | None
+    high: Number | None
+    total: Expression | None = None
 
-    def holds(self, value: int) -> bool:
+    def holds(self, value: Number) -> bool:
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
-    def shown(self, value: int) -> str:
+    def shown(self, value: Number) -> str:
         """A value of the measure in few digits, as a recipe has it."""
         return duration(value) if self.measure in TIMES else short(value)
 
-    def ends(self, shown: Callable[[int], str]) -> str:
+    def ends(self, shown: Callable[[Number], str]) -> str:
         """In words, by what writes a value: `at most 4.5G`, `at least 4G`, `4G to 4.5G`."""
         match self.low, self.high:
-            case int(low), int(high):
-                return f"{shown(low)} to {shown(high)}"
-            case int(low), None:
-                return f"at least {shown(low)}"
-            case None, int(high):
-                return f"at most {shown(high)}"
-            case _:
+            case None, None:
                 return "any amount"
+            case low, None if low is not None:
+                return f"at least {shown(low)}"
+            case None, high if high is not None:
+                return f"at most {shown(high)}"
+        assert self.low is not None
+        assert self.high is not None
+        return f"{shown(self.low)} to {shown(self.high)}"
 
     def __str__(self) -> str:
         left = "" if self.low is None else f"{self.shown(self.low)} <= "
         right = "" if self.high is None else f" <= {self.shown(self.high)}"
         return f"{left}{self.measure}{right}"
+
+
+def to_record(bound: Bound) -> dict[str, int | str | None]:
+    """A bound as JSON values; what it is a total of stays with the recipe."""
+    ends = (
+        None if end is None else int(end) if end.denominator == 1 else str(end) for end in (bound.low, bound.high)
+    )
+    return {"measure": bound.measure, **dict(zip(("low", "high"), ends, strict=True))}
+
+
+def from_record(record: Mapping[str, int | str | None]) -> Bound:
+    """The bound of such values."""
+    low, high = (None if (end := record[side]) is None else exact(Fraction(end)) for side in ("low", "high"))
+    return Bound(str(record["measure"]), low, high)
 
 
 @frozen

@@ -8,7 +8,7 @@ from typing import Literal
 from attrs import field, frozen
 
 from spacelang.architecture import Frame
-from spacelang.expression import Expression, Number
+from spacelang.expression import Expression, Number, mentions
 from spacelang.recipe import Evolve, Refine, Train
 from spacelang.source import Span
 
@@ -23,11 +23,19 @@ class Settled:
     span: Span | None = field(default=None, eq=False)
 
 
+Tie = Literal["stage", "network"]
+
+
 @frozen
 class Searched:
-    """A dimension that is searched: its options in ascending order, `global` last."""
+    """A dimension that is searched: its options in ascending order, `global` last.
+
+    tied: for what it is chosen once, the same in all layers of the stage or all stages of the network; None where
+    it is chosen anew wherever the dimension belongs, in every layer or every stage.
+    """
 
     options: tuple[Option, ...]
+    tied: Tie | None = None
     span: Span | None = field(default=None, eq=False)
 
 
@@ -60,6 +68,7 @@ class StageSpace:
 
 STAGE_DIMENSIONS = ("depth", "embed")
 LAYER_DIMENSIONS = ("heads", "qkv", "mlp", "window")
+NUMBERS = (*STAGE_DIMENSIONS, "head_dim", *LAYER_DIMENSIONS)  # what expressions of a stage or a layer may use
 
 
 def dimensions(stage: StageSpace) -> Iterator[tuple[str, Dimension]]:
@@ -68,14 +77,39 @@ def dimensions(stage: StageSpace) -> Iterator[tuple[str, Dimension]]:
         yield name, getattr(stage, name)
 
 
+def tied(stage: StageSpace, to: Tie) -> tuple[str, ...]:
+    """The dimensions of a stage that are chosen once for the stage, or once for the network."""
+    return tuple(name for name, found in dimensions(stage) if isinstance(found, Searched) and found.tied == to)
+
+
+def of_a_stage(stage: StageSpace, name: str) -> bool:
+    """Whether a searched dimension has one value in a stage: one of the stage's own, or one that is tied."""
+    found = getattr(stage, name)
+    return name in STAGE_DIMENSIONS or (isinstance(found, Searched) and found.tied is not None)
+
+
+def steady(stage: StageSpace) -> tuple[str, ...]:
+    """The numbers that are the same in all layers of a stage: those that rules about stages may use."""
+    known = set(STAGE_DIMENSIONS)
+    for _ in NUMBERS:
+        for name in NUMBERS:
+            match getattr(stage, name):
+                case Settled() | Searched(tied="stage" | "network"):
+                    known.add(name)
+                case Derived(expression) if {n for n in NUMBERS if mentions(expression, n)} <= known:
+                    known.add(name)
+    return tuple(name for name in NUMBERS if name in known)
+
+
 @frozen
 class Require:
-    """A condition that every stage, or every layer, of the space meets.
+    """A condition that every stage, or every layer, of the space meets, or the network as a whole.
 
-    stage: the number (from 1) of the only stage it speaks of, or None where it speaks of all.
+    stage: the number (from 1) of the only stage it speaks of, or None where it speaks of all. A condition on the
+    network compares totals; one on stages may, and is then a comparison and nothing else.
     """
 
-    level: Literal["stage", "layer"]
+    level: Literal["network", "stage", "layer"]
     stage: int | None
     expression: Expression
 

@@ -27,8 +27,10 @@ def _cell(name: str, dimension: Dimension, legal: Legal, number: int) -> str:
     match dimension:
         case Settled(value):
             return _option(value)
-        case Searched(options):
+        case Searched(options, None):
             return listed(options)
+        case Searched(options, tie):
+            return f"{listed(options)} (one a {tie})"
         case Derived(expression):
             values: set[Option] = (
                 {getattr(cell, name) for cell in legal.stages[number]}

@@ -68,7 +68,7 @@ def check(*members: Member) -> Checked:
     trunk = frame(layout, found)
     # Where the root is wrong, the rest is looked at all the same, so that all errors come at once.
     stages = stage_spaces(layout, trunk or STAND_IN, found)
-    rules = requires(layout, trunk or STAND_IN, found)
+    rules = requires(layout, trunk or STAND_IN, stages, found)
     shapeless = bool(errors(found)) or trunk is None
     train, evolve, refine = Train(), Evolve(), Refine()
     for each in layouts:

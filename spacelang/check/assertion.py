@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from spacelang.expression import (
+    Among,
     Compare,
     Expression,
     Logic,
@@ -14,6 +15,7 @@ from spacelang.expression import (
     Number,
     Previous,
     UndefinedValue,
+    Within,
     decimal,
     evaluate,
     walk,
@@ -90,6 +92,13 @@ def distance(expression: Expression, names: Values, previous: Values | None) -> 
                 sides = [Fraction(evaluate(part, names, previous)) for part in parts]
                 pairs = zip(sides, (relation for relation, _ in rest), sides[1:], strict=False)
                 return sum((_lack(a, relation, b) for a, relation, b in pairs), Fraction(0)) or Fraction(1)
+            case Among(operand, options):
+                value = Fraction(evaluate(operand, names, previous))
+                members = [Fraction(evaluate(option, names, previous)) for option in options]
+                return min((_lack(value, "==", member) for member in members), default=Fraction(1))
+            case Within(operand, low, high):
+                value, *ends = (Fraction(evaluate(part, names, previous)) for part in (operand, low, high))
+                return _lack(value, ">=", ends[0]) + _lack(value, "<=", ends[1]) or Fraction(1)
             case _:
                 return Fraction(1)
     except UndefinedValue:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from math import ceil, floor
 
+from attrs import evolve
+
 from spacelang.amount import duration
-from spacelang.check.misplaced import LAYER, STAGE
+from spacelang.check.names import undefined
 from spacelang.check.synonyms import advice, meant
 from spacelang.check.values import number, spot
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import (
+    Binary,
     Compare,
     Constant,
     Duration,
@@ -19,18 +22,22 @@ from spacelang.expression import (
     Name,
     Number,
     Relation,
+    Total,
     decimal,
     walk,
 )
+from spacelang.infix import show
 from spacelang.lower.cost import MEASURES
 from spacelang.recipe import TIMES, Bound
 from spacelang.source import Span
+from spacelang.space import NUMBERS, STAGE_DIMENSIONS
 from spacelang.syntax import tree
 
 BOUNDED = (*MEASURES, *TIMES)  # measures of a whole network
 LONGEST = 10**15  # nanoseconds, eleven days: what takes longer is a slip
 LEAST_AMOUNT = 1000  # no network has fewer MACs or parameters: a bound below it has lost its unit
 
+_SETTINGS = ("image", "patch", "channels", "classes")
 _MIRROR: Mapping[Relation, Relation] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
@@ -53,9 +60,11 @@ def bounds_of(condition: Expression, found: list[Diagnostic]) -> list[Bound]:
 
 
 def _bound(left: Expression, relation: Relation, right: Expression, found: list[Diagnostic]) -> Bound | None:
-    if isinstance(right, Name):
+    if isinstance(right, Name | Total):
         left, relation, right = right, _MIRROR[relation], left
-    mentioned = [part for part in walk(right) if isinstance(part, Name)]
+    mentioned = [part for part in walk(right) if isinstance(part, Name | Total)]
+    if isinstance(left, Total) and not mentioned:
+        return _of_a_total(left, relation, right, found)
     if not isinstance(left, Name) or mentioned:
         found.append(_no_bound(left))
         return None
@@ -76,6 +85,38 @@ def _bound(left: Expression, relation: Relation, right: Expression, found: list[
         found.append(Diagnostic("E0409", message, Label(spot(right)), help=f"write `{text}`", fix=fix))
         return None
     return bound_of(left.name, relation, value)
+
+
+def _of_a_total(total: Total, relation: Relation, right: Expression, found: list[Diagnostic]) -> Bound | None:
+    """`sum(depth) <= 24` as a bound. A sum of whole numbers is one, so `< 3` is `<= 2`."""
+    names = (*_SETTINGS, *NUMBERS)
+    problem = undefined(total, (), "number", summed=names)
+    if problem:
+        found.append(problem)
+        return None
+    value = number(right, {}, found)
+    if value is None:
+        return None
+    if relation not in ("<", ">"):
+        low = value if relation in (">=", "==") else None
+        return Bound(show(total), low, value if relation in ("<=", "==") else None, total)
+    if total.function == "sum" and not _whole(total.argument):
+        help_ = f"write `{relation}=`"
+        message = "a sum that may be a fraction is bounded with its end"
+        found.append(Diagnostic("E0408", message, Label(spot(total)), help=help_))
+        return None
+    bound = bound_of(show(total), relation, value)
+    return evolve(bound, total=total)
+
+
+def _whole(expression: Expression) -> bool:
+    """Whether an expression is a whole number in every layer."""
+    return all(
+        not (isinstance(part, Name) and part.name == "mlp")
+        and not (isinstance(part, Binary) and part.operator == "/")
+        and not (isinstance(part, Constant) and part.value.denominator != 1)
+        for part in walk(expression)
+    )
 
 
 def _time(expression: Expression, found: list[Diagnostic]) -> Number | None:
@@ -100,11 +141,12 @@ def _time(expression: Expression, found: list[Diagnostic]) -> Number | None:
 
 def _no_measure(name: Name) -> Diagnostic:
     """The finding for a bound on something that is not measured of a whole network."""
-    if name.name in (*STAGE, *LAYER):
+    if name.name in NUMBERS:
         message = f"`{name.name}` belongs to each stage or layer, not to a whole network"
         help_ = f"write `require each stage: {name.name} …` at the root"
-        if name.name not in STAGE:
+        if name.name not in STAGE_DIMENSIONS:
             help_ = f"write `require each layer: {name.name} …` at the root"
+        help_ += f"; of the whole network, a total: `sum({name.name})`"
         return Diagnostic("E0415", message, Label(spot(name)), help=help_)
     ours = meant(name.name, BOUNDED)
     help_ = advice(name.name, BOUNDED) or f"a bound speaks of {listed(BOUNDED)}"
@@ -137,10 +179,11 @@ def joined(bounds: Iterable[Bound]) -> tuple[Bound, ...]:
     """One bound a measure: all that were said of it hold together."""
     together: dict[str, Bound] = {}
     for bound in bounds:
-        before = together.get(bound.measure, Bound(bound.measure, None, None))
+        before = together.get(bound.measure, Bound(bound.measure, None, None, bound.total))
         lows = [low for low in (before.low, bound.low) if low is not None]
         highs = [high for high in (before.high, bound.high) if high is not None]
-        together[bound.measure] = Bound(bound.measure, max(lows, default=None), min(highs, default=None))
+        total = before.total or bound.total
+        together[bound.measure] = Bound(bound.measure, max(lows, default=None), min(highs, default=None), total)
     return tuple(together[measure] for measure in sorted(together))
 
 
@@ -155,7 +198,10 @@ def measured(block: tree.Block, measure: str) -> list[Span]:
         line.span
         for line in block.body
         if isinstance(line, tree.Require)
-        and any(isinstance(part, Name) and part.name == measure for part in walk(line.condition))
+        and any(
+            (isinstance(part, Name) and part.name == measure) or (isinstance(part, Total) and show(part) == measure)
+            for part in walk(line.condition)
+        )
     ]
 
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 
 from attrs import evolve, frozen
 
 from spacelang.check.assertion import distance, drawn
 from spacelang.diagnostics import Diagnostic, Label
-from spacelang.expression import Name, Number, UndefinedValue, decimal, evaluate, walk
+from spacelang.expression import Name, Number, UndefinedValue, decimal, evaluate, totals, walk
 from spacelang.infix import show
+from spacelang.lower.chain import EVERY, cost
+from spacelang.lower.charge import charges
+from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.layers import constants
 from spacelang.lower.legal import Cell, Legal, legal
+from spacelang.lower.price import charged, price
+from spacelang.recipe import Evolve, Refine
 from spacelang.source import Span
-from spacelang.space import Derived, Require, Searched, Settled, Space, dimensions
+from spacelang.space import Derived, Require, Searched, Settled, Space, dimensions, steady
 
 _MOST_DRAWN = 4  # rules with the values under them
 Values = Mapping[str, Number]
@@ -32,7 +38,10 @@ def empty(space: Space, blocks: Mapping[int, Span], trials: int) -> Diagnostic:
 
     blocks: the place of each stage. trials: how often it may be asked what some of the rules leave.
     """
-    number = next(n for n in range(1, len(space.stages) + 1) if not _something(_head(space, n)))
+    heads = (n for n in range(1, len(space.stages) + 1) if not _something(_head(space, n)))
+    number = next(heads, 0)
+    if not number:
+        return _no_total(space, blocks[1])
     head = _head(space, number)
     if not _something(evolve(head, requires=())):
         return _no_width(head, number, blocks[number])
@@ -47,8 +56,10 @@ def empty(space: Space, blocks: Mapping[int, Span], trials: int) -> Diagnostic:
     notes = []
     if points:
         best = min(points, key=lambda p: sum(distance(rule.expression, p.names, p.previous) for rule in rules))
-        rows = [drawn(rule.expression, best.names, best.previous) for rule in rules[:_MOST_DRAWN]]
-        notes = [f"stage {number}{where}:\n" + "\n".join(rows)]
+        shown = [rule for rule in rules[:_MOST_DRAWN] if not totals(rule.expression)]
+        rows = [drawn(rule.expression, best.names, best.previous) for rule in shown]
+        notes = [f"stage {number}{where}:\n" + "\n".join(rows)] if rows else []
+        notes += [told for rule in rules if totals(rule.expression) and (told := _reached(relaxed, rule))]
     mentioned = {p.name for rule in rules for p in walk(rule.expression) if isinstance(p, Name)}
     notes.append(_options(head, number, mentioned))
     stage = Label(blocks[number], "no network gets past this stage")
@@ -92,7 +103,41 @@ def _something(space: Space) -> bool:
 
 
 def _head(space: Space, number: int) -> Space:
-    return evolve(space, stages=space.stages[:number])
+    """The space up to a stage, without the rules that speak of the whole network."""
+    rules = tuple(rule for rule in space.requires if rule.level != "network")
+    return evolve(space, stages=space.stages[:number], requires=rules)
+
+
+def _no_total(space: Space, block: Span) -> Diagnostic:
+    """The finding for totals of the network that nothing meets, though every stage has something left."""
+    rules = _fewest(space)
+    totals_ = [rule for rule in rules if rule.level == "network"]
+    relaxed = evolve(space, requires=tuple(rule for rule in space.requires if rule not in totals_))
+    notes = tuple(filter(None, (_reached(relaxed, rule) for rule in totals_)))
+    places = [Label(rule.expression.span or block) for rule in totals_]
+    if len(totals_) == 1:
+        message = f"no network meets `{show(totals_[0].expression)}`"
+    else:
+        message = f"{len(totals_)} totals leave no network between them"
+    help_ = "loosen one of them" if len(totals_) > 1 else "move its end to a value that can be met"
+    return Diagnostic("E0350", message, places[-1], tuple(places[:-1]), notes, help_)
+
+
+def _reached(space: Space, rule: Require) -> str:
+    """The least and the most that the totals of a rule come to in a space without it."""
+    left = legal(space)
+    if not isinstance(left, Legal) or not all(left.stages):
+        return ""
+    chain = price(space, left)
+    told = []
+    for charge in charges(evolve(space, requires=(rule,), evolve=Evolve(), refine=Refine()), left.stages, []):
+        free = evolve(charge, name="this total", stage=None, window=EVERY)
+        priced = charged(chain, (free,))
+        found = [end(priced, ("this total",)) for end in (smallest, largest)]
+        at = priced.measures.index("this total")
+        low, high = (Fraction(cost(priced, one)[at], charge.scale) for one in found if one is not None)
+        told.append(f"`{charge.name}` comes to {decimal(low)} to {decimal(high)}")
+    return "; ".join(told)
 
 
 def _fewest(space: Space) -> list[Require]:
@@ -120,13 +165,20 @@ def _points(space: Space, number: int, layers: bool) -> Iterator[_Point]:
     before = left.stages[number - 2] if number > 1 else ()
     pairs = sorted(left.links[number - 2]) if number > 1 else [(-1, j) for j in range(len(cells))]
     for i, j in pairs:
-        previous = {"embed": before[i].embed, "depth": before[i].depth} if number > 1 else None
-        names = {**constants(space.frame), "depth": cells[j].depth, "embed": cells[j].embed}
+        previous = _steady(space, number - 1, before[i]) if number > 1 else None
+        names = _steady(space, number, cells[j])
         if layers:
             for layer in _layers(space, number, cells[j], names):
                 yield _Point({**names, **layer}, previous)
         else:
             yield _Point(names, previous)
+
+
+def _steady(space: Space, number: int, cell: Cell) -> dict[str, Number]:
+    """The numbers that a cell of a stage has, those that are the same in all its layers included."""
+    names = {**constants(space.frame), "depth": cell.depth, "embed": cell.embed}
+    layer = next(_layers(space, number, cell, names), {})
+    return names | {name: layer[name] for name in steady(space.stages[number - 1]) if name in layer}
 
 
 def _layers(space: Space, number: int, cell: Cell, names: Values) -> Iterator[dict[str, Number]]:

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, floor
 
 from attrs import frozen
 
 from spacelang.architecture import Frame
-from spacelang.check.names import undefined
+from spacelang.check.names import outside_totals, undefined
 from spacelang.check.outline import Line, Outline
 from spacelang.check.values import LARGEST, number, options, spot
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
-from spacelang.expression import Binary, Expression, Name, Number, Previous, decimal, evaluate, mentions, walk
+from spacelang.expression import Binary, Expression, Name, Number, Previous, decimal, evaluate, walk
 from spacelang.lower.layers import constants
 from spacelang.source import Span
-from spacelang.space import Derived, Dimension, Option, Searched, Settled, StageSpace
+from spacelang.space import (
+    LAYER_DIMENSIONS,
+    STAGE_DIMENSIONS,
+    Derived,
+    Dimension,
+    Option,
+    Searched,
+    Settled,
+    StageSpace,
+    Tie,
+    steady,
+)
 from spacelang.syntax import tree
 
 LAYER_NAMES = ("depth", "embed", "heads", "qkv", "mlp", "window", "head_dim")
-STAGE_NAMES = ("depth", "embed")
 DEEPEST = 1000  # layers of a stage
 
 
@@ -33,7 +43,31 @@ class Nearest:
 
 def stage_spaces(layout: Outline, frame: Frame, found: list[Diagnostic]) -> tuple[StageSpace, ...]:
     """The stages in order. Where one has errors, they are in `found` and a stand-in takes its place."""
-    return tuple(_stage(layout, number, frame, found) for number in sorted(layout.stages))
+    stages = tuple(_stage(layout, number, frame, found) for number in sorted(layout.stages))
+    for at, stage in enumerate(stages):
+        for dimension in (stage.depth, stage.embed):
+            if isinstance(dimension, Derived):
+                found += unsteady(dimension.expression, at + 1, stage, stages[at - 1] if at else None)
+    return stages
+
+
+def unsteady(
+    expression: Expression, number: int, stage: StageSpace, before: StageSpace | None
+) -> Iterator[Diagnostic]:
+    """What an expression about a stage (from 1) names that differs from layer to layer there, or in the stage
+    before."""
+    for part in outside_totals(expression):
+        match part:
+            case Name(name) if name in LAYER_NAMES and name not in steady(stage):
+                message = f"`{name}` is chosen anew in each layer of stage {number}, which has no one value of it"
+                help_ = f"choose `{name}` once, in the stage itself, or speak of `each layer`"
+                yield Diagnostic("E0317", message, Label(spot(part)), help=help_)
+            case Previous(name) if before is not None and name in LAYER_NAMES and name not in steady(before):
+                message = (
+                    f"`{name}` is chosen anew in each layer of stage {number - 1}, which has no one value of it"
+                )
+                help_ = f"choose `{name}` once in that stage, outside `each layer`"
+                yield Diagnostic("E0317", message, Label(spot(part)), help=help_)
 
 
 @frozen
@@ -116,7 +150,12 @@ def _dimension(layout: Outline, number: int, name: str, frame: Frame, found: lis
             values = options(domain, constants(frame), name == "window", found)
             for option in values or ():
                 _in_range(name, option, _where(domain, option, frame), found)
-            return Searched(values or (1,), span=line.span)
+            tie: Tie | None = None
+            if lines[0].scope.startswith("the root"):
+                tie = "network"
+            elif name in LAYER_DIMENSIONS and "each layer" not in lines[0].scope:
+                tie = "stage"
+            return Searched(values or (1,), tie, span=line.span)
 
 
 def _where(domain: tree.Domain, option: Option, frame: Frame) -> Span:
@@ -163,10 +202,8 @@ def _decided(name: str, value: Expression, frame: Frame, found: list[Diagnostic]
         if settled is not None:
             _in_range(name, settled, spot(value), found)
         return Settled(settled if settled is not None else 1, span=value.span)
-    scope: tuple[str, ...] = tuple(names)
-    previous: tuple[str, ...] = STAGE_NAMES
-    if name not in STAGE_NAMES:
-        scope, previous = tuple(n for n in (*names, *LAYER_NAMES) if n != name), ()
+    scope = tuple(n for n in (*names, *LAYER_NAMES) if n != name)
+    previous = LAYER_NAMES if name in STAGE_DIMENSIONS else ()
     problem = undefined(value, scope, "number", previous)
     if problem:
         found.append(problem)
@@ -191,14 +228,15 @@ def _in_range(name: str, value: Option, span: Span, found: list[Diagnostic]) -> 
 
 
 def _acyclic(stage: StageSpace, block: tree.Block, found: list[Diagnostic]) -> None:
-    """Derived dimensions of a layer must come to an end: none may need itself."""
+    """Derived dimensions must come to an end: none may need itself."""
     needs = {
         name: [
             other
-            for other in ("heads", "qkv", "mlp", "window", "head_dim")
-            if isinstance(d := getattr(stage, name), Derived) and mentions(d.expression, other)
+            for other in LAYER_NAMES
+            if isinstance(d := getattr(stage, name), Derived)
+            and any(isinstance(part, Name) and part.name == other for part in walk(d.expression))
         ]
-        for name in ("heads", "qkv", "mlp", "window", "head_dim")
+        for name in LAYER_NAMES
     }
     settled: set[str] = set()
     while ready := [n for n, parts in needs.items() if n not in settled and set(parts) <= settled]:

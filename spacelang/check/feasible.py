@@ -10,9 +10,10 @@ from spacelang.amount import short
 from spacelang.check.bounds import measured
 from spacelang.check.outline import Outline
 from spacelang.diagnostics import Diagnostic, Label, listed
-from spacelang.expression import Binary, Constant, Expression, Number, decimal, mentions, walk
+from spacelang.expression import Binary, Constant, Expression, Number, decimal, mentions, totals, walk
 from spacelang.lower.layers import Unbuildable
 from spacelang.lower.legal import Legal, legal
+from spacelang.lower.possible import TooMany
 from spacelang.source import Span
 from spacelang.space import (
     LAYER_DIMENSIONS,
@@ -23,7 +24,9 @@ from spacelang.space import (
     Settled,
     Space,
     StageSpace,
+    Tie,
     dimensions,
+    tied,
 )
 
 _FRAME = ("image", "patch", "channels", "classes")
@@ -42,7 +45,14 @@ def feasible(space: Space, layout: Outline) -> Iterator[Diagnostic]:
         help_ = "take fewer options, a longer step, or fewer rules"
         yield Diagnostic("E0340", message, Label(blocks[worst]), notes=(note,), help=help_)
         return
-    left = legal(space)
+    try:
+        left = legal(space)
+    except TooMany:
+        rule = next(r for r in space.requires if totals(r.expression))
+        message = "the totals of this space take too many values to be checked"
+        help_ = "take fewer layers or options, or fewer totals at once"
+        yield Diagnostic("E0340", message, Label(rule.expression.span or blocks[1]), help=help_)
+        return
     if not isinstance(left, Legal):
         # One dimension that fails tends to fail for many values: the first tells it all.
         first = {(problem.stage, problem.dimension): problem for problem in reversed(left)}
@@ -56,7 +66,8 @@ def feasible(space: Space, layout: Outline) -> Iterator[Diagnostic]:
     for number, stage in enumerate(space.stages, 1):
         side = space.frame.side(number - 1)
         for name, dimension in dimensions(stage):
-            if isinstance(dimension, Searched):
+            told = any(name in tied(each, "network") for each in space.stages[: number - 1])
+            if isinstance(dimension, Searched) and not (dimension.tied == "network" and told):
                 yield from _unused(number, name, dimension, side, left)
         yield from _windows(number, stage.window, side, blocks[number])
     yield from _bounds(space, left, layout)
@@ -69,22 +80,26 @@ def _looks(space: Space, number: int) -> int:
     derived = [d.expression for _, d in dimensions(stage) if isinstance(d, Derived)]
     weight = {"stage": 1, "layer": 5 + sum(map(_weight, derived))}
     for rule in rules:
-        weight[rule.level] += _weight(rule.expression)
+        weight["stage" if rule.level == "network" else rule.level] += _weight(rule.expression)
     # Where nothing speaks of the depth, all depths share one answer.
     deep = any(mentions(expression, "depth") for expression in (*derived, *(rule.expression for rule in rules)))
     before = space.stages[number - 2] if number > 1 else None
-    layers = prod(_size(getattr(stage, name)) for name in (*LAYER_DIMENSIONS, "head_dim"))
+    layers = prod(_size(getattr(stage, name), None) for name in (*LAYER_DIMENSIONS, "head_dim"))
     judged = (_cells(before, deep) if before else 1) * _cells(stage, True) * weight["stage"]
     linked = (_cells(before, True) if before else 1) * _cells(stage, True) * 2
-    return judged + linked + _cells(stage, deep) * layers * weight["layer"]
+    once = {name: getattr(each, name) for each in space.stages for name in tied(each, "network")}
+    roots = prod(len(dimension.options) for dimension in once.values())
+    return roots * (judged + linked + _cells(stage, deep) * layers * weight["layer"])
 
 
 def _cells(stage: StageSpace, deep: bool) -> int:
-    return _size(stage.embed) * (_size(stage.depth) if deep else 1)
+    shared = prod(_size(getattr(stage, name), "stage") for name in LAYER_DIMENSIONS)
+    return shared * _size(stage.embed, None) * (_size(stage.depth, None) if deep else 1)
 
 
-def _size(dimension: Dimension) -> int:
-    return len(dimension.options) if isinstance(dimension, Searched) else 1
+def _size(dimension: Dimension, tie: Tie | None) -> int:
+    """How many options a dimension has where it is chosen once for this."""
+    return len(dimension.options) if isinstance(dimension, Searched) and dimension.tied == tie else 1
 
 
 def _weight(expression: Expression) -> int:
@@ -100,7 +115,9 @@ def _weight(expression: Expression) -> int:
 
 def _bounds(space: Space, left: Legal, layout: Outline) -> Iterator[Diagnostic]:
     """Bounds of the search that no network meets, and those that every network meets."""
-    priced = sum(len({cell.embed: cell.options for cell in cells}) * len(cells[0].options) for cells in left.stages)
+    priced = sum(
+        len({(cell.embed, cell.tied, cell.root) for cell in cells}) * len(cells[0].options) for cells in left.stages
+    )
     stated = {"evolve": space.evolve.bounds, "refine": space.refine.bounds}
     written = [
         (layout.recipes[name], bound)
@@ -172,8 +189,9 @@ def _unused(number: int, name: str, dimension: Searched, side: int, left: Legal)
     span = dimension.span or Span(0, 1)
     options = dimension.options
     if name == "window":
+        once = dimension.tied == "network"  # then another stage may tell apart what is the same here
         over = [o for o in options if not isinstance(o, str) and o > side]
-        if over and len([o for o in options if not isinstance(o, str) and o >= side]) > 1:
+        if over and not once and len([o for o in options if not isinstance(o, str) and o >= side]) > 1:
             same = listed([decimal(o) for o in options if not isinstance(o, str) and o >= side], "and")
             message = f"stage {number}: windows {same} are all its whole {side}×{side} map: one option"
             help_ = (

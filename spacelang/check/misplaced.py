@@ -6,22 +6,24 @@ from collections.abc import Mapping
 
 from attrs import fields
 
-from spacelang.check.synonyms import advice, meant
+from spacelang.check.synonyms import absent, advice, meant
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.recipe import Evolve, Refine, Train
+from spacelang.space import STAGE_DIMENSIONS
 from spacelang.syntax import tree
 
 # What each scope has.
-ROOT = ("image", "patch", "channels", "classes", "head_dim", "position", "token", "pool", "stem_norm")
-STAGE = ("depth", "embed", "head_dim")
+FRAME = ("image", "patch", "channels", "classes", "head_dim", "position", "token", "pool", "stem_norm")
 LAYER = ("heads", "qkv", "mlp", "window", "head_dim")
+STAGE = ("depth", "embed", *LAYER)  # what is said of a layer farther out is the same in all layers there
+ROOT = (*FRAME, *(name for name in STAGE if name not in FRAME))
 
 
 def misplaced(name: tree.Word, known: tuple[str, ...], where: str) -> Diagnostic:
     """The finding for a name that its scope does not have. known: those that it has."""
     homes: Mapping[str, tuple[str, ...]] = {
-        "at the root, outside all blocks": ROOT,
-        "in a stage, such as `each stage { … }`": STAGE,
+        "at the root, outside all blocks": FRAME,
+        "in a stage, such as `each stage { … }`": STAGE_DIMENSIONS,
         "in `each layer { … }`, inside a stage": LAYER,
     }
     if name.text in ("name", "title", "id") and where == "the root":
@@ -37,8 +39,8 @@ def misplaced(name: tree.Word, known: tuple[str, ...], where: str) -> Diagnostic
             return Diagnostic(
                 "E0208", f"`{name.text}` does not belong to {where}", Label(name.span), help=f"write it {home}"
             )
-    ours = meant(name.text, known)
-    said = advice(name.text, known)
+    ours = None if absent(name.text) else meant(name.text, known)
+    said = absent(name.text) or advice(name.text, known)
     for home, names in homes.items():
         if said is None and (other := advice(name.text, names)):
             said = f"{other} Write it {home}" if other.endswith("?") else f"{other}; write it {home}"

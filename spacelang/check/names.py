@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from typing import Literal
 
 from spacelang.check.synonyms import advice, meant
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import (
+    Among,
     Binary,
     Call,
     Compare,
@@ -19,6 +20,9 @@ from spacelang.expression import (
     Negative,
     Not,
     Previous,
+    Total,
+    Within,
+    parts,
     walk,
 )
 from spacelang.source import Span
@@ -27,26 +31,54 @@ Kind = Literal["number", "truth"]
 
 
 def undefined(
-    expression: Expression, names: Iterable[str], kind: Kind, previous: Container[str] = ()
+    expression: Expression,
+    names: Iterable[str],
+    kind: Kind,
+    previous: Container[str] = (),
+    summed: Iterable[str] = (),
 ) -> Diagnostic | None:
     """The first thing that keeps an expression from having a value of this kind, or None.
 
-    names: those that hold in its scope. previous: those that `previous.` may be followed by.
+    names: those that hold in its scope. previous: those that `previous.` may be followed by. summed: those that
+    hold inside a total; none: there are no totals here.
     """
-    known = tuple(names)
-    for part in walk(expression):
+    known, inside = tuple(names), tuple(summed)
+    for part in outside_totals(expression):
         match part:
+            case Total(_, argument, span=span):
+                if not inside:
+                    return _no_total(part.function, span or Span(0, 1))
+                if any(isinstance(inner, Total) for inner in walk(argument)):
+                    message = "a total has no total inside it"
+                    return Diagnostic("E0319", message, Label(span or Span(0, 1)), help="add them side by side")
+                wrong = undefined(argument, inside, "number" if part.function == "sum" else "truth")
+                if wrong is not None:
+                    return wrong
             case Name(name, span=span) if name not in known:
                 return _unknown(name, span or Span(0, 1), known)
             case Previous(name, span=span) if name not in previous:
                 if previous:
-                    message = f"`previous` has embed and depth, and no `{name}`"
-                    help_ = "write `previous.embed` or `previous.depth`"
+                    message = f"the stage before has no `{name}`"
+                    help_ = "write `previous.embed`, `previous.depth`, or what that stage chooses once"
                     return Diagnostic("E0312", message, Label(span or Span(0, 1)), help=help_)
                 message = "only a stage may look at the stage before: costs must add up by layers"
-                help_ = "write the rule as `require each stage: …`, of embed and depth"
+                help_ = "write the rule as `require each stage: …`, of embed, depth and what a stage chooses once"
                 return Diagnostic("E0316", message, Label(span or Span(0, 1)), help=help_)
     return _wrong_kind(expression, kind)
+
+
+def outside_totals(expression: Expression) -> Iterator[Expression]:
+    """The expression and everything inside it but what is inside a total."""
+    yield expression
+    if not isinstance(expression, Total):
+        for part in parts(expression):
+            yield from outside_totals(part)
+
+
+def _no_total(function: str, span: Span) -> Diagnostic:
+    message = f"`{function}(…)` goes over many layers or stages, and here is one"
+    help_ = f"write `require {function}(…) …` at the root, or `require each stage: {function}(…) …`"
+    return Diagnostic("E0318", message, Label(span), help=help_)
 
 
 def _unknown(name: str, span: Span, known: tuple[str, ...]) -> Diagnostic:
@@ -104,6 +136,10 @@ def _wrong_kind(expression: Expression, kind: Kind) -> Diagnostic | None:
             actual, inside = "truth", ((left, "truth"), (right, "truth"))
         case Compare(first, rest):
             actual, inside = "truth", ((first, "number"), *((part, "number") for _, part in rest))
+        case Among() | Within():
+            actual, inside = "truth", tuple((part, "number") for part in parts(expression))
+        case Total():
+            actual, inside = "number", ()  # what is inside is looked at where its names are
         case Call(_, arguments):
             actual, inside = "number", tuple((argument, "number") for argument in arguments)
     if actual != kind:

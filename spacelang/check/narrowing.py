@@ -9,7 +9,17 @@ from spacelang.check.outline import Outline
 from spacelang.diagnostics import Diagnostic, Label
 from spacelang.expression import Name, walk
 from spacelang.lower.legal import Legal, legal
-from spacelang.lower.subset import New, NewCombination, NewNeighbours, NewOptions, NewSetting, NewStages, new, said
+from spacelang.lower.subset import (
+    New,
+    NewCombination,
+    NewNeighbours,
+    NewNetwork,
+    NewOptions,
+    NewSetting,
+    NewStages,
+    new,
+    said,
+)
 from spacelang.source import Span
 from spacelang.space import Derived, Dimension, Space, StageSpace
 from spacelang.syntax import tree
@@ -53,7 +63,7 @@ def _finding(difference: New, space: Space, layout: Outline, wider: Space, link:
             others = (Label(wide, f"{wider.name} has {listed(known)}"),) if wide and wide != span else ()
             there = None if others else f"{wider.name} has {listed(known)}"
             return Diagnostic("E0611", message, Label(span), others=others, notes=(note,), help=there)
-        case NewStages() | NewCombination() | NewNeighbours():
+        case NewStages() | NewCombination() | NewNeighbours() | NewNetwork():
             return Diagnostic("E0612", message, Label(link.span), notes=(note,))
 
 

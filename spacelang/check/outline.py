@@ -13,7 +13,7 @@ from spacelang.check.bounds import measure_in
 from spacelang.check.misplaced import LAYER, ROOT, STAGE, misplaced
 from spacelang.check.synonyms import meant
 from spacelang.diagnostics import MOST_FINDINGS, Diagnostic, Fix, Label, nearest
-from spacelang.expression import Name
+from spacelang.expression import Name, totals, walk
 from spacelang.source import Span
 from spacelang.syntax import tree
 
@@ -26,7 +26,7 @@ MOST_STAGES = 16
 class Rule:
     """A `require` of the space. stage: the only stage it speaks of, or None."""
 
-    level: Literal["stage", "layer"]
+    level: Literal["network", "stage", "layer"]
     stage: int | None
     statement: tree.Require
 
@@ -92,7 +92,7 @@ def outline(file: tree.File, found: list[Diagnostic]) -> Outline:
                     case int(value):
                         _stage(layout, statement, tree.Literal(value, statement.head.span), found)
             case tree.Require():
-                _rule(statement, None, layout, found)
+                _rule(statement, None, "network", layout, found)
     head.complete(layout.edition, layout.name, found)
     return layout
 
@@ -129,9 +129,11 @@ def _stage_body(
                 _layer_body(inner, layer, layout, found)
             case tree.Block():
                 if unknown_block(statement, "a stage", found) == "layer":
-                    _layer_body(statement.body, layer, layout, found)
+                    own = layer if statement.number is None else {}
+                    _layer_body(statement.body, own, layout, found)
+                    layer |= own | layer  # what two numbered layers say is not said twice in one place
             case tree.Require():
-                _rule(statement, number, layout, found)
+                _rule(statement, number, "stage", layout, found)
             case tree.Edition() | tree.SpaceName() | tree.Extends():
                 found.append(head.inside_a_block(statement))
 
@@ -179,8 +181,17 @@ def _line(
         layout.meant.add(meant(name.text, {*ROOT, *STAGE, *LAYER}) or name.text)
 
 
-def _rule(statement: tree.Require, stage: int | None, layout: Outline, found: list[Diagnostic]) -> None:
+def _rule(
+    statement: tree.Require,
+    stage: int | None,
+    whole: Literal["network", "stage"],
+    layout: Outline,
+    found: list[Diagnostic],
+) -> None:
+    """whole: of what a total speaks that stands here without `each`."""
     match statement.each:
+        case None if totals(statement.condition) and not measure_in(statement.condition):
+            layout.rules.append(Rule(whole, stage, statement))
         case None:
             found.append(_of_nothing(statement))
         case tree.Word("stage" | "layer" as level):
@@ -196,6 +207,8 @@ def _of_nothing(statement: tree.Require) -> Diagnostic:
     if measure := measure_in(statement.condition):
         return out_of_a_recipe(measure, "the space")
     help_ = "write `require each stage: …` or `require each layer: …`"
+    if named := next((part for part in walk(statement.condition) if isinstance(part, Name)), None):
+        help_ += f"; of the whole network, a total: `require sum({named.name}) …`" if named.name in STAGE else ""
     return Diagnostic("E0215", "this require does not say what it speaks of", Label(statement.span), help=help_)
 
 

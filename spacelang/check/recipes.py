@@ -85,7 +85,7 @@ STEPS: Mapping[str, Domain] = {
     "mlp": Domain(Fraction(1, 1000), 100),
     "window": _COUNT,
 }
-MUTATE: Mapping[str, Domain] = {"depth": _SHARE, "embed": _SHARE, "layer": _SHARE}
+MUTATE: Mapping[str, Domain] = dict.fromkeys(("depth", "embed", "layer", "stage", "network"), _SHARE)
 
 
 def train_recipe(layout: Outline, found: list[Diagnostic], under: Train = Train()) -> Train:

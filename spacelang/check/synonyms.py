@@ -61,3 +61,34 @@ def advice(word: str, known: Collection[str]) -> str | None:
     if ours is None:
         return None
     return f"it is called `{ours}` here" if _MEANT.get(word.lower()) == ours else f"did you mean `{ours}`?"
+
+
+_KIND = "all networks of a space are vision transformers of one kind"
+_ABSENT: Mapping[str, tuple[str, ...]] = {
+    f"there are no convolutions in a layer: {_KIND}": (
+        "kernel",
+        "kernel_size",
+        "kernels",
+        "ks",
+        "stride",
+        "groups",
+        "conv",
+        "dilation",
+    ),
+    f"there is no choice between kinds of layers: {_KIND}": ("op", "ops", "operator", "operation", "block_type"),
+    "a layer is there or not by the depth of its stage: none is left out of its middle": ("skip", "identity"),
+    "queries, keys and values are equally wide: write `qkv`": (
+        "q_dim",
+        "k_dim",
+        "v_dim",
+        "qk",
+        "v_ratio",
+        "kv_heads",
+    ),
+}
+_WHY = {word: why for why, words in _ABSENT.items() for word in words}
+
+
+def absent(word: str) -> str | None:
+    """Why another system's word has no counterpart here."""
+    return _WHY.get(word.lower())

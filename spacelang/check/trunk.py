@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from spacelang.architecture import Frame, Pool, Position, Token
+from spacelang.check.misplaced import FRAME
 from spacelang.check.outline import Outline
 from spacelang.check.values import spot, whole, word
 from spacelang.diagnostics import Diagnostic, Label
@@ -20,7 +21,7 @@ def frame(layout: Outline, found: list[Diagnostic]) -> Frame | None:
     """The frame that the root's settings describe, defaults filled in; None where one is missing or wrong."""
     several = len(layout.stages) > 1
     before = len(found)
-    values = {name: _decided(layout, name, found) for name in layout.root}
+    values = {name: _decided(layout, name, found) for name in layout.root if name in FRAME}
     numbers = {
         name: _number(layout, values, name, default, found)
         for name, default in (("image", None), ("patch", None), ("channels", 3), ("classes", None))

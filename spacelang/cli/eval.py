@@ -126,11 +126,11 @@ def _random(lowered: Lowered, best: dict[str, Any] | None, count: int, seed: int
     """Random networks inside the bounds of the last search, or of the recipe where there was none."""
     from spacelang.lower.bounds import windows
     from spacelang.lower.draw import draw, stream
-    from spacelang.recipe import Bound
+    from spacelang.recipe import from_record
 
     if not count:
         return []
-    bounds = tuple(Bound(**bound) for bound in best["bounds"]) if best else lowered.space.evolve.bounds
+    bounds = tuple(map(from_record, best["bounds"])) if best else lowered.space.evolve.bounds
     for bound in bounds:
         if bound.measure not in lowered.chain.measures:
             say(
@@ -139,7 +139,7 @@ def _random(lowered: Lowered, best: dict[str, Any] | None, count: int, seed: int
     bounds = tuple(bound for bound in bounds if bound.measure in lowered.chain.measures)
     return [
         lowered.architecture(genotype)
-        for genotype in draw(lowered.chain, count, stream(seed), bounds=windows(bounds))
+        for genotype in draw(lowered.chain, count, stream(seed), bounds=windows(bounds, lowered.chain))
     ]
 
 

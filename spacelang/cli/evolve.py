@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
     from spacelang_runtime.engine.run import Run
 
+_FEW = 10**6  # networks of a space that a search could exhaust
 _PREVIEW = {"population": 8, "parents": 4, "generations": 2, "crossover": 3, "mutation": 3}
 
 
@@ -141,9 +142,20 @@ def evolve(
     known = f", {outcome.networks - outcome.scored} known already" if outcome.scored < outcome.networks else ""
     say(f"{outcome.scored} networks scored in {clock(outcome.seconds)}{known}" + (races if outcome.saved else ""))
     if candidates is not None and outcome.networks < candidates:
-        say(f"the recipe ends with {outcome.networks} different networks; for more: --set generations=NUMBER")
+        say(_fewer(lowered, recipe, outcome.networks))
     where = called(found.folder)
     say(f"next: spacelang eval best --run {where}, or spacelang export best -o model/ --run {where}")
+
+
+def _fewer(lowered: Lowered, recipe: Evolve, networks: int) -> str:
+    """Why a search ended with fewer networks than were asked for."""
+    from spacelang.lower.bounds import windows
+    from spacelang.lower.count import count
+
+    inside = " inside the bounds" if recipe.bounds else ""
+    if lowered.count <= _FEW and count(lowered.chain, windows(recipe.bounds, lowered.chain)) == networks:
+        return f"the space is exhausted: it has {networks} networks{inside}, and all of them were looked at"
+    return f"the recipe ends with {networks} different networks; for more: --set generations=NUMBER"
 
 
 def _recipe(run: Run, lowered: Lowered, measures: Measures, given: Sequence[Bound], settings: list[str]) -> Evolve:

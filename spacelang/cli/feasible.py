@@ -18,7 +18,7 @@ def feasible(lowered: Lowered, asked: tuple[Bound, ...], measures: Measures) -> 
     from spacelang.lower.bounds import nearest, windows
     from spacelang.lower.draw import draw, stream
 
-    bounds = windows(asked)
+    bounds = windows(asked, lowered.chain)
     if len(draw(lowered.chain, 1, stream(0), bounds=bounds)):
         return
     if measures.tables:

@@ -73,7 +73,7 @@ def measured(where: Bench, source: Source, recipe: Refine) -> tuple[Account, Nex
 
     run, lowered = where.run, where.lowered
     parts, left = subspaces(lowered.space, recipe.steps)
-    samples = drawn(lowered, recipe, windows(recipe.bounds), parts)
+    samples = drawn(lowered, recipe, windows(recipe.bounds, lowered.chain), parts)
     with resumable(), progress(f"judge {run.name}") as show:
 
         def watch(at: Progress) -> None:
@@ -142,7 +142,7 @@ def show(account: Account) -> None:
     out.print()
     rows = [
         [
-            f"stage {move.slope.part.stage}",
+            move.slope.part.where,
             move.slope.part.dimension,
             options(move.before),
             said(move.slope.slope),
@@ -151,5 +151,8 @@ def show(account: Account) -> None:
         ]
         for move in account.moves
     ]
-    rows += [[f"stage {one.stage}", one.dimension, "", "", "", f"stays; {one.reason}"] for one in account.left]
+    rows += [
+        [f"stage {one.stage}" if one.stage else "network", one.dimension, "", "", "", f"stays; {one.reason}"]
+        for one in account.left
+    ]
     out.print(grid(["", "", "options", "slope, points a step", "become", ""], sorted(rows, key=lambda row: row[0])))

@@ -62,7 +62,7 @@ class Measures:
         """
         asked = [(measure, text, f"--{measure}") for measure, text in named.items() if text is not None]
         for text in others:
-            measure, _, values = text.partition("=")
+            measure, _, values = text.rpartition("=")  # `count(window == 14)` has others
             if not measure.strip() or not values.strip():
                 raise typer.BadParameter(
                     f"{text!r} is no bound: write NAME=WINDOW, such as energy=2..2.5", param_hint="--bound"

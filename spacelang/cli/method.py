@@ -52,7 +52,7 @@ def _goals(lowered: Lowered, pareto: str) -> tuple[str, ...]:
     from spacelang_runtime.search.evolution import ACCURACY
 
     goals = tuple(dict.fromkeys(word.strip() for word in pareto.split(",")))
-    known = (ACCURACY, *lowered.chain.measures)
+    known = (ACCURACY, *lowered.chain.costs)
     wrong = next((goal for goal in goals if goal not in known), None)
     if wrong is not None:
         table = "; latency needs a table: --cost TABLE (see spacelang measure)" if wrong == "latency" else ""

@@ -45,7 +45,7 @@ def sample(
     source = open_text(file)
     lowered, measures = priced(lower(compiled(source)), cost or [])
     named = {"flops": flops, "params": params, "latency": latency}
-    bounds = windows(measures.bounds(lowered.chain, named, bound or []))
+    bounds = windows(measures.bounds(lowered.chain, named, bound or []), lowered.chain)
 
     from spacelang.lower.chain import cost as cost_of
     from spacelang.lower.draw import draw, stream
@@ -66,11 +66,11 @@ def sample(
     if as_json:
         rows = [
             {"name": one.name, "line": notation.write(one)}
-            | {m: measures.plain(m, value) for m, value in zip(chain.measures, spent, strict=True)}
+            | {m: measures.plain(m, spent[chain.measures.index(m)]) for m in chain.costs}
             for one, spent in found
         ]
         print(json.dumps(rows, indent=2))
         return
     for one, spent in found:
-        values = [f"{measures.short(m, v):>6}" for m, v in zip(chain.measures, spent, strict=True)]
+        values = [f"{measures.short(m, spent[chain.measures.index(m)]):>6}" for m in chain.costs]
         print("  ".join([one.name, *values, notation.write(one)]))

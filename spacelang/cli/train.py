@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from attrs import evolve
 
-from spacelang.amount import NotAnAmount, clock, seconds
+from spacelang.amount import NotAnAmount, clock, seconds, short
 from spacelang.check import override
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import compiled, open_text
@@ -91,7 +91,10 @@ def train(
         run = job.run
         bounds = job.space.evolve.bounds
         table = next((f" --cost {bound.measure}.json" for bound in bounds if bound.measure in TIMES), "")
-        say(f"next: spacelang evolve {called(run.folder)}{table}" + ("" if bounds else " --flops 4.5G"))
+        say(
+            f"next: spacelang evolve {called(run.folder)}{table}"
+            + ("" if bounds else f" --flops {_middle(job.space)}")
+        )
         if table:
             say("      by a table that spacelang measure SPACE.space writes")
 
@@ -225,3 +228,11 @@ def time_of(text: str, option: str) -> float:
         return seconds(text)
     except NotAnAmount as reason:
         raise typer.BadParameter(str(reason), param_hint=option) from None
+
+
+def _middle(space: Space) -> str:
+    """An amount of MACs between the least and the most of a space, as an example of a bound on it."""
+    from spacelang.lower.lowered import lower
+
+    whole = lower(space).range("flops")
+    return short((whole.lo + whole.hi) // 2)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import ceil, floor
 
 from attrs import frozen
 
-from spacelang.lower.chain import Bounds, Chain, Window
+from spacelang.lower.chain import EVERY, Bounds, Chain, Window
 from spacelang.lower.pattern import Pattern
 from spacelang.recipe import Bound
-
-EVERY = Window(-(2**62), 2**62)  # wider than any measure
 
 
 @frozen
@@ -21,14 +20,15 @@ class Nearest:
     above: int | None
 
 
-def windows(bounds: Iterable[Bound]) -> Bounds:
-    """Bounds as a recipe states them, one a measure, as windows on the measures."""
-    return {
-        bound.measure: Window(
-            EVERY.lo if bound.low is None else bound.low, EVERY.hi if bound.high is None else bound.high
-        )
-        for bound in bounds
-    }
+def windows(bounds: Iterable[Bound], chain: Chain) -> Bounds:
+    """Bounds as a recipe states them, one a measure, as windows on the measures of a chain."""
+    scales = {limit.measure: limit.scale for limit in chain.limits}
+    found = {}
+    for bound in bounds:
+        scale = scales.get(bound.measure, 1)
+        low = EVERY.lo if bound.low is None else ceil(bound.low * scale)
+        found[bound.measure] = Window(low, EVERY.hi if bound.high is None else floor(bound.high * scale))
+    return found
 
 
 def span(chain: Chain, measure: str, bounds: Bounds | None = None, pattern: Pattern | None = None) -> Window | None:

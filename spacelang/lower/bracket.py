@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from attrs import evolve, frozen
 
-from spacelang.lower.bounds import EVERY, span
-from spacelang.lower.chain import Bounds, Cell, Chain, Cost, Joint, Link, Option, Window
+from spacelang.lower.bounds import span
+from spacelang.lower.chain import EVERY, Bounds, Cell, Chain, Cost, Joint, Link, Option, Window
 from spacelang.lower.count import count
 from spacelang.lower.too_large import TooLarge
 
@@ -71,11 +71,14 @@ def rounded_up(chain: Chain, measure: str, step: int) -> Chain:
 
 
 def _rounded(chain: Chain, measure: str, step: int, *, upwards: bool) -> Chain:
-    """The chain with one measure, every cost of it divided by `step` and rounded to a whole number."""
+    """The chain with one measure, every cost of it divided by `step` and rounded to a whole number, and with its
+    totals as they are."""
     axis = chain.measures.index(measure)
+    totals = [at for at, name in enumerate(chain.measures) if name not in chain.costs]
 
     def cost(exact: Cost) -> Cost:
-        return (-(-exact[axis] // step) if upwards else exact[axis] // step,)
+        rounded = -(-exact[axis] // step) if upwards else exact[axis] // step
+        return (rounded, *(exact[at] for at in totals))
 
     lists: dict[tuple[Option, ...], tuple[Option, ...]] = {}
 
@@ -88,11 +91,12 @@ def _rounded(chain: Chain, measure: str, step: int, *, upwards: bool) -> Chain:
         rows = (tuple(None if link is None else Link(cost(link.cost)) for link in row) for row in found.table)
         return evolve(found, table=tuple(rows))
 
-    return Chain(
-        (measure,),
-        tuple(
+    return evolve(
+        chain,
+        measures=(measure, *(chain.measures[at] for at in totals)),
+        stages=tuple(
             tuple(evolve(cell, cost=cost(cell.cost), options=options(cell)) for cell in stage)
             for stage in chain.stages
         ),
-        tuple(joint(found) for found in chain.joints),
+        joints=tuple(joint(found) for found in chain.joints),
     )

@@ -31,12 +31,18 @@ class Option:
 
 @frozen
 class Cell:
-    """One (depth, embed) of a stage: what it costs besides its layers, and the options of each layer."""
+    """One (depth, embed) of a stage: what it costs besides its layers, and the options of each layer.
+
+    tied: the values that are chosen once for the stage and that all these options have. root: the number of what
+    is chosen once for the network, in `Chain.roots`; neighbours with different ones never meet.
+    """
 
     depth: int
     embed: int
     cost: Cost
     options: tuple[Option, ...] = field()
+    tied: Key = ()
+    root: int = 0
 
     @options.validator
     def _distinct(self, _attribute: object, options: tuple[Option, ...]) -> None:
@@ -90,16 +96,50 @@ def joint(links: Mapping[tuple[int, int], Cost], left: int, right: int) -> Joint
     )
 
 
+@frozen
+class Window:
+    """The values of a measure from `lo` to `hi`, both included."""
+
+    lo: int
+    hi: int
+
+
+EVERY = Window(-(2**62), 2**62)  # wider than any measure
+
+
+@frozen
+class Limit:
+    """A total among the measures of a chain, and the window that every network of the chain keeps on it.
+
+    It counts in units of 1 / scale. stage: the only stage (from 0) that it speaks of; None: all of them.
+    """
+
+    measure: str
+    window: Window
+    stage: int | None = None
+    scale: int = 1
+
+
 @frozen(cache_hash=True)
 class Chain:
     """The stages of a space, the cells of each, and the joints between neighbours.
 
-    `measures` names the entries of every cost. `joints[t]` lies between stage t and stage t + 1.
+    `measures` names the entries of every cost. `joints[t]` lies between stage t and stage t + 1. `roots`: all that
+    may be chosen once for the network, each a row of values; empty where nothing is. `limits`: the totals, which
+    are measures that every network keeps within a window, and which are no costs.
     """
 
     measures: tuple[str, ...]
     stages: tuple[tuple[Cell, ...], ...] = field()
     joints: tuple[Joint, ...] = field()
+    roots: tuple[Key, ...] = ()
+    limits: tuple[Limit, ...] = ()
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """The measures that are no totals."""
+        totals = {limit.measure for limit in self.limits}
+        return tuple(measure for measure in self.measures if measure not in totals)
 
     @stages.validator
     def _cells(self, _attribute: object, stages: tuple[tuple[Cell, ...], ...]) -> None:
@@ -119,7 +159,10 @@ def digest(chain: Chain) -> str:
     """The SHA-256 of all that a chain holds: equal for equal chains, on every machine."""
     lists: dict[tuple[Option, ...], int] = {}
     cells = [
-        [(cell.depth, cell.embed, cell.cost, lists.setdefault(cell.options, len(lists))) for cell in stage]
+        [
+            (cell.depth, cell.embed, cell.cost, lists.setdefault(cell.options, len(lists)), *_shared(cell))
+            for cell in stage
+        ]
         for stage in chain.stages
     ]
     options = [[(tuple(map(str, option.key)), option.cost) for option in found] for found in lists]
@@ -127,7 +170,14 @@ def digest(chain: Chain) -> str:
         (found.left, found.right, [[link and link.cost for link in row] for row in found.table])
         for found in chain.joints
     ]
-    return hashlib.sha256(repr((chain.measures, cells, options, joints)).encode()).hexdigest()
+    kept = [(limit.measure, limit.window.lo, limit.window.hi, limit.stage) for limit in chain.limits]
+    parts = (chain.measures, cells, options, joints, *([kept] if kept else []))
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _shared(cell: Cell) -> Key:
+    """What a cell ties, if anything: it says which genes stay together, which is part of the law of draws."""
+    return (tuple(map(str, cell.tied)), cell.root) if cell.tied or cell.root else ()
 
 
 @frozen
@@ -136,14 +186,6 @@ class Genotype:
 
     cells: tuple[int, ...]
     layers: tuple[tuple[int, ...], ...]
-
-
-@frozen
-class Window:
-    """The values of a measure from `lo` to `hi`, both included."""
-
-    lo: int
-    hi: int
 
 
 Bounds = Mapping[str, Window]
@@ -171,6 +213,7 @@ def _terms(chain: Chain, genotype: Genotype) -> Iterator[Cost]:
 
 
 def inside(chain: Chain, genotype: Genotype, bounds: Bounds) -> bool:
-    """Whether the genotype's cost lies in every window of `bounds`."""
-    total = cost(chain, genotype)
-    return all(window.lo <= total[chain.measures.index(name)] <= window.hi for name, window in bounds.items())
+    """Whether the genotype's cost lies in every window of `bounds` and of the chain's own limits."""
+    total = dict(zip(chain.measures, cost(chain, genotype), strict=True))
+    windows = [*bounds.items(), *((limit.measure, limit.window) for limit in chain.limits)]
+    return all(window.lo <= total[name] <= window.hi for name, window in windows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spacelang.lower.chain import Bounds, Chain
+from spacelang.lower.chain import EVERY, Bounds, Chain
 from spacelang.lower.pattern import Pattern, free
 from spacelang.lower.terms import places, terms
 
@@ -10,11 +10,11 @@ from spacelang.lower.terms import places, terms
 def count(chain: Chain, bounds: Bounds | None = None, pattern: Pattern | None = None) -> int:
     """The exact number of genotypes inside every window of `bounds` that agree with `pattern`."""
     pattern = pattern or free(chain)
-    if not bounds:
+    if not bounds and not any(limit.window != EVERY for limit in chain.limits):
         return total(chain, pattern)
     from spacelang.lower.tally import tally  # numpy, on use
 
-    return tally(chain, bounds, pattern)
+    return tally(chain, bounds or {}, pattern)
 
 
 def total(chain: Chain, pattern: Pattern) -> int:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
-from spacelang.architecture import Layer
 from spacelang.lower.bracket import Bracket, bracket
 from spacelang.lower.chain import Bounds, Cell, Chain, Joint, Window, cost
 from spacelang.lower.count import count
 from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.legal import Cell as LegalCell
 from spacelang.lower.lowered import Lowered, existing
-from spacelang.space import STAGE_DIMENSIONS, Option, Searched, dimensions
+from spacelang.lower.taken import Has
+from spacelang.space import Option, Searched, Space, dimensions, of_a_stage, tied
 
 if TYPE_CHECKING:
     from spacelang.lower.worth import Worths
@@ -24,7 +24,7 @@ Parts = Callable[[Cell, LegalCell], list[Cell]]
 
 @frozen
 class Effect:
-    """One option of one stage (from 1).
+    """One option of one stage (from 1), or of what is chosen once for the network (stage 0).
 
     taken: how many networks have it (a layer's option: in at least one layer of the stage). ranges: what those
     cost, by measure (inside windows: by measure that has one); empty where no network has it.
@@ -55,54 +55,74 @@ def effects(lowered: Lowered, bounds: Bounds | None = None) -> Iterator[Effect]:
 
         known = worths(chain, bounds)
     everyone = _count(chain, bounds) if known is None else Bracket(0, 0)
+
+    def effect(number: int, name: str, option: Option, has: Has) -> Effect:
+        if known is not None:
+            count_, ranges = known.of(max(number, 0), lowered.legal.stages[max(number, 0)], has)
+            return Effect(number + 1, name, option, Bracket(count_, count_), ranges)
+        having, without = _split(lowered, max(number, 0), has)
+        if has.cell is not None:
+            taken = _count(having, bounds)
+        else:
+            rest = _count(without, bounds)
+            taken = Bracket(max(0, everyone.lower - rest.upper), everyone.upper - rest.lower)
+        return Effect(number + 1, name, option, taken, _ranges(having, bounds) if taken.upper else {})
+
+    for name, options in _once(lowered.space).items():
+        for option in options:
+            yield effect(-1, name, option, _rooted(lowered, name, option))
     for number, stage in enumerate(lowered.space.stages):
         side = lowered.space.frame.side(number)
         for name, dimension in dimensions(stage):
-            if not isinstance(dimension, Searched):
+            if not isinstance(dimension, Searched) or dimension.tied == "network":
                 continue
             for option in dimension.options:
                 found = min(option, side) if name == "window" and not isinstance(option, str) else option
                 if found != option and found in dimension.options:  # a window that clips to another one
                     yield Effect(number + 1, name, option, Bracket(0, 0), {})
                     continue
-                if known is not None:
-                    number_taken, ranges = known.of(number, lowered.legal.stages[number], name, found)
-                    yield Effect(number + 1, name, option, Bracket(number_taken, number_taken), ranges)
-                    continue
-                having, without = _split(lowered, number, name, found)
-                if name in STAGE_DIMENSIONS:
-                    taken = _count(having, bounds)
-                else:
-                    rest = _count(without, bounds)
-                    taken = Bracket(max(0, everyone.lower - rest.upper), everyone.upper - rest.lower)
-                yield Effect(number + 1, name, option, taken, _ranges(having, bounds) if taken.upper else {})
+                yield effect(number, name, option, _has(name, found, own=of_a_stage(stage, name)))
 
 
-def _split(lowered: Lowered, number: int, name: str, option: Option) -> tuple[Chain | None, Chain | None]:
+def _once(space: Space) -> dict[str, tuple[Option, ...]]:
+    """The options of what is chosen once for the network, by dimension."""
+    return {name: getattr(stage, name).options for stage in space.stages for name in tied(stage, "network")}
+
+
+def _rooted(lowered: Lowered, name: str, option: Option) -> Has:
+    among = {number for number, root in enumerate(lowered.legal.roots) if dict(root)[name] == option}
+    return Has(lambda cell: cell.root in among)
+
+
+def _has(name: str, option: Option, *, own: bool) -> Has:
+    """own: whether the dimension has one value in a stage."""
+    if own:
+        return Has(lambda cell: cell.value(name) == option)
+    return Has(None, lambda layer: bool(getattr(layer, name) == option))
+
+
+def _split(lowered: Lowered, number: int, has: Has) -> tuple[Chain | None, Chain | None]:
     """The chain of the networks that have an option, and that of those that have it nowhere in the stage.
 
     Of a layer's option, the first is the chain whose first layer has it: with the order of layers left aside,
     which no cost depends on, these are the networks that have it somewhere.
     """
     chain, legal = lowered.chain, lowered.legal.stages[number]
-    if name in STAGE_DIMENSIONS:
+    if (mine := has.cell) is not None:
         return (
-            _with(chain, legal, number, lambda cell, one: [cell] if getattr(one, name) == option else []),
-            _with(chain, legal, number, lambda cell, one: [] if getattr(one, name) == option else [cell]),
+            _with(chain, legal, number, lambda cell, one: [cell] if mine(one) else []),
+            _with(chain, legal, number, lambda cell, one: [] if mine(one) else [cell]),
         )
 
-    def has(layer: Layer) -> bool:
-        return bool(getattr(layer, name) == option)
-
     def having(cell: Cell, one: LegalCell) -> list[Cell]:
-        first = [found.cost for found, layer in zip(cell.options, one.options, strict=True) if has(layer)]
+        first = [found.cost for found, layer in zip(cell.options, one.options, strict=True) if has.layer(layer)]
         return [
             evolve(cell, depth=cell.depth - 1, cost=tuple(map(sum, zip(cell.cost, own, strict=True))))
             for own in first
         ]
 
     def without(cell: Cell, one: LegalCell) -> list[Cell]:
-        rest = tuple(found for found, layer in zip(cell.options, one.options, strict=True) if not has(layer))
+        rest = tuple(found for found, layer in zip(cell.options, one.options, strict=True) if not has.layer(layer))
         return [evolve(cell, options=rest)] if rest else []
 
     return _with(chain, legal, number, having), _with(chain, legal, number, without)
@@ -122,7 +142,7 @@ def _with(chain: Chain, legal: tuple[LegalCell, ...], number: int, parts: Parts)
     if number < len(joints):
         after = joints[number]
         joints[number] = Joint(tuple(after.left[old] for old in kept), after.right, after.table)
-    return Chain(chain.measures, tuple(stages), tuple(joints))
+    return evolve(chain, stages=tuple(stages), joints=tuple(joints))
 
 
 def _count(chain: Chain | None, bounds: Bounds) -> Bracket:
@@ -139,7 +159,8 @@ def _ranges(chain: Chain | None, bounds: Bounds) -> dict[str, Window]:
     found: dict[str, Window] = {}
     if chain is None or smallest(chain) is None:
         return found
-    for axis, measure in enumerate(chain.measures):
+    for measure in chain.costs:
+        axis = chain.measures.index(measure)
         if not bounds:
             ends = (existing(smallest(chain, (measure,))), existing(largest(chain, (measure,))))
             low, high = (cost(chain, end)[axis] for end in ends)

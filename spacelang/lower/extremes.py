@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spacelang.lower.chain import Cell, Chain, Cost, Genotype
+from spacelang.lower.chain import EVERY, Cell, Chain, Cost, Genotype
 
 
 def smallest(chain: Chain, by: Sequence[str] = ("flops", "params")) -> Genotype | None:
@@ -26,6 +26,11 @@ def _extreme(chain: Chain, by: Sequence[str], sign: int) -> Genotype | None:
 
     def seen(cost: Cost) -> Cost:
         return tuple(sign * cost[axis] for axis in axes)
+
+    if any(limit.window != EVERY for limit in chain.limits):
+        from spacelang.lower.within import best  # most spaces have no totals, and need not wait for it
+
+        return best(chain, seen)
 
     def plus(*costs: Cost) -> Cost:
         return tuple(map(sum, zip(*costs, strict=True)))

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from attrs import frozen
 
-from spacelang.lower.chain import Bounds
+from spacelang.lower.chain import EVERY, Bounds, Chain, Window
 from spacelang.lower.pattern import Pattern
-from spacelang.lower.reach import Reaches, reaches
+from spacelang.lower.reach import Reaches, reaches, span
 from spacelang.lower.sums import Int
 from spacelang.lower.terms import Axes, Place, Terms, places
 
 
+@frozen
+class Kept:
+    """A window on a measure that concerns one stage alone, so that the stage keeps it by itself."""
+
+    axis: int
+    low: int
+    high: int
+
+
 @frozen(eq=False)
 class Frame:
-    """A chain under a pattern and windows: only the windows that can be missed remain."""
+    """A chain under a pattern and windows: only the windows that can be missed remain.
+
+    own: the windows that each stage keeps by itself, on totals that speak of it alone.
+    """
 
     known: Terms
     stages: tuple[tuple[Place, ...], ...]
@@ -22,6 +36,12 @@ class Frame:
     low: Int
     high: Int
     reach: Reaches
+    own: tuple[tuple[Kept, ...], ...]
+
+    @property
+    def free(self) -> bool:
+        """Whether no stage has a window of its own."""
+        return not any(self.own)
 
 
 def frame(
@@ -33,10 +53,22 @@ def frame(
     `every`, all bounded measures keep theirs.
     """
     names = known.chain.measures
+    asked_for = bounds
+    bounds = _with_limits(known.chain, bounds)
     if unknown := set(bounds) - set(names):
         raise ValueError(f"the chain has no measure {sorted(unknown)[0]}: it has {', '.join(names)}")
     stages = tuple(places(known, pattern, t) for t in range(len(known.chain.stages)))
-    asked = [axis for axis, name in enumerate(names) if name in bounds]
+    alone = _alone(known.chain)
+    own = tuple(
+        tuple(
+            Kept(axis, bounds[names[axis]].lo, bounds[names[axis]].hi)
+            for axis, stage in alone.items()
+            if stage == t and axis != last and names[axis] in bounds and _binds(known, stages[t], axis, bounds)
+        )
+        for t in range(len(stages))
+    )
+    settled = {axis for axis in alone if axis != last}
+    asked = [axis for axis, name in enumerate(names) if name in bounds and axis not in settled]
     asked.sort(key=lambda axis: axis == last)
     reach = reaches(known, stages, tuple(asked))
     whole = reach.whole
@@ -48,7 +80,8 @@ def frame(
         low, high = max(window.lo, least), min(window.hi, most)
         if low > high:
             return None
-        if every or (low, high) != (least, most) or axis == last:
+        kept = every and names[axis] in asked_for
+        if kept or (low, high) != (least, most) or axis == last:
             binding.append((axis, low, high))
     axes = tuple(axis for axis, _, _ in binding)
     return Frame(
@@ -58,4 +91,32 @@ def frame(
         np.array([low for _, low, _ in binding], np.int64),
         np.array([high for _, _, high in binding], np.int64),
         reach if axes == tuple(asked) else reach.along([asked.index(axis) for axis in axes]),
+        own,
     )
+
+
+def _with_limits(chain: Chain, bounds: Bounds) -> Bounds:
+    """Windows together with those that every network of the chain keeps."""
+    together = dict(bounds)
+    for limit in chain.limits:
+        if limit.window != EVERY:
+            other = together.get(limit.measure, EVERY)
+            together[limit.measure] = Window(max(other.lo, limit.window.lo), min(other.hi, limit.window.hi))
+    return together
+
+
+def _alone(chain: Chain) -> dict[int, int]:
+    """The axes of totals that one stage alone decides, and which it is."""
+    several = len(chain.stages) > 1
+    return {
+        chain.measures.index(limit.measure): limit.stage or 0
+        for limit in chain.limits
+        if limit.stage is not None or not several
+    }
+
+
+def _binds(known: Terms, cells: Sequence[Place], axis: int, bounds: Bounds) -> bool:
+    """Whether a cell of a stage can miss a window."""
+    window = bounds[known.chain.measures[axis]]
+    spans = (span(known, cell, (axis,)) for cell in cells)
+    return any(low < window.lo or high > window.hi for (low,), (high,) in spans)

@@ -13,6 +13,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from spacelang.lower.frame import Kept
 from spacelang.lower.reach import Reach
 from spacelang.lower.sums import EXACT, MOST, Array, Int, Sums, completions, integers, ways
 from spacelang.lower.terms import Axes, Place, Terms
@@ -34,31 +35,52 @@ class Points:
     total: int  # the exact sum of the weights
 
 
-def points(known: Terms, cells: tuple[Place, ...], axes: Axes, weight: Sequence[int], *, exact: bool) -> Points:
-    """The points of a stage whose cells weigh `weight` per completion.
+def points(
+    known: Terms,
+    cells: tuple[Place, ...],
+    axes: Axes,
+    weight: Sequence[int],
+    *,
+    exact: bool,
+    own: Sequence[Kept] = (),
+) -> Points:
+    """The points of a stage whose cells weigh `weight` per completion, inside the windows that it keeps by itself.
 
     Weights are float64 while their total is below 2^53, where they are exact; beyond, they are Python
     integers if `exact`, else float64 to a relative error of 2^-52.
     """
     vacant = [(cell.options, cell.free, cell.choices) for cell in cells]
     # Cells that differ in what is settled alone share a table.
-    made = {kind: completions(known, cell, axes) for kind, cell in dict(zip(vacant, cells, strict=True)).items()}
+    every = (*axes, *(kept.axis for kept in own))
+    made = {kind: completions(known, cell, every) for kind, cell in dict(zip(vacant, cells, strict=True)).items()}
     tables = tuple(made[kind] for kind in vacant)
     total = sum(one * cell.ways for one, cell in zip(weight, cells, strict=True))
     if total.bit_length() > 1000:  # near the end of float64
         raise TooLarge(f"a stage of some 2^{total.bit_length()} variants is too deep to draw from")
     whole = total >= EXACT and exact
     costs, parts = [], []
+    entries = []
     for cell, table, one in zip(cells, tables, weight, strict=True):
-        base = np.array([cell.base[axis] for axis in axes], np.int64)
-        costs.append(table.cost + base[:, None])
-        parts.append(ways(table) * one if whole else table.weights * float(one))
-    sizes = [table.cost.shape[1] for table in tables]
+        base = np.array([cell.base[axis] for axis in every], np.int64)
+        cost = table.cost + base[:, None]
+        weights = ways(table) * one if whole else table.weights * float(one)
+        inside = np.arange(cost.shape[1], dtype=np.int32)
+        if own:
+            low, high = (
+                np.array(ends, np.int64)[:, None] for ends in ([k.low for k in own], [k.high for k in own])
+            )
+            cost, limited = cost[: len(axes)], cost[len(axes) :]
+            inside = np.nonzero(((limited >= low) & (limited <= high)).all(axis=0))[0].astype(np.int32)
+            cost, weights = cost[:, inside], weights[inside]
+        costs.append(cost)
+        parts.append(weights)
+        entries.append(inside)
+    sizes = list(map(len, entries))
     return Points(
         cost=np.concatenate(costs, axis=1),
         weight=np.concatenate(parts),
         cell=np.repeat(np.arange(len(cells), dtype=np.int32), sizes),
-        entry=np.concatenate([np.arange(size, dtype=np.int32) for size in sizes]),
+        entry=np.concatenate(entries),
         cells=cells,
         tables=tables,
         total=total,

@@ -8,8 +8,9 @@ from itertools import pairwise
 from attrs import frozen
 
 from spacelang.lower.bounds import span
-from spacelang.lower.chain import Bounds, Chain, Window
+from spacelang.lower.chain import EVERY, Bounds, Chain, Window
 from spacelang.lower.count import count
+from spacelang.lower.frame import frame
 from spacelang.lower.half import points
 from spacelang.lower.pattern import free
 from spacelang.lower.reach import reaches
@@ -55,12 +56,16 @@ def histogram(chain: Chain, measure: str) -> Histogram | None:
     pattern = free(chain)
     stages = [places(known, pattern, t) for t in range(len(chain.stages))]
     ends = reaches(known, stages, (axis,)).whole
-    if ends is None:
+    whole = frame(known, pattern, {measure: EVERY}, every=True) if chain.limits else None
+    if ends is None or (chain.limits and whole is None):
         return Histogram(measure, ())
     if len(stages) == 1:
-        found = points(known, stages[0], (axis,), weights(stages[0], Law.UNIFORM), exact=True)
+        own = whole.own[0] if whole else ()
+        found = points(known, stages[0], (axis,), weights(stages[0], Law.UNIFORM), exact=True, own=own)
         return Histogram(measure, (Scatter(found.cost[0], found.weight),))
     step = step_of(known, axis)
+    if whole and not (whole.free and whole.axes == (axis,)):  # totals bind
+        return None
     if (ends[1][0] - ends[0][0]) // step >= LONGEST:
         return None
     return Histogram(measure, tuple(spectrum(known, stages, axis, step).values()))

@@ -12,6 +12,7 @@ from spacelang.source import Span
 from spacelang.space import (
     Derived,
     Dimension,
+    Option,
     Searched,
     Settled,
     Space,
@@ -38,15 +39,17 @@ def constants(frame: Frame) -> dict[str, Number]:
     return {"image": frame.image, "patch": frame.patch, "channels": frame.channels, "classes": frame.classes}
 
 
-def options(dimension: Dimension, names: Mapping[str, Number]) -> tuple[Number | str, ...]:
-    """The values of a dimension before any require, where `names` hold."""
+def options(
+    dimension: Dimension, names: Mapping[str, Number], previous: Mapping[str, Number] | None = None
+) -> tuple[Option, ...]:
+    """The values of a dimension before any require, where `names` hold and the stage before has `previous`."""
     match dimension:
         case Settled(value):
             return (value,)
         case Searched(values):
             return values
         case Derived(expression):
-            value = evaluate(expression, names)
+            value = evaluate(expression, names, previous)
             assert not isinstance(value, bool), "the checker lets only numbers derive"
             return (value,)
 

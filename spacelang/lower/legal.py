@@ -1,52 +1,121 @@
 """The legal options of a space: what each stage and layer may be once every `require` and derivation is applied.
 
-Comes in: a Space. Goes out: for each stage its cells, a cell being one pair of depth and embed with the
-options that its layers have there, and which cells of neighbouring stages go together. What then holds:
-each cell lies on at least one complete network, each option of a cell can be taken by each of its layers
-whatever the others take, and options are distinct as networks (windows that clip to the same map are one).
+Comes in: a Space. Goes out: for each stage its cells, a cell being one depth, one embed and one value of all that
+is chosen once for the stage or for the network, with the options that its layers have there; and which cells of
+neighbouring stages go together. What then holds: each cell lies on at least one complete network, each option of a
+cell can be taken by each of its layers whatever the others take, and options are distinct as networks (windows
+that clip to the same map are one). Totals come last, and take away what no network within them has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import product
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
-from spacelang.architecture import Frame, Layer
-from spacelang.expression import Expression, Number, UndefinedValue, evaluate, mentions
-from spacelang.lower.layers import Unbuildable, constants, derivation_order, legal_layers, span_of, whole
-from spacelang.space import (
-    Derived,
-    Dimension,
-    Searched,
-    Settled,
-    Space,
-    StageSpace,
-)
+from spacelang.architecture import Layer
+from spacelang.expression import Number, mentions
+from spacelang.lower.charge import Charge, charges
+from spacelang.lower.layers import Unbuildable, derivation_order, legal_layers
+from spacelang.lower.points import Point, points
+from spacelang.lower.possible import possible
+from spacelang.space import NUMBERS, STAGE_DIMENSIONS, Derived, Option, Settled, Space, StageSpace, tied
+
+Values = tuple[tuple[str, Option], ...]  # by name
 
 
 @frozen
 class Cell:
-    """One depth and one embed of a stage, and the layers that are legal there, in canonical order."""
+    """One depth and one embed of a stage, and the layers that are legal there, in canonical order.
+
+    tied: what is chosen once for the stage, which all its layers have. root: the number of what is chosen once for
+    the network, in `Legal.roots`.
+    """
 
     depth: int
     embed: int
     options: tuple[Layer, ...]
+    tied: Values = ()
+    root: int = 0
+    names: Mapping[str, Number] = field(factory=dict, eq=False, repr=False)  # what rules about its stage may use
+
+    def value(self, name: str) -> Option:
+        """The value of a dimension that all layers of the stage have."""
+        found: Option = getattr(self, name) if name in STAGE_DIMENSIONS else getattr(self.options[0], name)
+        return found
 
 
 @frozen
 class Legal:
-    """The cells of each stage, in ascending order of depth, then embed; and for each two neighbouring stages
-    the pairs of cells (indexes into the two) that go together."""
+    """The cells of each stage, in ascending order of root, depth, embed and what is tied; for each two neighbouring
+    stages the pairs of cells (indexes into the two) that go together; what may be chosen once for the network,
+    empty where nothing is; and the totals, which take more away: not every row of cells and options is a network
+    where one of them has a window."""
 
     stages: tuple[tuple[Cell, ...], ...]
     links: tuple[frozenset[tuple[int, int]], ...]
+    roots: tuple[Values, ...] = ()
+    totals: tuple[Charge, ...] = ()
 
 
 def legal(space: Space) -> Legal | tuple[Unbuildable, ...]:
-    """The legal options of a space, or why it cannot be built. A stage without cells is an empty space."""
+    """The legal options of a space, or why it cannot be built. A stage without cells is an empty space.
+
+    Raises `TooMany` where its totals take too many values; a checked space has none such.
+    """
     problems: list[Unbuildable] = []
+    settings = _settings(space)
+    found = [_of(evolve(space, stages=_settled(space, root)), problems) for root in settings]
+    if problems:
+        return tuple(problems)
+    left = _joined(settings, found) if settings != ((),) else found[0]
+    summed = charges(space, left.stages, problems)
+    if problems or not summed:
+        return tuple(problems) if problems else left
+    return possible(evolve(left, totals=summed))
+
+
+def _settings(space: Space) -> tuple[Values, ...]:
+    """All that may be chosen once for the network; of settings that every stage clips to the same, the first."""
+    searched: dict[str, tuple[Option, ...]] = {}
+    for stage in space.stages:
+        for name in tied(stage, "network"):
+            searched[name] = getattr(stage, name).options
+    names = [name for name in NUMBERS if name in searched]
+    distinct: dict[tuple[Option, ...], Values] = {}
+    for options in product(*(searched[name] for name in names)):
+        root = tuple(zip(names, options, strict=True))
+        values = dict(root)
+        seen = tuple(
+            clipped(values[name], space.frame.side(number)) if name == "window" else values[name]
+            for number, stage in enumerate(space.stages)
+            for name in tied(stage, "network")
+        )
+        distinct.setdefault(seen, root)
+    return tuple(distinct.values())
+
+
+def clipped(window: Option, side: int) -> Option:
+    """A window on a map of this side."""
+    return window if isinstance(window, str) else min(window, side)
+
+
+def _settled(space: Space, root: Values) -> tuple[StageSpace, ...]:
+    """The stages once what is chosen once for the network is decided."""
+    return tuple(
+        settled(stage, [(name, value) for name, value in root if name in tied(stage, "network")])
+        for stage in space.stages
+    )
+
+
+def settled(stage: StageSpace, values: Values | list[tuple[str, Option]]) -> StageSpace:
+    """A stage with some dimensions decided."""
+    return evolve(stage, **{name: Settled(value, span=getattr(stage, name).span) for name, value in values})
+
+
+def _of(space: Space, problems: list[Unbuildable]) -> Legal:
+    """The legal options of a space in which nothing is chosen once for the network."""
     stages: list[tuple[Cell, ...]] = []
     links: list[frozenset[tuple[int, int]]] = []
     for number in range(1, len(space.stages) + 1):
@@ -55,38 +124,42 @@ def legal(space: Space) -> Legal | tuple[Unbuildable, ...]:
         stages.append(cells)
         if number > 1:
             links.append(joined)
-    return tuple(problems) if problems else _connected(stages, links)
+    return _connected(stages, links)
 
 
 def _stage(
     space: Space, number: int, previous: tuple[Cell | None, ...], problems: list[Unbuildable]
 ) -> tuple[tuple[Cell, ...], frozenset[tuple[int, int]]]:
     stage = space.stages[number - 1]
-    requires = [r.expression for r in space.requires if r.level == "stage" and r.stage in (None, number)]
-    found: dict[tuple[int, int], set[int]] = {}
-    judged: dict[int, list[tuple[int, int]]] = {}
-    depth_free = not any(mentions(e, "depth") for e in [*requires, *_derivations(stage)])
+    found: dict[Point, set[int]] = {}
+    judged: dict[tuple[Number, ...] | None, list[Point]] = {}
+    asked = points(space, number, problems)
     for index, before in enumerate(previous):
-        # Most rules look at widths alone: then all depths of a width before share one answer.
-        group = before.embed if before and depth_free else index
+        # Most rules look at few numbers of the stage before: where these are equal there is one answer.
+        group = tuple(before.names[name] for name in asked.before) if before else None
         if group not in judged:
-            names = {"embed": before.embed, "depth": before.depth} if before else None
-            judged[group] = list(_pairs(space, number, stage, requires, names, problems))
-        for pair in judged[group]:
-            found.setdefault(pair, set()).add(index)
+            judged[group] = list(asked.after(before.names if before else None))
+        for point in judged[group]:
+            found.setdefault(point, set()).add(index)
     depth_matters = _layers_know_depth(space, number)
-    layers_of: dict[tuple[int, int], tuple[Layer, ...]] = {}
+    layers_of: dict[tuple[int, int, Values], tuple[Layer, ...]] = {}
     cells: list[Cell] = []
     joined: set[tuple[int, int]] = set()
-    for depth, embed in sorted(found):
-        key = (depth if depth_matters else 0, embed)
+    for point in sorted(found, key=_order):
+        key = (point.depth if depth_matters else 0, point.embed, point.tied)
         if key not in layers_of:
-            layers_of[key] = legal_layers(space, number, stage, depth, embed, problems)
+            own = settled(stage, point.tied) if point.tied else stage
+            layers_of[key] = legal_layers(space, number, own, point.depth, point.embed, problems)
         layers = layers_of[key]
         if layers:
-            joined |= {(index, len(cells)) for index in found[depth, embed]}
-            cells.append(Cell(depth, embed, layers))
+            joined |= {(index, len(cells)) for index in found[point]}
+            cells.append(Cell(point.depth, point.embed, layers, point.tied, names=point.names))
     return tuple(cells), frozenset(joined)
+
+
+def _order(point: Point) -> tuple[int, int, tuple[Number | float, ...]]:
+    values = (value for _, value in point.tied)
+    return point.depth, point.embed, tuple(float("inf") if isinstance(v, str) else v for v in values)
 
 
 def _layers_know_depth(space: Space, number: int) -> bool:
@@ -95,50 +168,6 @@ def _layers_know_depth(space: Space, number: int) -> bool:
     rules = [r.expression for r in space.requires if r.level == "layer" and r.stage in (None, number)]
     derived = [d.expression for name in derivation_order(stage) if isinstance(d := getattr(stage, name), Derived)]
     return any(mentions(expression, "depth") for expression in [*rules, *derived])
-
-
-def _derivations(stage: StageSpace) -> list[Expression]:
-    return [d.expression for d in (stage.depth, stage.embed) if isinstance(d, Derived)]
-
-
-def _pairs(
-    space: Space,
-    number: int,
-    stage: StageSpace,
-    requires: list[Expression],
-    previous: Mapping[str, Number] | None,
-    problems: list[Unbuildable],
-) -> Iterator[tuple[int, int]]:
-    """The pairs of depth and embed that a stage may have after the cell before."""
-    for depth, embed in product(
-        _stage_options(stage.depth, space.frame, previous), _stage_options(stage.embed, space.frame, previous)
-    ):
-        names = constants(space.frame) | {"depth": depth, "embed": embed}
-        try:
-            if not all(evaluate(require, names, previous) for require in requires):
-                continue
-        except UndefinedValue as error:
-            problems.append(Unbuildable(number, "require", names, str(error), error.at.span))
-            return
-        for name, value in (("depth", depth), ("embed", embed)):
-            if not whole(value):
-                problems.append(
-                    Unbuildable(number, name, names, "is not a whole number from 1", span_of(stage, name))
-                )
-                return
-        yield int(depth), int(embed)
-
-
-def _stage_options(dimension: Dimension, frame: Frame, previous: Mapping[str, Number] | None) -> tuple[Number, ...]:
-    match dimension:
-        case Settled(value):
-            values: tuple[Number | str, ...] = (value,)
-        case Searched(values):
-            pass
-        case Derived(expression):
-            value = evaluate(expression, constants(frame), previous)
-            values = (value,)
-    return tuple(value for value in values if not isinstance(value, str))
 
 
 def _connected(stages: list[tuple[Cell, ...]], links: list[frozenset[tuple[int, int]]]) -> Legal:
@@ -156,3 +185,17 @@ def _connected(stages: list[tuple[Cell, ...]], links: list[frozenset[tuple[int, 
             for pairs, a, b in zip(links, renumbered, renumbered[1:], strict=False)
         ),
     )
+
+
+def _joined(settings: tuple[Values, ...], found: list[Legal]) -> Legal:
+    """The networks of all settings side by side; a setting that leaves no network is left out."""
+    kept = [(root, one) for root, one in zip(settings, found, strict=True) if all(one.stages)]
+    stages: list[list[Cell]] = [[] for _ in found[0].stages]
+    links: list[set[tuple[int, int]]] = [set() for _ in found[0].links]
+    for number, (_, one) in enumerate(kept):
+        for t, pairs in enumerate(one.links):
+            left, right = len(stages[t]), len(stages[t + 1])
+            links[t] |= {(left + i, right + j) for i, j in pairs}
+        for t, cells in enumerate(one.stages):
+            stages[t] += [evolve(cell, root=number) for cell in cells]
+    return Legal(tuple(map(tuple, stages)), tuple(map(frozenset, links)), tuple(root for root, _ in kept))

@@ -10,6 +10,7 @@ from spacelang.lower.cost import Measure
 from spacelang.lower.count import count
 from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.legal import Legal, legal
+from spacelang.lower.located import located
 from spacelang.lower.plan import Plan, of_space
 from spacelang.lower.price import price
 from spacelang.space import Space
@@ -56,24 +57,7 @@ class Lowered:
             raise ValueError("its image, patch, classes, positions, token or pool are not the space's")
         if len(architecture.stages) != len(self.legal.stages):
             raise ValueError(f"it has {len(architecture.stages)} stages, the space {len(self.legal.stages)}")
-        cells: list[int] = []
-        layers: list[tuple[int, ...]] = []
-        for number, (stage, choices) in enumerate(zip(architecture.stages, self.legal.stages, strict=True), 1):
-            shape = (len(stage.layers), stage.embed)
-            index = next((i for i, cell in enumerate(choices) if (cell.depth, cell.embed) == shape), None)
-            if index is None:
-                raise ValueError(
-                    f"stage {number}: no network of the space has depth {shape[0]} with embed {shape[1]}"
-                )
-            if cells and (cells[-1], index) not in self.legal.links[number - 2]:
-                raise ValueError(f"stage {number}: the space's rules keep it from following stage {number - 1}")
-            options = choices[index].options
-            for place, layer in enumerate(stage.layers, 1):
-                if layer not in options:
-                    raise ValueError(f"stage {number}, layer {place}: the space has no such layer there")
-            cells.append(index)
-            layers.append(tuple(options.index(layer) for layer in stage.layers))
-        return Genotype(tuple(cells), tuple(layers))
+        return located(self.legal, architecture.stages)
 
 
 def network(frame: Frame, left: Legal, genotype: Genotype) -> Architecture:

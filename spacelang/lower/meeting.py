@@ -84,7 +84,10 @@ def meeting(found: Frame, law: Law, *, exact: bool, asks: Literal["first", "last
     Time and memory grow with the points of the larger half, which are the products of the distinct sums of
     its stages: with one measure those of k layers grow like k^2 to k^3, not like options^k.
     """
-    stages = [points(found.known, cells, found.axes, weights(cells, law), exact=exact) for cells in found.stages]
+    stages = [
+        points(found.known, cells, found.axes, weights(cells, law), exact=exact, own=own)
+        for cells, own in zip(found.stages, found.own, strict=True)
+    ]
     sizes = [len(stage.weight) for stage in stages]
     cut = _cut(sizes)
     forth, back = range(cut), range(len(stages) - 1, cut - 1, -1)
@@ -147,7 +150,7 @@ def _cut(sizes: list[int]) -> int:
     """Where to cut: the two halves have fewest points together; one half alone if that is little enough."""
     products = [1.0]
     for size in sizes:
-        products.append(products[-1] * size)
+        products.append(products[-1] * max(size, 1))
     whole = products[-1]
     costs = [
         products[cut] + whole / products[cut] + (2000 if 0 < cut < len(sizes) else 0)

@@ -9,13 +9,15 @@ al. 2021, Alg. 2.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from itertools import product
+from math import lcm, prod
 from typing import Literal
 
 from attrs import frozen
 
-from spacelang.lower.chain import Bounds, Chain, Genotype, inside
+from spacelang.lower.chain import Bounds, Cell, Chain, Genotype, Key, inside
 from spacelang.lower.draw import Stream, sample
 from spacelang.lower.pattern import Either, Pattern
 from spacelang.lower.prepared import drawable
@@ -34,11 +36,14 @@ class Child:
 
 @frozen
 class Rates:
-    """The probabilities that a stage's depth, a stage's embed, and a layer's block become free in mutation."""
+    """The probabilities that a stage's depth, a stage's embed, and a layer's block become free in mutation; and
+    those of each choice that is made once for a stage, and once for the network."""
 
     depth: float
     embed: float
     layer: float
+    stage: float = 0.0
+    network: float = 0.0
 
 
 def mutate(
@@ -46,9 +51,10 @@ def mutate(
 ) -> tuple[Child, ...]:
     """One mutated child per parent.
 
-    Depth and embed of each stage become free with their probabilities, then each layer's block with its own;
-    layers that the parent did not have are free. A free gene may come out as it was. The child of a parent
-    inside the windows is inside.
+    Each choice of the network becomes free with its probability, then depth, embed and each choice of every stage
+    with theirs, then each layer's block with its own; layers that the parent did not have are free, and so is what
+    no network has under the choices of the network that are drawn. A free gene may come out as it was. The child
+    of a parent inside the windows is inside.
     """
     children = []
     for parent in parents:
@@ -63,7 +69,9 @@ def cross(
 ) -> tuple[Child, ...]:
     """One child per pair of parents.
 
-    Depth and embed of each stage come from either parent by a fair coin each; the whole block of a layer that
+    Each choice of the network comes from either parent by a fair coin; then depth, embed and each choice of every
+    stage by a fair coin each, where a side that no network has under the choices of the network is free; the whole
+    block of a layer that
     both have, from either by a fair coin; a layer that only the deeper one has, from that one. A block that is no
     option of the width it comes to is free. The coins are conditioned on the rules and on the windows: a child has
     the probability of its coins among all of which a network inside comes. So the child of parents inside is
@@ -83,31 +91,59 @@ def cross(
 
 def loosened(chain: Chain, parent: Genotype, rates: Rates, source: Stream) -> Pattern:
     """The pattern of a mutation: the parent, with some genes made free."""
-    coins = iter(source.uniform(sum(2 + len(layers) for layers in parent.layers)).tolist())
+    owns = [stage[index] for stage, index in zip(chain.stages, parent.cells, strict=True)]
+    root = _root(chain, owns[0])
+    genes = [(rates.depth, rates.embed, *(rates.stage for _ in own.tied)) for own in owns]
+    count = len(root) + sum(len(own) + len(layers) for own, layers in zip(genes, parent.layers, strict=True))
+    coins = iter(source.uniform(count).tolist())
+    fixed = [None if next(coins) < rates.network else value for value in root]
+    roots = [number for number, row in enumerate(chain.roots or ((),)) if _agree(fixed, row)]
     cells, blocks = [], []
-    for stage, index, layers in zip(chain.stages, parent.cells, parent.layers, strict=True):
-        own = stage[index]
-        any_depth, any_embed = next(coins) < rates.depth, next(coins) < rates.embed
-        cells.append(
-            tuple(
-                number
-                for number, cell in enumerate(stage)
-                if (any_depth or cell.depth == own.depth) and (any_embed or cell.embed == own.embed)
-            )
-        )
+    for stage, own, mine, layers in zip(chain.stages, owns, genes, parent.layers, strict=True):
+        kept = [None if next(coins) < rate else value for rate, value in zip(mine, _genes(own), strict=True)]
+        cells.append(tuple(number for at in roots for number in _agreeing(stage, at, kept)))
         blocks.append(tuple(None if next(coins) < rates.layer else own.options[option].key for option in layers))
     return Pattern(tuple(cells), tuple(blocks))
 
 
+def _genes(cell: Cell) -> Key:
+    """The genes of a stage's own."""
+    return cell.depth, cell.embed, *cell.tied
+
+
+def _root(chain: Chain, cell: Cell) -> Key:
+    """What is chosen once for the network where a stage has this cell."""
+    return chain.roots[cell.root] if chain.roots else ()
+
+
+def _agree(fixed: Sequence[object | None], values: Key) -> bool:
+    return all(one is None or one == value for one, value in zip(fixed, values, strict=True))
+
+
+def _agreeing(stage: tuple[Cell, ...], root: int, fixed: Sequence[object | None]) -> Iterator[int]:
+    """The cells of a root with these genes, None being free; a gene that no cell of the root has is free."""
+    among = [(number, _genes(cell)) for number, cell in enumerate(stage) if cell.root == root]
+    known = [set(column) for column in zip(*(genes for _, genes in among), strict=True)]
+    held = [gene if gene in legal else None for gene, legal in zip(fixed, known, strict=False)]
+    return (number for number, genes in among if _agree(held, genes))
+
+
 def mixed(chain: Chain, one: Genotype, other: Genotype) -> Pattern:
     """The pattern of a crossover: every gene between the two parents."""
+    pairs = [
+        (stage[mine], stage[its]) for stage, mine, its in zip(chain.stages, one.cells, other.cells, strict=True)
+    ]
+    falls = Counter(product(*zip(_root(chain, pairs[0][0]), _root(chain, pairs[0][1]), strict=True)))
     cells, coins, blocks = [], [], []
-    for t, stage in enumerate(chain.stages):
-        first, second = stage[one.cells[t]], stage[other.cells[t]]
-        falls = Counter(product((first.depth, second.depth), (first.embed, second.embed)))
-        met = {number: falls[cell.depth, cell.embed] for number, cell in enumerate(stage)}
-        cells.append(tuple(number for number, coin in met.items() if coin))
-        coins.append(tuple(coin for coin in met.values() if coin))
+    for t, (stage, (first, second)) in enumerate(zip(chain.stages, pairs, strict=True)):
+        met: dict[int, Fraction] = {}
+        for root, row in enumerate(chain.roots or ((),)):
+            if fall := falls[row]:
+                chances = _chances(stage, root, first, second)
+                met |= {number: chance * (1 if t else fall) for number, chance in chances.items() if chance}
+        scale = lcm(*(chance.denominator for chance in met.values()))
+        cells.append(tuple(met))
+        coins.append(tuple(int(chance * scale) for chance in met.values()))
         mine, its = (
             [cell.options[option].key for option in genotype.layers[t]]
             for cell, genotype in ((first, one), (second, other))
@@ -115,6 +151,25 @@ def mixed(chain: Chain, one: Genotype, other: Genotype) -> Pattern:
         shared = [a if a == b else Either(a, b) for a, b in zip(mine, its, strict=False)]
         blocks.append((*shared, *max(mine, its, key=len)[len(shared) :]))
     return Pattern(tuple(cells), tuple(blocks), tuple(coins))
+
+
+def _chances(stage: tuple[Cell, ...], root: int, first: Cell, second: Cell) -> dict[int, Fraction]:
+    """By how many falls of the coins of two parents each cell of a root comes about. Where the coin of a gene falls
+    on a value that no cell of the root has, each that one has comes about by an equal part of the fall."""
+    among = [(number, _genes(cell)) for number, cell in enumerate(stage) if cell.root == root]
+    chances = []
+    for column, sides in zip(
+        zip(*(genes for _, genes in among), strict=True),
+        zip(_genes(first), _genes(second), strict=True),
+        strict=True,
+    ):
+        legal = dict.fromkeys(column)
+        free = Fraction(sum(side not in legal for side in sides), len(legal))
+        chances.append({value: sides.count(value) + free for value in legal})
+    return {
+        number: prod((chance[gene] for chance, gene in zip(chances, genes, strict=True)), start=Fraction(1))
+        for number, genes in among
+    }
 
 
 def _drawn(

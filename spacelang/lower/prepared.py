@@ -96,7 +96,8 @@ def prepared(
     try:
         met = meeting(found, law, exact=False)
     except TooLarge as reason:
-        if len(found.axes) != 1 or chain.measures == (COARSE,):
+        costs = [axis for axis in found.axes if chain.measures[axis] in chain.costs]
+        if len(costs) != 1 or chain.measures[0] == COARSE:
             raise
         return _narrowed(found, pattern, law, reason)
     sides = planes(met.data, rounded(met.data.weight, met.data.total), met.size)
@@ -164,15 +165,16 @@ def _narrowed(found: Frame, pattern: Pattern, law: Law, reason: TooLarge) -> Pre
     as many steps more than its beginning as there are terms, costs at least that. So all that is drawn is inside,
     and what is left out lies within these few steps of an end.
     """
-    chain, (axis,), whole = found.known.chain, found.axes, found.reach.whole
+    chain, whole = found.known.chain, found.reach.whole
     assert whole is not None, "a frame holds something"
-    (least,), (most,) = whole
+    at = next(at for at, axis in enumerate(found.axes) if chain.measures[axis] in chain.costs)
+    axis, least, most = found.axes[at], whole[0][at], whole[1][at]
     step = max(1, (most - least) // CELLS)
     coarse = rounded_up(chain, chain.measures[axis], step)
     deepest = [max(cell.depth for cell in stage) for stage in chain.stages]
-    slack = sum(deepest) + 2 * len(deepest) if found.low[0] > least else 0
-    window = Window(-(-int(found.low[0]) // step) + slack, int(found.high[0]) // step)
-    made = prepared(evolve(coarse, measures=(COARSE,)), pattern, ((COARSE, window),), law)
+    slack = sum(deepest) + 2 * len(deepest) if found.low[at] > least else 0
+    window = Window(-(-int(found.low[at]) // step) + slack, int(found.high[at]) // step)
+    made = prepared(evolve(coarse, measures=(COARSE, *coarse.measures[1:])), pattern, ((COARSE, window),), law)
     if made is None:  # the window is narrower than the rounding
         raise reason
     return evolve(made, narrowed=True)

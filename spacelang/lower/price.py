@@ -7,6 +7,7 @@ depends on the width of its stage and on its own genes alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from attrs import evolve
 
 from spacelang.architecture import Frame, Layer
 from spacelang.lower import plan
-from spacelang.lower.chain import Cell, Chain, Cost, Key, Option, joint
+from spacelang.lower.chain import Cell, Chain, Cost, Key, Limit, Link, Option, joint
 from spacelang.lower.cost import MEASURES, cost
 from spacelang.lower.legal import Cell as LegalCell
 from spacelang.lower.legal import Legal
@@ -22,12 +23,13 @@ from spacelang.lower.plan import Blueprint, LayerShape
 from spacelang.space import LAYER_DIMENSIONS, Searched, Space, StageSpace
 
 if TYPE_CHECKING:
+    from spacelang.lower.charge import Charge
     from spacelang.lower.costs import CostTable
 
 
 def price(space: Space, legal: Legal) -> Chain:
     """The chain of a space. Cells and options stand in the order of `legal`, so an index means the same in both."""
-    return Chain(
+    priced = Chain(
         MEASURES,
         tuple(_stage(space, legal, number) for number in range(len(legal.stages))),
         tuple(
@@ -41,6 +43,39 @@ def price(space: Space, legal: Legal) -> Chain:
             )
             for number, (before, after) in enumerate(zip(legal.stages, legal.stages[1:], strict=False))
         ),
+        tuple(tuple(value for _, value in root) for root in legal.roots),
+    )
+    return charged(priced, legal.totals) if legal.totals else priced
+
+
+def charged(chain: Chain, totals: Sequence[Charge]) -> Chain:
+    """A chain with one measure more for each total."""
+    none = (0,) * len(totals)
+
+    @cache
+    def options(priced: tuple[Option, ...], added: tuple[Cost, ...]) -> tuple[Option, ...]:
+        pairs = zip(priced, added, strict=True)
+        return tuple(evolve(option, cost=(*option.cost, *more)) for option, more in pairs)
+
+    def cell(t: int, i: int, priced: Cell) -> Cell:
+        added = tuple(zip(*(total.layers[t][i] for total in totals), strict=True))
+        own = tuple(total.cells[t][i] for total in totals)
+        return evolve(priced, cost=(*priced.cost, *own), options=options(priced.options, added))
+
+    return evolve(
+        chain,
+        measures=(*chain.measures, *(total.name for total in totals)),
+        stages=tuple(tuple(cell(t, i, one) for i, one in enumerate(cells)) for t, cells in enumerate(chain.stages)),
+        joints=tuple(
+            evolve(
+                one,
+                table=tuple(
+                    tuple(None if link is None else Link((*link.cost, *none)) for link in row) for row in one.table
+                ),
+            )
+            for one in chain.joints
+        ),
+        limits=tuple(Limit(total.name, total.window, total.stage, total.scale) for total in totals),
     )
 
 
@@ -81,13 +116,14 @@ def with_table(chain: Chain, legal: Legal, table: CostTable) -> Chain:
             merge = merge_key(number, stages[number - 2][i].embed, stages[number - 1][j].embed)
             links[i, j] = (*link.cost, spent[merge])
         joints.append(joint(links, len(before.left), len(before.right)))
-    return Chain(
-        (*chain.measures, table.measure),
-        tuple(
+    return evolve(
+        chain,
+        measures=(*chain.measures, table.measure),
+        stages=tuple(
             tuple(cell(number, one, priced) for one, priced in zip(legal, cells, strict=True))
             for number, (legal, cells) in enumerate(zip(stages, chain.stages, strict=True), 1)
         ),
-        tuple(joints),
+        joints=tuple(joints),
     )
 
 
@@ -104,14 +140,25 @@ def _stage(space: Space, legal: Legal, number: int) -> tuple[Cell, ...]:
             cell.embed,
             _ends(frame, number, len(legal.stages), cell.embed),
             options(cell.embed, cell.options),
+            tuple(value for _, value in cell.tied),
+            cell.root,
         )
         for cell in legal.stages[number]
     )
 
 
 def key(stage: StageSpace, layer: Layer) -> Key:
-    """The searched genes of a layer: what stays of it when the rest is derived anew in another place."""
-    return tuple(getattr(layer, n) for n in LAYER_DIMENSIONS if isinstance(getattr(stage, n), Searched))
+    """The genes that a layer has of its own: what stays of it when the rest is derived anew in another place."""
+    return tuple(getattr(layer, n) for n in own_genes(stage))
+
+
+def own_genes(stage: StageSpace) -> tuple[str, ...]:
+    """The dimensions that each layer of a stage chooses for itself."""
+    return tuple(
+        name
+        for name in LAYER_DIMENSIONS
+        if isinstance(found := getattr(stage, name), Searched) and found.tied is None
+    )
 
 
 def _ends(frame: Frame, number: int, stages: int, embed: int) -> Cost:

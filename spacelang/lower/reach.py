@@ -49,7 +49,7 @@ class Reaches:
 
 def reaches(known: Terms, stages: Sequence[tuple[Place, ...]], axes: Axes) -> Reaches:
     """The spans of cost on both sides of every joint, for the cells that a pattern leaves."""
-    spans = [[_span(known, cell, axes) for cell in cells] for cells in stages]
+    spans = [[span(known, cell, axes) for cell in cells] for cells in stages]
     joints = known.chain.joints
     left: list[Reach] = []
     incoming: Reach | None = None
@@ -73,7 +73,8 @@ def reaches(known: Terms, stages: Sequence[tuple[Place, ...]], axes: Axes) -> Re
     return Reaches(tuple(left), tuple(right), whole)
 
 
-def _span(known: Terms, cell: Place, axes: Axes) -> Span:
+def span(known: Terms, cell: Place, axes: Axes) -> Span:
+    """The least and the most that a cell costs with its layers."""
     least, most = known.ends[cell.options]
     chosen = [[known.lists[cell.options][option].cost for option in choice.options] for choice in cell.choices]
     return (

@@ -24,7 +24,7 @@ def reached(
         return None
     whole = found.reach.whole
     end = int(found.high[-1] if most else found.low[-1])
-    if len(found.axes) == 1 and whole is not None and end == whole[most][0]:
+    if found.free and len(found.axes) == 1 and whole is not None and end == whole[most][0]:
         return end  # nothing else binds, and the end of a span of costs is always reached
     if deep(found) and (tall := kinds(found, Law.UNIFORM)) is not None:
         return end_of(found, tall[1], most=most)

@@ -1,7 +1,8 @@
 """Whether every network of one space is a network of another; and if not, what is new.
 
 The proof is exact, and looks at no single network: legal options are connected, so each cell, each option of a
-cell and each pair of neighbours lies on a network of its own, and a network is nothing but these.
+cell and each pair of neighbours lies on a network of its own, and a network is nothing but these. Where choices are
+tied, or totals have limits, the networks of both spaces are counted too.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import attrs
-from attrs import frozen
+from attrs import evolve, frozen
 
-from spacelang.architecture import Frame
+from spacelang.architecture import Architecture, Frame, Layer
 from spacelang.diagnostics import listed
 from spacelang.expression import decimal
 from spacelang.lower.legal import Cell, Legal
+from spacelang.lower.overlap import only, plain
+from spacelang.notation import write
 from spacelang.space import LAYER_DIMENSIONS, STAGE_DIMENSIONS, Option
 
 
@@ -62,7 +65,16 @@ class NewNeighbours:
     values: Mapping[str, Option]
 
 
-New = NewSetting | NewStages | NewOptions | NewCombination | NewNeighbours
+@frozen
+class NewNetwork:
+    """A network that the wider space has not, though all that it is made of is there. tied: whether the wider space
+    ties choices that this one does not."""
+
+    network: Architecture
+    tied: bool
+
+
+New = NewSetting | NewStages | NewOptions | NewCombination | NewNeighbours | NewNetwork
 
 
 def new(narrower: tuple[Frame, Legal], wider: tuple[Frame, Legal]) -> tuple[New, ...]:
@@ -81,7 +93,13 @@ def new(narrower: tuple[Frame, Legal], wider: tuple[Frame, Legal]) -> tuple[New,
     for number, (cells, wide) in enumerate(zip(legal.stages, wide_legal.stages, strict=True), 1):
         options = list(_options(number, cells, wide))
         found += options or list(_combination(number, cells, wide))
-    return tuple(found) if found else tuple(_neighbours(legal, wide_legal))
+    found += [] if found else list(_neighbours(legal, wide_legal))
+    if found or (plain(legal) and plain(wide_legal)):
+        return tuple(found)
+    stages = only(legal, wide_legal)
+    if stages is None:
+        return ()
+    return (NewNetwork(Architecture(frame, stages), not plain(evolve(wide_legal, totals=()))),)
 
 
 def taken(cells: tuple[Cell, ...], dimension: str) -> tuple[Option, ...]:
@@ -103,7 +121,9 @@ def _options(number: int, cells: tuple[Cell, ...], wide: tuple[Cell, ...]) -> It
 
 
 def _combination(number: int, cells: tuple[Cell, ...], wide: tuple[Cell, ...]) -> Iterator[New]:
-    known = {(cell.depth, cell.embed): frozenset(cell.options) for cell in wide}
+    known: dict[tuple[int, int], set[Layer]] = {}
+    for cell in wide:
+        known.setdefault((cell.depth, cell.embed), set()).update(cell.options)
     for cell in cells:
         place: dict[str, Option] = {"depth": cell.depth, "embed": cell.embed}
         if (cell.depth, cell.embed) not in known:
@@ -145,6 +165,9 @@ def said(difference: New) -> str:
             return f"stage {stage}: the wider space has no `{dimension}` of {which}"
         case NewCombination(stage, values):
             return f"stage {stage}: the wider space has no {_values(values)} together"
+        case NewNetwork(network, tied):
+            why = "totals of its own" if not tied else "choices made once"
+            return f"the wider space, which has {why}, lacks {write(network)}"
         case NewNeighbours(stage, before, values):
             return f"stage {stage}: in the wider space, {_values(values)} does not follow {_values(before)}"
 

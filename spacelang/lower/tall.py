@@ -86,7 +86,11 @@ class Kind:
 
 def deep(found: Frame) -> bool:
     """Whether a frame of one window has a stage to be treated as here."""
-    return len(found.axes) == 1 and any(place.ways >= EXACT for cells in found.stages for place in cells)
+    return (
+        found.free
+        and len(found.axes) == 1
+        and any(place.ways >= EXACT for cells in found.stages for place in cells)
+    )
 
 
 def kinds(found: Frame, law: Law) -> tuple[int, tuple[Kind, ...]] | None:

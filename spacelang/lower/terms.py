@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import cached_property, lru_cache
 from math import lcm, prod
@@ -18,8 +20,8 @@ class Law(Enum):
     """How genotypes are weighed.
 
     UNIFORM gives each the same weight. RANDOM is the usual prior: cells equally likely, then each layer's
-    option equally likely among those of its cell; conditioned on the links and the windows. Given a pattern,
-    only what is free is weighed.
+    option equally likely among those of its cell; before all, what is chosen once for the network, each root
+    equally likely; conditioned on the links and the windows. Given a pattern, only what is free is weighed.
     """
 
     UNIFORM = "uniform"
@@ -91,6 +93,7 @@ class Place:
 def places(known: Terms, pattern: Pattern, stage: int) -> tuple[Place, ...]:
     """The cells that the pattern leaves to a stage, each with what the pattern settles in it."""
     found = []
+    shares = _shares(known.chain, pattern.cells[stage], stage)
     for at, cell in enumerate(pattern.cells[stage]):
         value = known.chain.stages[stage][cell]
         number = known.list_of[stage][cell]
@@ -107,12 +110,23 @@ def places(known: Terms, pattern: Pattern, stage: int) -> tuple[Place, ...]:
         layers += [None] * (value.depth - len(layers))
         settled = [value.options[layer].cost for layer in layers if isinstance(layer, int)]
         base = tuple(map(sum, zip(value.cost, *settled, strict=True)))
-        coins = pattern.coins[stage][at] if pattern.coins else 1
+        coins = pattern.coins[stage][at] if pattern.coins else shares[value.root]
         choices = tuple(layer for layer in layers if isinstance(layer, Choice))
         free, size = layers.count(None), len(value.options)
         ways = size**free * prod(choice.total for choice in choices)
         found.append(Place(cell, tuple(layers), free, number, size, base, coins, choices, ways))
     return tuple(found)
+
+
+def _shares(chain: Chain, cells: Sequence[int], stage: int) -> Mapping[int, int]:
+    """What each cell of a stage weighs by the number of its root.
+
+    What is chosen once for the network is drawn first, so the cells that go with it share what it weighs: one of n
+    such cells weighs 1 / n, here times the least common multiple of all n.
+    """
+    among = Counter(chain.stages[stage][cell].root for cell in cells)
+    whole = lcm(*among.values())
+    return {root: whole // number for root, number in among.items()} if len(among) > 1 else dict.fromkeys(among, 1)
 
 
 def _between(one: int | None, other: int | None, size: int) -> int | Choice | None:

@@ -17,34 +17,36 @@ from spacelang.lower.frame import frame
 from spacelang.lower.legal import Cell
 from spacelang.lower.pattern import free
 from spacelang.lower.sums import ways
+from spacelang.lower.taken import Has
 from spacelang.lower.terms import terms
 from spacelang.lower.too_large import TooLarge
-from spacelang.space import STAGE_DIMENSIONS, Option
 
 Worth = tuple[int, dict[str, Window]]
 
 
 @frozen(eq=False)
 class Worths:
-    """The completions of every stage inside windows on some measures; no stages: nothing is inside."""
+    """The completions of every stage inside windows on some measures; no stages: nothing is inside. asked: the
+    measures of whose values one wants to know."""
 
     measures: tuple[str, ...]
+    asked: frozenset[str]
     stages: tuple[Completed, ...]
 
-    def of(self, stage: int, legal: Sequence[Cell], name: str, option: Option) -> Worth:
+    def of(self, stage: int, legal: Sequence[Cell], has: Has) -> Worth:
         """How many networks inside have an option of a stage (a layer's: somewhere in it), and what these cost."""
         if not self.stages:
             return 0, {}
         found = self.stages[stage]
-        own = name in STAGE_DIMENSIONS
         parts = []
-        for place, table in zip(found.points.cells, found.points.tables, strict=True):
+        for at, (place, table) in enumerate(zip(found.points.cells, found.points.tables, strict=True)):
             cell = legal[place.cell]
-            if own:
-                parts.append(ways(table) if getattr(cell, name) == option else 0 * ways(table))
+            if has.cell is not None:
+                own = ways(table) if has.cell(cell) else 0 * ways(table)
             else:
-                taken = (at for at, layer in enumerate(cell.options) if getattr(layer, name) == option)
-                parts.append(ways(table) - ways(table, frozenset(taken)))
+                taken = (option for option, layer in enumerate(cell.options) if has.layer(layer))
+                own = ways(table) - ways(table, frozenset(taken))
+            parts.append(own[found.points.entry[found.points.cell == at]])
         weight = np.concatenate(parts)
         having = np.nonzero((weight != 0) & (found.count != 0))[0]
         if not len(having):
@@ -52,6 +54,7 @@ class Worths:
         ranges = {
             measure: Window(int(found.least[axis, having].min()), int(found.most[axis, having].max()))
             for axis, measure in enumerate(self.measures)
+            if measure in self.asked
         }
         return int((weight[having] * found.count[having]).sum()), ranges
 
@@ -60,8 +63,8 @@ def worths(chain: Chain, bounds: Bounds) -> Worths | None:
     """What the options are worth inside windows; None where the points of the stages do not fit."""
     found = frame(terms(chain), free(chain), bounds, every=True)
     if found is None:
-        return Worths((), ())
+        return Worths((), frozenset(), ())
     try:
-        return Worths(tuple(chain.measures[axis] for axis in found.axes), completed(found))
+        return Worths(tuple(chain.measures[axis] for axis in found.axes), frozenset(bounds), completed(found))
     except TooLarge:
         return None

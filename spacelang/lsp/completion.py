@@ -73,7 +73,7 @@ def _offered(text: str, within: Context, before: str) -> Iterator[_Offer]:
     if re.search(r"\d\Z|\.\.\Z", before) or within.level == "unknown":
         return
     if re.search(r"\bprevious\s*\.\s*\Z", before):
-        yield from _names(STAGE)
+        yield from _names({**STAGE, **NAMES["layer"]})
         return
     match words:
         case []:
@@ -90,13 +90,18 @@ def _offered(text: str, within: Context, before: str) -> Iterator[_Offer]:
             yield from ((level, "word", BLOCKS[level]) for level in ("stage", "layer"))
         case ["require"] if within.level in ("root", "stage"):
             yield "each", "word", KEYWORDS["each"]
+            yield from ((word, "word", VALUES[word]) for word in ("sum", "count"))
         case ["require", *_] if within.level in ("evolve", "refine"):
             known = MEASURES if within.level == "evolve" else MEASURES.keys() - TIMES
             yield from ((name, "name", MEASURES[name]) for name in sorted(known))
+            yield from ((word, "word", VALUES[word]) for word in ("sum", "count"))
         case ["require", "each", level, *_] if ":" in before:
-            yield from _expression({**STAGE, **(LAYER if level.startswith("layer") else {})}, before)
+            yield from _expression({**STAGE, **LAYER}, before)
             if level.startswith("stage"):
                 yield "previous", "word", VALUES["previous"]
+                yield from ((word, "word", VALUES[word]) for word in ("sum", "count"))
+        case ["require", *_] if within.level in ("root", "stage") and re.search(r"\b(sum|count)\b", before):
+            yield from _expression({**STAGE, **LAYER}, before)
         case [name, *_] if re.match(r"\s*\w+\s*(=|in\b)", before):
             yield from _value(name, within, before)
 

@@ -21,7 +21,17 @@ from spacelang.lsp.places import Place, deciding, places, speaking, stages
 from spacelang.lsp.usage import networks, using
 from spacelang.lsp.words import BLOCKS, Meaning, meaning
 from spacelang.source import Source, Span
-from spacelang.space import LAYER_DIMENSIONS, STAGE_DIMENSIONS, Derived, Dimension, Option, Searched, Settled, Space
+from spacelang.space import (
+    LAYER_DIMENSIONS,
+    STAGE_DIMENSIONS,
+    Derived,
+    Dimension,
+    Option,
+    Searched,
+    Settled,
+    Space,
+    of_a_stage,
+)
 from spacelang.syntax import tree
 from spacelang.table import listed
 
@@ -176,7 +186,8 @@ def _number(facts: _Facts, source: Source, span: Span) -> Iterator[str]:
             f"- stage {stage}: {amount(count)} of {amount(whole)} networks ({_percent(count, whole)}){clipped}"
         )
     if rows:
-        kind = "have it" if name in STAGE_DIMENSIONS else "have a layer with it"
+        own = any(of_a_stage(stage, name) for stage in facts.space.stages)
+        kind = "have it" if own else "have a layer with it"
         yield "\n".join([f"`{name}` of {text}: how many networks {kind}", "", *rows])
 
 
@@ -212,8 +223,8 @@ def _options(dimension: Dimension | None) -> str:
     match dimension:
         case Settled(value):
             return f"= {_option(value)}"
-        case Searched(options):
-            return f"in {listed(options)}"
+        case Searched(options, tie):
+            return f"in {listed(options)}" + (f", once for the {tie}" if tie else "")
         case Derived(expression):
             return f"= `{show(expression)}`"
         case None:

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from spacelang.lower import overlap
 from spacelang.lower.legal import Cell, Legal
+from spacelang.lower.possible import narrowed
 from spacelang.space import STAGE_DIMENSIONS, Option
 
 
 def networks(legal: Legal) -> int:
     """How many networks the space holds."""
+    if legal.totals:
+        return overlap.networks(legal)
     return _count(legal, lambda _, cell: int(len(cell.options) ** cell.depth))
 
 
 def using(legal: Legal, stage: int, dimension: str, option: Option) -> int:
     """How many networks take this option of a dimension in stage `stage` (from 1): in some layer of it, where it is
     a dimension of layers. A window is that of the map where it is larger."""
+    if legal.totals:
+        return networks(legal) - overlap.networks(_without(legal, stage, dimension, option))
     if dimension in STAGE_DIMENSIONS:
 
         def with_it(at: int, cell: Cell) -> int:
@@ -33,6 +39,20 @@ def using(legal: Legal, stage: int, dimension: str, option: Option) -> int:
         return int((others if at == stage else len(cell.options)) ** cell.depth)
 
     return networks(legal) - _count(legal, without_it)
+
+
+def _without(legal: Legal, stage: int, dimension: str, option: Option) -> Legal:
+    """The networks that take an option nowhere in a stage."""
+
+    def kept(at: int, cell: Cell) -> tuple[int, ...]:
+        own = getattr(cell, dimension) if dimension in STAGE_DIMENSIONS else None
+        values = [own if own is not None else getattr(layer, dimension) for layer in cell.options]
+        return tuple(number for number, value in enumerate(values) if at != stage or value != option)
+
+    options = [[kept(number, cell) for cell in cells] for number, cells in enumerate(legal.stages, 1)]
+    some = [{i for i, left in enumerate(row) if left} for row in options]
+    links = [{(i, j) for i, j in pairs if i in some[t] and j in some[t + 1]} for t, pairs in enumerate(legal.links)]
+    return narrowed(legal, options, links)
 
 
 def _count(legal: Legal, size: Callable[[int, Cell], int]) -> int:

@@ -119,6 +119,8 @@ _MUTATE: Mapping[str, tuple[str, str]] = {
     "depth": ("How probable it is that a stage's depth is drawn anew.", ""),
     "embed": ("How probable it is that a stage's width is drawn anew.", ""),
     "layer": ("How probable it is that a layer is drawn anew.", ""),
+    "stage": ("How probable it is that what a stage chooses once, beside these, is drawn anew.", ""),
+    "network": ("How probable it is that what the network chooses once is drawn anew.", ""),
 }
 
 
@@ -149,8 +151,8 @@ ROUNDING = Meaning(
     default=recipe.Refine().rounding,
 )
 NAMES: Mapping[Level, Mapping[str, Meaning]] = {
-    "root": ROOT,
-    "stage": {**STAGE, "head_dim": ROOT["head_dim"]},
+    "root": {**ROOT, **STAGE, **LAYER},
+    "stage": {**STAGE, "head_dim": ROOT["head_dim"], **LAYER},
     "layer": {**LAYER, "head_dim": ROOT["head_dim"]},
     "train": {
         "sandwich": SANDWICH,
@@ -166,7 +168,8 @@ NAMES: Mapping[Level, Mapping[str, Meaning]] = {
 BLOCKS: Mapping[str, str] = {
     "stage": "A stage: layers of one width on one map. Between two stages the map's side halves. `each stage` "
     "speaks of all, `stage 1` of the first.",
-    "layer": "What each layer of a stage may be, whatever the others are. It is always written `each layer`.",
+    "layer": "What each layer of a stage may be, whatever the others are. It is always written `each layer`; what "
+    "is chosen outside it is the same in all layers.",
     "train": "How the supernet is trained.",
     "evolve": "How the trained supernet is searched, and within which bounds.",
     "mutate": "What a mutation draws anew, each with its probability.",
@@ -191,8 +194,11 @@ VALUES: Mapping[str, str] = {
     "largest": "The network with the most MACs.",
     "smallest": "The network with the fewest MACs.",
     "random": "A network drawn at random.",
-    "previous": "The stage before: `previous.embed` and `previous.depth`. A rule about it says nothing of stage 1.",
+    "previous": "The stage before: `previous.embed`, `previous.depth`, and what that stage chooses once. A rule "
+    "about it says nothing of stage 1.",
     "min": "The least of several numbers: `min(embed, 512)`.",
+    "sum": "A total: `sum(depth)` over all stages, `sum(heads)` over all layers, of the network or of each stage.",
+    "count": "How many layers it holds of: `count(window == 14)`.",
     "max": "The greatest of several numbers: `max(embed, 64)`.",
 }
 KEYWORDS: Mapping[str, str] = {
@@ -203,10 +209,11 @@ KEYWORDS: Mapping[str, str] = {
     "narrows": 'The space of which this one is a subset: `narrows "other.space"`. A supernet of that one '
     "serves this one unchanged.",
     "each": "All stages, or all layers: `each stage { … }`, `each layer { … }`.",
-    "in": "What is searched: the name takes any of these options.",
+    "in": "What is searched: the name takes any of these options, once where it is written: anew in every layer, "
+    "once for a stage, or once for the network. In a condition: whether it is one of these.",
     "step": "How far one option of a range is from the next: `64..128 step 32`.",
     "require": "What must hold. `require each stage: …` and `require each layer: …` remove options; in `evolve` "
-    "and `refine`, `require flops <= 4.5G` bounds the whole network.",
+    "and `refine`, `require flops <= 4.5G` bounds the whole network. `require sum(depth) <= 24` limits a total.",
     "and": "Both hold.",
     "or": "At least one holds.",
     "not": "It does not hold.",

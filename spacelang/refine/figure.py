@@ -98,7 +98,7 @@ def _panel(move: Move, left: float, top: float, low: float, high: float) -> Iter
     def line(value: float) -> float:
         return slope.level + slope.slope.value * (value - slope.middle) / float(part.step)
 
-    yield Words(inner, top + 12, f"stage {part.stage} {part.dimension}", 12)
+    yield Words(inner, top + 12, part.name, 12)
     yield Trace(((inner, top + 20), (inner, top + 20 + high_), (inner + wide, top + 20 + high_)), FAINT)
     for error in (low, high):
         yield Words(inner - 4, y(error) + 4, f"{100 * error:.1f}", 9, "end")

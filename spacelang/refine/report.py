@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from spacelang.drawing import svg
+from spacelang.expression import Number, decimal
 from spacelang.refine.account import Account
 from spacelang.refine.evidence import options, said
 from spacelang.refine.figure import distributions, moved, slopes
@@ -64,9 +65,11 @@ def _summary(accounts: Sequence[Account]) -> Iterator[str]:
     yield "</table>"
 
 
-def _bound(low: int | None, measure: str, high: int | None) -> str:
-    left = f"{low:,} ≤ " if low is not None else ""
-    right = f" ≤ {high:,}" if high is not None else ""
+def _bound(low: Number | None, measure: str, high: Number | None) -> str:
+    left, right = (
+        "" if end is None else f"{int(end):,}" if end.denominator == 1 else decimal(end) for end in (low, high)
+    )
+    left, right = left and f"{left} ≤ ", right and f" ≤ {right}"
     return f"{left}{measure}{right}"
 
 
@@ -77,7 +80,8 @@ def _moves(account: Account) -> Iterator[str]:
         yield _row(move)
     for one in account.left:
         cells = "".join(
-            f"<td>{cell}</td>" for cell in (one.stage, one.dimension, "", "", "", "", escape(one.reason))
+            f"<td>{cell}</td>"
+            for cell in (one.stage or "network", one.dimension, "", "", "", "", escape(one.reason))
         )
         yield f'<tr class="quiet">{cells}</tr>'
     yield "</table>"
@@ -86,7 +90,7 @@ def _moves(account: Account) -> Iterator[str]:
 def _row(move: Move) -> str:
     part = move.slope.part
     cells = (
-        str(part.stage),
+        str(part.stage or "network"),
         part.dimension,
         options(move.before),
         said(move.slope.slope),

@@ -15,13 +15,13 @@ from attrs import frozen
 
 from spacelang.expression import Number, decimal
 from spacelang.source import Source
-from spacelang.space import STAGE_DIMENSIONS, Searched, Space
+from spacelang.space import Searched, Space, of_a_stage
 from spacelang.syntax.format import laid_out
 from spacelang.syntax.pieces import Block, Line, Node, Piece, pieces
 
 MARK = "# refine "  # what the comments behind moved lines begin with
 
-Place = tuple[int, str]  # stage (from 1) and dimension
+Place = tuple[int, str]  # stage (from 1; 0: the network) and dimension
 
 
 @frozen
@@ -45,7 +45,7 @@ def rewritten(source: Source, space: Space, changes: Mapping[Place, Changed], na
         else:
             for place in places:
                 if place in changes:
-                    _insert(nodes, place, changes[place])
+                    _insert(nodes, place, changes[place], space)
     return laid_out(nodes)
 
 
@@ -64,12 +64,22 @@ def _lines(space: Space, changes: Mapping[Place, Changed]) -> Iterator[tuple[lis
             searched = getattr(stage, dimension)
             if isinstance(searched, Searched) and searched.span is not None:
                 key = (dimension, (searched.span.source, searched.span.start))
-                deciding.setdefault(key, []).append((number, dimension))
+                place = (0 if searched.tied == "network" else number, dimension)
+                if place not in deciding.setdefault(key, []):
+                    deciding[key].append(place)
     for places in deciding.values():
         if any(place in changes for place in places):
             first, dimension = places[0]
-            span = getattr(space.stages[first - 1], dimension).span
+            span = _searched(space, first, dimension).span
+            assert span is not None, "these have places"
             yield places, span.start if span.source is None else None
+
+
+def _searched(space: Space, stage: int, dimension: str) -> Searched:
+    """What is searched in a stage, or in the network where that is 0."""
+    own = space.stages[stage - 1 : stage] if stage else space.stages
+    every = (getattr(one, dimension) for one in own)
+    return next(d for d in every if isinstance(d, Searched) and (stage or d.tied == "network"))
 
 
 def _rename(nodes: Sequence[Node], name: str) -> None:
@@ -107,15 +117,19 @@ def _replace(line: Line, evidence: Sequence[str], options: tuple[Number, ...]) -
     line.behind[:] = [*evidence, *(c for c in (*inside, *line.behind) if not c.startswith(MARK))]
 
 
-def _insert(nodes: list[Node], place: Place, change: Changed) -> None:
-    """Put a line of its own into the stage's block, or into its `each layer`."""
+def _insert(nodes: list[Node], place: Place, change: Changed, space: Space) -> None:
+    """Put a line of its own into the stage's block, or into its `each layer`; for the network, at the root."""
     stage, dimension = place
-    block = _block(nodes, f"stage {stage}")
-    if dimension not in STAGE_DIMENSIONS:
-        block = _block(block.body, "each layer")
+    body = nodes
+    if stage:
+        body = _block(nodes, f"stage {stage}").body
+        if not of_a_stage(space.stages[stage - 1], dimension):
+            body = _block(body, "each layer").body
     line = Line(_pieces(f"{dimension} in {domain(change.options, True)}"), False, [change.evidence])
-    said = [at for at, node in enumerate(block.body) if isinstance(node, Line) and node.pieces[0].kind == "NAME"]
-    block.body.insert(said[-1] + 1 if said else 0, line)
+    said = [at for at, node in enumerate(body) if isinstance(node, Line) and node.pieces[0].kind == "NAME"]
+    if not said and not stage:  # behind the lines of the head
+        said = [at for at, node in enumerate(body) if isinstance(node, Line) and node.pieces[0].text != "require"]
+    body.insert(said[-1] + 1 if said else 0, line)
 
 
 def _block(body: list[Node], head: str) -> Block:

@@ -23,7 +23,7 @@ from spacelang.lower.lowered import Lowered
 from spacelang.lower.price import price
 from spacelang.recipe import Refine
 from spacelang.refine.subspace import Subspace
-from spacelang.space import Settled
+from spacelang.space import Settled, StageSpace, tied
 
 
 @frozen
@@ -66,11 +66,15 @@ def drawn(lowered: Lowered, recipe: Refine, bounds: Bounds, parts: Sequence[Subs
 
 
 def settled(lowered: Lowered, part: Subspace, option: Number) -> Lowered | None:
-    """A space with one dimension of one stage settled, on the whole one's supernet; None where it is empty."""
+    """A space with one dimension of one stage, or of the network, settled, on the whole one's supernet; None where
+    it is empty."""
     space = lowered.space
-    stages = list(space.stages)
-    stages[part.stage - 1] = evolve(stages[part.stage - 1], **{part.dimension: Settled(option)})
-    narrow = evolve(space, stages=tuple(stages))
+
+    def decided(number: int, stage: StageSpace) -> StageSpace:
+        whole = part.stage == 0 and part.dimension in tied(stage, "network")
+        return evolve(stage, **{part.dimension: Settled(option)}) if whole or number == part.stage else stage
+
+    narrow = evolve(space, stages=tuple(decided(number, stage) for number, stage in enumerate(space.stages, 1)))
     left = legal(narrow)
     if not isinstance(left, Legal) or not all(left.stages):
         return None
@@ -83,7 +87,7 @@ def _worth(part: Subspace, architecture: Architecture) -> tuple[float, ...]:
     Where k layers choose one by one, the stage's mean varies a k-th as much from network to network as where all
     have the same; what it says of the slope is a k-th, too.
     """
-    layers = len(architecture.stages[part.stage - 1].layers) if part.layered else 1
+    layers = len(architecture.stages[part.seen - 1].layers) if part.layered else 1
     return tuple(share / layers for share in part.shares(architecture))
 
 

@@ -21,6 +21,7 @@ _NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?([A-Za-z0-9_]*)")
 _COUNTS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _TIMES = {unit: UNITS[unit] for unit in ("us", "ms", "s")}  # in nanoseconds
 _LONGEST_NUMBER = 30  # digits
+_FUNCTIONS = {"total": "sum", "add": "sum", "number": "count", "num": "count", "len": "count"}
 
 
 def _span(meta: Meta) -> Span:
@@ -142,6 +143,14 @@ class Builder(Transformer[Token, tree.File]):
         rest = tuple(zip(map(str, parts[1::2]), parts[2::2], strict=True))
         return e.Compare(parts[0], rest, span=_span(meta))  # type: ignore[arg-type]  # RELATION lexes no other
 
+    def element(self, meta: Meta, parts: list[Any]) -> e.Expression:
+        match parts[1]:
+            case tree.SetOf(items):
+                return e.Among(parts[0], items, span=_span(meta))
+            case tree.Range(low, high, by):
+                return e.Within(parts[0], low, high, by, span=_span(meta))
+        raise AssertionError("the grammar has no other domain")
+
     def plus(self, meta: Meta, parts: list[Any]) -> e.Expression:
         return e.Binary("+", parts[0], parts[1], span=_span(meta))
 
@@ -180,14 +189,18 @@ class Builder(Transformer[Token, tree.File]):
         return e.Previous(str(parts[1]), span=_span(meta))
 
     def call(self, meta: Meta, parts: list[Any]) -> e.Expression:
+        if parts[0] in ("sum", "count"):
+            return self._total(meta, parts)
         if parts[0] not in ("min", "max"):
-            near = nearest(str(parts[0]), ("min", "max"))
+            near = _FUNCTIONS.get(str(parts[0])) or nearest(str(parts[0]), ("min", "max", "sum", "count"))
             help_ = f"did you mean `{near}`?" if near else "work it out, and write the number"
+            if parts[0] in ("average", "avg", "mean"):
+                help_ = "multiply instead: `sum(heads) <= 4 * sum(depth)` is four heads a layer on average"
             fix = Fix(place(parts[0]), near) if near else None
             self.found.append(
                 Diagnostic(
                     "E0113",
-                    f"`{parts[0]}` is not a function; there are min and max",
+                    f"`{parts[0]}` is not a function; there are min, max, sum and count",
                     Label(place(parts[0])),
                     help=help_,
                     fix=fix,
@@ -195,6 +208,14 @@ class Builder(Transformer[Token, tree.File]):
             )
         function: Any = "max" if parts[0] == "max" else "min"
         return e.Call(function, tuple(parts[1:]), span=_span(meta))
+
+    def _total(self, meta: Meta, parts: list[Any]) -> e.Expression:
+        function: Any = str(parts[0])
+        if len(parts) > 2:
+            message = f"`{function}` goes over one thing, and here are {len(parts) - 1}"
+            help_ = f"write `{function}(…) + {function}(…)`, or join them in one expression"
+            self.found.append(Diagnostic("E0160", message, Label(_span(meta)), help=help_))
+        return e.Total(function, parts[1], span=_span(meta))
 
     def group(self, _: Meta, parts: list[Any]) -> e.Expression:
         inner: e.Expression = parts[0]

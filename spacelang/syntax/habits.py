@@ -10,7 +10,7 @@ from spacelang.diagnostics import Fix
 from spacelang.source import Span
 from spacelang.syntax.numbers import of_numbers
 from spacelang.syntax.scan import place, put
-from spacelang.syntax.sets import of_a_set
+from spacelang.syntax.sets import of_a_set, of_membership
 from spacelang.syntax.statement import Statement
 from spacelang.syntax.words import BRANCHES, LOADS, LOOPS, PREFIXES, no_such_word
 
@@ -18,7 +18,9 @@ from spacelang.syntax.words import BRANCHES, LOADS, LOOPS, PREFIXES, no_such_wor
 def read_as_meant(statement: Statement) -> list[Token]:
     """The tokens of a statement without a block, with each habit that it shows put right."""
     kept: list[Token] = []
-    for i, one in enumerate(_split(_after(statement, (_prefix, _head_of_file, of_numbers, _together)))):
+    for i, one in enumerate(
+        _split(_after(statement, (_prefix, _head_of_file, of_numbers, of_membership, _together)))
+    ):
         kept += [put("_LINE", "\n", one.tokens[0])] if i and one.tokens else []
         kept += _after(one, (_colon, of_a_set, _decided, _missing_sign, _rule)).tokens
     return kept

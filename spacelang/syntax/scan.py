@@ -45,7 +45,8 @@ def _logical(stream: list[Token], found: list[Diagnostic]) -> list[Token]:
     for i, token in enumerate(stream):
         inside = bool(open_) and open_[-1][0] != "block"
         if token.type == "_LINE" and inside:
-            if not _begins_statement(stream[i + 1 : i + 3]):
+            goes_on = kept[-1].type in ("AND", "OR", "NOT", "LPAR")
+            if goes_on or not _begins_statement(stream[i + 1 : i + 3]):
                 continue
             while open_ and open_[-1][0] != "block":
                 kind, opened = open_.pop()

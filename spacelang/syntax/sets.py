@@ -24,6 +24,48 @@ def of_a_set(statement: Statement) -> list[Token] | None:
     return None
 
 
+def of_membership(statement: Statement) -> list[Token] | None:
+    """The tokens of a rule whose sets stand in parentheses, or in nothing, put right."""
+    if statement.kinds[:1] != ["REQUIRE"] or "IN" not in statement.kinds:
+        return None
+    kept: list[Token] = []
+    changed, at = False, 0
+    tokens, kinds = statement.tokens, statement.kinds
+    while at < len(tokens):
+        kept.append(tokens[at])
+        at += 1
+        if kept[-1].type != "IN" or at == len(tokens):
+            continue
+        end = next((b for b in range(at, len(kinds)) if kinds[b] not in ("NUMBER", "COMMA", "NAME")), len(kinds))
+        inside = kinds[at:end]
+        if kinds[at] == "LPAR":
+            end = next((b for b in range(at, len(kinds)) if kinds[b] == "RPAR"), len(kinds))
+            inside = kinds[at + 1 : end]
+            if "COMMA" not in inside or "LPAR" in inside or end == len(kinds):
+                continue
+            text = statement.excerpt(at + 1, end - 1)
+            span = Span(place(tokens[at]).start, place(tokens[end]).end)
+            statement.say(
+                "E0104", "sets are written in braces", span, f"write `{{{text}}}`", Fix(span, f"{{{text}}}")
+            )
+            kept += [put("LBRACE", "{", tokens[at]), *tokens[at + 1 : end], put("RBRACE", "}", tokens[end])]
+            at, changed = end + 1, True
+        elif "COMMA" in inside and inside[0] == "NUMBER" and inside[-1] != "COMMA":
+            text = statement.excerpt(at, end - 1)
+            span = Span(place(tokens[at]).start, place(tokens[end - 1]).end)
+            help_, fix = f"write `{{{text}}}`", Fix(span, f"{{{text}}}")
+            statement.say("E0143", "the braces of a set are missing", span, help_, fix)
+            kept += [put("LBRACE", "{", tokens[at]), *tokens[at:end], put("RBRACE", "}", tokens[end - 1])]
+            at, changed = end, True
+        elif inside == ["NUMBER"] and kinds[end : end + 1] != ["_DOTS"]:
+            span = place(tokens[at])
+            help_, fix = f"write `{{{tokens[at]}}}`, or `==`", Fix(span, f"{{{tokens[at]}}}")
+            statement.say("E0143", "the braces of a set are missing", span, help_, fix)
+            kept += [put("LBRACE", "{", tokens[at]), tokens[at], put("RBRACE", "}", tokens[at])]
+            at, changed = end, True
+    return kept if changed else None
+
+
 def _whole(statement: Statement) -> Span:
     """All that stands behind `name in`."""
     return Span(place(statement.tokens[2]).start, place(statement.tokens[-1]).end)

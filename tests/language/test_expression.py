@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacelang.expression import (
+    Among,
     Binary,
     Call,
     Compare,
@@ -17,6 +18,7 @@ from spacelang.expression import (
     Not,
     Previous,
     UndefinedValue,
+    Within,
     decimal,
     evaluate,
 )
@@ -40,7 +42,11 @@ numbers = st.recursive(
 )
 relations = st.sampled_from(["<", "<=", "==", "!=", ">=", ">"])
 truths = st.recursive(
-    st.builds(Compare, numbers, st.lists(st.tuples(relations, numbers), min_size=1, max_size=2).map(tuple)),
+    st.one_of(
+        st.builds(Compare, numbers, st.lists(st.tuples(relations, numbers), min_size=1, max_size=2).map(tuple)),
+        st.builds(Among, numbers, st.lists(numbers, min_size=1, max_size=3).map(tuple)),
+        st.builds(Within, numbers, numbers, numbers, st.none() | numbers),
+    ),
     lambda inner: st.one_of(st.builds(Logic, st.sampled_from(["and", "or"]), inner, inner), st.builds(Not, inner)),
     max_leaves=4,
 )
@@ -100,3 +106,19 @@ def test_division_by_zero_has_a_place() -> None:
 @given(st.fractions(-1000, 1000, max_denominator=1000))
 def test_decimals_are_exact(value: Fraction) -> None:
     assert Fraction(decimal(value)) == value
+
+
+@given(st.fractions(0, 9, max_denominator=4), st.integers(0, 4), st.integers(1, 4), st.integers(0, 3))
+def test_a_range_in_a_condition_holds_what_it_holds_in_a_choice(value, low, step, steps) -> None:
+    condition = written(f"depth in {low}..{low + steps * step} step {step}")
+    members = [low + number * step for number in range(steps + 1)]
+    assert evaluate(condition, {"depth": value}) == (value in members)
+    listed = written("depth in {" + ", ".join(map(str, members)) + "}")
+    assert evaluate(listed, {"depth": value}) == (value in members)
+
+
+def test_membership_of_what_the_stage_before_has_is_true_of_the_first_stage() -> None:
+    condition = written("embed in {previous.embed, 2 * previous.embed}")
+    assert evaluate(condition, {"embed": 3}) is True
+    assert evaluate(condition, {"embed": 3}, {"embed": 2}) is False
+    assert evaluate(condition, {"embed": 4}, {"embed": 2}) is True

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from spacelang.check import compile_text
 from spacelang.cli.commands import app
 from spacelang.configspace import NotExpressible, to_configspace
-from spacelang.interchange import FORMAT, NotASpace, digest, from_json, to_json
+from spacelang.interchange import FIRST, FORMAT, NotASpace, digest, from_json, to_json
 from spacelang.lower.lowered import lower
 from spacelang.project import loader
 from spacelang.source import Source, read
@@ -25,8 +25,14 @@ from tests.language.test_lineage import spaces
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted((ROOT / "spaces").glob("*.space"))
-SCHEMA = json.loads((ROOT / "docs" / "schema" / "space-1.json").read_text(encoding="utf-8"))
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+SCHEMAS = {
+    f"spacelang.space/{version}": json.loads(
+        (ROOT / "docs" / "schema" / f"space-{version}.json").read_text(encoding="utf-8")
+    )
+    for version in (1, 2)
+}
+VALIDATORS = {name: jsonschema.Draft202012Validator(schema) for name, schema in SCHEMAS.items()}
+VALIDATOR = VALIDATORS[FORMAT]
 
 # Every form of the language that a space can keep.
 EVERYTHING = """edition 2026
@@ -35,6 +41,7 @@ image = 32
 patch = 4
 classes = 10
 position = bias + relative + absolute
+head_dim = 32
 stage 1 {
   depth in 1..2
   embed in {32, 64}
@@ -48,14 +55,21 @@ stage 1 {
 stage 2 {
   embed = 2 * previous.embed
   depth = 1
-  each layer { heads = 2 window = global }
-  require each stage: embed > previous.embed / 3.3 - 1
+  heads in {1, 2}
+  window = global
+  require each stage: embed > previous.embed / 3.3 - 1 and heads >= 1 and previous.depth < 9
+  require sum(heads) <= 4 * depth
 }
 require each layer: not heads > 2 and (1 <= heads < 5 or embed % 2 == 1) and 1 != 2
-evolve { require 1K <= flops <= 10M }
+require each layer: heads in {1, 2} or mlp in 2..4 step 0.5
+require sum(depth) <= 4 and count(heads == 2) + 2 * sum(mlp) <= 40
+evolve {
+  require 1K <= flops <= 10M and sum(mlp) <= 12.5
+  mutate { stage = 0.3 }
+}
 train { learning_rate = 0.001 }
 refine { steps { mlp = 0.5 } }
-""".replace("heads = 2 window", "heads = 2\n window")
+"""
 
 
 def shipped(path: Path) -> Space:
@@ -78,7 +92,49 @@ def test_a_shipped_space_comes_back_from_its_json_and_is_what_the_schema_says(pa
     assert from_json(text) == space
     assert to_json(from_json(text)) == text
     assert digest(from_json(text)) == digest(space)
-    VALIDATOR.validate(json.loads(text))
+    VALIDATORS[json.loads(text)["format"]].validate(json.loads(text))
+
+
+def test_a_space_without_new_forms_is_written_as_ever_and_read_in_both_versions() -> None:
+    space = shipped(ROOT / "spaces" / "s3.space")
+    text = to_json(space)
+    assert json.loads(text)["format"] == FIRST
+    assert '"tied"' not in text
+    assert '"total"' not in text
+
+    def now(value: Any) -> Any:
+        if isinstance(value, dict):
+            value = {name: now(part) for name, part in value.items()}
+            return value | ({"tied": None} if value.get("is") == "searched" else {})
+        return [now(part) for part in value] if isinstance(value, list) else value
+
+    newer = now(json.loads(text)) | {"format": FORMAT}
+    newer["evolve"]["mutate"] |= {"stage": "1/5", "network": "1/5"}
+    for name in ("evolve", "refine"):
+        newer[name]["bounds"] = [bound | {"total": None} for bound in newer[name]["bounds"]]
+    VALIDATOR.validate(newer)
+    assert from_json(json.dumps(newer)) == space
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "mlp in {3, 4}",
+        "require each layer: heads in {1, 2}",
+        "require each layer: mlp in 3..4",
+        "require sum(depth) <= 3",
+        "evolve { require sum(depth) <= 3 }",
+        "evolve {\n mutate { network = 0.3 }\n}",
+    ],
+)
+def test_a_space_with_a_new_form_is_written_in_the_second_version(form: str) -> None:
+    head = "edition 2026\nspace x\nimage = 32\npatch = 4\nclasses = 10\n"
+    stage = "stage 1 {\n depth in 1..2\n embed = 32\n each layer { heads in {1, 2} }\n}\n"
+    space = compiled(head + stage + form + "\n")
+    record = json.loads(to_json(space))
+    assert record["format"] == FORMAT
+    assert from_json(to_json(space)) == space
+    VALIDATOR.validate(record)
 
 
 def test_every_form_comes_back_and_is_what_the_schema_says() -> None:
@@ -94,7 +150,8 @@ def test_any_space_comes_back(text: str) -> None:
     space = compile_text(Source("x.space", text)).space
     if space is not None:
         assert from_json(to_json(space)) == space
-        VALIDATOR.validate(json.loads(to_json(space)))
+        record = json.loads(to_json(space))
+        VALIDATORS[record["format"]].validate(record)
 
 
 def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -140,8 +197,10 @@ def test_the_schema_demands_every_key_and_the_reader_all_but_those_of_recipes(wa
 
 
 def test_the_schema_is_a_schema_and_of_this_version() -> None:
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    assert SCHEMA["properties"]["format"] == {"const": FORMAT}
+    for name, schema in SCHEMAS.items():
+        jsonschema.Draft202012Validator.check_schema(schema)
+        assert schema["properties"]["format"] == {"const": name}
+    assert {*SCHEMAS} == {FIRST, FORMAT}
 
 
 def test_the_command_writes_what_reads_back(tmp_path: Path) -> None:

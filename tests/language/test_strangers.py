@@ -1,4 +1,5 @@
-"""The ten files of the stranger's test: what is said of them now is what the page about it shows last."""
+"""The ten files of the stranger's test, and ten from papers' tables: what is said of them now is what the pages
+about them show last."""
 
 import os
 import re
@@ -10,10 +11,15 @@ from spacelang.check import compile_text
 from spacelang.render import render
 from spacelang.source import Source
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "decisions" / "strangers-test.md"
+DECISIONS = Path(__file__).resolve().parents[2] / "docs" / "decisions"
+PAGES = [DECISIONS / "strangers-test.md", DECISIONS / "papers-tables.md"]
 FILE = re.compile(r"^## (\d+)\. .*?\n(?=## |\Z)", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```(space|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SECTIONS = [match.group() for match in FILE.finditer(PAGE.read_text(encoding="utf-8") + "\n")]
+SECTIONS = {
+    (page, number): match.group()
+    for page in PAGES
+    for number, match in enumerate(FILE.finditer(page.read_text(encoding="utf-8") + "\n"))
+}
 
 
 def parts(section: str) -> tuple[str, str, str]:
@@ -27,17 +33,18 @@ def answer(text: str) -> str:
     return render(source, compile_text(source).diagnostics)
 
 
-def test_there_are_ten_files() -> None:
-    assert len(SECTIONS) == 10
+def test_there_are_ten_files_on_each_page() -> None:
+    assert {*SECTIONS} == {(page, number) for page in PAGES for number in range(10)}
 
 
 @pytest.mark.parametrize("number", range(10))
-def test_the_last_output_is_that_of_today(number: int) -> None:
-    section = SECTIONS[number]
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_the_last_output_is_that_of_today(path: Path, number: int) -> None:
+    section = SECTIONS[path, number]
     text, _, last = parts(section)
     if os.environ.get("SPACELANG_GOLDEN") == "write":
-        page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(page.replace(section.rstrip("\n"), section.replace(last, answer(text)).rstrip("\n")))
+        page = path.read_text(encoding="utf-8")
+        path.write_text(page.replace(section.rstrip("\n"), section.replace(last, answer(text)).rstrip("\n")))
     else:
         assert answer(text) == last
 
@@ -45,7 +52,7 @@ def test_the_last_output_is_that_of_today(number: int) -> None:
 @pytest.mark.parametrize("number", range(10))
 def test_following_the_fixes_leaves_fewer_errors(number: int) -> None:
     """With every fix that is offered applied, again and again, at most a few things are left to think about."""
-    text = parts(SECTIONS[number])[0]
+    text = parts(SECTIONS[PAGES[0], number])[0]
     before = len(compile_text(Source("x.space", text)).diagnostics)
     for _ in range(100):
         found = compile_text(Source("x.space", text)).diagnostics

@@ -23,11 +23,25 @@ _OTHERWISE = "export it as timm: import spacelang_runtime.export.timm_model lets
 def to_swin(network: Network) -> SwinTransformer:
     """The Swin transformer of timm that a network is, with its weights, in evaluation mode. Raises `Failure`
     where timm's class cannot be it: its stages double their width and have layers of one kind each."""
+    if padded := _padded(network.architecture):
+        raise padded
     model = SwinTransformer(**arguments(network.architecture)).to(network.stem.patches.weight)
     if architecture_of(model) != network.architecture:
         raise Failure("timm's Swin transformer is another network than this one", _OTHERWISE)
     model.load_state_dict(theirs(network.state_dict(), network.architecture))
     return model.eval()
+
+
+def _padded(architecture: Architecture) -> Failure | None:
+    """The refusal of a network that shifts windows over padded maps, which timm's class does otherwise."""
+    for number, stage in enumerate(architecture.stages, 1):
+        side = architecture.frame.side(number - 1)
+        for layer in stage.layers[1::2]:
+            if layer.window != "global" and side % layer.window:
+                message = f"stage {number} pads its {side}×{side} map to windows of {layer.window}"
+                help_ = f"search windows that divide the map in a space for timm's Swin; or {_OTHERWISE}"
+                return Failure(message, help_)
+    return None
 
 
 def arguments(architecture: Architecture) -> dict[str, Any]:

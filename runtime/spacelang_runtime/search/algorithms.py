@@ -121,7 +121,8 @@ def _crossed_and_mutated(field: Field, pick: Pick, other: Other) -> tuple[Child,
 
 def rates(recipe: Evolve) -> Rates:
     """The recipe's chances of mutation, as the operators take them."""
-    return Rates(float(recipe.mutate.depth), float(recipe.mutate.embed), float(recipe.mutate.layer))
+    shares = recipe.mutate
+    return Rates(*map(float, (shares.depth, shares.embed, shares.layer, shares.stage, shares.network)))
 
 
 def _anyone(kept: Sequence[Standing]) -> Pick:

@@ -94,7 +94,7 @@ class Evolution:
     def ask(self) -> tuple[Candidate, ...]:
         """The networks of this generation. Some may be known: what was scored keeps its score."""
         random = stream(_seed(self.recipe.seed, self.generation))
-        chain, bounds = self.lowered.chain, windows(self.recipe.bounds)
+        chain, bounds = self.lowered.chain, windows(self.recipe.bounds, self.lowered.chain)
         if self.generation == 0:
             drawn = draw(chain, self.recipe.population, random, bounds=bounds)
             return self._affordable([self._candidate(genotype, "draw", ()) for genotype in drawn])
@@ -135,7 +135,7 @@ class Evolution:
         the opposite corner is accuracy 1 at the least. images: each network is scored on.
         """
         worst, best = [0], [-images]
-        bounds = windows(self.recipe.bounds)
+        bounds = windows(self.recipe.bounds, self.lowered.chain)
         for name in self.goals.names[1:]:
             whole = self.lowered.range(name)
             window = bounds.get(name, whole)
@@ -178,7 +178,9 @@ class Evolution:
                 return self._candidate(genotype, origin, tuple(names[parent] for parent in parents))
 
     def _candidate(self, genotype: Genotype, operator: str, parents: tuple[str, ...]) -> Candidate:
-        costs = dict(zip(self.lowered.chain.measures, cost(self.lowered.chain, genotype), strict=True))
+        chain = self.lowered.chain
+        spent = dict(zip(chain.measures, cost(chain, genotype), strict=True))
+        costs = {measure: spent[measure] for measure in chain.costs}
         return Candidate(self.lowered.architecture(genotype), genotype, costs, operator, parents)
 
 

@@ -14,7 +14,7 @@ from spacelang.architecture import to_json
 from spacelang.lower.chain import digest
 from spacelang.lower.cost import MEASURES
 from spacelang.lower.lowered import Lowered
-from spacelang.recipe import Evolve
+from spacelang.recipe import Evolve, to_record
 from spacelang_runtime.engine.run import Run, write_best
 from spacelang_runtime.search.algorithms import BY_RANK, Algorithm
 from spacelang_runtime.search.evolution import ACCURACY, Candidate, Evolution, Goals
@@ -260,7 +260,7 @@ class _Searching:
 
 def account(lowered: Lowered, recipe: Evolve, method: Method) -> str:
     """The space, the recipe, the method and the further costs as text: what makes two searches the same."""
-    record = {"space": interchange.digest(lowered.space), **asdict(recipe), **asdict(method)}
+    record = {"space": interchange.digest(lowered.space), **interchange.settings(recipe), **asdict(method)}
     if lowered.chain.measures != MEASURES:
         record["costs"] = digest(lowered.chain)
     return json.dumps(record, default=str, sort_keys=True)
@@ -282,7 +282,7 @@ def _record(outcome: Outcome, recipe: Evolve, method: Method, step: int) -> Mapp
         "correct": outcome.correct,
         "images": outcome.images,
         "step": step,
-        "bounds": [asdict(bound) for bound in recipe.bounds],
+        "bounds": [to_record(bound) for bound in recipe.bounds],
         "method": asdict(method),
         "volume": outcome.volume,
         "front": [

@@ -26,13 +26,18 @@ def worth(lowered: Lowered, bounds: Bounds) -> tuple[Effect, ...]:
     if not bounds:
         return tuple(effects(lowered))
     stages = lowered.space.stages
-    searched = [found for stage in stages for _, found in dimensions(stage) if isinstance(found, Searched)]
-    whole = sum(len(found.options) for found in searched)
+    searched = {
+        (name if found.tied == "network" else number, name): len(found.options)
+        for number, stage in enumerate(stages)
+        for name, found in dimensions(stage)
+        if isinstance(found, Searched)
+    }
+    whole = sum(searched.values())
     made = []
     with progress("options") as tell:
         for one in worths(lowered, bounds):
             made.append(one)
-            tell(len(made) / whole, f"stage {one.stage}, {one.dimension} {_written(one.option)}")
+            tell(len(made) / whole, f"{_where(one)}, {one.dimension} {_written(one.option)}")
     return tuple(made)
 
 
@@ -47,7 +52,7 @@ def show(effects: tuple[Effect, ...], inside: Bracket, measures: Measures) -> No
         ends = [one.ranges.get(measure) for measure in names]
         body.append(
             [
-                f"stage {one.stage}" if before is None or before[0] != one.stage else "",
+                _where(one) if before is None or before[0] != one.stage else "",
                 one.dimension if place != before else "",
                 _written(one.option),
                 "dead" if one.dead else _shares(one, inside),
@@ -62,6 +67,10 @@ def show(effects: tuple[Effect, ...], inside: Bracket, measures: Measures) -> No
     out.print("networks that have each option (a layer's option: in at least one layer of the stage)")
     labels = [LABELS.get(measure, measure) for measure in names]
     out.print(grid(["", "", "option", "networks", *labels], body))
+
+
+def _where(one: Effect) -> str:
+    return f"stage {one.stage}" if one.stage else "network"
 
 
 def _order(measure: str) -> tuple[bool, str]:
@@ -81,7 +90,7 @@ def _written(option: Option) -> str:
 def facts(one: Effect, measures: Measures) -> dict[str, Any]:
     """An option's effect as JSON values."""
     return {
-        "stage": one.stage,
+        "stage": one.stage or "network",
         "dimension": one.dimension,
         "option": _written(one.option),
         "at_least": one.taken.lower,

@@ -54,7 +54,7 @@ def show(path: Path, asked: Asked, as_json: bool) -> None:
     lowered, measures = priced(lower(result.space), asked.costs)
     ranges = _ranges(lowered)
     named = {"flops": asked.flops, "params": asked.params, "latency": asked.latency}
-    bounds = windows(measures.bounds(lowered.chain, named, asked.bounds))
+    bounds = windows(measures.bounds(lowered.chain, named, asked.bounds), lowered.chain)
     if asked.of not in lowered.chain.measures:
         fail(f"{asked.of} is no measure of the space", f"one of {', '.join(lowered.chain.measures)}")
     facts = _facts(lowered, ranges, measures)
@@ -92,7 +92,8 @@ def _ranges(lowered: Lowered) -> dict[str, Window]:
     """The least and most that networks cost, by measure; found without numpy, which takes long to import."""
     chain = lowered.chain
     found = {}
-    for axis, measure in enumerate(chain.measures):
+    for measure in chain.costs:
+        axis = chain.measures.index(measure)
         ends = (smallest(chain, (measure,)), largest(chain, (measure,)))
         low, high = (cost_of(chain, existing(end))[axis] for end in ends)
         found[measure] = Window(low, high)
@@ -146,7 +147,8 @@ def _print(space: Space, facts: Mapping[str, Any], ranges: Mapping[str, Window],
         span = " to ".join(measures.short(measure, value) for value in ends)
         exact = " to ".join(measures.spaced(measure, value) for value in ends)
         out.print(f"{LABELS.get(measure, measure):<15} {span}" + (f"   ({exact})" if exact != span else ""))
-    out.print(f"supernet        {short(facts['supernet_params'])} params")
+    out.print(f"supernet        {short(facts['supernet_params'])} params   (every dimension at its largest)")
+    out.print("largest         is the network with the most MACs, smallest that with the fewest")
     for bound in space.evolve.bounds:
         untabled = bound.measure in TIMES and bound.measure not in measures.tables
         out.print(
@@ -168,7 +170,7 @@ def _print_inside(inside: Bracket, everyone: int, lowered: Lowered, bounds: Boun
 
 def _print_known(lowered: Lowered, everyone: int, measures: Measures) -> None:
     """How many networks are inside the search's own bounds, where that has been counted before."""
-    bounds = windows(measures.tabled(lowered.space.evolve.bounds))
+    bounds = windows(measures.tabled(lowered.space.evolve.bounds), lowered.chain)
     if not bounds.keys() <= set(lowered.chain.measures):
         return
     found = known(lowered.chain, bounds)

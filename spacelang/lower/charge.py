@@ -1,0 +1,208 @@
+"""Totals as costs: what each cell and each layer of a space adds to a sum or a count.
+
+Comes in: a space and its cells, before any total has taken something from them. Goes out: for each total that a
+rule limits or a recipe bounds, whole numbers for every cell and every option, and the window that their sum keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from functools import cache
+from math import ceil, floor, lcm
+from typing import TYPE_CHECKING
+
+from attrs import evolve, frozen
+
+from spacelang.architecture import Layer
+from spacelang.expression import Expression, Number, Total, UndefinedValue, evaluate, mentions, totals
+from spacelang.infix import show
+from spacelang.lower.chain import EVERY, Window
+from spacelang.lower.form import Limited, limited
+from spacelang.lower.layers import Unbuildable, constants, derivation_order, options
+from spacelang.space import LAYER_DIMENSIONS, Derived, Require, Space
+
+if TYPE_CHECKING:
+    from spacelang.lower.legal import Cell
+
+Numbers = Callable[[int, int, Layer], dict[str, Number]]  # of a layer, by the depth and the embed of its stage
+
+
+@frozen
+class Charge:
+    """What a total comes to. stage: the only one (from 0) that it speaks of; None: all.
+
+    cells[t][i] is what cell i of stage t adds, layers[t][i][o] what each of its layers with option o adds, in units
+    of 1 / scale; together they lie in the window.
+    """
+
+    name: str
+    stage: int | None
+    scale: int
+    window: Window
+    cells: tuple[tuple[int, ...], ...]
+    layers: tuple[tuple[tuple[int, ...], ...], ...]
+
+
+@frozen
+class _Wanted:
+    """A total that is asked for: a sum of terms, less `rest` where that differs from cell to cell."""
+
+    name: str
+    stage: int | None
+    terms: tuple[tuple[Total, Number], ...]
+    low: Number | None
+    high: Number | None
+    strict: bool = False
+    rest: Expression | None = None
+
+
+def charges(space: Space, stages: Sequence[tuple[Cell, ...]], problems: list[Unbuildable]) -> tuple[Charge, ...]:
+    """All totals of a space: those of its rules, and those that its recipes bound."""
+    found: dict[tuple[str, int | None], Charge] = {}
+    try:
+        for wanted in _wanted(space):
+            one = _charge(space, stages, wanted)
+            key = one.name, one.stage
+            found[key] = _both(found[key], one) if key in found else one
+    except _Undefined as error:
+        problems.append(error.problem)
+        return ()
+    return tuple(found.values())
+
+
+def _wanted(space: Space) -> Iterator[_Wanted]:
+    names = constants(space.frame)
+    for rule in space.requires:
+        if totals(rule.expression):
+            for one in limited(rule.expression, names):
+                yield from _limits(space, rule, one)
+    for bound in (*space.evolve.bounds, *space.refine.bounds):
+        if isinstance(bound.total, Total):
+            yield _Wanted(bound.measure, None, ((bound.total, 1),), None, None)
+
+
+def _limits(space: Space, rule: Require, one: Limited) -> Iterator[_Wanted]:
+    """What a limit asks of each stage that it speaks of, or of the network."""
+    stages: Sequence[int | None] = (None,)
+    if rule.level == "stage":
+        stages = range(len(space.stages)) if rule.stage is None else (rule.stage - 1,)
+    names, varies = constants(space.frame), False
+    try:
+        value = evaluate(one.rest, names)
+    except KeyError:
+        varies, value = True, 0
+    assert not isinstance(value, bool), "the kinds were checked"
+    for stage in stages:
+        name = one.name if one.terms else "0"
+        if varies:
+            name = f"{name} against {show(one.rest)}"
+        if stage is not None:
+            name = f"stage {stage + 1}: {name}"
+        low = value if one.relation in (">", ">=", "==") else None
+        high = value if one.relation in ("<", "<=", "==") else None
+        strict = one.relation in ("<", ">")
+        yield _Wanted(name, stage, one.terms, low, high, strict, one.rest if varies else None)
+
+
+class _Undefined(Exception):
+    def __init__(self, problem: Unbuildable) -> None:
+        super().__init__(problem.reason)
+        self.problem = problem
+
+
+def _charge(space: Space, stages: Sequence[tuple[Cell, ...]], wanted: _Wanted) -> Charge:
+    layered = [(total, times) for total, times in wanted.terms if _of_layers(total)]
+    staged = [(total, times) for total, times in wanted.terms if not _of_layers(total)]
+    cells: list[list[Number]] = []
+    layers: list[list[list[Number]]] = []
+    for t, found in enumerate(stages):
+        asked = wanted.stage in (None, t)
+        numbers = _numbers(space, t)
+
+        @cache
+        def of_a_layer(depth: int, embed: int, layer: Layer, numbers: Numbers = numbers, t: int = t) -> Number:
+            return _sum(layered, numbers(depth, embed, layer), t)
+
+        head_dim = space.stages[t].head_dim
+        knows = any(mentions(total.argument, "depth") for total, _ in layered)
+        knows = knows or (isinstance(head_dim, Derived) and mentions(head_dim.expression, "depth"))
+
+        cells.append([])
+        layers.append([])
+        for cell in found:
+            own: Number = 0
+            if asked and (staged or wanted.rest is not None):
+                names = numbers(cell.depth, cell.embed, cell.options[0])
+                own = _sum(staged, names, t)
+                if wanted.rest is not None:
+                    own -= _value(wanted.rest, names, t)
+            cells[-1].append(own)
+            layers[-1].append(
+                [of_a_layer(cell.depth if knows else 1, cell.embed, layer) for layer in cell.options]
+                if asked and layered
+                else [0] * len(cell.options)
+            )
+    return _scaled(wanted, cells, layers)
+
+
+def _scaled(wanted: _Wanted, cells: list[list[Number]], layers: list[list[list[Number]]]) -> Charge:
+    every = [value for row in cells for value in row] + [v for stage in layers for row in stage for v in row]
+    scale = lcm(*(Fraction(value).denominator for value in every)) if every else 1
+
+    def end(value: Number | None, side: int) -> int:
+        if value is None:
+            return EVERY.hi if side > 0 else EVERY.lo
+        exact = Fraction(value) * scale
+        if wanted.strict:
+            return ceil(exact) - 1 if side > 0 else floor(exact) + 1
+        return floor(exact) if side > 0 else ceil(exact)
+
+    return Charge(
+        wanted.name,
+        wanted.stage,
+        scale,
+        Window(end(wanted.low, -1), end(wanted.high, 1)),
+        tuple(tuple(int(value * scale) for value in row) for row in cells),
+        tuple(tuple(tuple(int(value * scale) for value in row) for row in stage) for stage in layers),
+    )
+
+
+def _both(one: Charge, other: Charge) -> Charge:
+    """One total under two windows."""
+    window = Window(max(one.window.lo, other.window.lo), min(one.window.hi, other.window.hi))
+    return evolve(one, window=window)
+
+
+def _of_layers(total: Total) -> bool:
+    """Whether a total goes over layers: where it names what belongs to a layer. Else it goes over stages."""
+    return any(mentions(total.argument, name) for name in LAYER_DIMENSIONS)
+
+
+def _numbers(space: Space, t: int) -> Numbers:
+    """All numbers of a layer of a stage (from 0), as expressions see them."""
+    stage, side = space.stages[t], space.frame.side(t)
+    order = derivation_order(stage)
+
+    def names(depth: int, embed: int, layer: Layer) -> dict[str, Number]:
+        window = side if layer.window == "global" else layer.window
+        known: dict[str, Number] = {**constants(space.frame), "depth": depth, "embed": embed}
+        known |= {"heads": layer.heads, "qkv": layer.qkv, "mlp": layer.mlp, "window": window}
+        if "head_dim" in order:
+            (width,) = options(stage.head_dim, known)
+            assert not isinstance(width, str)
+            known["head_dim"] = width
+        return known
+
+    return names
+
+
+def _sum(terms: Sequence[tuple[Total, Number]], names: Mapping[str, Number], t: int) -> Number:
+    return sum((times * _value(total.argument, names, t) for total, times in terms), start=0)
+
+
+def _value(expression: Expression, names: Mapping[str, Number], t: int) -> Number:
+    try:
+        return int(value) if isinstance(value := evaluate(expression, names), bool) else value
+    except UndefinedValue as error:
+        raise _Undefined(Unbuildable(t + 1, "require", names, str(error), error.at.span)) from None
