@@ -52,7 +52,7 @@ MACs count a multiplication and its addition once, over every matrix product, co
 ## Use
 
 ```python
-from spacelang_runtime.saved import load
+from spacelang_runtime.nn.saved import load
 
 model = load(".")  # a torch.nn.Module in evaluation mode
 ```
