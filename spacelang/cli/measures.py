@@ -118,7 +118,7 @@ def priced(lowered: Lowered, paths: Sequence[Path]) -> tuple[Lowered, Measures]:
     for path in paths:
         try:
             table = read(path.read_text(encoding="utf-8"))
-            lowered = attrs.evolve(lowered, chain=with_table(lowered, table))
+            lowered = attrs.evolve(lowered, chain=with_table(lowered.chain, lowered.legal, table))
         except UnicodeDecodeError:
             fail(f"{path} is not UTF-8 text", _REMEDY)
         except NotATable as reason:

@@ -23,7 +23,6 @@ from spacelang.space import LAYER_DIMENSIONS, Searched, Space, StageSpace
 
 if TYPE_CHECKING:
     from spacelang.lower.costs import CostTable
-    from spacelang.lower.lowered import Lowered
 
 
 def price(space: Space, legal: Legal) -> Chain:
@@ -45,17 +44,18 @@ def price(space: Space, legal: Legal) -> Chain:
     )
 
 
-def with_table(lowered: Lowered, table: CostTable) -> Chain:
-    """The chain of a space with one measure more, read from a table of what each block costs.
+def with_table(chain: Chain, legal: Legal, table: CostTable) -> Chain:
+    """The chain of a space, of these legal options, with one measure more, read from a table of what each block
+    costs.
 
     Its costs are whole units of 1 / `table.scale`. Raises `NotATable` where the table lacks entries.
     """
     from spacelang.lower.costs import NotATable, blocks, head_key, layer_key, merge_key, stem_key
 
-    chain, stages = lowered.chain, lowered.legal.stages
+    stages = legal.stages
     if table.measure in chain.measures:
         raise NotATable(f"there are two tables of {table.measure}")
-    spent = table.of(blocks(lowered.legal))
+    spent = table.of(blocks(legal))
 
     @cache
     def options(
@@ -75,7 +75,7 @@ def with_table(lowered: Lowered, table: CostTable) -> Chain:
     joints = []
     for number, before in enumerate(chain.joints, 2):
         links = {}
-        for i, j in lowered.legal.links[number - 2]:
+        for i, j in legal.links[number - 2]:
             link = before.link(i, j)
             assert link is not None, "the chain links what is legal"
             merge = merge_key(number, stages[number - 2][i].embed, stages[number - 1][j].embed)

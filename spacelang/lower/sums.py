@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from attrs import field, frozen
@@ -97,13 +98,17 @@ class Layer:
     tables: list[Sums] = field(factory=list, repr=False)
 
 
+_LAYERS: WeakKeyDictionary[Terms, dict[tuple[int, Axes], Layer]] = WeakKeyDictionary()
+
+
 def layer(known: Terms, number: int, axes: Axes) -> Layer:
-    """An option list along some measures, with its shared tables."""
-    found = known.layers.get((number, axes))
+    """An option list along some measures, with its shared tables, which last as long as the terms do."""
+    layers = _LAYERS.setdefault(known, {})
+    found = layers.get((number, axes))
     if found is None:
         cost = [[option.cost[axis] for option in known.lists[number]] for axis in axes]
         shape = (len(axes), len(known.lists[number]))
-        found = known.layers[number, axes] = Layer(np.array(cost, np.int64).reshape(shape))
+        found = layers[number, axes] = Layer(np.array(cost, np.int64).reshape(shape))
     return found
 
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 from enum import Enum
 from functools import cached_property, lru_cache
 from math import lcm, prod
-from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import frozen
 
 from spacelang.lower.chain import Chain, Cost, Key, Option
 from spacelang.lower.pattern import Either, Pattern
-
-if TYPE_CHECKING:
-    from spacelang.lower.sums import Layer
 
 Axes = tuple[int, ...]
 
@@ -32,13 +28,12 @@ class Law(Enum):
 
 @frozen(eq=False, slots=False)  # its ends are found once
 class Terms:
-    """The distinct option lists of a chain, which cell uses which, and the tables made of them so far."""
+    """The distinct option lists of a chain, and which cell uses which."""
 
     chain: Chain
     lists: tuple[tuple[Option, ...], ...]
     index: tuple[dict[Key, int], ...]
     list_of: tuple[tuple[int, ...], ...]
-    layers: dict[tuple[int, Axes], Layer] = field(factory=dict, repr=False)
 
     @cached_property
     def ends(self) -> tuple[tuple[Cost, Cost], ...]:

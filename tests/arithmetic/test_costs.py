@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
-from attrs import evolve
 from hypothesis import given, settings
 
 from spacelang.lower import costs
@@ -52,7 +51,7 @@ def test_a_network_costs_the_sum_of_its_blocks(space: Written) -> None:
     entries = table(found)
     read = costs.read(text(entries))
     assert set(costs.blocks(found.legal)) == set(entries)
-    chain = with_table(found, read)
+    chain = with_table(found.chain, found.legal, read)
     assert chain.measures == ("flops", "params", "latency")
     spent = []
     for one in draw(chain, 40, stream(0)):
@@ -72,7 +71,7 @@ def test_a_network_costs_the_sum_of_its_blocks(space: Written) -> None:
     assert all(cost(chain, one)[2] <= top.hi for one in inside)
     assert 0 < count(chain, {"latency": top}) <= found.count
     with pytest.raises(costs.NotATable, match="two tables of latency"):
-        with_table(evolve(found, chain=chain), read)
+        with_table(chain, found.legal, read)
 
 
 SMALL = "edition 2026\nspace s\nimage = 32\npatch = 4\nclasses = 10\nstage 1 {\n  depth = 1\n" + (
@@ -85,7 +84,7 @@ def test_missing_entries_are_named() -> None:
     entries = table(found)
     del entries["stem/8"], entries["1/16:h2q8m2wg"]
     with pytest.raises(costs.NotATable, match=r"lacks 2 of 6 entries of the space: `stem/8`, `1/16:h2q8m2wg`"):
-        with_table(found, costs.read(text(entries)))
+        with_table(found.chain, found.legal, costs.read(text(entries)))
 
 
 @pytest.mark.parametrize(

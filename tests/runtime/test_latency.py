@@ -40,7 +40,7 @@ def test_the_table_of_the_command_prices_the_space(spacelang, tmp_path: Path, di
     said = spacelang("measure", DIGITS, "--device", "cpu", "--batch", "2", "--rounds", "1", "-o", str(path))
     assert said.code == 0, said.err
     table = read_table(path.read_text())
-    chain = with_table(digits, table)
+    chain = with_table(digits.chain, digits.legal, table)
     for genotype in draw(chain, 20, stream(1)):
         spent = cost(chain, genotype)[chain.measures.index("latency")]
         assert spent == sum(table.entries[key] for key in keys(digits.architecture(genotype)))
