@@ -42,7 +42,7 @@ from spacelang_runtime.search.decoded import Decoded, decoded
 from spacelang_runtime.search.evolve import Method, Outcome, evolve
 from spacelang_runtime.search.images import place
 from spacelang_runtime.search.journal import open_journal
-from spacelang_runtime.search.pool import Waves, follow, join
+from spacelang_runtime.search.pool import Dispatcher, follow, join
 from spacelang_runtime.search.scoring import Scorer, Task
 from spacelang_runtime.tasks.supernet.start import dataset_of
 
@@ -150,7 +150,7 @@ def search(asked: argparse.Namespace) -> dict[str, object] | None:
             follow(crew, scorer.judge, len(images))
             return None
         run = _run(Path(folder), lowered)
-        waves = Waves(crew, scorer.judge, len(images))
+        waves = Dispatcher(crew, scorer.judge, len(images))
         outcome = evolve(run, lowered, recipe, Method(risk=None, budget=asked.candidates), waves, 0, lambda _: None)
         asked_for = recipe.population + recipe.generations * (recipe.crossover + recipe.mutation)
         with open_journal(run.folder) as journal:
@@ -308,7 +308,7 @@ def _trained(asked: argparse.Namespace) -> tuple[Run, Lowered, Scorer, int]:
 
 def _searched(run: Run, lowered: Lowered, recipe, method: Method, scorer: Scorer, step: int) -> Outcome:
     with join(str(scorer.device)) as crew:
-        waves = Waves(crew, scorer.judge, len(scorer.images))
+        waves = Dispatcher(crew, scorer.judge, len(scorer.images))
         return evolve(run, lowered, recipe, method, waves, step, lambda _: None)
 
 

@@ -12,7 +12,7 @@ from spacelang.cli.train import readers
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
     from spacelang_runtime.engine.run import Run
-    from spacelang_runtime.search.pool import Pool, Waves
+    from spacelang_runtime.search.pool import Dispatcher, Pool
 
 _PREVIEW_IMAGES = 16
 
@@ -23,7 +23,7 @@ class Bench:
 
     run: Run
     lowered: Lowered
-    waves: Waves
+    waves: Dispatcher
     step: int
 
 
@@ -33,7 +33,7 @@ def bench(run: Run, lowered: Lowered, crew: Pool, images: int | None) -> Bench |
     from spacelang_runtime.engine.supernet import trained_at, unfinished
     from spacelang_runtime.search.decoded import decoded
     from spacelang_runtime.search.images import place
-    from spacelang_runtime.search.pool import Waves, follow
+    from spacelang_runtime.search.pool import Dispatcher, follow
     from spacelang_runtime.search.scoring import Scorer
     from spacelang_runtime.tasks.supernet.start import dataset_of
 
@@ -52,7 +52,7 @@ def bench(run: Run, lowered: Lowered, crew: Pool, images: int | None) -> Bench |
         return None
     if run.record.preview:
         say("this run is a PREVIEW, so is all that is measured on it: its numbers mean nothing")
-    return Bench(run, lowered, Waves(crew, scorer.judge, len(held_out)), step)
+    return Bench(run, lowered, Dispatcher(crew, scorer.judge, len(held_out)), step)
 
 
 def _same_images(run: Run) -> None:

@@ -21,7 +21,7 @@ from spacelang_runtime.engine.record import Data, Limits, Record
 from spacelang_runtime.engine.run import Run, create
 from spacelang_runtime.search.evolve import Ended, Method, Outcome, Scored
 from spacelang_runtime.search.evolve import evolve as search
-from spacelang_runtime.search.pool import Pool, Waves
+from spacelang_runtime.search.pool import Dispatcher, Pool
 from spacelang_runtime.search.racing import Race, Right
 from spacelang_runtime.search.scoring import Task, Verdict, judged, stops
 
@@ -79,7 +79,7 @@ def searched(
     crew: Pool = Pool(0, 1, CPU),
     observe: Callable[[Scored | Ended], None] = lambda seen: None,
 ) -> Outcome:
-    return search(run, digits(), recipe, method, Waves(crew, judge, IMAGES), 1, observe)
+    return search(run, digits(), recipe, method, Dispatcher(crew, judge, IMAGES), 1, observe)
 
 
 def timeless(outcome: Outcome) -> Outcome:

@@ -34,7 +34,9 @@ def pictures(root: Path) -> Files:
 
 def held(files: Files, said: list[str] | None = None, room: int = 10**9, workers: int = 0) -> Files | Held:
     said = [] if said is None else said
-    return in_memory.hold(files, room, workers, lambda name, reason: said.append(f"{name}: {reason}"), said.append)
+    return in_memory.preload(
+        files, room, workers, lambda name, reason: said.append(f"{name}: {reason}"), said.append
+    )
 
 
 def same(ours: Files | Held, files: Files) -> bool:

@@ -48,7 +48,7 @@ class Part(Protocol):
 
 
 @frozen
-class Kept:
+class Cached:
     """One thing on the disk. place: a file, or a folder of several. of: what it is. size: in bytes. used: last
     time, in seconds since 1970."""
 
@@ -155,20 +155,20 @@ def read(place: Path) -> Mapped:
     return Mapped(pixels, shapes, [(name, reason) for name, reason in about["broken"]])
 
 
-def every() -> list[Kept]:
+def every() -> list[Cached]:
     """All that is kept, the last used first."""
     found = []
     for place in (index.parent for index in home().glob("*/index.json")):
         if complete(place):
             about, size = _index(place), sum(path.stat().st_size for path in place.iterdir())
             used = (place / "index.json").stat().st_mtime
-            found.append(Kept(place, f"{len(about['shapes'])} images of {about['of']}", size, used))
+            found.append(Cached(place, f"{len(about['shapes'])} images of {about['of']}", size, used))
     for path in folder().glob("*.images"):
         stat = path.stat()
-        found.append(Kept(path, "held-out images, for searches", stat.st_size, max(stat.st_atime, stat.st_mtime)))
+        found.append(Cached(path, "held-out images, for searches", stat.st_size, max(stat.st_atime, stat.st_mtime)))
     if stats := [path.stat() for path in folder().glob("*.kept")]:
         of = f"exact counts of spaces, {len(stats)} of them"
-        found.append(Kept(folder() / "*.kept", of, sum(s.st_size for s in stats), max(s.st_mtime for s in stats)))
+        found.append(Cached(folder() / "*.kept", of, sum(s.st_size for s in stats), max(s.st_mtime for s in stats)))
     return sorted(found, key=lambda kept: -kept.used)
 
 

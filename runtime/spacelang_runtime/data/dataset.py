@@ -17,7 +17,7 @@ from spacelang_runtime.data.augment import augmented, view_of
 from spacelang_runtime.data.batch import Framed, Images, Views
 from spacelang_runtime.data.digits import digits
 from spacelang_runtime.data.folder import folder
-from spacelang_runtime.data.in_memory import hold, neighbours, room
+from spacelang_runtime.data.in_memory import neighbours, preload, room
 from spacelang_runtime.data.mixup import mixed
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.data.pictures import Files, Grey, Held, Pictures
@@ -172,7 +172,7 @@ class Dataset:
     def _hold(self, pictures: Files | Grey, views: int) -> Pictures:
         """The training pictures, decoded once if they fit and most of them will be used (`in_memory`)."""
         if self._held is None and isinstance(pictures, Files) and 2 * views >= len(pictures):
-            found = hold(pictures, self.room, self.workers, self._skip, self.say)
+            found = preload(pictures, self.room, self.workers, self._skip, self.say)
             self._held = found if isinstance(found, Held) else None
         return self._held or pictures
 

@@ -49,7 +49,7 @@ def neighbours() -> int:
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
-def hold(files: Files, space: int, workers: int, skip: Skip, say: Say) -> Files | Held:
+def preload(files: Files, space: int, workers: int, skip: Skip, say: Say) -> Files | Held:
     """The files decoded, or the files themselves if that takes more than `space` bytes of this host's memory.
 
     skip: told the name and the reason of each broken file.
@@ -63,7 +63,7 @@ def hold(files: Files, space: int, workers: int, skip: Skip, say: Say) -> Files 
         with cache.alone(place):
             if not cache.complete(place):
                 say(f"keeping {amount} ({size / 2**30:.1f} GiB) in {place}; spacelang cache --clear removes them")
-                cache.write(place, files, told(decoded(files, workers), len(files), say))
+                cache.write(place, files, reported(decoded(files, workers), len(files), say))
             pixels, shapes, broken = cache.read(place)
         for name, reason in broken:
             skip(name, reason)
@@ -111,7 +111,7 @@ def decoded(files: Files, workers: int) -> Iterator[Decoded]:
     return worked(Chunks(files), range(-(-len(files) // CHUNK)), workers)
 
 
-def told(parts: Iterator[Decoded], count: int, say: Say) -> Iterator[Decoded]:
+def reported(parts: Iterator[Decoded], count: int, say: Say) -> Iterator[Decoded]:
     """The same parts, and a word now and then on how many of `count` pictures they have been."""
     seen, last = 0, time.monotonic()
     for part in parts:

@@ -40,7 +40,7 @@ class Step:
 Observe = Callable[[Step], None]
 
 
-def told(
+def step_after(
     limits: Limits, at: Standing, pace: Throughput, batch: int, rate: float, norm: float, problem: str
 ) -> Step:
     """The step that has led to `at`, of so many images."""

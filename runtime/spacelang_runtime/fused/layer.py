@@ -38,7 +38,7 @@ class Change(NamedTuple):
     added: Tensor
 
 
-class Kept(NamedTuple):
+class Saved(NamedTuple):
     """What the backward pass of a layer reads of its forward pass."""
 
     first: layer_norm.Normed
@@ -80,11 +80,11 @@ class LayerPass:
             prefix(self.weights[bias], width),
         )
         if not self.checkpointing:
-            self.kept: Kept | None = kept
+            self.kept: Saved | None = kept
             self.before = stream._replace(x=kept.first.total, added=None)
         return Stream(kept.second.total, stream.grid, stream.tokens, added, self.keep[1], bias)
 
-    def _forward(self, stream: Stream, learns: bool) -> Kept:
+    def _forward(self, stream: Stream, learns: bool) -> Saved:
         module, weights, hidden = self.module, self.weights, self.hidden
         width, q, heads = stream.x.shape[1], self.layer.qkv, self.layer.heads
         first = layer_norm.forward(
@@ -108,7 +108,7 @@ class LayerPass:
             prefix(weights[module.expand_weight], hidden, width),
             prefix(weights[module.expand_bias], hidden),
         )
-        return Kept(first, mixing, second, expanded)
+        return Saved(first, mixing, second, expanded)
 
     def _qkv_weight(self, width: int) -> Tensor:
         q = self.layer.qkv

@@ -12,7 +12,7 @@ from spacelang.refine.sample import Sample
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.refine.measurement import begin, close
 from spacelang_runtime.search.journal import Entry, Search, open_journal
-from spacelang_runtime.search.pool import Waves
+from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.scoring import UNKNOWN, Task
 
 
@@ -40,7 +40,7 @@ def measure(
     run: Run,
     samples: Sequence[Sample],
     account: str,
-    waves: Waves,
+    waves: Dispatcher,
     step: int,
     observe: Callable[[Progress], None],
 ) -> Errors:

@@ -20,7 +20,7 @@ from spacelang_runtime.search.algorithms import BY_RANK, Algorithm
 from spacelang_runtime.search.evolution import ACCURACY, Candidate, Evolution, Goals
 from spacelang_runtime.search.images import batch_of
 from spacelang_runtime.search.journal import Entry, Generation, Journal, Proposed, Search, open_journal
-from spacelang_runtime.search.pool import Waves
+from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.racing import RISK, Race, Right, looks
 from spacelang_runtime.search.scalars import searching
 from spacelang_runtime.search.scoring import UNKNOWN, Task, judged
@@ -100,7 +100,7 @@ class Outcome:
 
 
 def evolve(
-    run: Run, lowered: Lowered, recipe: Evolve, method: Method, waves: Waves, step: int, observe: Observe
+    run: Run, lowered: Lowered, recipe: Evolve, method: Method, waves: Dispatcher, step: int, observe: Observe
 ) -> Outcome:
     """Search a space on the supernet of a run.
 
@@ -132,7 +132,7 @@ class _Searching:
     search: Search
     evolution: Evolution
     method: Method
-    waves: Waves
+    waves: Dispatcher
     observe: Observe
     known: dict[str, Right] = field(factory=dict)
     settled: dict[str, tuple[int, int]] = field(factory=dict)

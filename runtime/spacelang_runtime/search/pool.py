@@ -97,7 +97,7 @@ def join(device: str = "auto") -> Iterator[Pool]:
 
 
 @define
-class Waves:
+class Dispatcher:
     """The leading process's side of the store: one wave after the other. images: that every process scores on."""
 
     crew: Pool

@@ -37,7 +37,7 @@ from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import Run, kept_if_learned
 from spacelang_runtime.engine.scalars import scalars
 from spacelang_runtime.engine.schedule import finished, progress, schedule
-from spacelang_runtime.engine.step import Observe, told
+from spacelang_runtime.engine.step import Observe, step_after
 from spacelang_runtime.engine.throughput import Throughput
 from spacelang_runtime.engine.trace import tracing
 from spacelang_runtime.failure import Failure, Stopped
@@ -133,7 +133,7 @@ def train(
             losses = {kind: notes[i] for i, kind in enumerate(KINDS) if getattr(recipe.sandwich, kind)}
             at = at.after(notes[CLOCK], losses, pace.waited, problem)
             good = good if problem else at
-            step = told(limits, at, pace, recipe.batch, rate, norm, problem)
+            step = step_after(limits, at, pace, recipe.batch, rate, norm, problem)
             for watch in watchers:
                 watch(step)
             traced()

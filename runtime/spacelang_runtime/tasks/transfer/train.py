@@ -27,7 +27,7 @@ from spacelang_runtime.engine.gradient import Gradient, attach
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.scalars import scalars
 from spacelang_runtime.engine.schedule import finished, progress
-from spacelang_runtime.engine.step import Observe, told
+from spacelang_runtime.engine.step import Observe, step_after
 from spacelang_runtime.engine.throughput import Throughput
 from spacelang_runtime.engine.trace import tracing
 from spacelang_runtime.failure import Failure, Stopped
@@ -113,7 +113,7 @@ def train(
             pace.stepped()
             at = at.after(notes[clock], dict(zip(names, notes, strict=False)), pace.waited, problem)
             good = good if problem else at
-            step = told(limits, at, pace, recipe.batch, recipe.learning_rate * factor, norm, problem)
+            step = step_after(limits, at, pace, recipe.batch, recipe.learning_rate * factor, norm, problem)
             for watch in watchers:
                 watch(step)
             traced()
