@@ -14,8 +14,8 @@ from itertools import combinations, product
 from math import prod
 from typing import Any
 
+from spacelang.lower.cells import Cell
 from spacelang.lower.chain import EVERY
-from spacelang.lower.legal import Cell
 from spacelang.lower.lowered import Lowered
 from spacelang.lower.price import own_genes
 from spacelang.lower.subset import taken

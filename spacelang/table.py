@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from spacelang.expression import Number, decimal
 from spacelang.infix import show
-from spacelang.lower.legal import Legal
+from spacelang.lower.cells import Legal
 from spacelang.space import Derived, Dimension, Option, Searched, Settled, Space, dimensions
 
 

@@ -11,11 +11,12 @@ from spacelang.check.assertion import distance, drawn
 from spacelang.diagnostics import Diagnostic, Label
 from spacelang.expression import Name, Number, UndefinedValue, decimal, evaluate, totals, walk
 from spacelang.infix import show
+from spacelang.lower.cells import Cell, Legal
 from spacelang.lower.chain import EVERY, cost
 from spacelang.lower.charge import charges
 from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.layers import constants
-from spacelang.lower.legal import Cell, Legal, legal
+from spacelang.lower.legal import legal
 from spacelang.lower.price import charged, price
 from spacelang.recipe import Evolve, Refine
 from spacelang.source import Span

@@ -11,8 +11,9 @@ from spacelang.check.bounds import measured
 from spacelang.check.outline import Outline
 from spacelang.diagnostics import Diagnostic, Label, listed
 from spacelang.expression import Binary, Constant, Expression, Number, decimal, mentions, totals, walk
+from spacelang.lower.cells import Legal
 from spacelang.lower.layers import Unbuildable
-from spacelang.lower.legal import Legal, legal
+from spacelang.lower.legal import legal
 from spacelang.lower.possible import TooMany
 from spacelang.source import Span
 from spacelang.space import (

@@ -8,7 +8,8 @@ from spacelang.check.dimensions import LAYER_NAMES
 from spacelang.check.outline import Outline
 from spacelang.diagnostics import Diagnostic, Label
 from spacelang.expression import Name, walk
-from spacelang.lower.legal import Legal, legal
+from spacelang.lower.cells import Legal
+from spacelang.lower.legal import legal
 from spacelang.lower.subset import (
     New,
     NewCombination,

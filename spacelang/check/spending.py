@@ -8,9 +8,9 @@ from attrs import frozen
 
 from spacelang.amount import short, spaced
 from spacelang.architecture import Architecture
+from spacelang.lower.cells import Legal
 from spacelang.lower.cost import MEASURES, Measure, cost
 from spacelang.lower.extremes import largest, smallest
-from spacelang.lower.legal import Legal
 from spacelang.lower.lowered import existing, network
 from spacelang.lower.plan import Block, Head, Merge, of_architecture
 from spacelang.lower.price import price

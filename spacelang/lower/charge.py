@@ -10,38 +10,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from math import ceil, floor, lcm
-from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
 from spacelang.architecture import Layer
 from spacelang.expression import Expression, Number, Total, UndefinedValue, evaluate, mentions, totals
 from spacelang.infix import show
+from spacelang.lower.cells import Cell, Charge
 from spacelang.lower.chain import EVERY, Window
 from spacelang.lower.form import Limited, limited
 from spacelang.lower.layers import Unbuildable, constants, derivation_order, options
 from spacelang.space import LAYER_DIMENSIONS, Derived, Require, Space
 
-if TYPE_CHECKING:
-    from spacelang.lower.legal import Cell
-
 Numbers = Callable[[int, int, Layer], dict[str, Number]]  # of a layer, by the depth and the embed of its stage
-
-
-@frozen
-class Charge:
-    """What a total comes to. stage: the only one (from 0) that it speaks of; None: all.
-
-    cells[t][i] is what cell i of stage t adds, layers[t][i][o] what each of its layers with option o adds, in units
-    of 1 / scale; together they lie in the window.
-    """
-
-    name: str
-    stage: int | None
-    scale: int
-    window: Window
-    cells: tuple[tuple[int, ...], ...]
-    layers: tuple[tuple[tuple[int, ...], ...], ...]
 
 
 @frozen

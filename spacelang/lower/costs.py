@@ -24,8 +24,8 @@ from typing import Any
 from attrs import frozen
 
 from spacelang.architecture import Layer
+from spacelang.lower.cells import Legal
 from spacelang.lower.cost import MEASURES
-from spacelang.lower.legal import Legal
 from spacelang.notation import write_layer
 
 _DECIMALS = 9

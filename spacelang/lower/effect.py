@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from spacelang.lower.bracket import Bracket, bracket
+from spacelang.lower.cells import Cell as LegalCell
 from spacelang.lower.chain import Bounds, Cell, Chain, Joint, Window, cost
 from spacelang.lower.count import count
 from spacelang.lower.extremes import largest, smallest
-from spacelang.lower.legal import Cell as LegalCell
 from spacelang.lower.lowered import Lowered, existing
 from spacelang.lower.taken import Has
 from spacelang.space import Option, Searched, Space, dimensions, of_a_stage, tied

@@ -9,54 +9,18 @@ that clip to the same map are one). Totals come last, and take away what no netw
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import product
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from spacelang.architecture import Layer
 from spacelang.expression import Number, mentions
-from spacelang.lower.charge import Charge, charges
+from spacelang.lower.cells import Cell, Legal, Values
+from spacelang.lower.charge import charges
 from spacelang.lower.layers import Unbuildable, derivation_order, legal_layers
 from spacelang.lower.points import Point, points
 from spacelang.lower.possible import possible
-from spacelang.space import NUMBERS, STAGE_DIMENSIONS, Derived, Option, Settled, Space, StageSpace, tied
-
-Values = tuple[tuple[str, Option], ...]  # by name
-
-
-@frozen
-class Cell:
-    """One depth and one embed of a stage, and the layers that are legal there, in canonical order.
-
-    tied: what is chosen once for the stage, which all its layers have. root: the number of what is chosen once for
-    the network, in `Legal.roots`.
-    """
-
-    depth: int
-    embed: int
-    options: tuple[Layer, ...]
-    tied: Values = ()
-    root: int = 0
-    names: Mapping[str, Number] = field(factory=dict, eq=False, repr=False)  # what rules about its stage may use
-
-    def value(self, name: str) -> Option:
-        """The value of a dimension that all layers of the stage have."""
-        found: Option = getattr(self, name) if name in STAGE_DIMENSIONS else getattr(self.options[0], name)
-        return found
-
-
-@frozen
-class Legal:
-    """The cells of each stage, in ascending order of root, depth, embed and what is tied; for each two neighbouring
-    stages the pairs of cells (indexes into the two) that go together; what may be chosen once for the network,
-    empty where nothing is; and the totals, which take more away: not every row of cells and options is a network
-    where one of them has a window."""
-
-    stages: tuple[tuple[Cell, ...], ...]
-    links: tuple[frozenset[tuple[int, int]], ...]
-    roots: tuple[Values, ...] = ()
-    totals: tuple[Charge, ...] = ()
+from spacelang.space import NUMBERS, Derived, Option, Settled, Space, StageSpace, tied
 
 
 def legal(space: Space) -> Legal | tuple[Unbuildable, ...]:

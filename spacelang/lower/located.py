@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spacelang.architecture import Stage
+from spacelang.lower.cells import Cell, Legal
 from spacelang.lower.chain import Genotype
-from spacelang.lower.legal import Cell, Legal
 
 
 class Outside(ValueError):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from attrs import frozen
 
 from spacelang.architecture import Architecture, Frame, Stage
+from spacelang.lower.cells import Legal
 from spacelang.lower.chain import Chain, Genotype, Window, cost
 from spacelang.lower.cost import Measure
 from spacelang.lower.count import count
 from spacelang.lower.extremes import largest, smallest
-from spacelang.lower.legal import Legal, legal
+from spacelang.lower.legal import legal
 from spacelang.lower.located import located
 from spacelang.lower.plan import Plan, of_space
 from spacelang.lower.price import price

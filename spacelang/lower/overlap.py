@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from spacelang.architecture import Layer, Stage
+from spacelang.lower.cells import Charge, Legal
 from spacelang.lower.chain import Cell, Chain, Limit, Option, joint
-from spacelang.lower.charge import Charge
 from spacelang.lower.count import count
-from spacelang.lower.legal import Legal
 from spacelang.lower.pattern import Pattern
 
 Pairs = tuple[tuple[tuple[int, int], ...], ...]  # by stage: a cell of the first space, and one of the second

@@ -10,7 +10,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from spacelang.architecture import Architecture, Frame, Window
-from spacelang.lower.legal import Legal
+from spacelang.lower.cells import Legal
 
 
 @frozen

@@ -10,15 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, reduce
 from math import gcd, prod
 from operator import or_
-from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
+from spacelang.lower.cells import Charge, Legal
 from spacelang.lower.chain import EVERY
-from spacelang.lower.charge import Charge
-
-if TYPE_CHECKING:
-    from spacelang.lower.legal import Legal
 
 MOST_BITS = 1 << 21  # of a set
 MOST_WORK = 1 << 27  # words of 64 bits that are moved, in all: some tenths of a second

@@ -15,15 +15,14 @@ from attrs import evolve
 
 from spacelang.architecture import Frame, Layer
 from spacelang.lower import plan
+from spacelang.lower.cells import Cell as LegalCell
+from spacelang.lower.cells import Charge, Legal
 from spacelang.lower.chain import Cell, Chain, Cost, Key, Limit, Link, Option, joint
 from spacelang.lower.cost import MEASURES, cost
-from spacelang.lower.legal import Cell as LegalCell
-from spacelang.lower.legal import Legal
 from spacelang.lower.plan import Blueprint, LayerShape
 from spacelang.space import LAYER_DIMENSIONS, Searched, Space, StageSpace
 
 if TYPE_CHECKING:
-    from spacelang.lower.charge import Charge
     from spacelang.lower.costs import CostTable
 
 

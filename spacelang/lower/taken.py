@@ -7,7 +7,7 @@ from collections.abc import Callable
 from attrs import frozen
 
 from spacelang.architecture import Layer
-from spacelang.lower.legal import Cell
+from spacelang.lower.cells import Cell
 
 
 def _no(_: Layer) -> bool:

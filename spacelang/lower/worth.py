@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 from attrs import frozen
 
+from spacelang.lower.cells import Cell
 from spacelang.lower.chain import Bounds, Chain, Window
 from spacelang.lower.completed import Completed, completed
 from spacelang.lower.frame import frame
-from spacelang.lower.legal import Cell
 from spacelang.lower.pattern import free
 from spacelang.lower.sums import ways
 from spacelang.lower.taken import Has

@@ -13,7 +13,8 @@ from spacelang.check import compile_text
 from spacelang.check.lineage import Loader, Member, lineage
 from spacelang.expression import decimal
 from spacelang.infix import show
-from spacelang.lower.legal import Legal, legal
+from spacelang.lower.cells import Legal
+from spacelang.lower.legal import legal
 from spacelang.lower.subset import taken
 from spacelang.lsp.context import Context, context
 from spacelang.lsp.definition import path_at

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from spacelang.lower import overlap
-from spacelang.lower.legal import Cell, Legal
+from spacelang.lower.cells import Cell, Legal
 from spacelang.lower.possible import narrowed
 from spacelang.space import STAGE_DIMENSIONS, Option
 

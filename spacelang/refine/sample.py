@@ -16,9 +16,10 @@ from attrs import evolve, frozen
 
 from spacelang.architecture import Architecture
 from spacelang.expression import Number
+from spacelang.lower.cells import Legal
 from spacelang.lower.chain import Bounds, cost
 from spacelang.lower.draw import draw, stream
-from spacelang.lower.legal import Legal, legal
+from spacelang.lower.legal import legal
 from spacelang.lower.lowered import Lowered
 from spacelang.lower.price import price
 from spacelang.recipe import Refine

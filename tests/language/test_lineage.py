@@ -13,7 +13,8 @@ from spacelang.check import Checked, compile_text
 from spacelang.check.lineage import texts
 from spacelang.cli.narrower import narrower
 from spacelang.diagnostics import errors
-from spacelang.lower.legal import Legal, legal
+from spacelang.lower.cells import Legal
+from spacelang.lower.legal import legal
 from spacelang.lower.lowered import lower
 from spacelang.lower.subset import new
 from spacelang.project import folder_of, loader

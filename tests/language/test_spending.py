@@ -8,8 +8,9 @@ import pytest
 from spacelang.amount import short
 from spacelang.check import compile_text
 from spacelang.check.spending import Ends, Near, arithmetic, beyond, ends, needless, spent, unmet
+from spacelang.lower.cells import Legal
 from spacelang.lower.cost import MEASURES, Measure, price
-from spacelang.lower.legal import Legal, legal
+from spacelang.lower.legal import legal
 from spacelang.recipe import Bound
 from spacelang.source import read
 from spacelang.space import Space

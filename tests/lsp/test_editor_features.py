@@ -12,7 +12,8 @@ from spacelang.check import compile_text
 from spacelang.check.lineage import nothing, texts
 from spacelang.check.outline import LAYER, ROOT, STAGE
 from spacelang.diagnostics import Fix, errors
-from spacelang.lower.legal import Legal, legal
+from spacelang.lower.cells import Legal
+from spacelang.lower.legal import legal
 from spacelang.lower.lowered import lower
 from spacelang.lower.subset import taken
 from spacelang.lsp.buffers import loader
