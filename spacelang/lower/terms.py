@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from spacelang.lower.chain import Chain, Cost, Key, Option
+from spacelang.lower.chain import Cell, Chain, Cost, Key, Option
 from spacelang.lower.pattern import Either, Pattern
 
 if TYPE_CHECKING:
@@ -47,6 +47,34 @@ class Terms:
         """The least and the most that an option of each list costs, measure by measure."""
         columns = [list(zip(*(option.cost for option in options), strict=True)) for options in self.lists]
         return tuple((tuple(map(min, found)), tuple(map(max, found))) for found in columns)
+
+    @cached_property
+    def rooted(self) -> tuple[Mapping[int, Rooted], ...]:
+        """The cells of each stage by their root."""
+        found: list[dict[int, Rooted]] = []
+        for stage in self.chain.stages:
+            rows: dict[int, list[tuple[int, Key]]] = {}
+            for number, cell in enumerate(stage):
+                rows.setdefault(cell.root, []).append((number, genes(cell)))
+            found.append({root: _rooted(own) for root, own in rows.items()})
+        return tuple(found)
+
+
+@frozen
+class Rooted:
+    """The cells of a stage with one root: their numbers and genes, and gene by gene the values that there are."""
+
+    cells: tuple[tuple[int, Key], ...]
+    values: tuple[frozenset[object], ...]
+
+
+def _rooted(rows: Sequence[tuple[int, Key]]) -> Rooted:
+    return Rooted(tuple(rows), tuple(map(frozenset, zip(*(own for _, own in rows), strict=True))))
+
+
+def genes(cell: Cell) -> Key:
+    """The genes of a stage's own: its depth, its embed, and what is chosen once for it."""
+    return cell.depth, cell.embed, *cell.tied
 
 
 @lru_cache(maxsize=16)
