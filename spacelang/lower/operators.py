@@ -9,7 +9,7 @@ al. 2021, Alg. 2.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import product
 from math import lcm, prod
 from typing import Literal
@@ -114,10 +114,13 @@ def _agree(fixed: Sequence[object | None], values: Key) -> bool:
     return all(one is None or one == value for one, value in zip(fixed, values, strict=True))
 
 
-def _agreeing(among: Rooted, fixed: Sequence[object | None]) -> Iterator[int]:
+def _agreeing(among: Rooted, fixed: Sequence[object | None]) -> Sequence[int]:
     """The cells of a root with these genes, None being free; a gene that no cell of the root has is free."""
-    held = [gene if gene in legal else None for gene, legal in zip(fixed, among.values, strict=True)]
-    return (number for number, own in among.cells if _agree(held, own))
+    cells = among.cells
+    for at, (gene, legal) in enumerate(zip(fixed, among.values, strict=True)):
+        if gene is not None and gene in legal:
+            cells = tuple(cell for cell in cells if cell[1][at] == gene)
+    return [number for number, _ in cells]
 
 
 def mixed(chain: Chain, one: Genotype, other: Genotype) -> Pattern:

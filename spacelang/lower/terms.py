@@ -151,12 +151,17 @@ def places(known: Terms, pattern: Pattern, stage: int) -> tuple[Place, ...]:
     return tuple(found)
 
 
+_ALONE = {0: 1}
+
+
 def _shares(chain: Chain, cells: Sequence[int], stage: int) -> Mapping[int, int]:
     """What each cell of a stage weighs by the number of its root.
 
     What is chosen once for the network is drawn first, so the cells that go with it share what it weighs: one of n
     such cells weighs 1 / n, here times the least common multiple of all n.
     """
+    if not chain.roots:
+        return _ALONE
     among = Counter(chain.stages[stage][cell].root for cell in cells)
     whole = lcm(*among.values())
     return {root: whole // number for root, number in among.items()} if len(among) > 1 else dict.fromkeys(among, 1)
