@@ -54,11 +54,12 @@ def frame(
     """
     names = known.chain.measures
     asked_for = bounds
-    bounds = _with_limits(known.chain, bounds)
+    limited = bool(known.chain.limits)
+    bounds = _with_limits(known.chain, bounds) if limited else bounds
     if unknown := set(bounds) - set(names):
         raise ValueError(f"the chain has no measure {sorted(unknown)[0]}: it has {', '.join(names)}")
     stages = tuple(places(known, pattern, t) for t in range(len(known.chain.stages)))
-    alone = _alone(known.chain)
+    alone = _alone(known.chain) if limited else {}
     own = tuple(
         tuple(
             Kept(axis, bounds[names[axis]].lo, bounds[names[axis]].hi)

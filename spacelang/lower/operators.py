@@ -9,8 +9,7 @@ al. 2021, Alg. 2.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from fractions import Fraction
+from collections.abc import Sequence
 from itertools import product
 from math import lcm, prod
 from typing import Literal
@@ -21,7 +20,7 @@ from spacelang.lower.chain import Bounds, Cell, Chain, Genotype, Key, inside
 from spacelang.lower.draw import Stream, sample
 from spacelang.lower.pattern import Either, Pattern
 from spacelang.lower.prepared import drawable
-from spacelang.lower.terms import Law, Terms, places, terms
+from spacelang.lower.terms import Law, Rooted, Terms, genes, places, terms
 
 
 @frozen
@@ -93,22 +92,17 @@ def loosened(chain: Chain, parent: Genotype, rates: Rates, source: Stream) -> Pa
     """The pattern of a mutation: the parent, with some genes made free."""
     owns = [stage[index] for stage, index in zip(chain.stages, parent.cells, strict=True)]
     root = _root(chain, owns[0])
-    genes = [(rates.depth, rates.embed, *(rates.stage for _ in own.tied)) for own in owns]
-    count = len(root) + sum(len(own) + len(layers) for own, layers in zip(genes, parent.layers, strict=True))
+    chances = [(rates.depth, rates.embed, *(rates.stage for _ in own.tied)) for own in owns]
+    count = len(root) + sum(len(own) + len(layers) for own, layers in zip(chances, parent.layers, strict=True))
     coins = iter(source.uniform(count).tolist())
     fixed = [None if next(coins) < rates.network else value for value in root]
     roots = [number for number, row in enumerate(chain.roots or ((),)) if _agree(fixed, row)]
     cells, blocks = [], []
-    for stage, own, mine, layers in zip(chain.stages, owns, genes, parent.layers, strict=True):
-        kept = [None if next(coins) < rate else value for rate, value in zip(mine, _genes(own), strict=True)]
-        cells.append(tuple(number for at in roots for number in _agreeing(stage, at, kept)))
+    for stage, own, mine, layers in zip(terms(chain).rooted, owns, chances, parent.layers, strict=True):
+        kept = [None if next(coins) < rate else value for rate, value in zip(mine, genes(own), strict=True)]
+        cells.append(tuple(number for at in roots for number in _agreeing(stage[at], kept)))
         blocks.append(tuple(None if next(coins) < rates.layer else own.options[option].key for option in layers))
     return Pattern(tuple(cells), tuple(blocks))
-
-
-def _genes(cell: Cell) -> Key:
-    """The genes of a stage's own."""
-    return cell.depth, cell.embed, *cell.tied
 
 
 def _root(chain: Chain, cell: Cell) -> Key:
@@ -120,12 +114,13 @@ def _agree(fixed: Sequence[object | None], values: Key) -> bool:
     return all(one is None or one == value for one, value in zip(fixed, values, strict=True))
 
 
-def _agreeing(stage: tuple[Cell, ...], root: int, fixed: Sequence[object | None]) -> Iterator[int]:
+def _agreeing(among: Rooted, fixed: Sequence[object | None]) -> Sequence[int]:
     """The cells of a root with these genes, None being free; a gene that no cell of the root has is free."""
-    among = [(number, _genes(cell)) for number, cell in enumerate(stage) if cell.root == root]
-    known = [set(column) for column in zip(*(genes for _, genes in among), strict=True)]
-    held = [gene if gene in legal else None for gene, legal in zip(fixed, known, strict=False)]
-    return (number for number, genes in among if _agree(held, genes))
+    cells = among.cells
+    for at, (gene, legal) in enumerate(zip(fixed, among.values, strict=True)):
+        if gene is not None and gene in legal:
+            cells = tuple(cell for cell in cells if cell[1][at] == gene)
+    return [number for number, _ in cells]
 
 
 def mixed(chain: Chain, one: Genotype, other: Genotype) -> Pattern:
@@ -135,15 +130,16 @@ def mixed(chain: Chain, one: Genotype, other: Genotype) -> Pattern:
     ]
     falls = Counter(product(*zip(_root(chain, pairs[0][0]), _root(chain, pairs[0][1]), strict=True)))
     cells, coins, blocks = [], [], []
-    for t, (stage, (first, second)) in enumerate(zip(chain.stages, pairs, strict=True)):
-        met: dict[int, Fraction] = {}
-        for root, row in enumerate(chain.roots or ((),)):
-            if fall := falls[row]:
-                chances = _chances(stage, root, first, second)
-                met |= {number: chance * (1 if t else fall) for number, chance in chances.items() if chance}
-        scale = lcm(*(chance.denominator for chance in met.values()))
+    for t, (stage, (first, second)) in enumerate(zip(terms(chain).rooted, pairs, strict=True)):
+        chances = [
+            (1 if t else falls[row], *_chances(stage[root], first, second))
+            for root, row in enumerate(chain.roots or ((),))
+            if falls[row]
+        ]
+        whole = lcm(*(of for _, of, _ in chances))
+        met = {n: fall * (whole // of) * chance for fall, of, own in chances for n, chance in own.items()}
         cells.append(tuple(met))
-        coins.append(tuple(int(chance * scale) for chance in met.values()))
+        coins.append(tuple(met.values()))
         mine, its = (
             [cell.options[option].key for option in genotype.layers[t]]
             for cell, genotype in ((first, one), (second, other))
@@ -153,23 +149,26 @@ def mixed(chain: Chain, one: Genotype, other: Genotype) -> Pattern:
     return Pattern(tuple(cells), tuple(blocks), tuple(coins))
 
 
-def _chances(stage: tuple[Cell, ...], root: int, first: Cell, second: Cell) -> dict[int, Fraction]:
-    """By how many falls of the coins of two parents each cell of a root comes about. Where the coin of a gene falls
-    on a value that no cell of the root has, each that one has comes about by an equal part of the fall."""
-    among = [(number, _genes(cell)) for number, cell in enumerate(stage) if cell.root == root]
-    chances = []
-    for column, sides in zip(
-        zip(*(genes for _, genes in among), strict=True),
-        zip(_genes(first), _genes(second), strict=True),
-        strict=True,
-    ):
-        legal = dict.fromkeys(column)
-        free = Fraction(sum(side not in legal for side in sides), len(legal))
-        chances.append({value: sides.count(value) + free for value in legal})
-    return {
-        number: prod((chance[gene] for chance, gene in zip(chances, genes, strict=True)), start=Fraction(1))
-        for number, genes in among
+def _chances(among: Rooted, first: Cell, second: Cell) -> tuple[int, dict[int, int]]:
+    """By how many falls of the coins of two parents each cell of a root comes about, and in what units of a fall.
+
+    Where the coin of a gene falls on a value that no cell of the root has, each that one has comes about by an
+    equal part of the fall.
+    """
+    of, chances = 1, []
+    for one, other, legal in zip(genes(first), genes(second), among.values, strict=True):
+        free = (one not in legal) + (other not in legal)
+        scale = len(legal) if free else 1
+        of *= scale
+        chances.append(dict.fromkeys(legal, free) if free else {})
+        for side in (one, other):
+            if side in legal:
+                chances[-1][side] = chances[-1].get(side, 0) + scale
+    met = {
+        number: prod(chance.get(gene, 0) for chance, gene in zip(chances, own, strict=True))
+        for number, own in among.cells
     }
+    return of, {number: chance for number, chance in met.items() if chance}
 
 
 def _drawn(

@@ -255,7 +255,7 @@ def narrowed(left: Legal, options: list[list[tuple[int, ...]]], links: list[set[
     """A space with these options of its cells alone, and these pairs of them."""
     kept = [[i for i, alive in enumerate(stage) if alive] for stage in options]
     numbers = [{old: new for new, old in enumerate(stage)} for stage in kept]
-    roots = sorted({left.stages[0][i].root for i in kept[0]})
+    roots = sorted({left.stages[t][i].root for t, stage in enumerate(kept) for i in stage})
     renamed = {old: new for new, old in enumerate(roots)}
     stages = tuple(
         tuple(

@@ -10,7 +10,7 @@ from math import lcm, prod
 
 from attrs import frozen
 
-from spacelang.lower.chain import Chain, Cost, Key, Option
+from spacelang.lower.chain import Cell, Chain, Cost, Key, Option
 from spacelang.lower.pattern import Either, Pattern
 
 Axes = tuple[int, ...]
@@ -42,6 +42,34 @@ class Terms:
         """The least and the most that an option of each list costs, measure by measure."""
         columns = [list(zip(*(option.cost for option in options), strict=True)) for options in self.lists]
         return tuple((tuple(map(min, found)), tuple(map(max, found))) for found in columns)
+
+    @cached_property
+    def rooted(self) -> tuple[Mapping[int, Rooted], ...]:
+        """The cells of each stage by their root."""
+        found: list[dict[int, Rooted]] = []
+        for stage in self.chain.stages:
+            rows: dict[int, list[tuple[int, Key]]] = {}
+            for number, cell in enumerate(stage):
+                rows.setdefault(cell.root, []).append((number, genes(cell)))
+            found.append({root: _rooted(own) for root, own in rows.items()})
+        return tuple(found)
+
+
+@frozen
+class Rooted:
+    """The cells of a stage with one root: their numbers and genes, and gene by gene the values that there are."""
+
+    cells: tuple[tuple[int, Key], ...]
+    values: tuple[frozenset[object], ...]
+
+
+def _rooted(rows: Sequence[tuple[int, Key]]) -> Rooted:
+    return Rooted(tuple(rows), tuple(map(frozenset, zip(*(own for _, own in rows), strict=True))))
+
+
+def genes(cell: Cell) -> Key:
+    """The genes of a stage's own: its depth, its embed, and what is chosen once for it."""
+    return cell.depth, cell.embed, *cell.tied
 
 
 @lru_cache(maxsize=16)
@@ -118,12 +146,17 @@ def places(known: Terms, pattern: Pattern, stage: int) -> tuple[Place, ...]:
     return tuple(found)
 
 
+_ALONE = {0: 1}
+
+
 def _shares(chain: Chain, cells: Sequence[int], stage: int) -> Mapping[int, int]:
     """What each cell of a stage weighs by the number of its root.
 
     What is chosen once for the network is drawn first, so the cells that go with it share what it weighs: one of n
     such cells weighs 1 / n, here times the least common multiple of all n.
     """
+    if not chain.roots:
+        return _ALONE
     among = Counter(chain.stages[stage][cell].root for cell in cells)
     whole = lcm(*among.values())
     return {root: whole // number for root, number in among.items()} if len(among) > 1 else dict.fromkeys(among, 1)
