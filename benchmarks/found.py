@@ -124,7 +124,7 @@ def searches(name: str, words: argparse.Namespace, kept: Kept) -> None:
     print(f"\nautoformer_{name}, {bound}: best {known.best:.3f} % ({took:.0f} s to prepare)")
     print(f"tau on a held-out fifth: {_error(fit.tau)}, {fit.networks} networks in all")
     print(f"  of those inside the bound: {_error(fit.tau_inside)}, {fit.inside} in all")
-    drawn = draw(known.lowered.chain, 10_000, stream(1), bounds=windows((bound,)))
+    drawn = draw(known.lowered.chain, 10_000, stream(1), bounds=windows((bound,), known.lowered.chain))
     truth = known.truth(list(drawn))
     left, tau = additive(known)
     print(f"an additive function of the genes leaves {left:.1%} of its variance over inside, tau {tau:.3f}")

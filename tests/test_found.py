@@ -65,7 +65,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 def networks(lowered: Lowered, count: int, seed: int = 2) -> list[Genotype]:
-    return list(draw(lowered.chain, count, stream(seed), bounds=windows((BOUND,))))
+    return list(draw(lowered.chain, count, stream(seed), bounds=windows((BOUND,), lowered.chain)))
 
 
 @pytest.mark.parametrize("name", list(trees.BOUNDS))
@@ -167,7 +167,7 @@ def test_neighbours_are_the_networks_inside_that_differ_in_at_most_two_layers(ma
             for second in options:
                 changed = list(layers)
                 changed[one], changed[other] = first, second
-                if inside(lowered.chain, Genotype((cell,), (tuple(changed),)), windows((BOUND,))):
+                if inside(lowered.chain, Genotype((cell,), (tuple(changed),)), windows((BOUND,), lowered.chain)):
                     expected.add(tuple(changed))
     assert told == expected
 
@@ -189,7 +189,7 @@ def test_a_search_scores_its_budget_of_networks_and_ends_the_same_again(algorith
 def test_regret_is_that_of_the_network_that_scores_best(made: Made) -> None:
     lowered = made.known.lowered
     first = found.ours("random", 50, made.known, seed=4)
-    drawn = draw(lowered.chain, 50, stream(4 << 32), bounds=windows((BOUND,)))
+    drawn = draw(lowered.chain, 50, stream(4 << 32), bounds=windows((BOUND,), lowered.chain))
     several = list(dict.fromkeys(drawn))
     scores = made.known.scores(several, [lowered.architecture(one).digest for one in several], seed=4)
     assert len(several) == 50
@@ -212,7 +212,7 @@ def test_optunas_samplers_score_only_what_is_inside(made: Made) -> None:
     for sampler in found.PEERS:
         looked.clear()
         truth, within = peers.asked(watched, sampler, 0, 60)
-        assert all(inside(known.lowered.chain, one, windows((BOUND,))) for one in looked)
+        assert all(inside(known.lowered.chain, one, windows((BOUND,), lowered.chain)) for one in looked)
         assert len(set(looked)) <= within < 60
         assert truth in known.truth(looked)
 

@@ -94,7 +94,7 @@ def drawn(lowered: Lowered, count: int, bound: Bound | None, seed: int) -> tuple
                 left -= 1
 
     if bound is not None:
-        take(windows([bound])["flops"], count)
+        take(windows([bound], lowered.chain)["flops"], count)
     else:
         whole = lowered.range("flops")
         for part in strata(whole, count):

@@ -30,7 +30,7 @@ def best(
     Of so many draws, the best few of each depth and width climb: each goes to the best network that differs in at
     most two layers and is inside, until none is better.
     """
-    drawn = draw(lowered.chain, draws, stream(0), bounds=windows((bound,)))
+    drawn = draw(lowered.chain, draws, stream(0), bounds=windows((bound,), lowered.chain))
     networks = Points(drawn.cells[:, 0], drawn.layers[0])
     truth = trees.predict(features(lowered, networks))
     tops = []

@@ -120,7 +120,7 @@ def additive(known: Oracle) -> tuple[float, float]:
     The sum has a term for every value of the depth, the width, and the heads and MLP ratio of each layer; it is
     fitted by least squares to 15 000 networks and asked about 5 000 others.
     """
-    drawn = draw(known.lowered.chain, 20_000, stream(1), bounds=windows((known.bound,)))
+    drawn = draw(known.lowered.chain, 20_000, stream(1), bounds=windows((known.bound,), known.lowered.chain))
     rows = features(known.lowered, Points(drawn.cells[:, 0], drawn.layers[0]))
     genes = OneHotEncoder(drop="first").fit_transform(rows[:, : 2 + 2 * drawn.layers[0].shape[1]])
     truth = known.trees.predict(rows)

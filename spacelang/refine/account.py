@@ -59,6 +59,9 @@ def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     converter.register_unstructure_hook(Fraction, lambda v: int(v) if v.denominator == 1 else str(v))
     converter.register_structure_hook_func(lambda t: t == Number, lambda v, _: exact(Fraction(v)))
+    converter.register_structure_hook_func(
+        lambda t: t == Number | None, lambda v, _: None if v is None else exact(Fraction(v))
+    )
     return converter
 
 
