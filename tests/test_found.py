@@ -212,7 +212,7 @@ def test_optunas_samplers_score_only_what_is_inside(made: Made) -> None:
     for sampler in found.PEERS:
         looked.clear()
         truth, within = peers.asked(watched, sampler, 0, 60)
-        assert all(inside(known.lowered.chain, one, windows((BOUND,), lowered.chain)) for one in looked)
+        assert all(inside(known.lowered.chain, one, windows((BOUND,), known.lowered.chain)) for one in looked)
         assert len(set(looked)) <= within < 60
         assert truth in known.truth(looked)
 

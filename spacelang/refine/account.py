@@ -11,6 +11,8 @@ from attrs import frozen
 
 from spacelang.expression import Number, exact
 from spacelang.recipe import Bound
+from spacelang.recipe import from_record as bound_from_record
+from spacelang.recipe import to_record as bound_to_record
 from spacelang.refine.move import Move
 from spacelang.refine.slope import Quality
 from spacelang.refine.subspace import Unmoved
@@ -59,9 +61,8 @@ def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     converter.register_unstructure_hook(Fraction, lambda v: int(v) if v.denominator == 1 else str(v))
     converter.register_structure_hook_func(lambda t: t == Number, lambda v, _: exact(Fraction(v)))
-    converter.register_structure_hook_func(
-        lambda t: t == Number | None, lambda v, _: None if v is None else exact(Fraction(v))
-    )
+    converter.register_unstructure_hook(Bound, bound_to_record)
+    converter.register_structure_hook(Bound, lambda v, _: bound_from_record(v))
     return converter
 
 
