@@ -207,7 +207,7 @@ def test_timms_swin_runs_without_us(tmp_path: Path) -> None:
         ("i32-p2-c7/8:h2q8m2w4/24:h2q8m2w4", "stage 2 is 24 wide"),
         ("i32-p2-c7/8:2xh2q8m2wg", "other positions"),
         ("i32-p2-c7-bias-norm/8:2xh2q8m2wg", "global windows"),
-        ("i32-p2-c7/8:2xh2q8m2w5/16:h2q8m2w4", "do not divide"),
+        ("i32-p2-c7/8:2xh2q8m2w5/16:h2q8m2w4", "pads its 16×16 map to windows of 5"),
     ],
 )
 def test_what_is_no_swin_of_timm_is_refused(line: str, message: str) -> None:
