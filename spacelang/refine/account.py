@@ -9,10 +9,9 @@ from typing import Any
 import cattrs
 from attrs import frozen
 
+from spacelang import recipe
 from spacelang.expression import Number, exact
 from spacelang.recipe import Bound
-from spacelang.recipe import from_record as bound_from_record
-from spacelang.recipe import to_record as bound_to_record
 from spacelang.refine.move import Move
 from spacelang.refine.slope import Quality
 from spacelang.refine.subspace import Unmoved
@@ -61,8 +60,8 @@ def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     converter.register_unstructure_hook(Fraction, lambda v: int(v) if v.denominator == 1 else str(v))
     converter.register_structure_hook_func(lambda t: t == Number, lambda v, _: exact(Fraction(v)))
-    converter.register_unstructure_hook(Bound, bound_to_record)
-    converter.register_structure_hook(Bound, lambda v, _: bound_from_record(v))
+    converter.register_unstructure_hook(Bound, recipe.to_record)
+    converter.register_structure_hook(Bound, lambda record, _: recipe.from_record(record))
     return converter
 
 
@@ -79,5 +78,5 @@ def from_json(text: str) -> Account:
     """The account that a JSON text holds. Raises ValueError where it holds none of this version."""
     try:
         return _convert.structure(json.loads(text), Account)
-    except (cattrs.BaseValidationError, TypeError) as error:
+    except (cattrs.BaseValidationError, TypeError, KeyError) as error:
         raise ValueError(f"it is no measurement of this version ({FORMAT})") from error
