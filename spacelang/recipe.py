@@ -29,11 +29,16 @@ class Sandwich:
         return self.largest + self.smallest + self.random
 
 
+Batches = Literal["shared", "split"]
+BATCHES: tuple[Batches, ...] = get_args(Batches)
+
+
 @frozen
 class Train:
     """The training recipe. Numbers are exact as written; the trainer turns them into floats at its door."""
 
     sandwich: Sandwich = Sandwich()
+    batches: Batches = "shared"  # each network on all images of a step (Alg. 1), or on its own part of them
     epochs: int = 300
     batch: int = 1024  # images a step over all GPUs
     learning_rate: Number | None = None  # None: 0.001 for a batch of 1024, in proportion

@@ -15,7 +15,7 @@ from spacelang.check.synonyms import advice, meant
 from spacelang.check.values import number, spot, word
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import Binary, Constant, Expression, Name, Number, decimal
-from spacelang.recipe import ROUNDINGS, TIMES, Bound, Evolve, Refine, Sandwich, Train
+from spacelang.recipe import BATCHES, ROUNDINGS, TIMES, Bound, Evolve, Refine, Sandwich, Train
 from spacelang.source import Span
 from spacelang.syntax import tree
 
@@ -93,11 +93,13 @@ def train_recipe(layout: Outline, found: list[Diagnostic], under: Train = Train(
     block = layout.recipes.get("train")
     if block is None:
         return under
-    values, rest = _settings(block, TRAIN, ("sandwich",), found)
+    values, rest = _settings(block, TRAIN, ("sandwich", "batches"), found)
     for statement in rest:
         match statement:
             case tree.Setting(name=tree.Word("sandwich"), value=value):
                 values["sandwich"] = _sandwich(value, found)
+            case tree.Setting(name=tree.Word("batches"), value=value):
+                values["batches"] = word(value, BATCHES, found) or under.batches
             case other:
                 found.append(_foreign(other, "train"))
     recipe = attrs.evolve(under, **values)
@@ -107,6 +109,11 @@ def train_recipe(layout: Outline, found: list[Diagnostic], under: Train = Train(
         at = Label(_line_of(block, "warmup", "epochs"))
         help_ = "write a shorter `warmup`, or more `epochs`"
         found.append(Diagnostic("W0507", message, at, notes=(note,), help=help_))
+    if recipe.batches == "split" and recipe.batch < recipe.sandwich.size:
+        message = f"a batch of {recipe.batch} images has no part for each of {recipe.sandwich.size} networks"
+        help_ = f"write `batch = {recipe.sandwich.size}` or more, or `batches = shared`"
+        at = Label(_line_of(block, "batches", "batch", "sandwich"))
+        found.append(Diagnostic("E0418", message, at, help=help_))
     if recipe.min_learning_rate > recipe.rate:
         message = f"`min_learning_rate` is more than the peak, which is {decimal(recipe.rate)}"
         help_ = "the rate falls from its peak: give a lower `min_learning_rate`, or a higher `learning_rate`"

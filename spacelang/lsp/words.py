@@ -145,6 +145,11 @@ SANDWICH = Meaning(
     "Which networks train on every batch: a sum of `largest`, `smallest` and `random`, each with a count.",
     default=_SANDWICH,
 )
+BATCHES = Meaning(
+    "Whether every network of a sandwich learns from all images of a step (`shared`, Alg. 1), or each from its own "
+    "part of them (`split`): as many images, so many times the updates for the same work.",
+    default=recipe.Train().batches,
+)
 ROUNDING = Meaning(
     "How slope / threshold becomes whole steps: toward `zero`, or the paper's `floor`, which moves one step up on "
     "the least negative slope.",
@@ -156,6 +161,7 @@ NAMES: Mapping[Level, Mapping[str, Meaning]] = {
     "layer": {**LAYER, "head_dim": ROOT["head_dim"]},
     "train": {
         "sandwich": SANDWICH,
+        "batches": BATCHES,
         **_recipe(_TRAIN, TRAIN, recipe.Train(), "0.001 for a batch of 1024, in proportion"),
     },
     "evolve": _recipe(_EVOLVE, EVOLVE, recipe.Evolve()),

@@ -67,7 +67,10 @@ evolve {
   require 1K <= flops <= 10M and sum(mlp) <= 12.5
   mutate { stage = 0.3 }
 }
-train { learning_rate = 0.001 }
+train {
+  learning_rate = 0.001
+  batches = split
+}
 refine { steps { mlp = 0.5 } }
 """
 
@@ -125,6 +128,7 @@ def test_a_space_without_new_forms_is_written_as_ever_and_read_in_both_versions(
         "require sum(depth) <= 3",
         "evolve { require sum(depth) <= 3 }",
         "evolve {\n mutate { network = 0.3 }\n}",
+        "train { batches = split }",
     ],
 )
 def test_a_space_with_a_new_form_is_written_in_the_second_version(form: str) -> None:

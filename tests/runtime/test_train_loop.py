@@ -18,6 +18,7 @@ from torch_tb_profiler import io
 from torch_tb_profiler.profiler.loader import RunLoader
 
 from spacelang.lower.lowered import lower
+from spacelang_runtime.data import Batch
 from spacelang_runtime.engine import checkpoint
 from spacelang_runtime.engine.gradient import attach
 from spacelang_runtime.engine.optimizer import adamw
@@ -26,7 +27,7 @@ from spacelang_runtime.engine.run import find
 from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.tasks.supernet.sandwich import Member, sandwich
-from spacelang_runtime.tasks.supernet.train import fuse, train
+from spacelang_runtime.tasks.supernet.train import fuse, parts, train
 
 
 def _resume(job, limits, dataset=Noise()):
@@ -50,6 +51,44 @@ def test_the_fused_gradient_is_the_mean_of_the_networks_gradients(tmp_path):
     assert fuse(model, members, batch, gradient, recipe, ALONE, 0, lambda: False)
     for parameter, one in zip(model.parameters(), expected, strict=True):
         torch.testing.assert_close(parameter.grad, torch.zeros_like(parameter) if one is None else one)
+
+
+def test_split_batches_give_each_network_its_own_part_of_the_images(tmp_path):
+    job = new_job(tmp_path, evolve(RECIPE, drop_path=0, batches="split"))
+    recipe, model = job.run.record.recipe, job.model.train()
+    batch = next(job.dataset.train_batches(0, 1, 0, 1, torch.device("cpu")))
+    members = sandwich(job.source, recipe.sandwich, recipe.seed, 0)
+    assert [len(member.kinds) for member in members] == [1, 1, 1, 1]
+    quarter = len(batch.images) // 4
+    mean = sum(
+        cross_entropy(model(images, member.architecture), targets)
+        for member, images, targets in zip(
+            members, batch.images.split(quarter), batch.targets.split(quarter), strict=True
+        )
+    ) / len(members)
+    expected = torch.autograd.grad(mean, list(model.parameters()), allow_unused=True)
+
+    gradient = attach(model.parameters(), notes=5)
+    assert fuse(model, members, batch, gradient, recipe, ALONE, 0, lambda: False)
+    for parameter, one in zip(model.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, torch.zeros_like(parameter) if one is None else one)
+
+
+@pytest.mark.parametrize("count", [4, 7, 8])
+def test_the_parts_of_a_split_batch_are_all_of_it_once_and_nearly_equal(tmp_path, count):
+    recipe = evolve(RECIPE, batches="split")
+    job = new_job(tmp_path, recipe)
+    batch = Batch(torch.arange(count), torch.arange(count))
+    members = [
+        Member(job.source.largest, ("largest", "random")),
+        Member(job.source.smallest, ("smallest", "random")),
+    ]
+    own = parts(members, batch, recipe)
+    assert torch.cat([part.images for part in own]).tolist() == list(range(count))
+    assert all(torch.equal(part.images, part.targets) for part in own)
+    sizes = [len(part.images) for part in own]
+    assert max(sizes) - min(sizes) <= 1
+    assert [len(part.images) for part in parts(members, batch, RECIPE)] == [count, count]
 
 
 def test_a_network_in_two_places_counts_twice(tmp_path):

@@ -52,7 +52,7 @@ class Book:
     def __init__(self) -> None:
         self._seen: dict[tuple[object, ...], int] = {}
         self._graphs: dict[tuple[object, ...], Recording] = {}
-        self._inputs: Inputs | None = None
+        self._inputs: dict[torch.Size, Inputs] = {}  # by the images' shape: parts of a batch may differ by one
         self._bound: tuple[Weights, int] | None = None
         self._records = True
 
@@ -70,7 +70,8 @@ class Book:
         if self._bound != bound:  # other memory: what was recorded reads and writes elsewhere
             self._graphs.clear()
             self._seen.clear()
-            self._inputs, self._bound = None, bound
+            self._inputs.clear()
+            self._bound = bound
         step = drop_path / max(architecture.depth - 1, 1) if model.training else 0.0
         keep = backend.drop_path_factors(images, architecture.depth, step)
         key = (architecture, images.shape, targets.shape, targets.dtype, step, share)
@@ -81,15 +82,16 @@ class Book:
             self._seen[key] = seen
             if seen <= OFTEN or not self._records or not _roomy(images.device):
                 return eager(model, architecture, images, targets, keep, share, low)
-            if self._inputs is None:
-                self._inputs = Inputs(images, targets)
+            if images.shape not in self._inputs:
+                self._inputs[images.shape] = Inputs(images, targets)
+            inputs = self._inputs[images.shape]
             try:
-                self._graphs[key] = Recording(model, architecture, self._inputs, keep, share, low)
+                self._graphs[key] = Recording(model, architecture, inputs, keep, share, low)
             except RuntimeError:  # out of memory, or a call from elsewhere that a recording does not bear
                 self._records = False
                 torch.cuda.synchronize()
                 return eager(model, architecture, images, targets, keep, share, low)
-        self._inputs.fill(images, targets)
+        self._inputs[images.shape].fill(images, targets)
         return self._graphs[key].replay(keep)
 
 

@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 
 from spacelang import notation
 from spacelang.lower.lowered import Lowered, lower
+from spacelang.recipe import Train
 from spacelang.space import Space
 from spacelang_runtime.data import Dataset, open_dataset
 from spacelang_runtime.engine import checkpoint
@@ -51,7 +52,7 @@ def new(order: Order, runs: Path, world: World, workers: int, say: Say) -> Job:
     Where the data has another number of classes than the space, the data's holds, and is recorded.
     """
     space = order.space
-    _shareable(space.train.batch, world)
+    _shareable(space.train, world)
     dataset = open_dataset(order.data, space.frame, space.train, workers, say, order.preprocessing)
     if len(dataset.classes) != space.frame.classes:
         found = len(dataset.classes)
@@ -128,7 +129,7 @@ def _again(
 ) -> Job:
     """The job that goes on with a run from what is kept of it."""
     space = run.space
-    _shareable(space.train.batch, world)
+    _shareable(space.train, world)
     dataset = dataset_of(run, say, workers)
     bounds = kept.limits if kept else run.record.limits
     if steps is not None or budget is not None:
@@ -182,13 +183,20 @@ def preprocessing_of(run: Run, say: Say) -> Preprocessing:
         return Preprocessing()
 
 
-def _shareable(batch: int, world: World) -> None:
-    """Refuse a batch of which the processes would have unequal shares, and count unequally in the mean."""
+def _shareable(recipe: Train, world: World) -> None:
+    """Refuse a batch of which the processes would have unequal shares, and count unequally in the mean; and one too
+    small to be split among the networks of a sandwich in each of them."""
+    batch, places = recipe.batch, recipe.sandwich.size
     if batch % world.size:
         near = max(1, round(batch / world.size)) * world.size
         raise Failure(
             f"a batch of {batch} images cannot be shared out evenly among {world.size} processes",
             f"take one that can, such as batch = {near}",
+        )
+    if recipe.batches == "split" and batch // world.size < places:
+        raise Failure(
+            f"a batch of {batch} images among {world.size} processes has no part for each of {places} networks",
+            f"take a larger one, such as batch = {places * world.size}, or batches = shared",
         )
 
 

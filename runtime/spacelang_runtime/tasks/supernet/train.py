@@ -173,18 +173,17 @@ def fuse(
     """Add the mean gradient of a sandwich to `gradient`, and its losses to the notes; False where it was
     abandoned because `stopping` became true.
 
-    Both are this process's share: summed over the processes, they are the means over the whole batch.
+    Both are this process's share: summed over the processes, they are the means over the whole batch. Where the
+    recipe splits batches, a network's loss is the mean over its own part.
     """
-    for index, member in enumerate(members):
+    for index, (member, part) in enumerate(zip(members, parts(members, batch, recipe), strict=True)):
         if stopping():
             return False
         try:
             torch.manual_seed(seed_of("drop-path", recipe.seed, step, world.rank, index))
             weight = len(member.kinds) / recipe.sandwich.size / world.size
             with precision(world.device):
-                loss = learn(
-                    model, member.architecture, batch.images, batch.targets, float(recipe.drop_path), weight
-                )
+                loss = learn(model, member.architecture, part.images, part.targets, float(recipe.drop_path), weight)
         except torch.OutOfMemoryError:
             raise Failure(
                 f"the GPU's memory does not hold a batch of {len(batch.images)} images in a network of "
@@ -194,6 +193,21 @@ def fuse(
         for kind, share in shares(member, recipe.sandwich):
             gradient.notes[KINDS.index(kind)] += loss * (share / world.size)
     return True
+
+
+def parts(members: Sequence[Member], batch: Batch, recipe: Train) -> Sequence[Batch]:
+    """What each network of a sandwich learns from: all images, or, of a split batch, as many of its parts as the
+    network takes places. Parts differ by one image at most."""
+    if recipe.batches == "shared":
+        return [batch] * len(members)
+    count, places = len(batch.images), recipe.sandwich.size
+    ends = [count * place // places for place in range(places + 1)]
+    own, taken = [], 0
+    for member in members:
+        part = slice(ends[taken], ends[taken + len(member.kinds)])
+        own.append(Batch(batch.images[part], batch.targets[part]))
+        taken += len(member.kinds)
+    return own
 
 
 def shares(member: Member, mix: Sandwich) -> list[tuple[str, float]]:
