@@ -43,6 +43,12 @@ class View:
         view = self.crop(picture) if self.crop else framed(picture, self.side, self.preprocessing)
         return planes(view, self.channels)
 
+    def box(self, picture: Image.Image) -> tuple[int, int, int, int]:
+        """Where a view lies in a picture: top, left, height and width. Raises ValueError where it is no crop."""
+        if self.crop is None:
+            raise ValueError("a view that is no crop has no box")
+        return self.crop.get_params(picture, self.crop.scale, self.crop.ratio)
+
 
 def view_of(recipe: Train, side: int, channels: int, preprocessing: Preprocessing) -> View:
     """The views of a recipe. preprocessing: what its networks are scored by."""

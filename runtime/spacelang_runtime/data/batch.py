@@ -1,7 +1,8 @@
-"""The two jobs of the workers: the views of a part of a step, and images to score."""
+"""The jobs of the workers: the views of a part of a step, or only the boxes that they show; images to score."""
 
 from __future__ import annotations
 
+import random
 from typing import NamedTuple
 
 import numpy as np
@@ -68,12 +69,13 @@ class Views:
         broken: list[tuple[str, str]] = []
         with borrowed_generators():
             for slot, position in enumerate(schedule.positions(*place)[rows]):
-                picture, indices[slot] = self._readable(int(indices[slot]), broken)
+                picture, indices[slot] = self.readable(int(indices[slot]), broken)
                 seed_generators(seed_of("view", schedule.seed, schedule.epoch(step), position))
                 views.append(self.view(picture))
         return Images(torch.from_numpy(np.stack(views)), torch.from_numpy(self.labels[indices]), broken)
 
-    def _readable(self, index: int, broken: list[tuple[str, str]]) -> tuple[Image.Image, int]:
+    def readable(self, index: int, broken: list[tuple[str, str]]) -> tuple[Image.Image, int]:
+        """A picture, or the next one that can be read, and its index. broken: told of those that cannot."""
         for candidate in range(index, index + PATIENCE):
             try:
                 return self.pictures.read(candidate % len(self.labels)), candidate % len(self.labels)
@@ -84,6 +86,27 @@ class Views:
             f"{name}: {reason}; it is the last of {PATIENCE} images in a row that cannot be read",
             "check that the disk is still there and that these files are images",
         )
+
+
+@frozen
+class Boxes:
+    """Where `Views` crops, for a device that holds the pictures itself: each step is one piece, and its `images`
+    are int64 [b, 5], a picture's index, then top, left, height and width of its box."""
+
+    views: Views
+
+    def __call__(self, step: int) -> Images:
+        views, schedule = self.views, self.views.schedule
+        place = (step, views.rank, views.world)
+        broken: list[tuple[str, str]] = []
+        indices, positions = schedule.indices(*place), schedule.positions(*place)
+        boxes = np.empty((len(indices), 5), dtype=np.int64)
+        with borrowed_generators():
+            for slot, position in enumerate(positions):
+                picture, boxes[slot, 0] = views.readable(int(indices[slot]), broken)
+                random.seed(seed_of("view", schedule.seed, schedule.epoch(step), position))  # a box draws no other
+                boxes[slot, 1:] = views.view.box(picture)
+        return Images(torch.from_numpy(boxes), torch.from_numpy(views.labels[boxes[:, 0]]), broken)
 
 
 @frozen

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from spacelang.architecture import Frame
 from spacelang.recipe import Train
+from spacelang_runtime.data import resident
 from spacelang_runtime.data.augment import augmented, view_of
-from spacelang_runtime.data.batch import Framed, Images, Views
+from spacelang_runtime.data.batch import Boxes, Framed, Images, Views
 from spacelang_runtime.data.digits import digits
 from spacelang_runtime.data.folder import folder
 from spacelang_runtime.data.in_memory import neighbours, preload, room
@@ -57,6 +58,7 @@ class Dataset:
     room: int  # bytes of this host's memory that decoded images may take
     _skip: Skipped
     _held: Held | None = None
+    _resident: resident.Resident | None = None
     _scored: dict[tuple[str, int, int, int], dict[int, tuple[Tensor, Tensor]]] = field(factory=dict)
 
     @property
@@ -164,6 +166,13 @@ class Dataset:
         view = view_of(self.recipe, self.frame.image, self.frame.channels, self.preprocessing)
         held = self._hold(pictures, len(steps) * schedule.batch)
         job = Views(held, self.train.labels, schedule, view, rank, world)
+        if isinstance(held, Held) and view.crop is not None and resident.fits(held, device):
+            self._resident = self._resident or resident.resident(held, device)
+            with closing(worked(Boxes(job), steps, self.workers, ahead=STEPS_AHEAD)) as pieces:
+                for drawn in whole(pieces, 1, device):
+                    views = resident.crops(self._resident, drawn.images, view.side, view.channels)
+                    yield Images(views, drawn.labels, drawn.broken)
+            return
         numbers = range(steps.start * job.parts, steps.stop * job.parts)
         pieces = worked(job, numbers, self.workers, pin=device.type == "cuda", ahead=STEPS_AHEAD * job.parts)
         with closing(pieces):
