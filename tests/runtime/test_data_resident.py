@@ -114,3 +114,18 @@ def test_ranks_share_the_batch_out(tmp_path):
 
 def test_only_a_gpu_takes_pictures():
     assert not resident.fits(held([photo((8, 8), 0)]), torch.device("cpu"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("workers", [0, 3])
+def test_a_gpu_crops_what_a_cpu_crops(tmp_path, workers, monkeypatch):
+    folder = image_folder(tmp_path, train=30)
+    data = opened(folder, workers, **CROPPED | {"batch": 40})
+    there = list(data.train_batches(0, 6, device="cuda"))
+    assert data._resident is not None
+    monkeypatch.setattr(resident, "fits", lambda held, device: True)
+    here = list(opened(folder, **CROPPED | {"batch": 40}).train_batches(0, 6))
+    for a, b in zip(here, there, strict=True):
+        assert torch.equal(b.targets.cpu(), a.targets)
+        assert ((b.images.cpu() - a.images).abs() > 0.01).float().mean() < 0.001  # a level is 0.017
