@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from attrs import evolve
 
 from spacelang.check import override
 from spacelang.cli.model import no_run
@@ -156,7 +155,7 @@ def _begun(
     """What a new run is trained from, or one that goes on; with its teacher."""
     from spacelang_runtime.engine.run import find, removed_unless_saved
     from spacelang_runtime.nn.saved import load, make
-    from spacelang_runtime.tasks.finetune import inherit
+    from spacelang_runtime.tasks.finetune import distilled, inherit
     from spacelang_runtime.tasks.supernet.start import new, resumed
 
     if request is None:
@@ -174,23 +173,10 @@ def _begun(
                 weights = {name: t for name, t in weights.items() if not name.startswith("head.classify")}
             inherit(setup.model, setup.source.largest, weights)
     with removed_unless_saved(setup.run):
-        setup = _distilled(setup, runs)
+        setup = distilled(setup, runs)
         if world.is_main:
             make(output)  # a place that cannot be written is told before the training, not after
     return setup
-
-
-def _distilled(setup: SupernetSetup, runs: Path) -> SupernetSetup:
-    """The same with the teacher that its run names, if it names one."""
-    from spacelang_runtime.tasks.supernet.teacher import Distilled, teacher_of
-
-    distillation = setup.run.record.distillation
-    if distillation is None:
-        return setup
-    weights = None if distillation.weights is None else Path(distillation.weights)
-    shown = setup.dataset.preprocessing
-    teacher = teacher_of(distillation.teacher, weights, setup.space.frame.classes, runs, shown)
-    return evolve(setup, dataset=Distilled(setup.dataset, teacher, distillation.share))
 
 
 def _write(setup: SupernetSetup, output: Path, force: bool) -> None:

@@ -12,14 +12,17 @@ from typing import Any
 import pytest
 import torch
 from attrs import evolve
-from tiny_training import RECIPE, Noise, learn, new_setup
+from tiny_training import ALONE, RECIPE, Noise, learn, new_setup
+from tiny_transfer import new_transfer
 
 from spacelang_runtime.engine import checkpoint, distributed
 from spacelang_runtime.engine.distributed import training_dtype
 from spacelang_runtime.engine.loss_scale import INTERVAL, LossScale
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.step import Step
+from spacelang_runtime.engine.train import train
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.tasks.transfer.objective import training
 
 HALF: dict[str, Any] = {"dtype": torch.float16}
 
@@ -121,6 +124,18 @@ def test_a_resumed_run_keeps_the_scale_and_repeats_the_uncut_one(tmp_path: Path)
     learn(evolve(new_setup(tmp_path), run=cut.run, checkpoint=kept), parts.append, **HALF)
     seen, expected = ([(s.step, s.losses, str(s.norm), s.problem) for s in steps] for steps in (parts, whole))
     assert seen == expected
+
+
+@pytest.mark.parametrize("task", ["detect", "segment", "vqa"])
+def test_tasks_train_in_fp16(tmp_path: Path, task: str) -> None:
+    half, whole = [], []
+    for steps, how in ((half, HALF), (whole, {})):
+        setup = new_transfer(tmp_path, task, {"learning_rate": 1e-4})
+        train(training(setup, lambda *_: None), ALONE, steps.append, **how)
+    done = [step for step in half if not step.problem]
+    assert done
+    for step, exact in zip(half, whole, strict=True):
+        assert sum(step.losses.values()) == pytest.approx(sum(exact.losses.values()), rel=0.05)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 import torch
 from attrs import evolve
 from tiny_training import ALONE, RECIPE, Noise, learn, new_setup
+from tiny_transfer import new_transfer
 from torch import Tensor
 
 from spacelang_runtime.engine import checkpoint
@@ -19,9 +20,11 @@ from spacelang_runtime.engine.gradient import attach
 from spacelang_runtime.engine.objective import accumulate, parts
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.step import Step
+from spacelang_runtime.engine.train import train
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup, objective
 from spacelang_runtime.tasks.supernet.sandwich import KINDS
+from spacelang_runtime.tasks.transfer.objective import training
 
 DROPPING = evolve(RECIPE, drop_path=Fraction(1, 2))
 
@@ -145,3 +148,47 @@ def test_the_batch_that_did_not_fit_is_asked_for_again(tmp_path: Path) -> None:
     of(setup, 4, MemoryError())
     learn(setup)
     assert asked == [(0, 12), (0, 12)]
+
+
+@pytest.mark.parametrize(("task", "batch", "expected"), [("segment", 8, 2), ("vqa", 16, 4)])
+def test_a_task_finds_how_many_images_memory_bears(tmp_path: Path, task: str, batch: int, expected: int) -> None:
+    """For vqa, whose batch is counted in texts, whole images of four texts each."""
+    setup, steps = new_transfer(tmp_path, task, {"batch": batch}), []
+    asked: list[int] = []
+    forward = setup.model.forward
+
+    def bearing(part: Any) -> Any:
+        asked.append(part.size)
+        if part.size > expected:
+            raise MemoryError
+        return forward(part)
+
+    setup.model.forward = bearing
+    train(training(setup, lambda *_: None), ALONE, steps.append)
+    assert list(dict.fromkeys(asked)) == [size for size in (16, 8, 4, 2) if expected <= size <= batch]
+    assert f"a step takes {expected} by {expected} now" in steps[0].notice
+    assert len(steps) == 4
+
+    class Full(torch.nn.Module):
+        def forward(self, part: Any) -> Any:
+            raise MemoryError
+
+    setup.model.forward = Full().forward
+    with pytest.raises(Failure, match="and fewer cannot be"):
+        train(training(setup, lambda *_: None), ALONE, steps.append)
+
+
+def test_a_task_in_parts_that_were_found_is_the_task_in_parts_that_were_asked_for(tmp_path: Path) -> None:
+    asked, found = [], []
+    train(training(new_transfer(tmp_path, "segment", {"micro": 2}), lambda *_: None), ALONE, asked.append)
+    setup = new_transfer(tmp_path, "segment")
+    forward, full = setup.model.forward, [True]
+
+    def bearing(part: Any) -> Any:
+        if full.pop() if full else False:
+            raise MemoryError
+        return forward(part)
+
+    setup.model.forward = bearing
+    train(training(setup, lambda *_: None), ALONE, found.append)
+    assert [step.losses for step in found] == [step.losses for step in asked]
