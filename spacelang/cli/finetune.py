@@ -12,7 +12,7 @@ from spacelang.check import override
 from spacelang.cli.model import no_run
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import compiled, open_text
-from spacelang.cli.train import MICRO, readers, speaker, time_of, watched
+from spacelang.cli.train import CHECKPOINTING, MICRO, readers, speaker, time_of, watched
 from spacelang.recipe import Train
 from spacelang.runs import RUNS, called
 
@@ -54,6 +54,7 @@ def finetune(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     micro: Annotated[int | None, typer.Option(min=1, max=10**6, help=MICRO)] = None,
     workers: Annotated[int | None, typer.Option(min=0, max=1024, help="Processes that read images.")] = None,
+    checkpointing: Annotated[bool, typer.Option("--checkpointing", help=CHECKPOINTING)] = False,
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
 ) -> None:
     """Train a model further on data of its own or other classes, by the trainer and the words of `train`.
@@ -90,6 +91,7 @@ def finetune(
 
     with join(device) as world:
         setup = _begun(request, model, output, runs, world, workers, *again)
+        setup.model.checkpointing = checkpointing
         watched(setup, world)
         if world.is_main:
             _write(setup, output, force)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from spacelang_runtime.tasks.supernet.objective import SupernetSetup
     from spacelang_runtime.tasks.supernet.start import TrainRequest
 
+CHECKPOINTING = "Compute activations anew for gradients: less memory, more time."
 MICRO = (
     "Images that a GPU takes at a time, the gradients of a step adding up (default: as many as its memory bears)."
 )
@@ -56,10 +57,7 @@ def train(
     shard: Annotated[
         bool, typer.Option("--shard", help="Under torchrun: share the optimizer's memory out among the GPUs.")
     ] = False,
-    checkpointing: Annotated[
-        bool,
-        typer.Option("--checkpointing", help="Compute activations anew for gradients: less memory, more time."),
-    ] = False,
+    checkpointing: Annotated[bool, typer.Option("--checkpointing", help=CHECKPOINTING)] = False,
     photo: Annotated[
         Path | None,
         typer.Option("--attention", metavar="PHOTO", help="Show the heads' maps of a photo in TensorBoard."),
