@@ -36,6 +36,7 @@ from spacelang_runtime.fused.learn import learn
 from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.ops.attention import plain
+from spacelang_runtime.tasks.supernet.objective import decaying_first
 from spacelang_runtime.tasks.supernet.sandwich import source_of
 
 DEVICE = torch.device("cuda")
@@ -101,7 +102,7 @@ def supernet_step(
     clean()
     torch.manual_seed(0)
     model = Supernet(lowered.space.frame, lowered.plan, backend).to(DEVICE)
-    optimizer = adamw(model, lowered.space.train, notes=1)
+    optimizer = adamw(decaying_first(model, float(lowered.space.train.weight_decay)), notes=1)
     source = source_of(lowered)
     images, labels = batch_of(batch)
     alone = source.largest == source.smallest
@@ -113,7 +114,7 @@ def supernet_step(
             members += [source.smallest, *source.draw(0, number, 2)]
         with precision(DEVICE):
             for member in members:
-                learn(model, member, images, labels, 0.0, 1 / len(members), records)
+                learn(model, member, images, labels, 0.0, 1 / len(members), records=records)
         optimizer.step(1e-3)
 
     began = time.monotonic()

@@ -172,7 +172,7 @@ def search(asked: argparse.Namespace) -> dict[str, object] | None:
 
 def _run(folder: Path, lowered: Lowered) -> Run:
     space = lowered.space
-    record = Record(space.name, Data("noise", "noise", "", ()), space.train, Limits(1), "", ())
+    record = Record("supernet", Data("noise", "noise", ""), Limits(1), "", (), space=space.name)
     return create(folder, record, "", space)
 
 

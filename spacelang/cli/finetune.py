@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from attrs import evolve
 
 from spacelang.check import override
 from spacelang.cli.model import no_run
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import compiled, open_text
-from spacelang.cli.train import readers, speaker, time_of, watched
+from spacelang.cli.train import CHECKPOINTING, MICRO, readers, speaker, time_of, watched
 from spacelang.recipe import Train
 from spacelang.runs import RUNS, called
 
 if TYPE_CHECKING:
     from spacelang_runtime.engine.distributed import World
-    from spacelang_runtime.tasks.supernet.start import Order
-    from spacelang_runtime.tasks.supernet.train import Job
+    from spacelang_runtime.tasks.supernet.objective import SupernetSetup
+    from spacelang_runtime.tasks.supernet.start import TrainRequest
 
 
 def finetune(
@@ -54,7 +52,9 @@ def finetune(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run of finetune.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that is there already.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    micro: Annotated[int | None, typer.Option(min=1, max=10**6, help=MICRO)] = None,
     workers: Annotated[int | None, typer.Option(min=0, max=1024, help="Processes that read images.")] = None,
+    checkpointing: Annotated[bool, typer.Option("--checkpointing", help=CHECKPOINTING)] = False,
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
 ) -> None:
     """Train a model further on data of its own or other classes, by the trainer and the words of `train`.
@@ -80,38 +80,40 @@ def finetune(
     if not force:
         require_new(output)
     limit = None if budget is None else time_of(budget, "--budget")
-    order = None
+    again = (steps, limit, micro or 0)
+    request = None
     if not resume:
         no_run(model, runs, "; or go on with a run of finetune: --resume")
-        words: dict[str, object] = {"from": model, "from_scratch": scratch or None}
-        if teacher is not None:
-            given = 0.5 if share is None else share
-            words |= {"teacher": teacher, "teacher_weights": teacher_weights, "share": given}
-        order = _order(model, str(data), scratch, recipe, settings or [], words, steps, limit)
+        learned = None if teacher is None else (teacher, 0.5 if share is None else share, teacher_weights)
+        request = _requested(model, str(data), scratch, recipe, settings or [], learned, *again)
 
     from spacelang_runtime.engine.distributed import join
 
     with join(device) as world:
-        job = _begun(order, model, scratch, output, runs, world, workers, steps, limit)
-        watched(job, world)
+        setup = _begun(request, model, output, runs, world, workers, *again)
+        setup.model.checkpointing = checkpointing
+        watched(setup, world)
         if world.is_main:
-            _write(job, output, force)
+            _write(setup, output, force)
 
 
-def _order(
+def _requested(
     model: str,
     data: str,
     scratch: bool,
     recipe: Path | None,
     settings: list[str],
-    words: Mapping[str, object],
+    learned: tuple[str, float, Path | None] | None,
     steps: int | None,
     limit: float | None,
-) -> Order:
+    micro: int,
+) -> TrainRequest:
+    """The training that the command line asks for. learned: a teacher, its share and its weights."""
     from spacelang import notation
+    from spacelang_runtime.engine.record import Distillation, Initial
     from spacelang_runtime.nn.saved import architecture_of, preprocessing_of
     from spacelang_runtime.tasks.finetune import narrowest, recipe_of
-    from spacelang_runtime.tasks.supernet.start import Order
+    from spacelang_runtime.tasks.supernet.start import TrainRequest
 
     architecture = architecture_of(model)
     given = compiled(open_text(recipe)).train if recipe else Train()
@@ -121,8 +123,11 @@ def _order(
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--set") from None
     line = notation.write(architecture)
-    overrides = {**overrides, **{name: str(value) for name, value in words.items() if value is not None}}
-    return Order(
+    distillation = None
+    if learned is not None:
+        teacher, share, weights = learned
+        distillation = Distillation(teacher, share, None if weights is None else str(weights))
+    return TrainRequest(
         narrowest(architecture, chosen),
         f"# The network {line} alone, from {model}.\n",
         data,
@@ -130,63 +135,53 @@ def _order(
         overrides,
         steps,
         limit,
+        micro,
         network=line,
+        initial=Initial(model, scratch),
+        distillation=distillation,
         preprocessing=None if scratch else preprocessing_of(model),
     )
 
 
 def _begun(
-    order: Order | None,
+    request: TrainRequest | None,
     model: str,
-    scratch: bool,
     output: Path,
     runs: Path,
     world: World,
     workers: int | None,
     steps: int | None,
     limit: float | None,
-) -> Job:
-    """The job of a new run, or of one that goes on; with its teacher."""
-    from spacelang_runtime.engine.run import find, kept_if_learned
+    micro: int,
+) -> SupernetSetup:
+    """What a new run is trained from, or one that goes on; with its teacher."""
+    from spacelang_runtime.engine.run import find, removed_unless_saved
     from spacelang_runtime.nn.saved import load, make
-    from spacelang_runtime.tasks.finetune import inherit
+    from spacelang_runtime.tasks.finetune import distilled, inherit
     from spacelang_runtime.tasks.supernet.start import new, resumed
 
-    if order is None:
+    if request is None:
         run = find(runs, model)
-        if not run.record.network:
+        if run.record.task != "finetune":
             again = f"spacelang train --resume {called(run.folder)}"
             fail(f"{run.name} is a run of a whole space", f"go on with it: {again}")
-        job = resumed(run, world, readers(workers), speaker(world), steps, limit)
+        setup = resumed(run, world, readers(workers), speaker(world), steps, limit, micro)
     else:
         network = load(model)  # before the run is made: a damaged folder leaves nothing behind
-        job = new(order, runs, world, readers(workers), speaker(world))
-        if not scratch:
+        setup = new(request, runs, world, readers(workers), speaker(world))
+        if request.initial is not None and not request.initial.random:
             weights = network.state_dict()
-            if job.space.frame.classes != network.architecture.frame.classes:
+            if setup.space.frame.classes != network.architecture.frame.classes:
                 weights = {name: t for name, t in weights.items() if not name.startswith("head.classify")}
-            inherit(job.model, job.source.largest, weights)
-    with kept_if_learned(job.run):
-        taught = _taught(job, runs)
+            inherit(setup.model, setup.source.largest, weights)
+    with removed_unless_saved(setup.run):
+        setup = distilled(setup, runs)
         if world.is_main:
             make(output)  # a place that cannot be written is told before the training, not after
-    return taught
+    return setup
 
 
-def _taught(job: Job, runs: Path) -> Job:
-    """The job with the teacher that its run names, if it names one."""
-    from spacelang_runtime.tasks.supernet.teacher import Taught, teacher_of
-
-    words = job.run.record.overrides
-    if "teacher" not in words:
-        return job
-    weights_of = Path(words["teacher_weights"]) if "teacher_weights" in words else None
-    shown = job.dataset.preprocessing
-    teacher = teacher_of(words["teacher"], weights_of, job.space.frame.classes, runs, shown)
-    return evolve(job, dataset=Taught(job.dataset, teacher, float(words["share"])))
-
-
-def _write(job: Job, output: Path, force: bool) -> None:
+def _write(setup: SupernetSetup, output: Path, force: bool) -> None:
     import torch
 
     from spacelang.lower.lowered import lower
@@ -195,18 +190,18 @@ def _write(job: Job, output: Path, force: bool) -> None:
     from spacelang_runtime.nn.extract import extract
     from spacelang_runtime.nn.saved import CONFIG, record_of, save
 
-    run, architecture = job.run, job.source.largest
+    run, architecture = setup.run, setup.source.largest
     network = extract(trained(run, lower(run.space), torch.device("cpu")), architecture)
-    words = run.record.overrides
-    teacher, model = words.get("teacher"), words.get("from")
+    initial, distillation = run.record.initial, run.record.distillation
+    model = initial.model if initial else None
     known = record_of(model).get("notes", {}) if model and (Path(model) / CONFIG).is_file() else {}
     how = "trained further" + (f" from {model}" if model else "")
-    how = ("trained from scratch" if "from_scratch" in words else how) + f", {run.name}"
+    how = ("trained from scratch" if initial and initial.random else how) + f", {run.name}"
     notes = provenance(run, architecture) | {
-        "origin": how + (f", taught by {teacher}" if teacher else ""),
+        "origin": how + (f", taught by {distillation.teacher}" if distillation else ""),
         "space": known.get("space"),
         "constraint": known.get("constraint"),
     }
-    save(network, output, notes, force, job.dataset.preprocessing)
+    save(network, output, notes, force, setup.dataset.preprocessing)
     say(f"next: spacelang eval {output} --data {run.record.data.where}")
     print(f"{output}: {architecture.name}, {how}")

@@ -19,7 +19,7 @@ from spacelang.cli.judgement import measured, recipe_of, show
 from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import checked, open_text
-from spacelang.cli.train import ordered, readers, speaker, time_of, watched
+from spacelang.cli.train import readers, requested, speaker, time_of, watched
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from spacelang_runtime.engine.distributed import World
     from spacelang_runtime.engine.run import Run
     from spacelang_runtime.refine.refinement import Refinement
-    from spacelang_runtime.tasks.supernet.train import Job
+    from spacelang_runtime.tasks.supernet.objective import SupernetSetup
 
 
 @attrs.frozen
@@ -188,29 +188,29 @@ def _trained(
             with join(asked.device) as world:
                 _watched(resumed(run, world, readers(workers), speaker(world)), world)
             return refinement, run
-    order = ordered(str(path), asked.data, asked.steps, asked.budget, list(asked.train))
+    request = requested(str(path), asked.data, asked.steps, asked.budget, list(asked.train))
     with join(asked.device) as world:
-        job = new(order, runs, world, readers(workers), speaker(world))
+        setup = new(request, runs, world, readers(workers), speaker(world))
         share = None
         if asked.inherit and number:
             from spacelang.lower.lowered import lower
 
             before = find(runs, refinement.rounds[number - 1].run)
             weights = trained(before, lower(before.space), world.device).state_dict()
-            share = inherit(job.model, weights)
+            share = inherit(setup.model, weights)
             say(f"{share:.0%} of the weights begin as {before.name} ended")
-        rounds = (*refinement.rounds[:number], Round(str(path), job.run.name, share))
+        rounds = (*refinement.rounds[:number], Round(str(path), setup.run.name, share))
         refinement = attrs.evolve(refinement, rounds=rounds)
         keep(refinement)
-        _watched(job, world)
-    return refinement, find(runs, job.run.name)
+        _watched(setup, world)
+    return refinement, find(runs, setup.run.name)
 
 
-def _watched(job: Job, world: World) -> None:
+def _watched(setup: SupernetSetup, world: World) -> None:
     from spacelang_runtime.failure import Stopped
 
     try:
-        watched(job, world)
+        watched(setup, world)
     except Stopped as stop:
         raise Stopped(stop.message, "give the same command again to go on") from None
 

@@ -67,7 +67,7 @@ class Pretender:
 
 def new_run(runs: Path) -> Run:
     space = digits().space
-    record = Record("digits", Data("d", "d", "", ()), space.train, Limits(1), "cpu", ())
+    record = Record("supernet", Data("d", "d", ""), Limits(1), "cpu", (), space="digits")
     return create(runs, record, "", space)
 
 

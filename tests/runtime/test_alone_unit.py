@@ -19,8 +19,9 @@ from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.engine.tested import examine
-from spacelang_runtime.tasks.supernet.start import Order, dataset_of, new
-from spacelang_runtime.tasks.supernet.train import train
+from spacelang_runtime.engine.train import train
+from spacelang_runtime.tasks.supernet.objective import training
+from spacelang_runtime.tasks.supernet.start import TrainRequest, dataset_of, new
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks"))
@@ -39,9 +40,9 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     assert space is not None
     space = evolve(space, train=evolve(space.train, batch=256, epochs=1, learning_rate=Fraction(1, 100)))
     runs = tmp_path_factory.mktemp("runs")
-    job = new(Order(space, "", "digits", steps=12), runs, WORLD, 0, lambda _: None)
-    train(job, WORLD, lambda _: None)
-    return Plan(lonely(space), "digits", drawn(lower(space), 3, None, 0), str(job.run.folder))
+    setup = new(TrainRequest(space, "", "digits", steps=12), runs, WORLD, 0, lambda _: None)
+    train(training(setup), WORLD, lambda _: None)
+    return Plan(lonely(space), "digits", drawn(lower(space), 3, None, 0), str(setup.run.folder))
 
 
 def trainer(plan: Plan, out: Path, keep: bool = False) -> Trainer:

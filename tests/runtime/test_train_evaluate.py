@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_training import new_job
+from tiny_training import new_setup
 
 from spacelang_runtime.engine.evaluate import evaluate
 
@@ -47,18 +47,18 @@ def test_no_images_are_no_accuracy():
 
 @pytest.mark.parametrize("training", [True, False])
 def test_an_architecture_is_scored_without_drop_path_and_leaves_the_supernet_as_it_was(tmp_path, training):
-    job = new_job(tmp_path)
-    job.model.train(training)
-    before = {name: tensor.clone() for name, tensor in job.model.state_dict().items()}
+    setup = new_setup(tmp_path)
+    setup.model.train(training)
+    before = {name: tensor.clone() for name, tensor in setup.model.state_dict().items()}
     images, labels, batches = _batches(20, 4)
-    architecture = job.source.smallest
+    architecture = setup.source.smallest
 
     def normalise(images):
         return images.float() / 128 - 1
 
-    found = evaluate(job.model, batches, normalise, CPU, architecture)
-    assert job.model.training is training
-    assert all(torch.equal(tensor, before[name]) for name, tensor in job.model.state_dict().items())
-    logits = job.model.eval()(normalise(images), architecture)
+    found = evaluate(setup.model, batches, normalise, CPU, architecture)
+    assert setup.model.training is training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in setup.model.state_dict().items())
+    logits = setup.model.eval()(normalise(images), architecture)
     assert found.first == int((logits.argmax(1) == labels).sum())
     assert found.five == 20  # of four classes, all are among the first five

@@ -15,7 +15,7 @@ from spacelang.cli.transfer import transfer
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.tasks.recipe_text import named, shipped, structured, unstructured
 from spacelang_runtime.tasks.sampler import Sampler
-from spacelang_runtime.tasks.transfer.learning_rate import rate_of
+from spacelang_runtime.tasks.transfer.schedule import rate_of
 
 
 def test_the_papers_recipes_say_what_the_paper_says() -> None:

@@ -11,26 +11,31 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import attrs
+import cattrs
 import torch
-from attrs import asdict, evolve, field, frozen
+from attrs import field, frozen
 from torch import Tensor
 
 from spacelang import interchange
 from spacelang.recipe import Evolve, Refine, Train
 from spacelang.space import Space
 from spacelang_runtime.atomic import replace
+from spacelang_runtime.engine.loss_scale import LossScale
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.failure import Failure
 
-FORMAT = "spacelang.checkpoint/1"
-STREAK = 10  # steps without a finite loss, one after the other, that end a run
+FORMAT = "spacelang.checkpoint/2"
+EARLIER = ("spacelang.checkpoint/1", "spacelang.transfer.checkpoint/1")
 
 
 @frozen
-class Standing:
+class TrainerState:
     """How far a training has come. step: steps done, skipped ones included. elapsed: seconds of training.
-    skipped: steps whose loss was not finite; streak: how many of them were the last. losses: the last ones.
-    waited: seconds of `elapsed` that were spent waiting for data."""
+    skipped: steps whose loss or gradient was not finite; streak: how many of them were the last, overflows of a
+    loss scale left out. losses: the last ones. waited: seconds of `elapsed` that were spent waiting for data.
+    micro: how many images a process takes at a time where memory has not borne as many as asked for; 0: as many
+    as those. loss_scale: in fp16, of the next step."""
 
     step: int = 0
     elapsed: float = 0.0
@@ -38,28 +43,37 @@ class Standing:
     streak: int = 0
     losses: dict[str, float] = field(factory=dict)
     waited: float = 0.0
+    micro: int = 0
+    loss_scale: LossScale | None = None
 
-    def after(self, elapsed: float, losses: dict[str, float], waited: float, problem: str) -> Standing:
-        """One step later. problem: why it was skipped; empty where it was not."""
-        return Standing(
+    def after(
+        self, elapsed: float, losses: dict[str, float], waited: float, problem: str, overflowed: bool = False
+    ) -> TrainerState:
+        """One step later. problem: why it was skipped; empty where it was not. overflowed: whether all that was
+        wrong was its loss scale."""
+        counted = bool(problem) and not overflowed
+        return TrainerState(
             step=self.step + 1,
             elapsed=elapsed,
             skipped=self.skipped + bool(problem),
-            streak=self.streak + 1 if problem else 0,
+            streak=self.streak + 1 if counted else self.streak if problem else 0,
             losses=losses,
             waited=self.waited + waited,
+            micro=self.micro,
+            loss_scale=self.loss_scale.after(overflowed) if self.loss_scale else None,
         )
 
 
 @frozen(eq=False)
 class Checkpoint:
-    """A training at rest. space, digest: of the space whose supernet this is. weights: the supernet's;
-    average: its averaged ones, where the recipe averages. optimizer: torch's state of it."""
+    """A training at rest. name, digest: of what is trained; the digest is empty where the run alone says what
+    that is. weights: the model's, running means of norms included; average: its averaged ones, where the recipe
+    averages. optimizer: torch's state of it."""
 
-    space: str
+    name: str
     digest: str
     limits: Limits
-    standing: Standing
+    state: TrainerState
     weights: dict[str, Tensor]
     average: dict[str, Tensor] | None
     optimizer: dict[str, Any]
@@ -67,51 +81,40 @@ class Checkpoint:
 
 def digest(space: Space) -> str:
     """SHA-256 of what is trained, whatever the recipes say about how."""
-    bare = evolve(space, train=Train(), evolve=Evolve(), refine=Refine())
+    bare = attrs.evolve(space, train=Train(), evolve=Evolve(), refine=Refine())
     return hashlib.sha256(interchange.to_json(bare).encode()).hexdigest()
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Put a checkpoint in the place of the last one. Raises `Failure` where it cannot; the last one then stays."""
-    record = {
-        "format": FORMAT,
-        "space": checkpoint.space,
-        "digest": checkpoint.digest,
-        "limits": asdict(checkpoint.limits),
-        "standing": asdict(checkpoint.standing),
-        "weights": checkpoint.weights,
-        "average": checkpoint.average,
-        "optimizer": checkpoint.optimizer,
-    }
-    replace(path, lambda file: torch.save(record, file))
+    values = {name: getattr(checkpoint, name) for name in attrs.fields_dict(Checkpoint)}
+    values |= {"format": FORMAT, "limits": attrs.asdict(checkpoint.limits), "state": attrs.asdict(checkpoint.state)}
+    replace(path, lambda file: torch.save(values, file))
 
 
-def load(path: Path, space: Space) -> Checkpoint:
+def load(path: Path, space: Space | None = None) -> Checkpoint:
     """The checkpoint in a file, in main memory. Raises `Failure` where there is none, where it is damaged, and
     where it is of another space than `space`."""
-    record = read(path, FORMAT)
-    if record["digest"] != digest(space):
+    values = _read(path)
+    if space is not None and values["digest"] != digest(space):
         raise Failure(
-            f"{path} is of space {record['space']} ({record['digest'][:8]}), and this is space {space.name} "
+            f"{path} is of space {values['name']} ({values['digest'][:8]}), and this is space {space.name} "
             f"({digest(space)[:8]}): their supernets differ",
             "take the run of this space, or train it",
         )
-    return Checkpoint(
-        space=record["space"],
-        digest=record["digest"],
-        limits=Limits(**record["limits"]),
-        standing=Standing(**record["standing"]),
-        weights=record["weights"],
-        average=record["average"],
-        optimizer=record["optimizer"],
-    )
+    try:
+        values["limits"] = cattrs.structure(values["limits"], Limits)
+        values["state"] = cattrs.structure(values["state"], TrainerState)
+        return Checkpoint(**{name: values[name] for name in attrs.fields_dict(Checkpoint)})
+    except (cattrs.BaseValidationError, KeyError, TypeError) as error:
+        raise Failure(f"{path} cannot be read: {type(error).__name__} {error}", "train anew") from None
 
 
-def read(path: Path, form: str) -> dict[str, Any]:
-    """The values in a checkpoint's file of a format. Raises `Failure` where there are none."""
+def _read(path: Path) -> dict[str, Any]:
+    """The values in a checkpoint's file, under their names of today. Raises `Failure` where there are none."""
     try:
         # The file is mapped, not read: what is only compared or copied to a device is never held twice.
-        record = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        values = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except FileNotFoundError:
         raise Failure(
             f"{path.parent} has no checkpoint: its training ended before the first one", "train it anew"
@@ -119,6 +122,10 @@ def read(path: Path, form: str) -> dict[str, Any]:
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise Failure(f"{path} cannot be read: {reason}", "restore the file, or train anew") from None
-    if not isinstance(record, dict) or record.get("format") != form:
-        raise Failure(f"{path} is no checkpoint of this version ({form})", "train anew")
-    return record
+    if not isinstance(values, dict) or values.get("format") not in (FORMAT, *EARLIER):
+        raise Failure(f"{path} is no checkpoint of this version ({FORMAT})", "train anew")
+    if values["format"] in EARLIER:
+        # A transfer's checkpoint named nothing and had no average.
+        values |= {"name": values.get("space", ""), "digest": values.get("digest", "")}
+        values |= {"state": values["standing"], "average": values.get("average")}
+    return values

@@ -36,6 +36,7 @@ class Annotated:
     bare: int
     recipe: Recipe
     order: Sampler
+    multiple: int = 1
 
     @property
     def labels(self) -> Labels:
@@ -63,8 +64,9 @@ class Annotated:
             f"test:  {len(self.test.photos)} photos",
         ]
 
-    def parts(self, rank: int, world: int) -> Views:
-        return Views(self.train, self.recipe.model, self.order, self.recipe.train.micro, rank, world)
+    def parts(self, rank: int, world: int, micro: int | None = None) -> Views:
+        micro = self.recipe.train.micro if micro is None else micro
+        return Views(self.train, self.recipe.model, self.order, micro, rank, world)
 
 
 def open_annotated(folder: Path, recipe: Recipe, labels: Labels | None, bert: Path | None) -> Annotated:

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from spacelang_runtime.engine.objective import in_parts
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import MEAN
 from spacelang_runtime.tasks.detect.coco import Coco, Photo, Thing
@@ -20,7 +21,6 @@ from spacelang_runtime.tasks.detect.crop import FINE, crop
 from spacelang_runtime.tasks.files import picture
 from spacelang_runtime.tasks.recipe import Detect
 from spacelang_runtime.tasks.sampler import Sampler
-from spacelang_runtime.tasks.task import shares
 
 MULTIPLE = 32  # pixels: sides of a batch
 
@@ -62,7 +62,7 @@ class Views:
 
     def __call__(self, step: int) -> list[Photos]:
         chosen = list(self.order.of(step, self.rank, self.world))
-        return [batched([self.view(*one) for one in part]) for part in shares(chosen, self.micro)]
+        return [batched([self.view(*one) for one in part]) for part in in_parts(chosen, self.micro)]
 
     def view(self, index: int, seed: int) -> tuple[Tensor, Targets]:
         """A photo at a random size, mirrored or not."""

@@ -31,6 +31,7 @@ class Masked:
     names: tuple[str, ...]
     recipe: Recipe
     order: Sampler
+    multiple: int = 1
 
     @property
     def labels(self) -> Labels:
@@ -54,9 +55,9 @@ class Masked:
             f"{len(self.names)} classes: {names}",
         ]
 
-    def parts(self, rank: int, world: int) -> Views:
-        train = self.recipe.train
-        return Views(self.pairs.train, len(self.names), self.recipe.model, self.order, train.micro, rank, world)
+    def parts(self, rank: int, world: int, micro: int | None = None) -> Views:
+        micro = self.recipe.train.micro if micro is None else micro
+        return Views(self.pairs.train, len(self.names), self.recipe.model, self.order, micro, rank, world)
 
 
 def open_masked(folder: Path, recipe: Recipe, labels: Labels | None, bert: Path | None) -> Masked:

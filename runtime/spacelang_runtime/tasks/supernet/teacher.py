@@ -28,7 +28,7 @@ from spacelang_runtime.preprocessing import Preprocessing
 
 
 @frozen(eq=False)
-class Taught:
+class Distilled:
     """A data set whose training batches carry the teacher's opinion. It goes where a `Dataset` trains.
 
     share: of the teacher in a target, from 0 to 1.

@@ -15,13 +15,13 @@ from torch import nn
 
 from spacelang.architecture import NotAnArchitecture, from_json, to_json
 from spacelang_runtime.atomic import replace, replace_json
+from spacelang_runtime.engine.run import Run
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.recipe_text import structured, unstructured
 from spacelang_runtime.tasks.registry import task
 from spacelang_runtime.tasks.task import Labels
-from spacelang_runtime.tasks.transfer.run import Run
 
 FORMAT = "spacelang.transfer.model/1"
 
@@ -35,21 +35,22 @@ class Trained:
     labels: Labels
 
 
-def save(run: Run, model: nn.Module, notes: dict[str, Any]) -> None:
+def save(run: Run, recipe: Recipe, labels: Labels, model: nn.Module, notes: dict[str, Any]) -> None:
     """Write the model of a run into its folder `model/`: `config.json` and `model.safetensors`."""
     record = run.record
     run.model.mkdir(exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     replace(run.model / "model.safetensors", lambda file: file.write(tensors_out(weights)))
+    origin = {"run": run.name, "data": record.data.where, "model": record.initial and record.initial.model}
     replace_json(
         run.model / "config.json",
         {
             "format": FORMAT,
             "architecture": to_json(model.backbone.network.architecture),
-            "recipe_name": record.recipe.name,
-            "recipe": unstructured(record.recipe),
-            "labels": record.labels,
-            "notes": {"run": run.name, "data": record.data, "model": record.model} | notes,
+            "recipe_name": recipe.name,
+            "recipe": unstructured(recipe),
+            "labels": labels,
+            "notes": origin | notes,
         },
     )
 

@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from spacelang_runtime.engine.objective import in_parts
 from spacelang_runtime.preprocessing import MEAN
 from spacelang_runtime.seeding import seed_of
 from spacelang_runtime.tasks.files import picture
 from spacelang_runtime.tasks.recipe import Vqa
 from spacelang_runtime.tasks.sampler import Sampler
-from spacelang_runtime.tasks.task import shares
 from spacelang_runtime.tasks.vqa.accuracy import accuracy
 from spacelang_runtime.tasks.vqa.questions import Question
 from spacelang_runtime.tasks.vqa.tokenizer import Words
@@ -77,7 +77,7 @@ class Views:
     def __call__(self, step: int) -> list[Asked]:
         chosen = list(self.order.of(step, self.rank, self.world))
         epoch = step // self.order.per_epoch
-        return [self._batch(part, epoch) for part in shares(chosen, self.micro // self.recipe.texts)]
+        return [self._batch(part, epoch) for part in in_parts(chosen, self.micro // self.recipe.texts)]
 
     def texts(self, group: int, seed: int, epoch: int) -> tuple[list[int], list[int]]:
         """The questions of a group: its image's own, and others."""

@@ -44,6 +44,10 @@ class Questioned:
     def per_epoch(self) -> int:
         return self.first.order.per_epoch
 
+    @property
+    def multiple(self) -> int:
+        return self.recipe.model.texts
+
     def summary(self) -> list[str]:
         train, test, answers = self.questions.train, self.questions.test, self.labels["answers"]
         known = sum(any(answer in set(answers) for answer in question.answers) for question in test)
@@ -59,8 +63,8 @@ class Questioned:
             *(["blind: all images are grey"] if self.recipe.model.blind else []),
         ]
 
-    def parts(self, rank: int, world: int) -> Views:
-        return _views(self.questions, self.labels, self.recipe, rank, world)
+    def parts(self, rank: int, world: int, micro: int | None = None) -> Views:
+        return _views(self.questions, self.labels, self.recipe, rank, world, micro)
 
 
 def open_questioned(folder: Path, recipe: Recipe, labels: Labels | None, bert: Path | None) -> Questioned:
@@ -89,7 +93,9 @@ def open_questioned(folder: Path, recipe: Recipe, labels: Labels | None, bert: P
     return Questioned(questions, labels, recipe, _views(questions, labels, recipe, 0, 1))
 
 
-def _views(questions: Questions, labels: Labels, recipe: Recipe, rank: int, world: int) -> Views:
+def _views(
+    questions: Questions, labels: Labels, recipe: Recipe, rank: int, world: int, micro: int | None = None
+) -> Views:
     train = recipe.train
     return Views(
         questions.train,
@@ -97,7 +103,7 @@ def _views(questions: Questions, labels: Labels, recipe: Recipe, rank: int, worl
         labels["vocabulary"],
         recipe.model,
         train.batch,
-        train.micro,
+        train.micro if micro is None else micro,
         train.seed,
         rank,
         world,
