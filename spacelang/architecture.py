@@ -12,7 +12,7 @@ import re
 from fractions import Fraction
 from typing import Any, Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from spacelang.expression import Number, exact
 
@@ -60,7 +60,7 @@ class Layer:
 
     heads: int
     qkv: int
-    mlp: Number
+    mlp: Number = field(converter=exact)  # whole numbers have one form, so that a network has one digest
     window: Window
 
     @property
