@@ -53,6 +53,11 @@ class Measures:
         """A value of a measure as JSON has it."""
         return float(Fraction(value, self.tables[measure].scale)) if measure in self.tables else value
 
+    def said(self, measure: str, value: int | float) -> str:
+        """A value as `plain` gives it, in few digits."""
+        scale = self.tables[measure].scale if measure in self.tables else 1
+        return self.short(measure, round(value * scale))
+
     def within(self, bound: Bound) -> str:
         """A bound in words, as it was read: `latency of at most 5 ms`."""
         return f"{bound.measure} of {bound.ends(partial(self.spaced, bound.measure))}"

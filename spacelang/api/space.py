@@ -142,7 +142,7 @@ class Space:
 
     def range(self, measure: str = "flops") -> tuple[int | float, int | float]:
         """The least and the most that a network costs."""
-        window = self.extent(self._measure(measure))
+        window = self.extent(self.known_measure(measure))
         return self.measured.plain(measure, window.lo), self.measured.plain(measure, window.hi)
 
     def extent(self, measure: str) -> Window:
@@ -164,7 +164,7 @@ class Space:
         from spacelang.lower.histogram import bins as counted
 
         windows = self.windows(flops, params, latency, bounds)
-        found = counted(self.lowered.chain, self._measure(measure), bins, windows)
+        found = counted(self.lowered.chain, self.known_measure(measure), bins, windows)
         return Histogram(self.name, measure, found, self.measured)
 
     def sample(
@@ -309,6 +309,23 @@ class Space:
 
         return interchange.to_json(self.checked)
 
+    def to_configspace(self) -> str:
+        """The space in ConfigSpace's JSON, without the bounds of its recipe, of which ConfigSpace knows nothing.
+
+        Raises `Failure` for a space that cannot be said in ConfigSpace's terms.
+        """
+        import json
+
+        from spacelang.configspace import NotExpressible, to_configspace
+
+        try:
+            return json.dumps(to_configspace(self.lowered), indent=1) + "\n"
+        except NotExpressible as reason:
+            raise Failure(
+                f"{self.name} cannot be said in ConfigSpace's terms: {reason}",
+                "write its own JSON: no --configspace",
+            ) from None
+
     @property
     def digest(self) -> str:
         """SHA-256 of the space's JSON, in hexadecimal."""
@@ -355,7 +372,8 @@ class Space:
         except ValueError as reason:
             raise Failure(f"{self.name} does not hold {found.line}: {reason}") from None
 
-    def _measure(self, measure: str) -> str:
+    def known_measure(self, measure: str) -> str:
+        """The measure, where the space has it. Raises `Failure` that names those it has."""
         if measure not in self.lowered.chain.measures:
             known = ", ".join(self.lowered.chain.measures)
             raise Failure(f"{measure} is no measure of the space", f"one of {known}")
