@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from spacelang.api.error import SpaceError as SpaceError
     from spacelang.api.load import load as load
     from spacelang.api.load import parse as parse
+    from spacelang.api.model import load_model as load_model
     from spacelang.api.search import search as search
     from spacelang.api.searcher import Searcher as Searcher
     from spacelang.api.space import Space as Space
@@ -30,6 +31,7 @@ _PUBLIC = {
     "Space": "spacelang.api.space",
     "SpaceError": "spacelang.api.error",
     "load": "spacelang.api.load",
+    "load_model": "spacelang.api.model",
     "parse": "spacelang.api.load",
     "search": "spacelang.api.search",
 }

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define
 
 from spacelang import architecture as core
 from spacelang import notation
 from spacelang_runtime.failure import Failure
+
+if TYPE_CHECKING:
+    from spacelang_runtime.nn.network import Network
 
 
 @define(frozen=True, slots=False, repr=False)
@@ -63,6 +66,16 @@ class Architecture:
         return self.digest[:8]
 
     @property
+    def frame(self) -> core.Frame:
+        """What all networks of its space have in common: image, patch, channels, classes, position, token, pool."""
+        return self.network.frame
+
+    @property
+    def stages(self) -> tuple[core.Stage, ...]:
+        """Its stages, each with `embed` and `layers`; a layer has `heads`, `qkv`, `mlp` and `window`."""
+        return self.network.stages
+
+    @property
     def depth(self) -> int:
         """Layers in all."""
         return self.network.depth
@@ -85,6 +98,16 @@ class Architecture:
         whole = cost.total(of_architecture(self.network))
         return whole.flops, whole.params
 
+    def model(self, drop_path: float = 0.0) -> Network:
+        """The network as a module of torch with random weights: images [N, channels, side, side] to logits.
+
+        drop_path: the chance, rising linearly to this at the deepest layer, that a sample skips half a layer in
+        training.
+        """
+        from spacelang_runtime.nn.network import Network
+
+        return Network(self.network, drop_path)
+
     def records(self) -> list[dict[str, Any]]:
         """A row for each layer: stage, embed, layer, heads, qkv, mlp, window."""
         return [
@@ -97,7 +120,7 @@ class Architecture:
                 "mlp": float(layer.mlp),
                 "window": layer.window,
             }
-            for number, stage in enumerate(self.network.stages, 1)
+            for number, stage in enumerate(self.stages, 1)
             for index, layer in enumerate(stage.layers, 1)
         ]
 
@@ -111,7 +134,7 @@ class Architecture:
         from spacelang.amount import short
         from spacelang.api.html import code, table, titled
 
-        frame = self.network.frame
+        frame = self.frame
         said = (
             f"{short(self.flops)} MACs, {short(self.params)} params",
             f"image {frame.image}, patch {frame.patch}, {frame.classes} classes",

@@ -108,7 +108,8 @@ class Found:
         return point(one.score, self.directions)
 
     def __repr__(self) -> str:
-        best = f", best {self.score} by {self.best.name}" if self.ranked else ""
+        values = self._first.score if self.ranked else None
+        best = f", best {', '.join(f'{value:g}' for value in values)} by {self.best.name}" if values else ""
         return f"<{len(self.scored)} networks of {self.space} scored{best}>"
 
     def _repr_html_(self) -> str:
