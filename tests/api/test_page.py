@@ -75,3 +75,14 @@ def test_the_notebook_shows_what_its_cells_give(tmp_path: Path, monkeypatch: pyt
     assert len(cells) >= 6
     assert any("text/html" in output.get("data", {}) for cell in cells for output in cell["outputs"])
     assert notebook["nbformat"] == 4
+
+
+def test_the_lines_of_the_readme_search_its_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (space,) = re.findall(r"^```\n(edition 2026\nspace small\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (code,) = re.findall(r"^```python\n(import spacelang as sl\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    Path("small.space").write_text(space)
+    names: dict[str, Any] = {"score": lambda one: one.depth}
+    exec(compile(code, "README.md", "exec"), names)
+    assert len(names["found"].records()) == 300
