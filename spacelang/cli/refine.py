@@ -10,6 +10,7 @@ import attrs
 import typer
 
 from spacelang import notation
+from spacelang.api.error import SpaceError
 from spacelang.check import override
 from spacelang.cli.bench import Bench, bench
 from spacelang.cli.diff import diff
@@ -18,7 +19,7 @@ from spacelang.cli.judge import written
 from spacelang.cli.judgement import measured, recipe_of, show
 from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import fail, say
-from spacelang.cli.texts import checked, open_text
+from spacelang.cli.texts import open_text, told
 from spacelang.cli.train import readers, requested, speaker, time_of, watched
 from spacelang.runs import RUNS
 
@@ -96,9 +97,10 @@ def refine(
             "under torchrun, train and judge each space by itself: spacelang train, spacelang judge --next FILE",
         )
     source = open_text(space)
-    first = checked(source).space
-    if first is None:
+    whole = told(source)
+    if isinstance(whole, SpaceError):
         fail(f"{source.name} has errors")
+    first = whole.checked
     asked = _Asked(
         data=data,
         train=tuple(train or ()),

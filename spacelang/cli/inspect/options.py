@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spacelang.cli.measures import LABELS, Measures
+from spacelang.api.measures import LABELS, Measures
 from spacelang.cli.shares import share
 from spacelang.cli.terminal import console, grid
 from spacelang.cli.watch import progress
