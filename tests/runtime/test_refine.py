@@ -26,7 +26,7 @@ from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.refine.inherit import inherit
 
 ROOT = Path(__file__).resolve().parents[2]
-DIGITS = (ROOT / "spaces" / "digits.space").read_text(encoding="utf-8")
+DIGITS = (ROOT / "tests" / "spaces" / "digits.space").read_text(encoding="utf-8")
 SMALL = ["--set", "samples=24", "--set", "top=2", "--set", "per_choice=4"]
 BOLD = [*SMALL, "--set", "confidence=0", "--set", "threshold=0.0001"]  # everything moves, so that the loop goes on
 TRAINING = ["--steps", "12", "--train", "batch=16", "--train", "warmup=1"]
