@@ -32,7 +32,7 @@ def known(chain: Chain, bounds: Bounds) -> Bracket | None:
     return None if kept is None else Bracket(*json.loads(kept))
 
 
-def worths(lowered: Lowered, bounds: Bounds) -> Iterator[Effect]:
+def remembered_effects(lowered: Lowered, bounds: Bounds) -> Iterator[Effect]:
     """The effect of each option inside windows, as `effects` says, from the cache where it was asked before."""
     from spacelang import interchange
     from spacelang.lower.effect import effects

@@ -1,4 +1,5 @@
-"""What the options of a space are worth inside windows: all of them from one look at the points of every stage.
+"""Marginal counts: how many networks inside windows have each option of a space, by one look at the points of every
+stage.
 
 A network that has an option of the stage's own dimensions is a point of one of its cells with a completion. One
 that has an option of a layer is a sequence of layers that takes it somewhere: all sequences, less those without it.
@@ -16,16 +17,16 @@ from spacelang.lower.chain import Bounds, Chain, Window
 from spacelang.lower.completed import Completed, completed
 from spacelang.lower.frame import frame
 from spacelang.lower.pattern import free
+from spacelang.lower.predicate import Predicate
 from spacelang.lower.sums import ways
-from spacelang.lower.taken import Has
 from spacelang.lower.terms import terms
 from spacelang.lower.too_large import TooLarge
 
-Worth = tuple[int, dict[str, Window]]
+Marginal = tuple[int, dict[str, Window]]
 
 
 @frozen(eq=False)
-class Worths:
+class Marginals:
     """The completions of every stage inside windows on some measures; no stages: nothing is inside. asked: the
     measures of whose values one wants to know."""
 
@@ -33,7 +34,7 @@ class Worths:
     asked: frozenset[str]
     stages: tuple[Completed, ...]
 
-    def of(self, stage: int, legal: Sequence[Cell], has: Has) -> Worth:
+    def of(self, stage: int, legal: Sequence[Cell], has: Predicate) -> Marginal:
         """How many networks inside have an option of a stage (a layer's: somewhere in it), and what these cost."""
         if not self.stages:
             return 0, {}
@@ -59,12 +60,12 @@ class Worths:
         return int((weight[having] * found.count[having]).sum()), ranges
 
 
-def worths(chain: Chain, bounds: Bounds) -> Worths | None:
-    """What the options are worth inside windows; None where the points of the stages do not fit."""
+def marginals(chain: Chain, bounds: Bounds) -> Marginals | None:
+    """The marginal counts of the options inside windows; None where the points of the stages do not fit."""
     found = frame(terms(chain), free(chain), bounds, every=True)
     if found is None:
-        return Worths((), frozenset(), ())
+        return Marginals((), frozenset(), ())
     try:
-        return Worths(tuple(chain.measures[axis] for axis in found.axes), frozenset(bounds), completed(found))
+        return Marginals(tuple(chain.measures[axis] for axis in found.axes), frozenset(bounds), completed(found))
     except TooLarge:
         return None

@@ -1,4 +1,4 @@
-"""What it is to have an option."""
+"""What it is to have an option: a predicate on cells, or on layers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _no(_: Layer) -> bool:
 
 
 @frozen
-class Has:
+class Predicate:
     """Which cells of a stage have an option; or, where `cell` is None, which of its layers."""
 
     cell: Callable[[Cell], bool] | None

@@ -1,4 +1,4 @@
-"""The points of a run of neighbouring stages: every cost it can have, in how many ways, and how it arose.
+"""The sums of a run of neighbouring stages: every cost it can have, in how many ways, and how it arose.
 
 A half grows stage by stage from one end of the chain towards the joint where it meets the other half. Its
 points are grouped by their class at that joint, for that is all that the other half sees of them.
@@ -23,7 +23,7 @@ Index = NDArray[np.int32]
 
 
 @frozen(eq=False)
-class Points:
+class StageSums:
     """The points of one stage: cost (axes, n), weight (n,), the cell each belongs to, its entry in `tables`."""
 
     cost: Int
@@ -35,7 +35,7 @@ class Points:
     total: int  # the exact sum of the weights
 
 
-def points(
+def stage_sums(
     known: Terms,
     cells: tuple[Place, ...],
     axes: Axes,
@@ -43,7 +43,7 @@ def points(
     *,
     exact: bool,
     own: Sequence[Kept] = (),
-) -> Points:
+) -> StageSums:
     """The points of a stage whose cells weigh `weight` per completion, inside the windows that it keeps by itself.
 
     Weights are float64 while their total is below 2^53, where they are exact; beyond, they are Python
@@ -76,7 +76,7 @@ def points(
         parts.append(weights)
         entries.append(inside)
     sizes = list(map(len, entries))
-    return Points(
+    return StageSums(
         cost=np.concatenate(costs, axis=1),
         weight=np.concatenate(parts),
         cell=np.repeat(np.arange(len(cells), dtype=np.int32), sizes),
@@ -88,7 +88,7 @@ def points(
 
 
 @frozen(eq=False)
-class Half:
+class HalfSums:
     """The points of a run of stages.
 
     cost (axes, n), weight (n,); `outer` and `here` say of which point of the run without its last stage and
@@ -102,8 +102,8 @@ class Half:
     groups: tuple[slice, ...]
     total: int
     stage: int
-    points: Points | None
-    previous: Half | None
+    points: StageSums | None
+    previous: HalfSums | None
 
 
 @frozen(eq=False)
@@ -116,7 +116,7 @@ class Step:
     """
 
     stage: int
-    points: Points
+    points: StageSums
     entry: tuple[int, ...] | None
     leaving: tuple[int, ...] | None
     classes: int
@@ -124,10 +124,10 @@ class Step:
     beyond: Reach
 
 
-def empty(axes: int) -> Half:
+def empty(axes: int) -> HalfSums:
     """The half without stages: one point that costs nothing."""
     none = np.zeros(1, np.int32)
-    return Half(np.zeros((axes, 1), np.int64), np.ones(1), none, none, (slice(0, 1),), 1, -1, None, None)
+    return HalfSums(np.zeros((axes, 1), np.int64), np.ones(1), none, none, (slice(0, 1),), 1, -1, None, None)
 
 
 @frozen(eq=False)
@@ -149,7 +149,7 @@ class Block:
         return self.rows.stop - self.rows.start, len(self.here)
 
 
-def blocks(half: Half, step: Step) -> tuple[Block, ...]:
+def blocks(half: HalfSums, step: Step) -> tuple[Block, ...]:
     """All that a half and the next stage give together, by class ahead; nothing is computed yet."""
     stage = step.points
     entry = np.array([0 if step.entry is None else step.entry[place.cell] for place in stage.cells])[stage.cell]
@@ -169,14 +169,14 @@ def blocks(half: Half, step: Step) -> tuple[Block, ...]:
     return tuple(found)
 
 
-def cost_of(half: Half, stage: Points, block: Block, rows: slice) -> Int:
+def outer_sum(half: HalfSums, stage: StageSums, block: Block, rows: slice) -> Int:
     """The costs (axes, rows · here) of some rows of a block."""
     added = stage.cost[:, block.here] + np.array(block.link, np.int64)[:, None]
     cost = half.cost[:, rows][:, :, None] + added[:, None, :]
     return cost.reshape(len(added), cost.shape[1] * cost.shape[2])
 
 
-def grow(half: Half, step: Step, low: Int, high: Int, *, exact: bool) -> Half:
+def grow(half: HalfSums, step: Step, low: Int, high: Int, *, exact: bool) -> HalfSums:
     """The half with one more stage, less the points that nothing ahead can bring inside [low, high]."""
     stage = step.points
     total = half.total * stage.total
@@ -190,7 +190,7 @@ def grow(half: Half, step: Step, low: Int, high: Int, *, exact: bool) -> Half:
     costs, weights, outers, heres = [np.zeros((len(low), 0), np.int64)], [old[:0]], [none], [none]
     sizes = [0] * step.classes
     for block in sorted(pieces, key=lambda block: block.label):
-        cost = cost_of(half, stage, block, block.rows)
+        cost = outer_sum(half, stage, block, block.rows)
         least, most = (np.array(ends, np.int64)[:, None] for ends in step.beyond[block.label])
         kept = np.nonzero(((cost + least <= high[:, None]) & (cost + most >= low[:, None])).all(axis=0))[0]
         outer, inner = np.divmod(kept, len(block.here))
@@ -202,7 +202,7 @@ def grow(half: Half, step: Step, low: Int, high: Int, *, exact: bool) -> Half:
         heres.append(inner.astype(np.int32))
         sizes[block.label] += len(kept)
     ends = np.cumsum([0, *sizes]).tolist()
-    return Half(
+    return HalfSums(
         cost=np.concatenate(costs, axis=1),
         weight=np.concatenate(weights),
         outer=np.concatenate(outers),

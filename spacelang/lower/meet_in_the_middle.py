@@ -1,4 +1,4 @@
-"""The two halves of a chain, and what of them meets inside the windows.
+"""Meet in the middle: the two halves of a chain, and which of their sums come together inside the windows.
 
 Cutting the chain at a joint leaves two runs of stages whose points are few (S3: 1.6 and 14 million, of
 3 · 10^22 genotypes). One half, the data, is made ready for boxes; each point of the other, the queries, asks
@@ -16,7 +16,7 @@ import numpy as np
 from attrs import evolve, frozen
 
 from spacelang.lower.frame import Frame
-from spacelang.lower.half import Block, Half, Points, Step, blocks, cost_of, empty, grow, points
+from spacelang.lower.half_sums import Block, HalfSums, StageSums, Step, blocks, empty, grow, outer_sum, stage_sums
 from spacelang.lower.plane import Plane, Rank, plane
 from spacelang.lower.sums import EXACT, Array, Int, Real, integers
 from spacelang.lower.terms import Law, weights
@@ -30,8 +30,8 @@ MOST_LOOKS = 1 << 36  # with three measures bounded, every query looks at every 
 
 
 @frozen(eq=False)
-class Meeting:
-    """Queries and data, and what a link between them costs.
+class Halves:
+    """Two halves of a chain as queries and data, and what a link between them costs.
 
     The queries are the points of `half` with the next stage, `stage`; they are many, and their costs are
     computed block by block when asked for. `table[q][d]` is the link between class q of the queries and
@@ -39,11 +39,11 @@ class Meeting:
     """
 
     frame: Frame
-    half: Half
+    half: HalfSums
     number: int
-    stage: Points
+    stage: StageSums
     blocks: tuple[Block, ...]
-    data: Half
+    data: HalfSums
     table: LinkTable
 
     @property
@@ -75,7 +75,9 @@ class Part:
     cost: Int
 
 
-def meeting(found: Frame, law: Law, *, exact: bool, asks: Literal["first", "last"] | None = None) -> Meeting:
+def meet_in_the_middle(
+    found: Frame, law: Law, *, exact: bool, asks: Literal["first", "last"] | None = None
+) -> Halves:
     """The two halves of a chain, cut where they are smallest. asks: which half asks; None: the larger.
 
     With `exact` every weight is exact (Python integers where float64 would round): for counting. Without,
@@ -85,7 +87,7 @@ def meeting(found: Frame, law: Law, *, exact: bool, asks: Literal["first", "last
     its stages: with one measure those of k layers grow like k^2 to k^3, not like options^k.
     """
     stages = [
-        points(found.known, cells, found.axes, weights(cells, law), exact=exact, own=own)
+        stage_sums(found.known, cells, found.axes, weights(cells, law), exact=exact, own=own)
         for cells, own in zip(found.stages, found.own, strict=True)
     ]
     sizes = [len(stage.weight) for stage in stages]
@@ -111,39 +113,40 @@ def meeting(found: Frame, law: Law, *, exact: bool, asks: Literal["first", "last
     last = stages[asking[-1]]
     if exact and half.total * last.total >= EXACT:
         half, last = evolve(half, weight=integers(half.weight)), evolve(last, weight=integers(last.weight))
-    met = Meeting(found, half, asking[-1], last, blocks(half, step), data, table)
-    if met.size > MOST_QUERIES:
+    halves = Halves(found, half, asking[-1], last, blocks(half, step), data, table)
+    if halves.size > MOST_QUERIES:
         raise TooLarge(
-            f"{met.size:,} sums of costs are too many to look at: bound fewer measures at once, or narrow the space"
+            f"{halves.size:,} sums of costs are too many to look at: bound fewer measures at once, or narrow "
+            "the space"
         )
-    if len(found.axes) > 2 and met.size * len(data.weight) > MOST_LOOKS:
+    if len(found.axes) > 2 and halves.size * len(data.weight) > MOST_LOOKS:
         raise TooLarge(f"{len(found.axes)} measures are bounded at once: bound at most two in so large a space")
-    return met
+    return halves
 
 
-def parts(met: Meeting) -> Iterator[Part]:
+def parts(halves: Halves) -> Iterator[Part]:
     """The queries, some rows of a block at a time."""
-    for block in met.blocks:
+    for block in halves.blocks:
         rows, here = block.shape
         stride = max(1, PART // here)
         for first in range(0, rows, stride):
             last = min(rows, first + stride)
             chosen = slice(block.rows.start + first, block.rows.start + last)
             numbers = slice(block.start + first * here, block.start + last * here)
-            yield Part(block, chosen, numbers, cost_of(met.half, met.stage, block, chosen))
+            yield Part(block, chosen, numbers, outer_sum(halves.half, halves.stage, block, chosen))
 
 
-def weight_of(met: Meeting, part: Part) -> Array:
+def weight_of(halves: Halves, part: Part) -> Array:
     """The weights of some queries: exact where float64 or Python integers hold their factors' product."""
-    return np.multiply.outer(met.half.weight[part.rows], met.stage.weight[part.block.here]).reshape(-1)
+    return np.multiply.outer(halves.half.weight[part.rows], halves.stage.weight[part.block.here]).reshape(-1)
 
 
-def boxes(met: Meeting, sides: Planes, part: Part) -> Iterator[tuple[Plane, Int, Int]]:
+def boxes(halves: Halves, sides: Planes, part: Part) -> Iterator[tuple[Plane, Int, Int]]:
     """Each class of data that some queries may meet, and the boxes in which it completes them."""
-    for side, link in zip(sides, met.table[part.block.label], strict=True):
+    for side, link in zip(sides, halves.table[part.block.label], strict=True):
         if side is not None and link is not None:
             spent = np.array(link, np.int64)[:, None] + part.cost
-            yield side, met.frame.low[:, None] - spent, met.frame.high[:, None] - spent
+            yield side, halves.frame.low[:, None] - spent, halves.frame.high[:, None] - spent
 
 
 def _cut(sizes: list[int]) -> int:
@@ -159,7 +162,7 @@ def _cut(sizes: list[int]) -> int:
     return costs.index(min(costs))
 
 
-def _step(found: Frame, stage: Points, t: int, *, rightwards: bool) -> Step:
+def _step(found: Frame, stage: StageSums, t: int, *, rightwards: bool) -> Step:
     joints = found.known.chain.joints
     back, ahead = (t - 1, t) if rightwards else (t, t - 1)
     entry = leaving = None
@@ -185,7 +188,7 @@ def _table(found: Frame, t: int) -> LinkTable:
     )
 
 
-def planes(half: Half, weight: Real, looks: int = 0, order: Sequence[int] | None = None) -> Planes:
+def planes(half: HalfSums, weight: Real, looks: int = 0, order: Sequence[int] | None = None) -> Planes:
     """The data by class, weighed by whole numbers, ready for some `looks` boxes; the axes in some other order."""
     cost = half.cost if order is None else half.cost[list(order)]
     return tuple(
@@ -193,7 +196,7 @@ def planes(half: Half, weight: Real, looks: int = 0, order: Sequence[int] | None
     )
 
 
-def digits(half: Half) -> Iterator[tuple[int, Planes]]:
+def digits(half: HalfSums) -> Iterator[tuple[int, Planes]]:
     """The data with weights that are exact in all: once where float64 is, else digit by digit of 2^28.
 
     Yields the power of two that a digit stands for, and the data weighed by that digit.

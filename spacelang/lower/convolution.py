@@ -1,4 +1,4 @@
-"""One window on a chain with a stage so deep that its sums are too many to pair with the rest.
+"""Convolution: one window on a chain with a stage so deep that its sums are too many to pair with the rest.
 
 The other stages together lie on a grid, in one array; the sums of k layers of the deep stage lie on another, each
 got from that of k - 1. For each k, what is asked is a sum, a choice or an end over the deep stage's values, each
@@ -22,7 +22,7 @@ from spacelang.lower.terms import Law, Place, weights
 
 
 @frozen(eq=False)
-class Steps:
+class PrefixSums:
     """The running weight of a grid's values: `running[i]` is that of the first i."""
 
     grid: Grid
@@ -44,7 +44,7 @@ class Steps:
 
 
 @frozen(eq=False)
-class Kind:
+class CellClass:
     """The cells of the deep stage that have both classes and the option list in common.
 
     weights: of one completion of each. costs: of its options along the window's axis, the least first taken off;
@@ -58,7 +58,7 @@ class Kind:
     costs: Int
     step: int
     others: tuple[tuple[Place, ...], ...]
-    rest: tuple[Steps, ...]
+    rest: tuple[PrefixSums, ...]
 
     def window(self, found: Frame, place: Place) -> tuple[int, int]:
         """What is left of the window for the rest and the deep stage's steps, in one of the cells."""
@@ -70,7 +70,7 @@ class Kind:
         low, high = self.window(found, place)
         return np.asarray(sum(one.inside(low, high, cells, self.step) for one in self.rest))
 
-    def grown(self) -> Iterator[Real]:
+    def convolved(self) -> Iterator[Real]:
         """How many sequences of 0, 1, 2, ... layers have each sum: in float64, so to a relative error, none to
         nothing."""
         shifts = (self.costs // self.step).tolist()
@@ -93,18 +93,18 @@ def deep(found: Frame) -> bool:
     )
 
 
-def kinds(found: Frame, law: Law) -> tuple[int, tuple[Kind, ...]] | None:
-    """The deep stage and its kinds of cells; None where the stages lie on no grid short enough, or choose."""
+def cell_classes(found: Frame, law: Law) -> tuple[int, tuple[CellClass, ...]] | None:
+    """The deep stage and the classes of its cells; None where the stages lie on no grid short enough, or choose."""
     known, stages, (axis,) = found.known, found.stages, found.axes
     stage = max(range(len(stages)), key=lambda t: max(place.free for place in stages[t]))
     if any(place.choices for cells in stages for place in cells):
         return None
     weight = dict(zip(stages[stage], weights(stages[stage], law), strict=True))
-    alike: dict[tuple[int, int, int], list[Place]] = {}
+    by_class: dict[tuple[int, int, int], list[Place]] = {}
     for place in stages[stage]:
-        alike.setdefault(_kind(found, stage, place), []).append(place)
+        by_class.setdefault(_class_of(found, stage, place), []).append(place)
     made = []
-    for places in alike.values():
+    for places in by_class.values():
         bare = evolve(places[0], layers=(), free=0, ways=1, coins=1, base=(0,) * len(known.chain.measures))
         others = tuple((bare,) if t == stage else cells for t, cells in enumerate(stages))
         ends = reaches(known, others, (axis,)).whole
@@ -113,7 +113,7 @@ def kinds(found: Frame, law: Law) -> tuple[int, tuple[Kind, ...]] | None:
         step = step_of(known, axis)
         if (ends[1][0] - ends[0][0]) // step >= LONGEST:
             return None
-        rest = tuple(_steps(grid) for grid in whole(known, others, axis, step, law).values())
+        rest = tuple(_prefix_sums(grid) for grid in whole(known, others, axis, step, law).values())
         if sum(int(one.running[-1]) for one in rest) >= EXACT:
             return None
         costs = np.array([option.cost[axis] for option in known.lists[places[0].options]], np.int64)
@@ -122,21 +122,21 @@ def kinds(found: Frame, law: Law) -> tuple[int, tuple[Kind, ...]] | None:
         if max(place.free for place in places) * (int(costs.max()) - least) // own >= LONGEST:
             return None
         chosen = tuple(weight[place] for place in places)
-        made.append(Kind(tuple(places), chosen, least, costs - least, own, others, rest))
+        made.append(CellClass(tuple(places), chosen, least, costs - least, own, others, rest))
     return stage, tuple(made)
 
 
-def counted(found: Frame, all_kinds: Sequence[Kind]) -> int:
+def counted(found: Frame, classes: Sequence[CellClass]) -> int:
     """The exact count inside the one window of a frame."""
     answer = 0
-    for kind in all_kinds:
-        grown: Spectrum = point(kind.step)
-        for free in range(max(place.free for place in kind.places) + 1):
-            grown = layered(grown, kind.costs.tolist()) if free else grown
-            (grid,) = grown.values()
-            for place in kind.places:
+    for cells in classes:
+        convolved: Spectrum = point(cells.step)
+        for free in range(max(place.free for place in cells.places) + 1):
+            convolved = layered(convolved, cells.costs.tolist()) if free else convolved
+            (grid,) = convolved.values()
+            for place in cells.places:
                 if place.free == free:
-                    inside = kind.inside(found, place, grid.digits.shape[1])
+                    inside = cells.inside(found, place, grid.digits.shape[1])
                     answer += sum(
                         product(row.astype(np.float64), inside) << (DIGIT * digit)
                         for digit, row in enumerate(grid.digits)
@@ -144,40 +144,40 @@ def counted(found: Frame, all_kinds: Sequence[Kind]) -> int:
     return answer
 
 
-def end(found: Frame, all_kinds: Sequence[Kind], *, most: bool) -> int | None:
+def end(found: Frame, classes: Sequence[CellClass], *, most: bool) -> int | None:
     """The least or most value inside the one window of a frame; None where nothing is."""
     best: int | None = None
-    for kind in all_kinds:
-        held = [np.nonzero(np.diff(one.running))[0] for one in kind.rest]
-        for free, row in enumerate(kind.grown()):
+    for cells in classes:
+        held = [np.nonzero(np.diff(one.running))[0] for one in cells.rest]
+        for free, row in enumerate(cells.convolved()):
             some = np.nonzero(row)[0]
-            for place in kind.places:
+            for place in cells.places:
                 if place.free != free:
                     continue
-                low, high = kind.window(found, place)
-                spent = place.base[found.axes[0]] + free * kind.least
-                for one, present in zip(kind.rest, held, strict=True):
-                    start, stop = (side[some] for side in one.between(low, high, len(row), kind.step))
+                low, high = cells.window(found, place)
+                spent = place.base[found.axes[0]] + free * cells.least
+                for one, present in zip(cells.rest, held, strict=True):
+                    start, stop = (side[some] for side in one.between(low, high, len(row), cells.step))
                     at = (
                         np.searchsorted(present, stop, side="left") - 1 if most else np.searchsorted(present, start)
                     )
                     near = present[np.clip(at, 0, len(present) - 1)]
                     fits = np.nonzero((near >= start) & (near < stop))[0]
                     if len(fits):
-                        value = near[fits] * one.grid.step + one.grid.base + some[fits] * kind.step + spent
+                        value = near[fits] * one.grid.step + one.grid.base + some[fits] * cells.step + spent
                         reached = int(value.max() if most else value.min())
                         best = reached if best is None else max(best, reached) if most else min(best, reached)
     return best
 
 
-def _steps(grid: Grid) -> Steps:
+def _prefix_sums(grid: Grid) -> PrefixSums:
     running = np.zeros(grid.digits.shape[1] + 1)
     for place, row in enumerate(grid.digits):
         running[1:] += np.cumsum(row) * 2.0 ** (DIGIT * place)
-    return Steps(grid, running)
+    return PrefixSums(grid, running)
 
 
-def _kind(found: Frame, stage: int, place: Place) -> tuple[int, int, int]:
+def _class_of(found: Frame, stage: int, place: Place) -> tuple[int, int, int]:
     """What the cells of one pass have in common: both classes, and the option list."""
     joints = found.known.chain.joints
     before = joints[stage - 1].right[place.cell] if stage else 0
