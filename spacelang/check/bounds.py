@@ -28,6 +28,7 @@ from spacelang.expression import (
 )
 from spacelang.infix import show
 from spacelang.lower.cost import MEASURES
+from spacelang.lower.form import MIRROR
 from spacelang.recipe import TIMES, Bound
 from spacelang.source import Span
 from spacelang.space import NUMBERS, STAGE_DIMENSIONS
@@ -38,7 +39,6 @@ LONGEST = 10**15  # nanoseconds, eleven days: what takes longer is a slip
 LEAST_AMOUNT = 1000  # no network has fewer MACs or parameters: a bound below it has lost its unit
 
 _SETTINGS = ("image", "patch", "channels", "classes")
-_MIRROR: Mapping[Relation, Relation] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
 def bounds_of(condition: Expression, found: list[Diagnostic]) -> list[Bound]:
@@ -61,7 +61,7 @@ def bounds_of(condition: Expression, found: list[Diagnostic]) -> list[Bound]:
 
 def _bound(left: Expression, relation: Relation, right: Expression, found: list[Diagnostic]) -> Bound | None:
     if isinstance(right, Name | Total):
-        left, relation, right = right, _MIRROR[relation], left
+        left, relation, right = right, MIRROR[relation], left
     mentioned = [part for part in walk(right) if isinstance(part, Name | Total)]
     if isinstance(left, Total) and not mentioned:
         return _of_a_total(left, relation, right, found)

@@ -15,9 +15,9 @@ from attrs import evolve, frozen
 
 from spacelang.lower.frame import Frame
 from spacelang.lower.half_sums import HalfSums, StageSums
-from spacelang.lower.meet_in_the_middle import Halves, boxes, digits, meet_in_the_middle, parts, planes
-from spacelang.lower.plane import extreme, mass
+from spacelang.lower.meet_in_the_middle import Halves, boxes, digits, indexes, meet_in_the_middle, parts
 from spacelang.lower.product import products
+from spacelang.lower.range_tree import extreme, mass
 from spacelang.lower.sums import Array, Int
 from spacelang.lower.terms import Law
 
@@ -60,7 +60,7 @@ def _asked(halves: Halves) -> Iterator[Completed]:
                 outer[0][part.rows] += products(inside, stage.weight[part.block.here]) << power
     for axis, piece in product(range(axes), _pieces(halves.data)):
         order = [*(one for one in range(axes) if one != axis), axis]
-        sides = planes(piece, np.ones(len(piece.weight)), order=order)
+        sides = indexes(piece, np.ones(len(piece.weight)), order=order)
         for part in parts(halves):
             shape = (part.rows.stop - part.rows.start, len(part.block.here))
             for side, low, high in boxes(halves, sides, part):

@@ -23,11 +23,11 @@ from spacelang.lower.chain import Bounds, Chain, Genotype
 from spacelang.lower.convolution import CellClass
 from spacelang.lower.frame import Frame
 from spacelang.lower.half_sums import Block, HalfSums, StageSums
-from spacelang.lower.meet_in_the_middle import Halves, Planes, parts, weight_of
+from spacelang.lower.meet_in_the_middle import Halves, Indexes, parts, weight_of
 from spacelang.lower.pattern import Pattern, free
-from spacelang.lower.plane import draw as draw_from
-from spacelang.lower.plane import mass
 from spacelang.lower.prepared import Deep, Prepared, drawable
+from spacelang.lower.range_tree import draw as draw_from
+from spacelang.lower.range_tree import mass
 from spacelang.lower.sums import Int, Real
 from spacelang.lower.terms import Choice, Law
 
@@ -100,7 +100,7 @@ def sample(ready: Prepared | Deep, count: int, source: Stream) -> Draws:
     halves = ready.halves
     query = ready.queries(source.uniform(count))
     low, high = (np.repeat(ends[:, None], count, axis=1) for ends in (halves.frame.low, halves.frame.high))
-    drawn = _read(halves, ready.planes, query, low, high, source)
+    drawn = _read(halves, ready.indexes, query, low, high, source)
     return _gathered(drawn, ready.narrowed)
 
 
@@ -110,7 +110,7 @@ def _gathered(drawn: dict[int, tuple[Index, Index]], narrowed: bool) -> Draws:
 
 
 def _read(
-    halves: Halves, sides: Planes, query: Index, low: Int, high: Int, source: Stream
+    halves: Halves, sides: Indexes, query: Index, low: Int, high: Int, source: Stream
 ) -> dict[int, tuple[Index, Index]]:
     """The cells and options of every stage for drawn queries, each completed inside its own windows (axes, n)."""
     outer, here, datum = (np.zeros(len(query), np.int64) for _ in range(3))
@@ -125,11 +125,11 @@ def _read(
     return drawn
 
 
-def _complete(halves: Halves, planes: Planes, block: Block, low: Int, high: Int, source: Stream) -> Index:
+def _complete(halves: Halves, indexes: Indexes, block: Block, low: Int, high: Int, source: Stream) -> Index:
     """A point of the data for each query of a block, by weight among those inside what is left of its windows."""
     sides = [
         (group.start, side, np.array(link, np.int64)[:, None])
-        for group, side, link in zip(halves.data.groups, planes, halves.table[block.label], strict=True)
+        for group, side, link in zip(halves.data.groups, indexes, halves.table[block.label], strict=True)
         if side is not None and link is not None
     ]
     inside = np.stack([mass(side, low - cost, high - cost) for _, side, cost in sides])
@@ -192,7 +192,7 @@ def _deep_layers(
     return low, high
 
 
-def _rest(halves: Halves, sides: Planes, low: Int, high: Int, source: Stream) -> dict[int, tuple[Index, Index]]:
+def _rest(halves: Halves, sides: Indexes, low: Int, high: Int, source: Stream) -> dict[int, tuple[Index, Index]]:
     """Draws the other stages, each inside a window of its own."""
     queries: list[Index] = []
     stride = max(1, LOOKS // halves.size)

@@ -17,16 +17,18 @@ from attrs import evolve, frozen
 
 from spacelang.lower.frame import Frame
 from spacelang.lower.half_sums import Block, HalfSums, StageSums, Step, blocks, empty, grow, outer_sum, stage_sums
-from spacelang.lower.plane import Plane, Rank, plane
+from spacelang.lower.plane import Rank
+from spacelang.lower.range_tree import PointIndex, entries, index, looked_at
 from spacelang.lower.sums import EXACT, Array, Int, Real, integers
 from spacelang.lower.terms import Law, weights
 from spacelang.lower.too_large import TooLarge
 
 LinkTable = tuple[tuple[tuple[int, ...] | None, ...], ...]
-Planes = tuple[Plane | None, ...]
+Indexes = tuple[PointIndex | None, ...]
 PART = 1 << 18  # so many queries are computed at once: what they need stays near the processor
 MOST_QUERIES = 1 << 27  # no more are answered: what they weigh takes a gigabyte
-MOST_LOOKS = 1 << 36  # with three measures bounded, every query looks at every datum
+MOST_LOOKS = 1 << 36  # where range trees do not help, every query looks at every datum
+MOST_ENTRIES = 1 << 26  # of range trees
 
 
 @frozen(eq=False)
@@ -119,9 +121,16 @@ def meet_in_the_middle(
             f"{halves.size:,} sums of costs are too many to look at: bound fewer measures at once, or narrow "
             "the space"
         )
-    if len(found.axes) > 2 and halves.size * len(data.weight) > MOST_LOOKS:
+    if len(found.axes) > 2 and not _fits(halves):
         raise TooLarge(f"{len(found.axes)} measures are bounded at once: bound at most two in so large a space")
     return halves
+
+
+def _fits(halves: Halves) -> bool:
+    """Whether boxes on more than two axes are answered in bearable time and memory."""
+    data = [halves.data.cost[:, group] for group in halves.data.groups]
+    looks = halves.size * sum(cost.shape[1] for cost in data if looked_at(cost))
+    return looks <= MOST_LOOKS and sum(map(entries, data)) <= MOST_ENTRIES
 
 
 def parts(halves: Halves) -> Iterator[Part]:
@@ -141,7 +150,7 @@ def weight_of(halves: Halves, part: Part) -> Array:
     return np.multiply.outer(halves.half.weight[part.rows], halves.stage.weight[part.block.here]).reshape(-1)
 
 
-def boxes(halves: Halves, sides: Planes, part: Part) -> Iterator[tuple[Plane, Int, Int]]:
+def boxes(halves: Halves, sides: Indexes, part: Part) -> Iterator[tuple[PointIndex, Int, Int]]:
     """Each class of data that some queries may meet, and the boxes in which it completes them."""
     for side, link in zip(sides, halves.table[part.block.label], strict=True):
         if side is not None and link is not None:
@@ -188,21 +197,21 @@ def _table(found: Frame, t: int) -> LinkTable:
     )
 
 
-def planes(half: HalfSums, weight: Real, looks: int = 0, order: Sequence[int] | None = None) -> Planes:
+def indexes(half: HalfSums, weight: Real, looks: int = 0, order: Sequence[int] | None = None) -> Indexes:
     """The data by class, weighed by whole numbers, ready for some `looks` boxes; the axes in some other order."""
     cost = half.cost if order is None else half.cost[list(order)]
     return tuple(
-        plane(cost[:, group], weight[group], looks) if group.start < group.stop else None for group in half.groups
+        index(cost[:, group], weight[group], looks) if group.start < group.stop else None for group in half.groups
     )
 
 
-def digits(half: HalfSums) -> Iterator[tuple[int, Planes]]:
+def digits(half: HalfSums) -> Iterator[tuple[int, Indexes]]:
     """The data with weights that are exact in all: once where float64 is, else digit by digit of 2^28.
 
     Yields the power of two that a digit stands for, and the data weighed by that digit.
     """
     if half.total < EXACT:
-        yield 0, planes(half, half.weight.astype(np.float64, copy=False))
+        yield 0, indexes(half, half.weight.astype(np.float64, copy=False))
         return
     for power in range(0, half.total.bit_length(), 28):  # 2^25 points of 28 bits stay below 2^53
-        yield power, planes(half, ((half.weight >> power) & (2**28 - 1)).astype(np.float64))
+        yield power, indexes(half, ((half.weight >> power) & (2**28 - 1)).astype(np.float64))

@@ -1,10 +1,10 @@
-"""Weighted points with integer coordinates: how much lies in a box, and draws from it.
+"""Weighted points with at most two integer coordinates: how much lies in a box, and which point is the n-th there.
 
 The weights are whole numbers below 2^53 in all, kept as float64, so every sum and difference of them here is
 exact, whatever its order. With one coordinate a box is a difference of running sums. With two, a wavelet
 matrix holds the points in the order of the first, sorted bit by bit by their rank in the second; a box is
-log2(n) lookups. Few points that many boxes are asked of have a table of all corners instead. With more
-coordinates every point is looked at.
+log2(n) lookups. Few points that many boxes are asked of have a table of all corners instead. Of more coordinates
+(few points, at the end of a range tree, or where there is none) every point is looked at.
 """
 
 from __future__ import annotations
@@ -149,9 +149,8 @@ def mass(points: Plane, low: Int, high: Int) -> Real:
     return found
 
 
-def draw(points: Plane, low: Int, high: Int, inside: Real, uniform: Real) -> Rank:
-    """One point from each box, by weight: `inside` is the box's mass, `uniform` a number in [0, 1) per box."""
-    target = np.minimum(np.floor(uniform * inside), inside - 1)  # a whole number: from here on exact
+def select(points: Plane, low: Int, high: Int, target: Real) -> Rank:
+    """The point of each box at which the weight of those up to it exceeds `target`, a whole number."""
     if len(points.cost) == 0:
         return np.searchsorted(points.first_sum, target, side="right") - 1
     if _looked_at(points):
@@ -161,8 +160,7 @@ def draw(points: Plane, low: Int, high: Int, inside: Real, uniform: Real) -> Ran
     if len(points.cost) == 1:
         return points.order[np.searchsorted(points.first_sum, points.first_sum[left] + target, side="right") - 1]
     least, _ = between(points.second_cost, low[1], high[1])
-    target = target + _below(points, left, right, least)
-    return points.second[_select(points, left, right, target)]
+    return points.second[_select(points, left, right, target + _below(points, left, right, least))]
 
 
 def extreme(points: Plane, low: Int, high: Int, *, most: bool) -> tuple[Rank, Int]:

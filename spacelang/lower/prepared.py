@@ -12,9 +12,10 @@ from spacelang.lower.bracket import CELLS, rounded_up
 from spacelang.lower.chain import VERSION, Bounds, Chain, Window, digest
 from spacelang.lower.convolution import CellClass, cell_classes, deep
 from spacelang.lower.frame import Frame, frame
-from spacelang.lower.meet_in_the_middle import Halves, Planes, boxes, meet_in_the_middle, parts, planes, weight_of
+from spacelang.lower.meet_in_the_middle import Halves, Indexes, boxes, indexes, meet_in_the_middle, parts, weight_of
 from spacelang.lower.pattern import Pattern, free
-from spacelang.lower.plane import Rank, mass
+from spacelang.lower.plane import Rank
+from spacelang.lower.range_tree import mass
 from spacelang.lower.reach import reaches
 from spacelang.lower.sums import EXACT, Array, Real
 from spacelang.lower.terms import Law, terms
@@ -27,21 +28,21 @@ COARSE = "steps"  # the measure of a chain whose costs are rounded
 
 @frozen(eq=False, slots=False)  # what its queries weigh is found once, where it is asked for at all
 class Prepared:
-    """Two halves ready for draws, with the data as planes.
+    """Two halves ready for draws, with an index of the data.
 
     `marks` is what the first MARK, 2 · MARK, ... and at last all queries weigh inside: enough to tell near which
     query a draw lies, and little enough to be kept on disk.
     """
 
     halves: Halves
-    planes: Planes
+    indexes: Indexes
     marks: Real
     narrowed: bool = False
 
     @cached_property
     def running(self) -> Real:
         """What the first query, the first two, ... weigh inside."""
-        return _running(self.halves, self.planes)
+        return _running(self.halves, self.indexes)
 
     def queries(self, uniform: Real) -> Rank:
         """One query for each number in [0, 1), by what it weighs. Few are found without looking at all queries."""
@@ -52,7 +53,7 @@ class Prepared:
         numbers = mark[:, None] * MARK + np.arange(MARK)
         inside = np.zeros(numbers.shape)
         some = np.nonzero(numbers < self.halves.size)
-        inside[some] = weighed(self.halves, self.planes, numbers[some])
+        inside[some] = weighed(self.halves, self.indexes, numbers[some])
         # Summed from the mark before, one after the other, these are the very numbers of `running`.
         before = np.where(mark > 0, self.marks[np.maximum(mark, 1) - 1], 0.0)
         running = np.cumsum(np.concatenate([before[:, None], inside], axis=1), axis=1)[:, 1:]
@@ -64,14 +65,14 @@ class Deep:
     """A chain with a deep stage, ready for draws inside one window.
 
     `running` sums what the cells of the deep stage weigh inside, class by class; `rests` are the other stages of
-    each class, as two halves with their planes.
+    each class, as two halves, the data indexed.
     """
 
     found: Frame
     stage: int
     classes: tuple[CellClass, ...]
     running: Real
-    rests: tuple[tuple[Halves, Planes], ...]
+    rests: tuple[tuple[Halves, Indexes], ...]
     narrowed: bool = False
 
 
@@ -100,7 +101,7 @@ def prepared(
         if len(costs) != 1 or chain.measures[0] == COARSE:
             raise
         return _narrowed(found, pattern, law, reason)
-    sides = planes(halves.data, rounded(halves.data.weight, halves.data.total), halves.size)
+    sides = indexes(halves.data, rounded(halves.data.weight, halves.data.total), halves.size)
     name = cache.key(VERSION, digest(chain), repr(windows), law.value) if halves.size >= LONG else None
     kept = cache.get(name) if name and pattern == free(chain) else None
     if kept is not None and len(kept) == 8 * -(-halves.size // MARK):
@@ -115,7 +116,7 @@ def prepared(
     return made
 
 
-def _running(halves: Halves, sides: Planes) -> Real:
+def _running(halves: Halves, sides: Indexes) -> Real:
     """What the first query, the first two, ... weigh inside."""
     running = np.zeros(halves.size)
     for part in parts(halves):
@@ -127,7 +128,7 @@ def _running(halves: Halves, sides: Planes) -> Real:
     return running
 
 
-def weighed(halves: Halves, sides: Planes, numbers: Rank) -> Real:
+def weighed(halves: Halves, sides: Indexes, numbers: Rank) -> Real:
     """What some queries weigh inside, by their numbers."""
     found = np.zeros(len(numbers))
     for block, mine, outer, here in halves.located(numbers):
@@ -153,7 +154,7 @@ def _deep(found: Frame, stage: int, classes: tuple[CellClass, ...], law: Law) ->
         least, most = (np.array(ends, np.int64) for ends in reach.whole)
         rest = evolve(found, stages=group.others, low=least, high=most, reach=reach)
         halves = meet_in_the_middle(rest, law, exact=False)
-        rests.append((halves, planes(halves.data, rounded(halves.data.weight, halves.data.total))))
+        rests.append((halves, indexes(halves.data, rounded(halves.data.weight, halves.data.total))))
     running = np.cumsum(inside)
     return Deep(found, stage, classes, running, tuple(rests)) if len(running) and running[-1] > 0 else None
 

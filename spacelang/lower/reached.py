@@ -8,9 +8,9 @@ from spacelang.lower.chain import Bounds, Chain, Window
 from spacelang.lower.convolution import cell_classes, deep
 from spacelang.lower.convolution import end as end_of
 from spacelang.lower.frame import frame
-from spacelang.lower.meet_in_the_middle import Halves, Part, Planes, boxes, meet_in_the_middle, parts, planes
+from spacelang.lower.meet_in_the_middle import Halves, Indexes, Part, boxes, indexes, meet_in_the_middle, parts
 from spacelang.lower.pattern import Pattern, free
-from spacelang.lower.plane import extreme
+from spacelang.lower.range_tree import extreme
 from spacelang.lower.terms import Law, terms
 
 
@@ -29,7 +29,7 @@ def reached(
     if deep(found) and (classes := cell_classes(found, Law.UNIFORM)) is not None:
         return end_of(found, classes[1], most=most)
     halves = meet_in_the_middle(found, Law.UNIFORM, exact=False)
-    sides = planes(halves.data, np.ones(len(halves.data.weight)))
+    sides = indexes(halves.data, np.ones(len(halves.data.weight)))
     best: int | None = None
     # The parts that promise most come first, and the search ends where no part can better what is found.
     for promise, part in sorted(_promised(halves, sides, most=most), key=lambda pair: pair[0]):
@@ -44,7 +44,7 @@ def reached(
     return None if best is None else -best if most else best
 
 
-def _promised(halves: Halves, sides: Planes, *, most: bool) -> list[tuple[int, Part]]:
+def _promised(halves: Halves, sides: Indexes, *, most: bool) -> list[tuple[int, Part]]:
     """The parts of the queries, each with the best it could come to; to be minimised."""
     found = []
     for part in parts(halves):

@@ -7,8 +7,8 @@ from spacelang.lower.convolution import cell_classes, counted, deep
 from spacelang.lower.frame import frame
 from spacelang.lower.meet_in_the_middle import boxes, digits, meet_in_the_middle, parts, weight_of
 from spacelang.lower.pattern import Pattern
-from spacelang.lower.plane import mass
 from spacelang.lower.product import product
+from spacelang.lower.range_tree import mass
 from spacelang.lower.terms import Law, terms
 
 

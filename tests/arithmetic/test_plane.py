@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from spacelang.lower import plane as module
 from spacelang.lower.draw import stream
-from spacelang.lower.plane import draw, extreme, mass, plane
+from spacelang.lower.plane import extreme, mass, plane
+from spacelang.lower.range_tree import draw
 
 from .chains import chi_square
 
