@@ -24,7 +24,10 @@ def feasible(lowered: Lowered, asked: tuple[Bound, ...], measures: Measures) -> 
     if measures.tables:
         name, wanted = lowered.space.name, " and ".join(map(measures.within, asked))
         raise Failure(f"no network of {name} has {wanted}", nearest_known(lowered.chain, bounds, measures))
-    near = {bound.measure: nearest(lowered.chain, bound.measure, bounds) for bound in asked}
-    known = {measure: Near(found.below, found.above) for measure, found in near.items()}
+    near = {measure: nearest(lowered.chain, measure, bounds) for measure in bounds}
+    known = {
+        measure: Near(*(None if end is None else measures.of(measure, end) for end in (found.below, found.above)))
+        for measure, found in near.items()
+    }
     refusal = unmet(asked, known, ends(lowered.space, lowered.legal))
     raise Failure(refusal.message, "\n".join((refusal.help, *refusal.notes)))

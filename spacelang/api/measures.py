@@ -15,7 +15,8 @@ from attrs import frozen
 from spacelang.amount import UNITS, NotAnAmount, quantity, short, spaced, window
 from spacelang.api.error import NotABound
 from spacelang.check.bounds import joined
-from spacelang.expression import decimal, exact
+from spacelang.expression import Number, decimal, exact
+from spacelang.lower.bounds import measured
 from spacelang.lower.chain import Bounds, Chain
 from spacelang.recipe import TIMES, Bound
 from spacelang_runtime.failure import Failure
@@ -34,33 +35,43 @@ _REMEDY = "write it anew: spacelang measure SPACE.space -o TABLE.json; its form 
 
 @frozen
 class Measures:
-    """The tables of further costs, by measure."""
+    """The tables of further costs, by measure; and what totals are counted in, units of 1 / scale."""
 
     tables: Mapping[str, CostTable] = attrs.field(factory=dict)
+    scales: Mapping[str, int] = attrs.field(factory=dict)
 
-    def short(self, measure: str, value: int) -> str:
+    def short(self, measure: str, value: Number) -> str:
         """A value of a measure in few digits."""
-        return self.spaced(measure, value) if measure in self.tables else short(value)
+        return self.spaced(measure, value) if measure in self.tables else short(self.of(measure, value))
 
-    def spaced(self, measure: str, value: int) -> str:
+    def spaced(self, measure: str, value: Number) -> str:
         """A value of a measure to the last digit, with its unit."""
+        shown = self.of(measure, value)
         if measure not in self.tables:
-            return spaced(value)
-        table = self.tables[measure]
-        return f"{decimal(exact(Fraction(value, table.scale)))} {table.unit}".strip()
+            return spaced(shown)
+        return f"{decimal(shown)} {self.tables[measure].unit}".strip()
 
     def plain(self, measure: str, value: int) -> int | float:
         """A value of a measure as JSON has it."""
-        return float(Fraction(value, self.tables[measure].scale)) if measure in self.tables else value
+        shown = self.of(measure, value)
+        return float(shown) if measure in self.tables or not isinstance(shown, int) else shown
 
     def said(self, measure: str, value: int | float) -> str:
         """A value as `plain` gives it, in few digits."""
-        scale = self.tables[measure].scale if measure in self.tables else 1
-        return self.short(measure, round(value * scale))
+        return self.short(measure, round(value * self.scale(measure)))
+
+    def of(self, measure: str, value: Number) -> Number:
+        """What a chain counts in whole numbers, in the unit of its table; a total as it is."""
+        return exact(Fraction(value) / self.scale(measure))
+
+    def scale(self, measure: str) -> int:
+        """How many of a chain's units one of a measure is."""
+        return self.tables[measure].scale if measure in self.tables else self.scales.get(measure, 1)
 
     def within(self, bound: Bound) -> str:
         """A bound in words, as it was read: `latency of at most 5 ms`."""
-        return f"{bound.measure} of {bound.ends(partial(self.spaced, bound.measure))}"
+        shown = partial(self.spaced, bound.measure) if bound.measure in self.tables else spaced
+        return f"{bound.measure} of {bound.ends(shown)}"
 
     def bounds(
         self, chain: Chain, named: Mapping[str, Amount | None], others: Further | None = None
@@ -73,19 +84,20 @@ class Measures:
         return joined(self._bound(chain, *one) for one in [*asked, *_further(others or ())])
 
     def _bound(self, chain: Chain, measure: str, value: Amount, asked: str) -> Bound:
-        if measure not in chain.measures:
+        if not measured(chain, measure):
             known = ", ".join(chain.measures)
             raise NotABound(asked, f"{measure!r} is no measure here ({known})", untabled=True)
         table = self.tables.get(measure)
-        scale = table.scale if table else 1
+        unit = table.unit if table else "" if measure not in chain.costs else None
         try:
             text = value if isinstance(value, str) else _said(value)
-            low, high = window(text, partial(quantity, unit=table.unit)) if table else window(text)
+            low, high = window(text) if unit is None else window(text, partial(quantity, unit=unit))
         except NotAnAmount as reason:
             raise NotABound(asked, str(reason)) from None
-        return Bound(
-            measure, None if low is None else ceil(low * scale), None if high is None else floor(high * scale)
-        )
+        if table is None:
+            return Bound(measure, None if low is None else exact(low), None if high is None else exact(high))
+        ends = None if low is None else ceil(low * table.scale), None if high is None else floor(high * table.scale)
+        return Bound(measure, *ends)
 
     def tabled(self, bounds: Sequence[Bound]) -> tuple[Bound, ...]:
         """A recipe's bounds as the chain counts: times, which it states in nanoseconds, in their tables' units.
@@ -138,8 +150,9 @@ def _said_end(end: Plain) -> str:
 
 def priced(lowered: Lowered, paths: Sequence[Path]) -> tuple[Lowered, Measures]:
     """A space with the measures of some cost tables. Raises `Failure` for a table that cannot be used."""
+    scales = {limit.measure: limit.scale for limit in lowered.chain.limits}
     if not paths:
-        return lowered, Measures()
+        return lowered, Measures(scales=scales)
     from spacelang.lower.costs import NotATable, read
     from spacelang.lower.price import with_table
 
@@ -153,7 +166,7 @@ def priced(lowered: Lowered, paths: Sequence[Path]) -> tuple[Lowered, Measures]:
         except NotATable as reason:
             raise Failure(f"{path}: {reason}", _REMEDY) from None
         tables[table.measure] = table
-    return lowered, Measures(tables)
+    return lowered, Measures(tables, scales)
 
 
 def nearest_known(chain: Chain, bounds: Bounds, measures: Measures) -> str:

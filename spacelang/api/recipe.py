@@ -10,6 +10,7 @@ from spacelang.api.measures import Amount, Further
 from spacelang.api.space import Space
 from spacelang.check import override
 from spacelang.check.bounds import joined
+from spacelang.lower.bounds import measured
 from spacelang.recipe import Bound, Evolve
 from spacelang_runtime.failure import Failure
 
@@ -30,8 +31,8 @@ def recipe_of(
     Raises `Failure` for a bound that is none, a line that no recipe has, or a bound of the recipe's whose table is
     not there.
     """
-    chain, measured = space.lowered.chain, space.measured
-    given = measured.bounds(chain, {"flops": flops, "params": params, "latency": latency}, bounds)
+    chain, measures = space.lowered.chain, space.measured
+    given = measures.bounds(chain, {"flops": flops, "params": params, "latency": latency}, bounds)
     recipe = space.checked.evolve
     try:
         texts = [f"{name}={value}" for name, value in (settings or {}).items()]
@@ -47,7 +48,7 @@ def _kept(space: Space, recipe: Evolve, given: Sequence[Bound]) -> tuple[Bound, 
     replaced = {bound.measure for bound in given}
     kept = space.measured.tabled([bound for bound in recipe.bounds if bound.measure not in replaced])
     for bound in kept:
-        if bound.measure not in space.lowered.chain.measures:
+        if not measured(space.lowered.chain, bound.measure):
             raise Failure(
                 f"the recipe of {space.name} wants {bound}, and no table says what networks take",
                 f"measure it: spacelang measure SPACE.space -o {bound.measure}.json, then "

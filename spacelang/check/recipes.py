@@ -135,8 +135,8 @@ def evolve_recipe(layout: Outline, found: list[Diagnostic], under: Evolve = Evol
                 shares, others = _settings(statement, MUTATE, (), found)
                 found += [_foreign(other, "mutate") for other in others]
                 values["mutate"] = attrs.evolve(under.mutate, **shares)
-            case tree.Require(each=None, condition=condition):
-                bounds += bounds_of(condition, found)
+            case tree.Require(each=None | tree.Word("stage") as each, condition=condition):
+                bounds += bounds_of(condition, found, each_stage=each is not None)
             case other:
                 found.append(_foreign(other, "evolve"))
     recipe = attrs.evolve(under, **values, bounds=joined([*under.bounds, *bounds]))
@@ -166,8 +166,8 @@ def refine_recipe(layout: Outline, found: list[Diagnostic], under: Refine = Refi
                 lengths, others = _settings(statement, STEPS, (), found)
                 found += [_foreign(other, "steps") for other in others]
                 values["steps"] = attrs.evolve(under.steps, **lengths)
-            case tree.Require(each=None, condition=condition):
-                bounds += bounds_of(condition, found)
+            case tree.Require(each=None | tree.Word("stage") as each, condition=condition):
+                bounds += bounds_of(condition, found, each_stage=each is not None)
             case other:
                 found.append(_foreign(other, "refine"))
     found += _times(bounds, block)

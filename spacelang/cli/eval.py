@@ -124,7 +124,7 @@ def _networks(
 
 def _random(lowered: Lowered, best: dict[str, Any] | None, count: int, seed: int) -> list[Architecture]:
     """Random networks inside the bounds of the last search, or of the recipe where there was none."""
-    from spacelang.lower.bounds import windows
+    from spacelang.lower.bounds import measured, windows
     from spacelang.lower.draw import draw, stream
     from spacelang.recipe import from_record
 
@@ -132,11 +132,11 @@ def _random(lowered: Lowered, best: dict[str, Any] | None, count: int, seed: int
         return []
     bounds = tuple(map(from_record, best["bounds"])) if best else lowered.space.evolve.bounds
     for bound in bounds:
-        if bound.measure not in lowered.chain.measures:
+        if not measured(lowered.chain, bound.measure):
             say(
                 f"the random networks are not bound in {bound.measure}, as the search was: its table is not at hand"
             )
-    bounds = tuple(bound for bound in bounds if bound.measure in lowered.chain.measures)
+    bounds = tuple(bound for bound in bounds if measured(lowered.chain, bound.measure))
     return [
         lowered.architecture(genotype)
         for genotype in draw(lowered.chain, count, stream(seed), bounds=windows(bounds, lowered.chain))

@@ -160,6 +160,8 @@ def _fewer(lowered: Lowered, recipe: Evolve, networks: int) -> str:
 
 def _recipe(run: Run, lowered: Lowered, measures: Measures, given: Sequence[Bound], settings: list[str]) -> Evolve:
     """The run's recipe with what the command line changes: a bound replaces those on the same measure."""
+    from spacelang.lower.bounds import measured
+
     recipe = lowered.space.evolve
     if run.record.preview:
         recipe = attrs.evolve(recipe, **{k: min(v, getattr(recipe, k)) for k, v in _PREVIEW.items()})
@@ -170,7 +172,7 @@ def _recipe(run: Run, lowered: Lowered, measures: Measures, given: Sequence[Boun
     replaced = {bound.measure for bound in given}
     kept = measures.tabled([bound for bound in recipe.bounds if bound.measure not in replaced])
     for bound in kept:
-        if bound.measure not in lowered.chain.measures:
+        if not measured(lowered.chain, bound.measure):
             table = f"{bound.measure}.json"
             fail(
                 f"the recipe of {lowered.space.name} wants {bound}, and no table says what networks take",
