@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
+from spacelang.evaluation import UndefinedValue, evaluate
 from spacelang.expression import (
     Among,
     Compare,
@@ -14,10 +15,8 @@ from spacelang.expression import (
     Not,
     Number,
     Previous,
-    UndefinedValue,
     Within,
     decimal,
-    evaluate,
     walk,
 )
 from spacelang.infix import laid, show

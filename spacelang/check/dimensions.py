@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from math import ceil, floor
-
-from attrs import frozen
 
 from spacelang.architecture import Frame
 from spacelang.check.names import outside_totals, undefined
-from spacelang.check.outline import Line, Outline
+from spacelang.check.outline import Outline
+from spacelang.check.scopes import LAYER_NAMES, candidates
 from spacelang.check.values import LARGEST, number, options, spot
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
-from spacelang.expression import Binary, Expression, Name, Number, Previous, decimal, evaluate, walk
+from spacelang.evaluation import evaluate
+from spacelang.expression import Binary, Expression, Name, Number, Previous, decimal, walk
 from spacelang.lower.layers import constants
 from spacelang.source import Span
 from spacelang.space import (
@@ -29,16 +29,7 @@ from spacelang.space import (
 )
 from spacelang.syntax import tree
 
-LAYER_NAMES = ("depth", "embed", "heads", "qkv", "mlp", "window", "head_dim")
 DEEPEST = 1000  # layers of a stage
-
-
-@frozen
-class Nearest:
-    """The line that speaks for a dimension of a stage and the scope it stands in."""
-
-    line: Line
-    scope: str
 
 
 def stage_spaces(layout: Outline, frame: Frame, found: list[Diagnostic]) -> tuple[StageSpace, ...]:
@@ -70,54 +61,6 @@ def unsteady(
                 yield Diagnostic("E0317", message, Label(spot(part)), help=help_)
 
 
-@frozen
-class Replaced:
-    """A line that stands behind a nearer one: `stage`'s `name` is decided in `by` and not in `scope`."""
-
-    stage: int
-    name: str
-    by: str
-    scope: str
-
-
-def replaced(layouts: Sequence[Outline]) -> tuple[Replaced, ...]:
-    """Which lines give way to nearer ones, by stage. layouts: of the files of a lineage, the eldest first."""
-    return tuple(
-        Replaced(number, name, lines[0].scope, farther.scope)
-        for number in sorted({number for layout in layouts for number in layout.stages})
-        for name in LAYER_NAMES
-        for lines in [_lines(layouts, number, name)]
-        for farther in lines[1:]
-    )
-
-
-def _lines(layouts: Sequence[Outline], number: int, name: str) -> list[Nearest]:
-    """The lines that could decide a dimension of a stage, the nearest first: by scope, then by file."""
-    found: list[Nearest] = []
-    for scope in (f"stage {number}, each layer", f"stage {number}", "each layer", "each stage", "the root"):
-        for layout in reversed(layouts):
-            line = _scope(layout, number, scope).get(name)
-            if line is not None:
-                source = line.span.source
-                found.append(Nearest(line, f"{scope} of {source.name}" if source else scope))
-    return found
-
-
-def _scope(layout: Outline, number: int, scope: str) -> Mapping[str, Line]:
-    stage = layout.stages.get(number)
-    match scope:
-        case "each layer":
-            return layout.each_layer
-        case "each stage":
-            return layout.each_stage
-        case "the root":
-            return layout.root
-        case _ if stage is None:
-            return {}
-        case _:
-            return stage.layer if scope.endswith("each layer") else stage.lines
-
-
 def _stage(layout: Outline, number: int, frame: Frame, found: list[Diagnostic]) -> StageSpace:
     named = {
         name: _dimension(layout, number, name, frame, found)
@@ -130,7 +73,7 @@ def _stage(layout: Outline, number: int, frame: Frame, found: list[Diagnostic]) 
 
 
 def _dimension(layout: Outline, number: int, name: str, frame: Frame, found: list[Diagnostic]) -> Dimension:
-    lines = _lines([layout], number, name)
+    lines = candidates([layout], number, name)
     if not lines:
         return _default(layout, number, name, found)
     line = lines[0].line

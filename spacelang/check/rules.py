@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from spacelang.architecture import Frame
 from spacelang.check.bounds import measure_in
-from spacelang.check.dimensions import LAYER_NAMES, unsteady
+from spacelang.check.dimensions import unsteady
 from spacelang.check.names import undefined
 from spacelang.check.outline import Outline, out_of_a_recipe
+from spacelang.check.scopes import LAYER_NAMES
 from spacelang.check.values import options, spot
 from spacelang.diagnostics import Diagnostic, Label
 from spacelang.expression import (

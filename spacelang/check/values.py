@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from spacelang.check.names import undefined
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed, nearest
-from spacelang.expression import Expression, Name, Number, UndefinedValue, decimal, evaluate
+from spacelang.evaluation import UndefinedValue, evaluate
+from spacelang.expression import Expression, Name, Number, decimal
 from spacelang.source import Span
 from spacelang.space import Option
 from spacelang.syntax import tree

@@ -14,7 +14,8 @@ from math import ceil, floor, lcm
 from attrs import evolve, frozen
 
 from spacelang.architecture import Layer
-from spacelang.expression import Expression, Number, Total, UndefinedValue, evaluate, mentions, totals
+from spacelang.evaluation import UndefinedValue, evaluate
+from spacelang.expression import Expression, Number, Total, mentions, totals
 from spacelang.infix import show
 from spacelang.lower.cells import Cell, Charge
 from spacelang.lower.chain import EVERY, Window

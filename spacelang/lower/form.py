@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from attrs import frozen
 
+from spacelang.evaluation import UndefinedValue, evaluate
 from spacelang.expression import (
     Binary,
     Compare,
@@ -18,8 +19,6 @@ from spacelang.expression import (
     Previous,
     Relation,
     Total,
-    UndefinedValue,
-    evaluate,
     exact,
     totals,
     walk,

@@ -8,7 +8,7 @@ import attrs
 from attrs import frozen
 
 from spacelang import recipe
-from spacelang.check.recipes import EVOLVE, MUTATE, REFINE, STEPS, TRAIN, Domain
+from spacelang.check.domains import EVOLVE, MUTATE, REFINE, STEPS, TRAIN, Domain
 from spacelang.expression import Number, decimal
 from spacelang.lsp.context import Level
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacelang.evaluation import UndefinedValue, evaluate
 from spacelang.expression import (
     Among,
     Binary,
@@ -17,10 +18,8 @@ from spacelang.expression import (
     Negative,
     Not,
     Previous,
-    UndefinedValue,
     Within,
     decimal,
-    evaluate,
 )
 from spacelang.infix import show
 from spacelang.source import Source
