@@ -42,10 +42,12 @@ def evaluate(
 ) -> Value:
     """The value of an expression where `names` hold and the stage before has the dimensions `previous`.
 
-    A comparison, or a membership, that mentions the stage before is true where there is none (`previous` is None):
-    a rule about neighbours says nothing of the first stage. Raises `UndefinedValue` for a division by zero.
+    A condition is true unless it is false: one that ends unknown holds. Raises `UndefinedValue` for a division by
+    zero.
     """
     match expression:
+        case Not() | Logic() | Compare() | Among() | Within():
+            return truth(expression, names, previous) is not False
         case Constant(value):
             return value
         case Duration():  # the checker has refused such text; only a hand-made value comes here
@@ -58,14 +60,40 @@ def evaluate(
             return previous[name]
         case Negative(operand):
             return -_number(operand, names, previous)
+        case Call(function, arguments):
+            values = [_number(argument, names, previous) for argument in arguments]
+            return min(values) if function == "min" else max(values)
+        case Total():  # the checker lets none stand where one stage or layer is spoken of
+            raise UndefinedValue("a total is of many layers or stages", expression)
+        case Binary(operator, left_side, right_side):
+            a, b = _number(left_side, names, previous), _number(right_side, names, previous)
+            if operator in "/%" and b == 0:
+                raise UndefinedValue("division by zero", expression)
+            return exact(_arithmetic(a, operator, b))
+
+
+def truth(
+    expression: Expression, names: Mapping[str, Number], previous: Mapping[str, Number] | None = None
+) -> bool | None:
+    """Whether a condition is true, or false, or unknown (None), in the logic of Kleene.
+
+    A comparison, or a membership, that mentions the stage before is unknown where there is none (`previous` is
+    None); a chain is one comparison. `not` of what is unknown is unknown; `and` is false where a side is, `or` true
+    where a side is, and else unknown where a side is. (S. C. Kleene, Introduction to Metamathematics, §64.)
+    """
+    match expression:
         case Not(operand):
-            return not evaluate(operand, names, previous)
-        case Logic("and", left, right):
-            return bool(evaluate(left, names, previous)) and bool(evaluate(right, names, previous))
-        case Logic(_, left, right):
-            return bool(evaluate(left, names, previous)) or bool(evaluate(right, names, previous))
+            inner = truth(operand, names, previous)
+            return None if inner is None else not inner
+        case Logic(operator, left, right):
+            decides = operator == "or"  # the value of one side that decides, whatever the other is
+            one = truth(left, names, previous)
+            if one is decides:
+                return decides
+            other = truth(right, names, previous)
+            return other if other is decides or one is not None else None
         case Compare() | Among() | Within() if previous is None and _looks_back(expression):
-            return True
+            return None
         case Among(operand, options):
             value = _number(operand, names, previous)
             return any(value == _number(option, names, previous) for option in options)
@@ -83,16 +111,8 @@ def evaluate(
                     return False
                 low = high
             return True
-        case Call(function, arguments):
-            values = [_number(argument, names, previous) for argument in arguments]
-            return min(values) if function == "min" else max(values)
-        case Total():  # the checker lets none stand where one stage or layer is spoken of
-            raise UndefinedValue("a total is of many layers or stages", expression)
-        case Binary(operator, left_side, right_side):
-            a, b = _number(left_side, names, previous), _number(right_side, names, previous)
-            if operator in "/%" and b == 0:
-                raise UndefinedValue("division by zero", expression)
-            return exact(_arithmetic(a, operator, b))
+        case _:  # the checker has refused such text; only a hand-made value comes here
+            raise UndefinedValue("a condition is needed here, not a number", expression)
 
 
 def _looks_back(expression: Expression) -> bool:

@@ -200,8 +200,8 @@ VALUES: Mapping[str, str] = {
     "largest": "The network with the most MACs.",
     "smallest": "The network with the fewest MACs.",
     "random": "A network drawn at random.",
-    "previous": "The stage before: `previous.embed`, `previous.depth`, and what that stage chooses once. A rule "
-    "about it says nothing of stage 1.",
+    "previous": "The stage before: `previous.embed`, `previous.depth`, and what that stage chooses once. A "
+    "comparison with it is unknown in stage 1, and a rule that ends unknown holds.",
     "min": "The least of several numbers: `min(embed, 512)`.",
     "sum": "A total: `sum(depth)` over all stages, `sum(heads)` over all layers, of the network or of each stage.",
     "count": "How many layers it holds of: `count(window == 14)`.",
