@@ -224,6 +224,7 @@ def configurations(record: dict[str, Any]) -> list[dict[str, Any]]:
         p["name"]: [p["value"]] if p["type"] == "constant" else p["sequence"] for p in record["hyperparameters"]
     }
     needs = {c["child"]: (c["parent"], c["values"]) for c in record["conditions"]}
+    clauses = [clause.get("clauses", [clause]) for clause in record["forbiddens"]]
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in product(*values.values()):
         chosen = dict(zip(values, row, strict=True))
@@ -233,8 +234,8 @@ def configurations(record: dict[str, Any]) -> list[dict[str, Any]]:
             if name not in needs or chosen[needs[name][0]] in needs[name][1]
         }
         forbidden = any(
-            all(active.get(part["name"]) == part["value"] for part in clause["clauses"])
-            for clause in record["forbiddens"]
+            all(active.get(part["name"]) in part.get("values", [part.get("value")]) for part in parts)
+            for parts in clauses
         )
         if not forbidden:
             found[tuple(active.items())] = active
