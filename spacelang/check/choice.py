@@ -9,7 +9,7 @@ from spacelang.check.scopes import LAYER_NAMES
 from spacelang.check.values import LARGEST, options, spot
 from spacelang.diagnostics import Diagnostic, Label
 from spacelang.evaluation import evaluate
-from spacelang.expression import Expression, Name, Previous, decimal, walk
+from spacelang.expression import Among, Expression, Name, Previous, Within, decimal, walk
 from spacelang.infix import show
 from spacelang.lower.layers import constants
 from spacelang.source import Span
@@ -79,6 +79,15 @@ def _written(domain: tree.Domain) -> tuple[Expression, ...]:
             return (low, high) if by is None else (low, high, by)
 
 
+def _member(name: str, domain: tree.Domain) -> Expression:
+    """The condition that a dimension is one of the options."""
+    match domain:
+        case tree.SetOf(items):
+            return Among(Name(name), items)
+        case tree.Range(low, high, by):
+            return Within(Name(name), low, high, by)
+
+
 def _named(domain: tree.Domain) -> Name | Previous | None:
     """The first dimension that options name, of the stage or layer itself or of the stage before."""
     return next(
@@ -99,7 +108,7 @@ def _decided_by(name: str, domain: tree.Domain, other: Name | Previous) -> Diagn
     if isinstance(domain, tree.SetOf) and len(domain.items) == 1 and (stages or name not in STAGE_DIMENSIONS):
         help_ = f"write `{name} = {show(domain.items[0])}`: then it follows from `{shown}`, and is not searched"
     else:
-        rule = f"require each {'stage' if stages else 'layer'}: {name} <= {shown}"
-        help_ = f"list the numbers, and keep those that fit by a rule, such as `{rule}`"
+        rule = f"require each {'stage' if stages else 'layer'}: {show(_member(name, domain))}"
+        help_ = f"list the numbers, and keep those that fit by a rule: `{rule}`"
     message = f"the options of `{name}` are numbers, and `{shown}` is another choice"
     return Diagnostic("E0311", message, Label(spot(other)), help=help_)
