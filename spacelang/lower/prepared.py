@@ -175,7 +175,11 @@ def _narrowed(found: Frame, pattern: Pattern, law: Law, reason: TooLarge) -> Pre
     deepest = [max(cell.depth for cell in stage) for stage in chain.stages]
     slack = sum(deepest) + 2 * len(deepest) if found.low[at] > least else 0
     window = Window(-(-int(found.low[at]) // step) + slack, int(found.high[at]) // step)
-    made = prepared(evolve(coarse, measures=(COARSE, *coarse.measures[1:])), pattern, ((COARSE, window),), law)
+    ends = zip(found.axes, found.low.tolist(), found.high.tolist(), strict=True)
+    others = {chain.measures[total]: Window(low, high) for total, low, high in ends if total != axis}
+    others |= {chain.measures[kept.axis]: Window(kept.low, kept.high) for own in found.own for kept in own}
+    windows = ((COARSE, window), *others.items())
+    made = prepared(evolve(coarse, measures=(COARSE, *coarse.measures[1:])), pattern, windows, law)
     if made is None:  # the window is narrower than the rounding
         raise reason
     return evolve(made, narrowed=True)
