@@ -19,7 +19,7 @@ from spacelang_runtime.failure import Failure
 if TYPE_CHECKING:
     from spacelang.api.histogram import Histogram
     from spacelang.api.networks import Networks
-    from spacelang.check.dimensions import Replaced
+    from spacelang.check.scopes import Replaced
     from spacelang.diagnostics import Diagnostic
     from spacelang.diff import Difference
     from spacelang.lower.bounds import Nearest
