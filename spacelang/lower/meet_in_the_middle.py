@@ -122,7 +122,10 @@ def meet_in_the_middle(
             "the space"
         )
     if len(found.axes) > 2 and not _fits(halves):
-        raise TooLarge(f"{len(found.axes)} measures are bounded at once: bound at most two in so large a space")
+        raise TooLarge(
+            f"{len(found.axes)} measures are bounded at once: in so large a space, bound at most two that take many "
+            "values"
+        )
     return halves
 
 
