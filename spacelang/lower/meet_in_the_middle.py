@@ -123,8 +123,8 @@ def meet_in_the_middle(
         )
     if len(found.axes) > 2 and not _fits(halves):
         raise TooLarge(
-            f"{len(found.axes)} measures are bounded at once: in so large a space, bound at most two that take many "
-            "values"
+            f"{len(found.axes)} measures are bounded at once: in so large a space, bound at most two that take "
+            "many values"
         )
     return halves
 
