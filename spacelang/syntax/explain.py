@@ -37,6 +37,8 @@ def explain(tokens: list[Token], position: int, first: int) -> Diagnostic:
             return Diagnostic("E0601", "a path stands in double quotes", Label(span), help=help_)
         case "NUMBER" | "COLON", ["REQUIRE", "NAME"] if statement[1] in ("stage", "layer"):
             return _rule_of(statement[1], token)
+        case "NUMBER", ["REQUIRE", "EACH", "NAME"] if statement[2] in ("stage", "layer"):
+            return _rule_of(statement[2], token)
         case "_LINE", _:
             return _broken_line(statement, span)
         case "RBRACE", _ if kinds.count("LBRACE") <= kinds.count("RBRACE"):
