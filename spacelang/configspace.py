@@ -37,8 +37,8 @@ def to_configspace(space: Lowered) -> dict[str, Any]:
     parameters: list[dict[str, Any]] = []
     conditions: list[dict[str, Any]] = []
     clauses: dict[Clause, None] = {}
-    usual_ = space.smallest
-    once, usual = dict(_once(space)), space.genotype(usual_)
+    network = space.smallest
+    once, usual = dict(_once(space)), space.genotype(network)
     smallest = [cells[index] for cells, index in zip(space.legal.stages, usual.cells, strict=True)]
     parameters += [
         _parameter(name, options, dict(space.legal.roots[smallest[0].root])[name]) for name, options in once.items()
@@ -49,7 +49,7 @@ def to_configspace(space: Lowered) -> dict[str, Any]:
             _parameter(full, taken(cells, name), smallest[number - 1].value(name)) for name, full in own.items()
         ]
         genes = _genes(space, number)
-        layers = usual_.stages[number - 1].layers
+        layers = network.stages[number - 1].layers
         rules = list(_layer_rules(space, number, cells, genes))
         depths = sorted({cell.depth for cell in cells})
         for place in range(1, depths[-1] + 1):
@@ -99,7 +99,7 @@ def _not_said(clauses: Iterable[Clause], totals: Sequence[Clause]) -> Iterator[C
     """The clauses that follow from no clause of a total: pairs of neighbours have lost what totals forbid."""
     said: dict[str, list[Clause]] = {}
     for total in totals:
-        said.setdefault(min(total)[0], []).append(total)
+        said.setdefault(min(name for name, _ in total), []).append(total)
     for clause in clauses:
         own = dict(clause)
         if not any(

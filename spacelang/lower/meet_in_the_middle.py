@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 from attrs import evolve, frozen
 
+from spacelang.lower.ascent import Rank
 from spacelang.lower.frame import Frame
 from spacelang.lower.half_sums import Block, HalfSums, StageSums, Step, blocks, empty, grow, outer_sum, stage_sums
-from spacelang.lower.plane import Rank
 from spacelang.lower.range_tree import PointIndex, entries, index, looked_at
 from spacelang.lower.sums import EXACT, Array, Int, Real, integers
 from spacelang.lower.terms import Law, weights

@@ -8,13 +8,13 @@ import numpy as np
 from attrs import evolve, frozen
 
 from spacelang import cache
+from spacelang.lower.ascent import Rank
 from spacelang.lower.bracket import CELLS, rounded_up
 from spacelang.lower.chain import VERSION, Bounds, Chain, Window, digest
 from spacelang.lower.convolution import CellClass, cell_classes, deep
 from spacelang.lower.frame import Frame, frame
 from spacelang.lower.meet_in_the_middle import Halves, Indexes, boxes, indexes, meet_in_the_middle, parts, weight_of
 from spacelang.lower.pattern import Pattern, free
-from spacelang.lower.plane import Rank
 from spacelang.lower.range_tree import mass
 from spacelang.lower.reach import reaches
 from spacelang.lower.sums import EXACT, Array, Real

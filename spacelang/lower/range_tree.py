@@ -14,7 +14,8 @@ import numpy as np
 from attrs import field, frozen
 
 from spacelang.lower import plane
-from spacelang.lower.plane import Plane, Rank
+from spacelang.lower.ascent import Rank
+from spacelang.lower.plane import Plane
 from spacelang.lower.sums import Int, Real
 
 FEW = 1 << 8  # so many points are looked at one by one
