@@ -31,6 +31,7 @@ from spacelang.lower.draw import draw, stream
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.recipe import Bound
 from spacelang.source import read
+from spacelang_runtime.data.decoded import Decoded, decoded
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.engine.distributed import choose, precision
 from spacelang_runtime.engine.evaluate import evaluate
@@ -38,7 +39,6 @@ from spacelang_runtime.engine.record import Data, Limits, Record
 from spacelang_runtime.engine.run import Run, create, find
 from spacelang_runtime.engine.supernet import trained_at, untrained
 from spacelang_runtime.nn.extract import extract
-from spacelang_runtime.search.decoded import Decoded, decoded
 from spacelang_runtime.search.evolve import Method, Outcome, evolve
 from spacelang_runtime.search.images import place
 from spacelang_runtime.search.journal import open_journal
@@ -265,7 +265,7 @@ def algorithms(asked: argparse.Namespace) -> dict[str, object]:
     a winner stands."""
     run, lowered, scorer, step = _trained(asked)
     dataset = dataset_of(run, lambda line: None)
-    test = [(p.to(scorer.device), y.to(scorer.device)) for p, y in dataset.test_images()]
+    test = [(p.to(scorer.device), y.to(scorer.device)) for p, y in dataset.test.batches()]
     budget = asked.candidates or 300
     table: dict[str, object] = {}
     with _apart(run) as copy:
@@ -302,7 +302,7 @@ def _trained(asked: argparse.Namespace) -> tuple[Run, Lowered, Scorer, int]:
     lowered, device = lower(run.space), choose(asked.device)
     model, step = trained_at(run, lowered, device)
     dataset = dataset_of(run, lambda line: None, min(16, (os.cpu_count() or 1) - 1))
-    held_out = decoded(dataset, min(asked.images, dataset.search_size), lambda line: None)
+    held_out = decoded(dataset.search, min(asked.images, len(dataset.search)), lambda line: None)
     return run, lowered, Scorer(model, place(held_out, dataset.frame, device), normalise), step
 
 

@@ -23,17 +23,17 @@ from spacelang.lower.lowered import lower
 from spacelang.recipe import Train
 from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.data import open_dataset
+from spacelang_runtime.data.decoded import decoded
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.engine.distributed import World
+from spacelang_runtime.engine.evaluate import evaluate
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.engine.step import Step
 from spacelang_runtime.engine.supernet import trained
-from spacelang_runtime.engine.tested import examine
 from spacelang_runtime.engine.train import train
 from spacelang_runtime.failure import Stopped
 from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.nn.supernet import Supernet
-from spacelang_runtime.search.decoded import decoded
 from spacelang_runtime.search.images import Images
 from spacelang_runtime.search.images import place as placed
 from spacelang_runtime.tasks.finetune import inherit, narrowest, recipe_of
@@ -67,11 +67,10 @@ class Trainer:
         space, device = self.plan.space, self.world.device
         dataset = open_dataset(self.plan.data, space.frame, space.train, self.workers, self.say)
         self.fingerprint = dataset.fingerprint
-        tested = decoded(evolve(dataset, search=dataset.test, scored={}), None, self.say)
-        self.test = placed(tested, space.frame, device)
+        self.test = placed(decoded(dataset.test, None, self.say), space.frame, device)
         self.held_out = None
-        if dataset.search_size:
-            self.held_out = placed(decoded(dataset, None, self.say), space.frame, device)
+        if len(dataset.search):
+            self.held_out = placed(decoded(dataset.search, None, self.say), space.frame, device)
 
     def do(self, unit: Unit) -> dict[str, Any]:
         """Find what a unit asks for, and keep it. Raises `Interrupted`, after which nothing is kept."""
@@ -193,5 +192,5 @@ class Trainer:
 
 
 def _score(model: Supernet, architecture: Architecture, images: Images) -> dict[str, float]:
-    tested = examine(model, images.batches(), normalise, images.device, architecture)
-    return {"accuracy": tested.accuracy.top1, "loss": tested.loss, "images": tested.accuracy.images}
+    tested = evaluate(model, images.batches(), normalise, images.device, architecture)
+    return {"accuracy": tested.top1, "loss": tested.loss, "images": tested.images}

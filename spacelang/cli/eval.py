@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
-from statistics import mean, stdev
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from attrs import frozen
 
-from spacelang.amount import short
 from spacelang.architecture import Architecture
-from spacelang.cli.terminal import console, fail, grid, say
+from spacelang.cli.evaluation import Row, averaged, row, show
+from spacelang.cli.terminal import fail, say
+from spacelang.cli.train import readers
 from spacelang.cli.watch import progress
-from spacelang.lower.cost import price
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.engine.tested import Tested
+    from spacelang_runtime.data import LabelledSplit
+    from spacelang_runtime.engine.run import Run
+
+
+@frozen
+class _How:
+    """What does not change an answer. workers: processes that read."""
+
+    device: str
+    workers: int | None
 
 
 def evaluate(
@@ -38,14 +52,18 @@ def evaluate(
     ] = "test",
     data: Annotated[str | None, typer.Option(help="For models' folders: the data to test on.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random networks.")] = 0,
+    classes: Annotated[
+        bool, typer.Option("--classes", help="Also each class by itself, and which are taken for which.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that read images.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
 ) -> None:
     """Measure networks on the test images, which neither training nor search has touched."""
     if split not in ("test", "search"):
         raise typer.BadParameter("it is test or search", param_hint="--split")
-    names = what or ["best"]
+    names, how = what or ["best"], _How(device, workers)
     models = [name for name in names if (Path(name) / "config.json").is_file()] if run is None else []
     if models and len(models) == len(names):
         if random or split == "search":
@@ -53,7 +71,7 @@ def evaluate(
                 f"a model's folder has no {'random networks' if random else 'images held out for a search'}",
                 "those are a run's: spacelang eval best --run RUN",
             )
-        results = [_model(Path(name), data, device) for name in names]
+        results = [_model(Path(name), data, classes, how) for name in names]
     else:
         if data is not None:
             _no_model(names)
@@ -62,31 +80,16 @@ def evaluate(
                 f"{models[0]} has weights of its own, and the others are networks of a run",
                 "test them one after the other; or say --run RUN, to give all of them the weights of that run",
             )
-        results = _networks(names, run, runs, random, seed, split, device)
+        results = _networks(names, run, runs, random, seed, split, classes, how)
     if as_json:
         print(json.dumps(results, indent=2))
-        return
-    body = [
-        [
-            str(row["what"]),
-            str(row["name"]),
-            f"{row['top1']:.2%}" + (f" ± {row['deviation']:.2%}" if "deviation" in row else ""),
-            f"{row['top5']:.2%}",
-            f"{row['calibration_error']:.2%}",
-            f"{row['images_a_second']:.0f}" if row["images_a_second"] >= 10 else f"{row['images_a_second']:.2g}",
-            str(row["images"]),
-            short(int(row["flops"])),
-            short(int(row["params"])),
-        ]
-        for row in results
-    ]
-    heading = ["network", "name", f"{split} top-1", "top-5", "ECE", "img/s", "images", "MACs", "params"]
-    console().print(grid(heading, body))
+    else:
+        show(results, split)
 
 
 def _networks(
-    names: list[str], run: str | None, runs: Path, random: int, seed: int, split: str, device: str
-) -> list[dict[str, Any]]:
+    names: list[str], run: str | None, runs: Path, random: int, seed: int, split: str, by_class: bool, how: _How
+) -> list[Row]:
     from spacelang.lower.lowered import lower
     from spacelang_runtime.engine.run import find
 
@@ -96,30 +99,50 @@ def _networks(
     lowered = lower(found.space)
 
     from spacelang_runtime.engine.distributed import choose
+    from spacelang_runtime.engine.evaluate import evaluate_all
     from spacelang_runtime.engine.supernet import trained
-    from spacelang_runtime.engine.tested import examine
     from spacelang_runtime.search.target import resolve
     from spacelang_runtime.tasks.supernet.start import dataset_of
 
-    chosen = [(name, resolve(name, found, lowered)) for name in names]
+    chosen = [resolve(name, found, lowered) for name in names]
     drawn = _random(lowered, found.best, random, seed)
-    where = choose(device)
+    where = choose(how.device)
     model = trained(found, lowered, where)
-    dataset = dataset_of(found, say)
-    batches = list(dataset.test_images() if split == "test" else dataset.search_images())
-    rows: list[dict[str, Any]] = []
-    others: list[tuple[Architecture, Tested]] = []
-    with progress(f"eval {found.name}") as show:
-        for number, (name, architecture) in enumerate([*chosen, *(("random", a) for a in drawn)], 1):
-            tested = examine(model, batches, dataset.normalise, where, architecture)
-            if name == "random":
-                others.append((architecture, tested))
-            else:
-                rows.append(_row(name, architecture, tested))
-            show(number / (len(chosen) + len(drawn)), f"{name} {tested.accuracy.top1:.2%}")
-    if others:
-        rows.append(_mean(others))
-    return rows
+    dataset = dataset_of(found, say, readers(how.workers, spare=0))
+    images = dataset.test if split == "test" else dataset.search
+    with closing(_batches(images, where, found.name)) as batches:
+        tested = evaluate_all(model, batches, images.normalise, where, [*chosen, *drawn])
+    rows = [
+        row(name, architecture, evaluation, images.classes, by_class)
+        for name, architecture, evaluation in zip(names, chosen, tested, strict=False)
+    ]
+    if by_class:
+        _keep(found, split, rows)
+    others = list(zip(drawn, tested[len(chosen) :], strict=True))
+    return [*rows, averaged(others, images.classes)] if others else rows
+
+
+def _keep(run: Run, split: str, rows: list[Row]) -> None:
+    """Keep what was measured by class, for the report of the run; where it cannot be, it is told all the same."""
+    from spacelang_runtime.engine.by_class import keep
+    from spacelang_runtime.failure import Failure
+
+    try:
+        keep(run, split, rows)
+    except Failure as reason:
+        say(f"the report of {run.name} will not have the classes: {reason.message}")
+
+
+def _batches(
+    images: LabelledSplit, device: torch.device, name: str
+) -> Generator[tuple[Tensor, Tensor], None, None]:
+    """The images of a split as they are read, and a word now and then on how many have been."""
+    seen = 0
+    with progress(f"eval {name}") as show_, closing(images.batches(device=device)) as batches:
+        for pictures, labels in batches:
+            yield pictures, labels
+            seen += len(labels)
+            show_(seen / len(images), f"{seen} of {len(images)} images")
 
 
 def _random(lowered: Lowered, best: dict[str, Any] | None, count: int, seed: int) -> list[Architecture]:
@@ -161,57 +184,30 @@ def _no_model(names: list[str]) -> NoReturn:
 _OWN = "name a folder that spacelang export wrote; a run is tested on its own data: leave --data out"
 
 
-def _model(folder: Path, data: str | None, device: str) -> dict[str, Any]:
+def _model(folder: Path, data: str | None, by_class: bool, how: _How) -> Row:
     if data is None:
         fail(f"which images is {folder} to be tested on?", f"name them: spacelang eval {folder} --data FOLDER")
 
-    from spacelang.recipe import Train
-    from spacelang_runtime.data import open_dataset
+    from spacelang_runtime.data import open_split
     from spacelang_runtime.engine.distributed import choose
-    from spacelang_runtime.engine.tested import examine
-    from spacelang_runtime.nn.saved import load, preprocessing_of, record_of
+    from spacelang_runtime.engine.evaluate import evaluate
+    from spacelang_runtime.nn.saved import load, preprocessing_of, record_of, require_finite
 
-    where = choose(device)
-    network = load(folder).to(where).eval()
+    where = choose(how.device)
+    network = load(folder)
+    require_finite(network, folder)
+    network = network.float().to(where)  # whatever type or types the weights were kept in
     architecture = network.architecture
-    dataset = open_dataset(data, architecture.frame, Train(), 0, say, preprocessing_of(folder))
-    if len(dataset.classes) != architecture.frame.classes:
+    workers = readers(how.workers, spare=0)
+    images = open_split(data, architecture.frame, preprocessing_of(folder), workers, say)
+    if len(images.classes) != architecture.frame.classes:
         fail(
-            f"{folder} tells {architecture.frame.classes} classes apart, and {data} has {len(dataset.classes)}",
+            f"{folder} tells {architecture.frame.classes} classes apart, and {data} has {len(images.classes)}",
             f"give it a head for them: spacelang finetune {folder} --data {data} -o tuned/",
         )
     known = record_of(folder).get("notes", {}).get("classes")
-    if known and list(dataset.classes) != known:
+    if known and list(images.classes) != known:
         say(f"the classes of {data} have other names than those that {folder} has learned: is it the same data?")
-    return _row(str(folder), architecture, examine(network, dataset.test_images(), dataset.normalise, where))
-
-
-def _row(what: str, architecture: Architecture, tested: Tested) -> dict[str, Any]:
-    cost = price(architecture)
-    return {
-        "what": what,
-        "name": architecture.name,
-        "top1": tested.accuracy.top1,
-        "top5": tested.accuracy.top5,
-        "loss": tested.loss,
-        "calibration_error": tested.calibration_error,
-        "images_a_second": tested.images_a_second,
-        "images": tested.accuracy.images,
-        "flops": cost.flops,
-        "params": cost.params,
-    }
-
-
-def _mean(others: list[tuple[Architecture, Tested]]) -> dict[str, Any]:
-    rows = [_row("", architecture, tested) for architecture, tested in others]
-    tops = [row["top1"] for row in rows]
-    means = {key: mean(row[key] for row in rows) for key in rows[0] if key not in ("what", "name")}
-    return {
-        **means,
-        "what": f"mean of {len(others)} random",
-        "name": "",
-        "deviation": stdev(tops) if len(tops) > 1 else 0.0,
-        "images": rows[0]["images"],
-        "flops": round(means["flops"]),
-        "params": round(means["params"]),
-    }
+    with closing(_batches(images, where, str(folder))) as batches:
+        evaluation = evaluate(network, batches, images.normalise, where)
+    return row(str(folder), architecture, evaluation, images.classes, by_class)

@@ -44,6 +44,7 @@ def judge(
     inherit. Every score is kept as it comes: a judgement that was stopped goes on when the same command is given
     again. Under torchrun the same command scores on many GPUs.
     """
+    from spacelang.lower.lowered import lower
     from spacelang_runtime.engine.run import find
 
     if next_ is not None and next_.suffix != ".space":
@@ -52,13 +53,13 @@ def judge(
     vacant(report, "the page")
     found = find(runs, run)
     bounds = {"flops": flops, "params": params}
-    recipe = recipe_of(found.space, found.record.preview, settings or [], bounds)
+    lowered = lower(found.space)
+    recipe = recipe_of(lowered, found.record.preview, settings or [], bounds)
 
-    from spacelang.lower.lowered import lower
     from spacelang_runtime.search.pool import join
 
     with join(device) as crew:
-        where = bench(found, lower(found.space), crew, images)
+        where = bench(found, lowered, crew, images)
         if where is None:
             return
         account, following = measured(where, source_of(found), recipe)

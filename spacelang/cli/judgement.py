@@ -28,18 +28,16 @@ if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
     from spacelang.refine.account import Account
     from spacelang.refine.next import Next
-    from spacelang.space import Space
     from spacelang_runtime.engine.run import Run
 
 _PREVIEW = {"samples": 24, "top": 2, "per_choice": 3}
 
 
-def recipe_of(space: Space, preview: bool, settings: list[str], given: Mapping[str, str | None]) -> Refine:
+def recipe_of(whole: Lowered, preview: bool, settings: list[str], given: Mapping[str, str | None]) -> Refine:
     """A space's refinement recipe with what the command line changes, and with the bounds that hold: its own, or
     those of the search; one that the command line gives replaces that on the same measure. Bounds that nothing
     meets end the command."""
-    from spacelang.lower.lowered import lower
-
+    space = whole.space
     recipe = space.refine
     if preview:
         recipe = attrs.evolve(recipe, **{name: min(most, getattr(recipe, name)) for name, most in _PREVIEW.items()})
@@ -47,7 +45,7 @@ def recipe_of(space: Space, preview: bool, settings: list[str], given: Mapping[s
         recipe = override.refine_with(recipe, override.settings(settings))
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--set") from None
-    lowered, measures = priced(lower(space), ())
+    lowered, measures = priced(whole, ())
     stated = measures.bounds(lowered.chain, given)
     replaced = {bound.measure for bound in stated}
     kept = [bound for bound in recipe.bounds or space.evolve.bounds if bound.measure not in replaced]

@@ -89,6 +89,7 @@ def refine(
     Each next space is a .space file, NAME_2, NAME_3, …, that can be read, changed and trained by itself; the last
     one is trained and judged too. A refinement that was stopped goes on when the same command is given again.
     """
+    from spacelang.lower.lowered import lower
     from spacelang_runtime.refine.refinement import begun
 
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -114,7 +115,7 @@ def refine(
         search=search,
         device=device,
     )
-    recipe_of(first, False, list(asked.settings), {"flops": flops, "params": params})
+    recipe_of(lower(first), False, list(asked.settings), {"flops": flops, "params": params})
     try:
         override.train_with(first.train, override.settings(asked.train))
     except override.NotASetting as reason:
@@ -130,7 +131,9 @@ def refine(
         say(f"{'' if number == 0 else chr(10)}space {number + 1} of {moves + 1}: {path}")
         refinement, run = _trained(refinement, number, path, asked, runs, workers)
         where = _bench(run, asked)
-        recipe = recipe_of(run.space, run.record.preview, list(asked.settings), {"flops": flops, "params": params})
+        recipe = recipe_of(
+            where.lowered, run.record.preview, list(asked.settings), {"flops": flops, "params": params}
+        )
         account, following = measured(where, open_text(path), recipe)
         show(account)
         account = _searched(where, account) if search else account

@@ -184,7 +184,7 @@ def watched(
         all_gather(world, dataset.skipped)
         return
     sizes = f"{dataset.train_size} images to train on"
-    sizes += f", {dataset.search_size} held out for the search" if dataset.search_size else ""
+    sizes += f", {len(dataset.search)} held out for the search" if len(dataset.search) else ""
     say(f"run {run.name}: {dataset.name}, {sizes}; {world.device}" + (f" ×{world.size}" if world.size > 1 else ""))
     with progress(f"train {run.name}") as show, _looking(setup, photo) as look:
 
@@ -234,11 +234,11 @@ def speaker(world: World) -> Callable[[str], None]:
     return say if world.is_main else lambda _: None
 
 
-def readers(workers: int | None) -> int:
-    """How many processes read images."""
+def readers(workers: int | None, spare: int = 1) -> int:
+    """How many processes read images. spare: cores that are left to what is done with them."""
     from spacelang_runtime.data.advice import cores
 
-    return workers if workers is not None else min(16, cores() - 1)
+    return workers if workers is not None else min(16, cores() - spare)
 
 
 def time_of(text: str, option: str) -> float:

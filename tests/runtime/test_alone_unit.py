@@ -16,9 +16,9 @@ from spacelang.check import compile_text
 from spacelang.lower.lowered import lower
 from spacelang.source import read
 from spacelang_runtime.engine.distributed import World
+from spacelang_runtime.engine.evaluate import evaluate
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.engine.supernet import trained
-from spacelang_runtime.engine.tested import examine
 from spacelang_runtime.engine.train import train
 from spacelang_runtime.tasks.supernet.objective import training
 from spacelang_runtime.tasks.supernet.start import TrainRequest, dataset_of, new
@@ -74,11 +74,11 @@ def test_what_is_inherited_is_scored_as_eval_scores_it(plan: Plan, tmp_path: Pat
     dataset = dataset_of(run, lambda _: None)
     network = notation.read(plan.lines[2])
     record = trainer(plan, tmp_path).do(Inherited(2))
-    for split, batches in (("test", dataset.test_images()), ("held_out", dataset.search_images())):
-        tested = examine(model, batches, dataset.normalise, WORLD.device, network)
-        assert record[split]["accuracy"] == tested.accuracy.top1
+    for split, batches in (("test", dataset.test.batches()), ("held_out", dataset.search.batches())):
+        tested = evaluate(model, batches, dataset.normalise, WORLD.device, network)
+        assert record[split]["accuracy"] == tested.top1
         assert record[split]["loss"] == pytest.approx(tested.loss, rel=1e-5)
-        assert record[split]["images"] == tested.accuracy.images
+        assert record[split]["images"] == tested.images
 
 
 def test_a_finish_begins_with_what_is_inherited(plan: Plan, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import resized_crop
 
 from spacelang_runtime.data import Batch, Dataset, resident
-from spacelang_runtime.data.augment import planes
 from spacelang_runtime.data.dataset import Held
+from spacelang_runtime.data.frame import planes
 
 CROPPED = PLAIN | {"crop": Fraction(1, 4)}
 SIZES = ((20, 16), (64, 64), (37, 90), (200, 130), (9, 8))

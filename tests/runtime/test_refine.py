@@ -184,7 +184,7 @@ def test_a_time_that_bounds_the_search_does_not_bound_what_is_judged(capsys: pyt
     space = compile_text(Source("digits.space", text)).space
     assert space is not None
     assert [str(bound) for bound in space.evolve.bounds] == ["flops <= 400K", "latency <= 5ms"]
-    assert [str(bound) for bound in recipe_of(space, False, [], {}).bounds] == ["flops <= 400K"]
+    assert [str(bound) for bound in recipe_of(lower(space), False, [], {}).bounds] == ["flops <= 400K"]
     assert "latency <= 5ms of `evolve` does not bound what is drawn here" in capsys.readouterr().err
 
 

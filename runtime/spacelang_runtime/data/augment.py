@@ -18,7 +18,7 @@ from timm.data.transforms import RandomResizedCropAndInterpolation
 from torch import Tensor
 
 from spacelang.recipe import Train
-from spacelang_runtime.data.frame import framed
+from spacelang_runtime.data.frame import framed, planes
 from spacelang_runtime.data.normalise import moments
 from spacelang_runtime.data.rand_augment import drawn, on, rand_augment
 from spacelang_runtime.ops.memoize import memoize
@@ -55,13 +55,6 @@ def view_of(recipe: Train, side: int, channels: int, preprocessing: Preprocessin
     crop = float(recipe.crop)
     random = RandomResizedCropAndInterpolation(side, (crop, 1.0), interpolation="bicubic") if crop < 1 else None
     return View(side, channels, random, preprocessing)
-
-
-def planes(picture: Image.Image, channels: int) -> NDArray[np.uint8]:
-    """A picture as [channels, height, width], for 3 channels, or for 1 its luma."""
-    if channels == 1:
-        return np.asarray(picture.convert("L"))[None]
-    return np.asarray(picture).transpose(2, 0, 1)
 
 
 def augmented(images: Tensor, recipe: Train, step: int, rank: int, world: int) -> Tensor:

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from spacelang_runtime.data.augment import View, planes
+from spacelang_runtime.data.augment import View
 from spacelang_runtime.data.decode import Broken
-from spacelang_runtime.data.frame import framed
+from spacelang_runtime.data.frame import Framing
 from spacelang_runtime.data.pictures import Pictures
 from spacelang_runtime.data.sampler import Sampler
 from spacelang_runtime.data.source import Split
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.seeding import borrowed_generators, seed_generators, seed_of
 
 # A piece has as many images as make up so many bytes, and so many at least: to receive one takes about as long,
@@ -111,26 +110,28 @@ class Boxes:
 
 @frozen
 class Framed:
-    """The images of a batch to score, framed; the broken ones are left out."""
+    """The images of a split to score, framed, each batch in so many `parts`; the broken ones are left out."""
 
     split: Split
-    side: int
-    channels: int
+    framing: Framing
     batch: int
-    preprocessing: Preprocessing
+    parts: int
 
     def __call__(self, number: int) -> Images:
-        first = number * self.batch
-        indices = np.arange(first, min(first + self.batch, len(self.split)))
-        images = np.empty((len(indices), self.channels, self.side, self.side), dtype=np.uint8)
+        batch, part = divmod(number, self.parts)
+        indices = np.arange(batch * self.batch, min((batch + 1) * self.batch, len(self.split)))
+        indices = indices[part * len(indices) // self.parts : (part + 1) * len(indices) // self.parts]
+        side = self.framing.side
+        images = np.empty((len(indices), self.framing.channels, side, side), dtype=np.uint8)
         readable = np.ones(len(indices), dtype=np.bool_)
         broken: list[tuple[str, str]] = []
         for slot, index in enumerate(indices.tolist()):
             try:
-                picture = framed(self.split.pictures.read(index), self.side, self.preprocessing)
-                images[slot] = planes(picture, self.channels)
+                images[slot] = self.framing(self.split.pictures.read(index))
             except Broken as error:
                 readable[slot] = False
                 broken.append((error.name, error.reason))
+        if broken:
+            images = images[readable]
         labels = self.split.labels[indices[readable]]
-        return Images(torch.from_numpy(images[readable]), torch.from_numpy(labels), broken)
+        return Images(torch.from_numpy(images), torch.from_numpy(labels), broken)

@@ -11,8 +11,8 @@ from attrs import frozen
 from torch import Tensor
 
 from spacelang.architecture import Frame
+from spacelang_runtime.data.decoded import Decoded
 from spacelang_runtime.data.in_memory import room
-from spacelang_runtime.search.decoded import Decoded
 
 TOKENS = 256 * 56 * 56  # of the first stage, in a batch: enough to keep a GPU at work
 LEAST, MOST = 64, 1024  # images in a batch
