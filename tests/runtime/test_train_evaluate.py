@@ -51,7 +51,7 @@ def test_an_architecture_is_scored_without_drop_path_and_leaves_the_supernet_as_
     setup.model.train(training)
     before = {name: tensor.clone() for name, tensor in setup.model.state_dict().items()}
     images, labels, batches = _batches(20, 4)
-    architecture = setup.source.smallest
+    architecture = setup.subnets.smallest
 
     def normalise(images):
         return images.float() / 128 - 1

@@ -50,7 +50,7 @@ def test_a_step_in_parts_is_the_step_of_the_whole_with_the_same_branches_dropped
 
     def step(micro: int) -> Tensor:
         gradient.clear()
-        made = objective(setup).passes(0, batch, micro, ALONE)
+        made = objective(setup).micro_steps(0, batch, micro, ALONE)
         assert max(one.images for one in made) <= (micro or len(batch.images))
         assert accumulate(made, KINDS, gradient, ALONE, torch.float32, 1.0, lambda: False) == "done"
         return gradient.buffer.clone()

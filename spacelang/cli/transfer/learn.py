@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from spacelang.amount import clock, short, spaced
 from spacelang.cli.terminal import grid_of_figures, say
-from spacelang.cli.train import readers, told
+from spacelang.cli.train import readers, say_of
 from spacelang.cli.watch import progress
 from spacelang.runs import called
 
@@ -89,7 +89,7 @@ def _train(setup: TransferSetup, world: World, profile: bool) -> None:
             if step.waiting > 0.05:
                 words.append(f"waiting for data {step.waiting:.0%}")
             show(done, "  ".join(words))
-            told(step)
+            say_of(step)
 
         def measuring(share: float, said: str) -> None:
             show(min(done, 0.999), f"measuring {share:.0%}  {said}")
