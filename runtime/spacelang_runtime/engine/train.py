@@ -152,9 +152,7 @@ def train(
             if outcome == "out of memory":
                 micro = fewer(micro_steps, objective, world)
                 state, micro_steps = attrs.evolve(state, micro=micro), ()
-                notice = (
-                    f"memory does not hold more {objective.unit} at a time: a step takes {micro} by {micro} now"
-                )
+                notice = f"memory does not hold as many {objective.unit} at a time: from now on {micro}"
                 batches.close()
                 batches = objective.batches(state.step, limits.steps - state.step, micro, world)
                 continue  # with the same step

@@ -12,7 +12,7 @@ from spacelang_runtime.engine.checkpoint import load
 from spacelang_runtime.engine.distributed import World, broadcast
 from spacelang_runtime.engine.record import Data, Initial, Limits, Record
 from spacelang_runtime.engine.run import Run, create_with, find
-from spacelang_runtime.engine.start import continued_by, require_more, require_shares
+from spacelang_runtime.engine.start import continued_by, launched, require_more, require_shares
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import load as load_network
@@ -97,7 +97,7 @@ def new(opened: Opened, runs: Path, world: World, workers: int) -> TransferSetup
             save_network(opened.network, folder / "network", notes)
             write_recipe(folder, recipe, data.labels)
 
-        run = create_with(runs, record, f"{recipe.task}-{stem}", keep)
+        run = launched(create_with(runs, record, f"{recipe.task}-{stem}", keep))
         note(run, "began", steps=opened.limits.steps, budget=opened.limits.budget)
         name = run.name
     run = find(runs, broadcast(world, name), TASKS)
@@ -129,6 +129,7 @@ def resumed(
     # The weights are the checkpoint's: BERT's folder need not be there any more.
     model = chosen.build(load_network(run.network), recipe, labels, None)
     if world.is_main:
+        launched(run)
         note(run, "resumed", step=state.step, steps=limits.steps, budget=limits.budget)
     return TransferSetup(run, chosen, recipe, placed(model, world), data, limits, workers, checkpoint)
 
