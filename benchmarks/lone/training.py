@@ -132,7 +132,7 @@ class Trainer:
             recipe = evolve(recipe, learning_rate=unit.rate)
         setup = self._setup(unit, architecture, recipe, share * elapsed(self.plan.run))
         weights = extract(model, evolve(architecture, frame=run.space.frame)).state_dict()
-        inherit(setup.model, setup.source.largest, weights)
+        inherit(setup.model, setup.subnets.largest, weights)
         return setup
 
     def _trained(self, unit: Unit, setup: SupernetSetup) -> dict[str, Any]:
@@ -150,7 +150,7 @@ class Trainer:
                 shutil.rmtree(self._runs(unit))
                 raise Interrupted from None
         model = trained(setup.run, lower(setup.space), self.world.device)  # averaged, where the recipe averages
-        scores = self._scored(model, setup.source.largest)
+        scores = self._scored(model, setup.subnets.largest)
         if not self.keep:
             shutil.rmtree(self._runs(unit))
         step = last[0]

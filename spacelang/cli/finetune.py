@@ -173,7 +173,7 @@ def _begun(
             weights = network.state_dict()
             if setup.space.frame.classes != network.architecture.frame.classes:
                 weights = {name: t for name, t in weights.items() if not name.startswith("head.classify")}
-            inherit(setup.model, setup.source.largest, weights)
+            inherit(setup.model, setup.subnets.largest, weights)
     with removed_unless_saved(setup.run):
         setup = distilled(setup, runs)
         if world.is_main:
@@ -190,7 +190,7 @@ def _write(setup: SupernetSetup, output: Path, force: bool) -> None:
     from spacelang_runtime.nn.extract import extract
     from spacelang_runtime.nn.saved import CONFIG, record_of, save
 
-    run, architecture = setup.run, setup.source.largest
+    run, architecture = setup.run, setup.subnets.largest
     network = extract(trained(run, lower(run.space), torch.device("cpu")), architecture)
     initial, distillation = run.record.initial, run.record.distillation
     model = initial.model if initial else None

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import attrs
 import typer
-from attrs import evolve
 
 from spacelang.amount import NotAnAmount, clock, seconds, short
 from spacelang.check import override
@@ -115,7 +115,7 @@ def requested(
     space = compiled(source)
     try:
         overrides = override.settings(settings)
-        space = evolve(
+        space = attrs.evolve(
             space, train=override.train_with(space.train, overrides, lambda line: say(f"warning: {line}"))
         )
     except override.NotASetting as reason:
@@ -143,9 +143,14 @@ def _preview(request: TrainRequest, path: str) -> TrainRequest:
         "resized. Its numbers mean nothing.\n"
         f"For real: spacelang train {path} --data FOLDER   (FOLDER has train/CLASS/* and val/CLASS/*)"
     )
-    recipe = evolve(request.space.train, batch=min(request.space.train.batch, PREVIEW_BATCH), repeats=1, warmup=0)
-    return evolve(
-        request, space=evolve(request.space, train=recipe), budget=request.budget or PREVIEW_BUDGET, preview=True
+    recipe = attrs.evolve(
+        request.space.train, batch=min(request.space.train.batch, PREVIEW_BATCH), repeats=1, warmup=0
+    )
+    return attrs.evolve(
+        request,
+        space=attrs.evolve(request.space, train=recipe),
+        budget=request.budget or PREVIEW_BUDGET,
+        preview=True,
     )
 
 
@@ -195,7 +200,7 @@ def watched(
             text = f"step {step.step}  loss {losses}  {rate}  {clock(step.left)} left{waiting}"
             show(step.progress, text)
             look(step)
-            told(step)
+            say_of(step)
 
         state = train(training(setup), world, watch, **how).state
     where = f"; trace in {run.trace}" if profile else ""
@@ -209,7 +214,7 @@ def watched(
         say(f"skipped {file}: {why}")
 
 
-def told(step: Step) -> None:
+def say_of(step: Step) -> None:
     """Say what the user is to know of a step."""
     if step.problem:
         say(f"skipped: {step.problem} ({step.skipped} so far)")
@@ -224,7 +229,7 @@ def _looking(setup: SupernetSetup, photo: Path | None) -> AbstractContextManager
     from spacelang_runtime.visualize.board import board
 
     looking: AbstractContextManager[Observe] = board(
-        setup.run, setup.model, setup.source.largest, photo, setup.dataset.preprocessing
+        setup.run, setup.model, setup.subnets.largest, photo, setup.dataset.preprocessing
     )
     return looking
 

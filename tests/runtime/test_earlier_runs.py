@@ -28,7 +28,7 @@ from spacelang_runtime.tasks.supernet import start as supernet
 from spacelang_runtime.tasks.transfer import start as transfer
 from spacelang_runtime.tasks.transfer.model import load
 from spacelang_runtime.tasks.transfer.objective import training
-from spacelang_runtime.tasks.transfer.run import TASKS, kept, measured
+from spacelang_runtime.tasks.transfer.run import TASKS, measured, read_recipe
 
 EARLIER = Path(__file__).parent / "earlier"
 LOSSES: dict[str, list[dict[str, float]]] = json.loads((EARLIER / "losses.json").read_text())
@@ -89,12 +89,11 @@ def test_a_run_of_a_task_is_read_and_goes_on(here: Path) -> None:
     assert run.record.initial == Initial("column")
     assert run.record.overrides == {"micro": "2", "clip": "0.1"}
     assert (run.record.data.where, run.record.data.fingerprint) == (record["data"], record["fingerprint"])
-    assert kept(run).recipe == recipe("segment", SETTINGS)
-    assert kept(run).labels == record["labels"]
+    assert read_recipe(run) == (recipe("segment", SETTINGS), record["labels"])
     assert measured(run) == 2
     assert not load(run.model, ALONE.device).model.training
 
-    there = task("segment").open(Path(record["data"]), kept(run).recipe, None, None).fingerprint
+    there = task("segment").open(Path(record["data"]), read_recipe(run)[0], None, None).fingerprint
     pictures = evolve(run.record.data, fingerprint=there)
     run = evolve(run, record=evolve(run.record, data=pictures))  # another Pillow may write other bytes
     steps: list[Step] = []

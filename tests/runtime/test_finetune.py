@@ -75,7 +75,7 @@ def test_fine_tuning_is_short_and_slow_and_retraining_is_the_given_recipe() -> N
 def test_only_the_one_network_is_trained(tmp_path: Path) -> None:
     architecture = lower(SPACE).smallest
     setup = new_setup(tmp_path, evolve(RECIPE, sandwich=recipe_of(True).sandwich))
-    setup = evolve(setup, source=alone(architecture))
+    setup = evolve(setup, subnets=alone(architecture))
     before = extract(setup.model, architecture).state_dict()
     losses = []
     learn(setup, lambda step: losses.append(step.losses))

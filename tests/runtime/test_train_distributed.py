@@ -52,12 +52,12 @@ def _account(runs, world, dataset, kept=None, **how):
     drawn, losses, ended = [], [], ""
 
     def draw(seed, step, count):
-        found = setup.source.draw(seed, step, count)
+        found = setup.subnets.draw(seed, step, count)
         drawn.append([architecture.name for architecture in found])
         return found
 
     try:
-        watched = evolve(setup, source=evolve(setup.source, draw=draw))
+        watched = evolve(setup, subnets=evolve(setup.subnets, draw=draw))
         learn(watched, lambda step: losses.append(dict(step.losses)), world, **how)
     except Failure as failure:
         ended = failure.message

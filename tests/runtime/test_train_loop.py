@@ -27,8 +27,8 @@ from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.tasks.supernet.objective import decaying_first, objective, one_pass, split
-from spacelang_runtime.tasks.supernet.sandwich import KINDS, Member, sandwich
+from spacelang_runtime.tasks.supernet.objective import decaying_first, micro_step, objective, split
+from spacelang_runtime.tasks.supernet.sandwich import KINDS, SandwichSubnet, sandwich
 
 
 def _resume(setup, limits, dataset=Noise()):
@@ -41,7 +41,7 @@ def _resume(setup, limits, dataset=Noise()):
 
 def add_up(setup, batch, gradient, micro=0):
     """The gradient and the losses of the first step."""
-    made = objective(setup).passes(0, batch, micro, ALONE)
+    made = objective(setup).micro_steps(0, batch, micro, ALONE)
     return accumulate(made, KINDS, gradient, ALONE, torch.float32, 1.0, lambda: False)
 
 
@@ -49,7 +49,7 @@ def test_the_fused_gradient_is_the_mean_of_the_networks_gradients(tmp_path):
     setup = new_setup(tmp_path, evolve(RECIPE, drop_path=0))
     recipe, model = setup.space.train, setup.model.train()
     batch = next(setup.dataset.train_batches(0, 1, 0, 1, torch.device("cpu")))
-    members = sandwich(setup.source, recipe.sandwich, recipe.seed, 0)
+    members = sandwich(setup.subnets, recipe.sandwich, recipe.seed, 0)
     places = [member.architecture for member in members for _ in member.kinds]
     mean = sum(cross_entropy(model(batch.images, a), batch.targets) for a in places) / len(places)
     expected = torch.autograd.grad(mean, list(model.parameters()), allow_unused=True)
@@ -64,7 +64,7 @@ def test_split_batches_give_each_network_its_own_part_of_the_images(tmp_path):
     setup = new_setup(tmp_path, evolve(RECIPE, drop_path=0, batches="split"))
     recipe, model = setup.space.train, setup.model.train()
     batch = next(setup.dataset.train_batches(0, 1, 0, 1, torch.device("cpu")))
-    members = sandwich(setup.source, recipe.sandwich, recipe.seed, 0)
+    members = sandwich(setup.subnets, recipe.sandwich, recipe.seed, 0)
     assert [len(member.kinds) for member in members] == [1, 1, 1, 1]
     quarter = len(batch.images) // 4
     mean = sum(
@@ -87,8 +87,8 @@ def test_the_parts_of_a_split_batch_are_all_of_it_once_and_nearly_equal(tmp_path
     setup = new_setup(tmp_path, recipe)
     batch = Batch(torch.arange(count), torch.arange(count))
     members = [
-        Member(setup.source.largest, ("largest", "random")),
-        Member(setup.source.smallest, ("smallest", "random")),
+        SandwichSubnet(setup.subnets.largest, ("largest", "random")),
+        SandwichSubnet(setup.subnets.smallest, ("smallest", "random")),
     ]
     own = split(members, batch, recipe)
     assert torch.cat([part.images for part in own]).tolist() == list(range(count))
@@ -101,19 +101,20 @@ def test_the_parts_of_a_split_batch_are_all_of_it_once_and_nearly_equal(tmp_path
 def test_a_network_in_two_places_counts_twice(tmp_path):
     setup = new_setup(tmp_path, evolve(RECIPE, drop_path=0))
     batch = next(setup.dataset.train_batches(0, 1, 0, 1, torch.device("cpu")))
-    architecture = setup.source.largest
+    architecture = setup.subnets.largest
     gradient = attach(setup.model.parameters(), notes=5)
 
     def fused(members):
         gradient.clear()
         made = [
-            one_pass(setup.model, setup.space.train, one, batch, slice(0, len(batch.images)), 0) for one in members
+            micro_step(setup.model, setup.space.train, one, batch, slice(0, len(batch.images)), 0)
+            for one in members
         ]
         accumulate(made, KINDS, gradient, ALONE, torch.float32, 1.0, lambda: False)
         return gradient.buffer.clone()
 
-    twice = fused([Member(architecture, ("random", "random"))])
-    apart = fused([Member(architecture, ("random",)), Member(architecture, ("random",))])
+    twice = fused([SandwichSubnet(architecture, ("random", "random"))])
+    apart = fused([SandwichSubnet(architecture, ("random",)), SandwichSubnet(architecture, ("random",))])
     torch.testing.assert_close(twice, apart)
 
 
@@ -225,7 +226,7 @@ def test_a_step_that_is_no_number_is_skipped_counted_and_named(tmp_path):
     assert [step.skipped for step in steps] == [0, 0, 0, 1, 2, 2, 2, 2, 2, 2, 2, 2]
     assert [bool(step.problem) for step in steps] == [i in (3, 4) for i in range(12)]
     assert "step 4" in steps[3].problem
-    assert setup.source.largest.name in steps[3].problem
+    assert setup.subnets.largest.name in steps[3].problem
     assert all(torch.equal(weights[2][name], weights[4][name]) for name in weights[2])
     assert all(bool(tensor.isfinite().all()) for tensor in weights[-1].values())
     assert setup.run.state.skipped == 2

@@ -50,7 +50,7 @@ def test_a_step_in_parts_is_the_step_of_the_whole_with_the_same_branches_dropped
 
     def step(micro: int) -> Tensor:
         gradient.clear()
-        made = objective(setup).passes(0, batch, micro, ALONE)
+        made = objective(setup).micro_steps(0, batch, micro, ALONE)
         assert max(one.images for one in made) <= (micro or len(batch.images))
         assert accumulate(made, KINDS, gradient, ALONE, torch.float32, 1.0, lambda: False) == "done"
         return gradient.buffer.clone()
@@ -92,7 +92,7 @@ def test_how_many_images_memory_bears_is_found_and_the_losses_stay_the_same(
     assert asked[:2] == [8, 4]  # halved, until it suffices
     assert set(asked[2:]) == {2}
     assert [bool(step.notice) for step in steps] == [True] + [False] * 11
-    assert "a step takes 2 by 2 now" in steps[0].notice
+    assert "at a time: from now on 2" in steps[0].notice
     for step, other in zip(steps, whole, strict=True):
         assert step.losses == pytest.approx(other.losses, rel=1e-3)
     assert checkpoint.load(setup.run.checkpoint, setup.space).state.micro == 2
@@ -166,7 +166,7 @@ def test_a_task_finds_how_many_images_memory_bears(tmp_path: Path, task: str, ba
     setup.model.forward = bearing
     train(training(setup, lambda *_: None), ALONE, steps.append)
     assert list(dict.fromkeys(asked)) == [size for size in (16, 8, 4, 2) if expected <= size <= batch]
-    assert f"a step takes {expected} by {expected} now" in steps[0].notice
+    assert f"at a time: from now on {expected}" in steps[0].notice
     assert len(steps) == 4
 
     class Full(torch.nn.Module):

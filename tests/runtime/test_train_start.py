@@ -34,7 +34,7 @@ def test_a_run_records_what_it_really_used(tmp_path):
     assert run.record.overrides == {"epochs": "1"}
     assert (run.record.limits.steps, run.record.processes, run.source) == (3, 1, "space tiny\n")
     # The tiny space has four classes, the digits ten.
-    assert run.space.frame.classes == setup.source.largest.frame.classes == 10
+    assert run.space.frame.classes == setup.subnets.largest.frame.classes == 10
     assert any("10 classes, not 4" in line for line in said)
 
 

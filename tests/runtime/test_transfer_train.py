@@ -19,6 +19,7 @@ from tiny_transfer import MAKE, RECIPES, network, recipe
 from spacelang_runtime.engine.distributed import World, join
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import find
+from spacelang_runtime.engine.start import restarted
 from spacelang_runtime.engine.step import Step
 from spacelang_runtime.engine.train import train
 from spacelang_runtime.failure import Failure
@@ -27,7 +28,7 @@ from spacelang_runtime.tasks.registry import task
 from spacelang_runtime.tasks.transfer.memory import estimate
 from spacelang_runtime.tasks.transfer.model import load
 from spacelang_runtime.tasks.transfer.objective import TransferSetup, training
-from spacelang_runtime.tasks.transfer.run import measured
+from spacelang_runtime.tasks.transfer.run import TASKS, measured
 from spacelang_runtime.tasks.transfer.start import TransferRequest, new, opened, resumed
 
 ALONE = World(0, 1, torch.device("cpu"))
@@ -278,3 +279,19 @@ def test_a_run_that_has_made_more_steps_than_asked_for_is_told_how_they_count(pl
     with pytest.raises(Failure, match="has made 4 steps, and --steps counts from its beginning") as caught:
         resumed(find(tmp_path, tasks=("segment",)), ALONE, 0, 3, None)
     assert "for 3 more: --steps 7" in caught.value.remedy
+
+
+def test_a_run_that_torchrun_starts_again_is_found_by_its_job(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "a job")
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "0")
+    assert restarted(tmp_path, ALONE, said.append, TASKS) is None
+    setup = new(opened(request(place, "segment")), tmp_path, ALONE, 0)
+    new(opened(request(place, "vqa")), tmp_path / "others", ALONE, 0)
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    assert restarted(tmp_path, ALONE, said.append, TASKS) == setup.run
+    assert said == ["a process has died: segment-segment-1 goes on from its last checkpoint (restart 1)"]
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "another job")
+    assert restarted(tmp_path, ALONE, said.append, TASKS) is None

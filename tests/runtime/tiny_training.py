@@ -22,7 +22,7 @@ from spacelang_runtime.engine.step import Observe
 from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.engine.train import TrainingResult, train
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
-from spacelang_runtime.tasks.supernet.sandwich import source_of
+from spacelang_runtime.tasks.supernet.sandwich import subnets_of
 
 ALONE = World(0, 1, torch.device("cpu"))
 
@@ -102,7 +102,7 @@ def new_setup(
     run = new_run(runs, space, limits)
     lowered = lower(space)
     model = untrained(lowered, torch.device("cpu"))
-    return SupernetSetup(run, space, model, source_of(lowered), dataset, limits)
+    return SupernetSetup(run, space, model, subnets_of(lowered), dataset, limits)
 
 
 def learn(

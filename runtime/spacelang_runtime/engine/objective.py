@@ -1,6 +1,6 @@
 """Where the gradient of a step comes from: a sandwich of a supernet, one network, a model with a task's losses.
 
-All are the same to the trainer: passes over parts of a batch, whose gradients add up.
+All are the same to the trainer: micro-steps over parts of a batch, whose gradients add up.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from spacelang_runtime.engine.memory import is_exhausted
 
 
 @frozen(eq=False)
-class Pass:
+class MicroStep:
     """One forward and backward pass of a step. network: what is named where its loss is not finite; empty:
     nothing. seed: of all that is drawn in it. images: in it. weight: of its gradient in the step's, as a share of
     this process. shares: by loss, how much it counts in that loss of the step, as a share of this process.
@@ -38,22 +38,22 @@ class Objective:
 
     losses: their names. reported: those of them that are there in every step. batches: from a step on, so many,
     what a process takes in each; in parts of at most `micro` images (0: as they come), where workers make the
-    parts. passes: those of a step (counted from 0) over its batch, at most `micro` images in each. multiple: what
-    `micro` has to be a multiple of. unit: what the images of a batch are called. less: what else may save memory,
-    in words.
+    parts. micro_steps: those of a step (counted from 0) over its batch, at most `micro` images in each. multiple:
+    what `micro` has to be a multiple of. unit: what the images of a batch are called. less: what else may save
+    memory, in words.
     """
 
     losses: Sequence[str]
     reported: Sequence[str]
     batches: Callable[[int, int, int, World], Generator[Any, None, None]]
-    passes: Callable[[int, Any, int, World], Sequence[Pass]]
+    micro_steps: Callable[[int, Any, int, World], Sequence[MicroStep]]
     multiple: int = 1
     unit: str = "images"
     less: str = ""
 
 
 def accumulate(
-    passes: Sequence[Pass],
+    micro_steps: Sequence[MicroStep],
     names: Sequence[str],
     gradient: Gradient,
     world: World,
@@ -67,7 +67,7 @@ def accumulate(
     Both are this process's share: summed over the processes, they are the means over the whole batch.
     """
     try:
-        for one in passes:
+        for one in micro_steps:
             if stopping():
                 return "abandoned"
             torch.manual_seed(one.seed)

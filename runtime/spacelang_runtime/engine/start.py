@@ -29,10 +29,11 @@ def require_more(run: Run, limits: Limits, checkpoint: Checkpoint, otherwise: st
     """Refuse to go on with a run that has ended by its limits. otherwise: what else to do with it, in words."""
     state = checkpoint.state
     if state.step > limits.steps:
+        end = checkpoint.limits.steps
+        to_its_end = f"; to its end, {end}: leave --steps out" if end > state.step else ""
         raise Failure(
             f"{run.name} has made {state.step} steps, and --steps counts from its beginning",
-            f"for {limits.steps} more: --steps {state.step + limits.steps}; to its end, {checkpoint.limits.steps}: "
-            "leave --steps out",
+            f"for {limits.steps} more: --steps {state.step + limits.steps}{to_its_end}",
         )
     if finished(limits, state.step, state.elapsed):
         spent = f", {state.elapsed:.0f} s of {limits.budget:.0f} s" if limits.budget is not None else ""

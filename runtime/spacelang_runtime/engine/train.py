@@ -1,6 +1,6 @@
 """The one trainer: of supernets, of one network, and of the tasks that have a network as their backbone.
 
-A step: one batch; passes over it, whose gradients add up (`objective`); one update. Read `train` from top to
+A step: one batch; micro-steps over it, whose gradients add up (`objective`); one update. Read `train` from top to
 bottom.
 
 **Randomness.** A step's batch and all that is drawn in it follow from the seed and the step's number alone. A run
@@ -33,7 +33,7 @@ from spacelang_runtime.engine.distributed import World, barrier, training_dtype
 from spacelang_runtime.engine.learner import learner
 from spacelang_runtime.engine.loss_scale import LEAST, LossScale
 from spacelang_runtime.engine.memory import enough_memory
-from spacelang_runtime.engine.objective import Objective, Pass, accumulate
+from spacelang_runtime.engine.objective import MicroStep, Objective, accumulate
 from spacelang_runtime.engine.optimizer import Group, adamw
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import Run, removed_unless_saved
@@ -141,20 +141,18 @@ def train(
         began, saved = time.monotonic() - state.elapsed, state.elapsed
 
         while not finished(limits, state.step, state.elapsed):
-            passes = objective.passes(state.step, throughput.wait(batches), micro, world)
+            micro_steps = objective.micro_steps(state.step, throughput.wait(batches), micro, world)
             scale = state.loss_scale.scale if state.loss_scale and dtype == torch.float16 else 1.0
 
-            # The gradients of all passes add up in the same place …
+            # The gradients of all micro-steps add up in the same place …
             gradient.clear()
-            outcome = accumulate(passes, names, gradient, world, dtype, scale, alone)
+            outcome = accumulate(micro_steps, names, gradient, world, dtype, scale, alone)
             if outcome == "abandoned":
                 break  # nothing of this step has reached the weights
             if outcome == "out of memory":
-                micro = fewer(passes, objective, world)
-                state, passes = attrs.evolve(state, micro=micro), ()
-                notice = (
-                    f"memory does not hold more {objective.unit} at a time: a step takes {micro} by {micro} now"
-                )
+                micro = fewer(micro_steps, objective, world)
+                state, micro_steps = attrs.evolve(state, micro=micro), ()
+                notice = f"memory does not hold as many {objective.unit} at a time: from now on {micro}"
                 batches.close()
                 batches = objective.batches(state.step, limits.steps - state.step, micro, world)
                 continue  # with the same step
@@ -168,7 +166,7 @@ def train(
             # One update, unless it would be of no numbers.
             before = progress(limits, state.step, state.elapsed)
             rate = training.rate(progress(limits, state.step + 1, state.elapsed))
-            problem = trouble(state.step, passes, names, norm, notes)
+            problem = trouble(state.step, micro_steps, names, norm, notes)
             overflowed = scale > LEAST and not math.isfinite(norm) and all(map(math.isfinite, notes))
             if not problem:
                 gradient.clip(norm, training.clip, scale)
@@ -217,10 +215,10 @@ def train(
     return TrainingResult(state, figures)
 
 
-def fewer(passes: Sequence[Pass], objective: Objective, world: World) -> int:
-    """How many images to take at a time, where memory has not borne those of some passes. Raises `Failure` where
-    fewer cannot be."""
-    most = max(one.images for one in passes)
+def fewer(micro_steps: Sequence[MicroStep], objective: Objective, world: World) -> int:
+    """How many images to take at a time, where memory has not borne those of some micro-steps. Raises `Failure`
+    where fewer cannot be."""
+    most = max(one.images for one in micro_steps)
     half = most // 2 // objective.multiple * objective.multiple
     if half:
         torch.cuda.empty_cache()
@@ -232,11 +230,13 @@ def fewer(passes: Sequence[Pass], objective: Objective, world: World) -> int:
     )
 
 
-def trouble(step: int, passes: Sequence[Pass], names: Sequence[str], norm: float, notes: Sequence[float]) -> str:
+def trouble(
+    step: int, micro_steps: Sequence[MicroStep], names: Sequence[str], norm: float, notes: Sequence[float]
+) -> str:
     """What is no number in a step, in words; empty where all are finite."""
     bad = [name for name, loss in zip(names, notes, strict=False) if not math.isfinite(loss)]
     if bad:
-        networks = dict.fromkeys(one.network for one in passes if one.network and set(bad) & set(one.shares))
+        networks = dict.fromkeys(one.network for one in micro_steps if one.network and set(bad) & set(one.shares))
         of = f" ({', '.join(networks)})" if networks else ""
         return f"step {step + 1}: the loss of {', '.join(bad)} is not finite{of}"
     return "" if math.isfinite(norm) else f"step {step + 1}: the gradient is not finite"

@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from spacelang.architecture import Architecture
 from spacelang_runtime.fused import backend
 from spacelang_runtime.fused.weights import Weights, gradient, weights
-from spacelang_runtime.nn.supernet import Part, Supernet
+from spacelang_runtime.nn.supernet import Rows, Supernet
 
 OFTEN = 3  # how many times a network comes before it is recorded
 MANY = 1000  # networks whose coming is counted; beyond, all counts begin anew
@@ -29,20 +29,20 @@ def learn(
     targets: Tensor,
     drop_path: float,
     share: float,
-    part: Part | None = None,
+    rows: Rows | None = None,
     records: bool = True,
 ) -> Tensor:
     """The cross-entropy of an architecture, of which `share` times the gradient is added to the parameters'
     `.grad`.
 
-    Called where `distributed.precision` is on, by a training whose optimizer counts the versions of the parameters
-    up.
-    part: where the images are a part of a batch. records: whether networks that come again may be recorded.
+    Called where `distributed.precision` is on, by a training whose optimizer counts the versions of the
+    parameters up. rows: which of a batch the images are, where they are not all of it. records: whether networks
+    that come again may be recorded.
     """
     if records and backend.serves(model, images):
         book = _BOOKS.setdefault(model, Book())
-        return book.learn(model, architecture, images, targets, drop_path, share, part)
-    loss = cross_entropy(model(images, architecture, drop_path, part).float(), targets)
+        return book.learn(model, architecture, images, targets, drop_path, share, rows)
+    loss = cross_entropy(model(images, architecture, drop_path, rows).float(), targets)
     (loss * share).backward()
     return loss.detach()
 
@@ -65,7 +65,7 @@ class Book:
         targets: Tensor,
         drop_path: float,
         share: float,
-        part: Part | None = None,
+        rows: Rows | None = None,
     ) -> Tensor:
         low = weights(model, torch.bfloat16, counted=True)
         bound = (low, gradient(model.head.bias).data_ptr())
@@ -75,7 +75,7 @@ class Book:
             self._inputs.clear()
             self._bound = bound
         step = drop_path / max(architecture.depth - 1, 1) if model.training else 0.0
-        keep = backend.drop_path_factors(images, architecture.depth, step, part)
+        keep = backend.drop_path_factors(images, architecture.depth, step, rows)
         key = (architecture, images.shape, targets.shape, targets.dtype, step, share)
         if key not in self._graphs:
             seen = self._seen.get(key, 0) + 1

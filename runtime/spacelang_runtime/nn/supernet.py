@@ -27,7 +27,7 @@ from spacelang_runtime.ops.windows import Grid, cut, grid_of
 Slices = dict[str, Tensor]
 
 
-class Part(NamedTuple):
+class Rows(NamedTuple):
     """Which samples of a batch some are: those from `first` on of `whole`. What is drawn for them is what would be
     drawn for them in the whole batch."""
 
@@ -72,14 +72,14 @@ class Supernet(nn.Module):
                     self.head = ElasticHead(blueprint, frame)
 
     def forward(
-        self, images: Tensor, architecture: Architecture, drop_path: float = 0.0, part: Part | None = None
+        self, images: Tensor, architecture: Architecture, drop_path: float = 0.0, rows: Rows | None = None
     ) -> Tensor:
         """The logits of an architecture: [B, channels, H, W] → [B, classes].
 
         H and W are multiples of the patch; windows follow the map at hand. drop_path: in training, the chance
         that a sample skips half a layer; it rises linearly from 0 in the first layer that the architecture has
-        to this value in its last (stochastic depth, Huang et al., 2016). part: where the images are a part of a
-        batch. Raises ValueError where the
+        to this value in its last (stochastic depth, Huang et al., 2016). rows: which of a batch the
+        images are, where they are not all of it. Raises ValueError where the
         architecture is no part of the supernet, with the stage, the layer and the dimension, and for images that
         are not whole patches.
         """
@@ -87,7 +87,7 @@ class Supernet(nn.Module):
         step = drop_path / max(architecture.depth - 1, 1) if self.training else 0.0
         if (
             self.backend is not None
-            and part is None
+            and rows is None
             and (logits := self.backend(self, images, architecture, step)) is not None
         ):
             return logits
@@ -100,7 +100,7 @@ class Supernet(nn.Module):
                 x, grid = modules.merge(x, grid, stage.embed)
             # A shallower architecture leaves the last layers of a stage out.
             for module, layer in zip(modules.layers, stage.layers, strict=False):
-                about = (grid, layer, stage.hidden(layer), step * before, part)
+                about = (grid, layer, stage.hidden(layer), step * before, rows)
                 if self.checkpointing and self.training:
                     x = checkpoint(module, x, *about, use_reentrant=False)
                 else:
@@ -264,7 +264,7 @@ class ElasticLayer(nn.Module):
             slices["attention.relative"] = prefix(self.relative, 4, self.relative.shape[1], layer.head_width)
         return slices
 
-    def forward(self, x: Tensor, grid: Grid, layer: Layer, hidden: int, drop: float, part: Part | None) -> Tensor:
+    def forward(self, x: Tensor, grid: Grid, layer: Layer, hidden: int, drop: float, rows: Rows | None) -> Tensor:
         channels = (x.shape[-1],)
         w = self.slices(x.shape[-1], layer, hidden)
         windows = cut(grid, layer.window, self.shifted, self.token)
@@ -279,10 +279,10 @@ class ElasticLayer(nn.Module):
             w.get("attention.relative"),
             layer.window == "global",
         )
-        x = x + skipping(mixed, drop, part)
+        x = x + skipping(mixed, drop, rows)
         normed = F.layer_norm(x, channels, w["norm2.weight"], w["norm2.bias"])
         inner = F.gelu(F.linear(normed, w["expand.weight"], w["expand.bias"]))
-        return x + skipping(F.linear(inner, w["contract.weight"], w["contract.bias"]), drop, part)
+        return x + skipping(F.linear(inner, w["contract.weight"], w["contract.bias"]), drop, rows)
 
 
 class ElasticHead(nn.Module):
@@ -312,14 +312,14 @@ class ElasticHead(nn.Module):
         return F.linear(pooled, w["classify.weight"], w["classify.bias"])
 
 
-def skipping(x: Tensor, chance: float, part: Part | None = None) -> Tensor:
+def skipping(x: Tensor, chance: float, rows: Rows | None = None) -> Tensor:
     """x with each sample zeroed by this chance, and the others scaled so that the expectation is x."""
     if chance == 0.0:
         return x
-    samples = len(x) if part is None else part.whole
+    samples = len(x) if rows is None else rows.whole
     keep = x.new_empty(samples, *(1,) * (x.dim() - 1)).bernoulli_(1.0 - chance)
-    if part is not None:
-        keep = keep[part.first : part.first + len(x)]
+    if rows is not None:
+        keep = keep[rows.first : rows.first + len(x)]
     return x * (keep / (1.0 - chance))
 
 

@@ -19,7 +19,7 @@ Labels = dict[str, Any]
 Show = Callable[[float, str], None]
 
 
-class Batch(Protocol):
+class TaskBatch(Protocol):
     """What a model learns from at once: some NamedTuple of tensors and of lists of them. size: how many images (of
     vqa: texts) it counts for in a mean over parts."""
 
@@ -27,7 +27,7 @@ class Batch(Protocol):
     def size(self) -> int: ...
 
 
-class Data(Protocol):
+class TaskData(Protocol):
     """The data of a task.
 
     labels: what the answers are called, as JSON; a model is made from it and it is kept with the model.
@@ -45,7 +45,7 @@ class Data(Protocol):
     @property
     def multiple(self) -> int: ...
     def summary(self) -> list[str]: ...
-    def parts(self, rank: int, world: int, micro: int | None = None) -> Callable[[int], Sequence[Batch]]: ...
+    def parts(self, rank: int, world: int, micro: int | None = None) -> Callable[[int], Sequence[TaskBatch]]: ...
 
 
 @frozen

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from spacelang.amount import clock, short, spaced
 from spacelang.cli.terminal import grid_of_figures, say
-from spacelang.cli.train import readers, told
+from spacelang.cli.train import readers, say_of, speaker
 from spacelang.cli.watch import progress
 from spacelang.runs import called
 
@@ -23,9 +23,16 @@ def begin(
 ) -> None:
     """A new run, or what it would be."""
     from spacelang_runtime.engine.distributed import join
-    from spacelang_runtime.tasks.transfer.start import new, opened
+    from spacelang_runtime.engine.start import restarted
+    from spacelang_runtime.tasks.transfer.run import TASKS
+    from spacelang_runtime.tasks.transfer.start import new, opened, resumed
 
     with join(device) as world:
+        run = restarted(runs, world, speaker(world), TASKS)
+        if run is not None and run.checkpoint.exists():
+            setup = resumed(run, world, readers(workers), request.steps, request.budget)
+            _train(setup, world, profile)
+            return
         made = opened(request)
         if request.recipe.task == "vqa" and request.bert is None and world.is_main:
             say("no --bert FOLDER: the transformer begins with random weights, its words are those of the data")
@@ -89,7 +96,7 @@ def _train(setup: TransferSetup, world: World, profile: bool) -> None:
             if step.waiting > 0.05:
                 words.append(f"waiting for data {step.waiting:.0%}")
             show(done, "  ".join(words))
-            told(step)
+            say_of(step)
 
         def measuring(share: float, said: str) -> None:
             show(min(done, 0.999), f"measuring {share:.0%}  {said}")

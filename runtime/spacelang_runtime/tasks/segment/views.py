@@ -18,7 +18,7 @@ from spacelang_runtime.engine.objective import in_parts
 from spacelang_runtime.preprocessing import MEAN
 from spacelang_runtime.seeding import borrowed_generators, seed_generators
 from spacelang_runtime.tasks.recipe import Segment
-from spacelang_runtime.tasks.sampler import Sampler
+from spacelang_runtime.tasks.sampler import EpochSampler
 from spacelang_runtime.tasks.segment.layout import VOID, Pair, opened
 
 LARGEST = 0.75  # share of a crop that one class may have
@@ -38,13 +38,13 @@ class Crops(NamedTuple):
 
 
 @frozen
-class Views:
+class SegmentBatches:
     """The training batches of a rank by step, in parts of at most `micro` images."""
 
     pairs: tuple[Pair, ...]
     classes: int
     recipe: Segment
-    order: Sampler
+    order: EpochSampler
     micro: int
     rank: int
     world: int

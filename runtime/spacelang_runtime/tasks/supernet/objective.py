@@ -19,17 +19,17 @@ from spacelang.space import Space
 from spacelang_runtime.data import Batch, Dataset
 from spacelang_runtime.engine.checkpoint import Checkpoint, digest
 from spacelang_runtime.engine.distributed import World
-from spacelang_runtime.engine.objective import Objective, Pass, parts
+from spacelang_runtime.engine.objective import MicroStep, Objective, parts
 from spacelang_runtime.engine.optimizer import Group
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.engine.schedule import schedule
 from spacelang_runtime.engine.train import Training
 from spacelang_runtime.fused.learn import learn
-from spacelang_runtime.nn.supernet import Part, Supernet
+from spacelang_runtime.nn.supernet import Rows, Supernet
 from spacelang_runtime.seeding import seed_of
 from spacelang_runtime.tasks.supernet.precompile import precompile
-from spacelang_runtime.tasks.supernet.sandwich import KINDS, Kind, Member, Source, sandwich
+from spacelang_runtime.tasks.supernet.sandwich import KINDS, Kind, SandwichSubnet, Subnets, sandwich
 
 
 @frozen(eq=False)
@@ -41,7 +41,7 @@ class SupernetSetup:
     run: Run
     space: Space
     model: Supernet
-    source: Source
+    subnets: Subnets
     dataset: Dataset
     limits: Limits
     checkpoint: Checkpoint | None = None
@@ -67,7 +67,7 @@ def training(setup: SupernetSetup) -> Training:
         remedy="train anew with a smaller learning_rate or a smaller clip",
         name=setup.space.name,
         digest=digest(setup.space),
-        prepare=lambda world: precompile(model, setup.source, world.device, float(recipe.drop_path)),
+        prepare=lambda world: precompile(model, setup.subnets, world.device, float(recipe.drop_path)),
         checkpoint=setup.checkpoint,
     )
 
@@ -90,13 +90,13 @@ def objective(setup: SupernetSetup) -> Objective:
     def batches(first: int, steps: int, micro: int, world: World) -> Generator[Batch, None, None]:
         return setup.dataset.train_batches(first, steps, world.rank, world.size, world.device)
 
-    def passes(step: int, batch: Batch, micro: int, world: World) -> list[Pass]:
-        members = sandwich(setup.source, recipe.sandwich, recipe.seed, step)
+    def micro_steps(step: int, batch: Batch, micro: int, world: World) -> list[MicroStep]:
+        members = sandwich(setup.subnets, recipe.sandwich, recipe.seed, step)
         made = []
         for index, (member, own) in enumerate(zip(members, split(members, batch, recipe), strict=True)):
             seed = seed_of("drop-path", recipe.seed, step, world.rank, index)
             made += [
-                one_pass(setup.model, recipe, member, own, rows, seed) for rows in parts(len(own.images), micro)
+                micro_step(setup.model, recipe, member, own, rows, seed) for rows in parts(len(own.images), micro)
             ]
         return made
 
@@ -104,34 +104,36 @@ def objective(setup: SupernetSetup) -> Objective:
         losses=KINDS,
         reported=[kind for kind in KINDS if getattr(recipe.sandwich, kind)],
         batches=batches,
-        passes=passes,
+        micro_steps=micro_steps,
         less="compute activations anew (--checkpointing), or take a GPU with more memory",
     )
 
 
-def one_pass(model: Supernet, recipe: Train, member: Member, batch: Batch, rows: slice, seed: int) -> Pass:
-    """A network's pass over some rows of what it learns from. What is dropped does not depend on the rows."""
-    count, whole = rows.stop - rows.start, len(batch.images)
-    part, share = None, count / whole
+def micro_step(
+    model: Supernet, recipe: Train, member: SandwichSubnet, batch: Batch, own: slice, seed: int
+) -> MicroStep:
+    """A network's pass over some of what it learns from. What is dropped does not depend on the rows."""
+    count, whole = own.stop - own.start, len(batch.images)
+    rows, share = None, count / whole
     if count < whole:
-        part, batch = Part(rows.start, whole), Batch(batch.images[rows], batch.targets[rows])
-    own = shares(member, recipe.sandwich)
+        rows, batch = Rows(own.start, whole), Batch(batch.images[own], batch.targets[own])
+    kinds = shares(member, recipe.sandwich)
 
     def backward(weight: float) -> dict[Kind, Tensor]:
-        loss = learn(model, member.architecture, batch.images, batch.targets, float(recipe.drop_path), weight, part)
-        return dict.fromkeys(own, loss)
+        loss = learn(model, member.architecture, batch.images, batch.targets, float(recipe.drop_path), weight, rows)
+        return dict.fromkeys(kinds, loss)
 
-    return Pass(
+    return MicroStep(
         network=member.architecture.name,
         seed=seed,
         images=count,
         weight=len(member.kinds) / recipe.sandwich.size * share,
-        shares={kind: value * share for kind, value in own.items()},
+        shares={kind: value * share for kind, value in kinds.items()},
         backward=backward,
     )
 
 
-def split(members: Sequence[Member], batch: Batch, recipe: Train) -> Sequence[Batch]:
+def split(members: Sequence[SandwichSubnet], batch: Batch, recipe: Train) -> Sequence[Batch]:
     """What each network of a sandwich learns from: all images, or, of a split batch, as many of its parts as the
     network takes places. Parts differ by one image at most."""
     if recipe.batches == "shared":
@@ -146,6 +148,6 @@ def split(members: Sequence[Member], batch: Batch, recipe: Train) -> Sequence[Ba
     return own
 
 
-def shares(member: Member, mix: Sandwich) -> dict[Kind, float]:
+def shares(member: SandwichSubnet, mix: Sandwich) -> dict[Kind, float]:
     """How much a network counts in the mean loss of each kind that it is of."""
     return {kind: member.kinds.count(kind) / getattr(mix, kind) for kind in dict.fromkeys(member.kinds)}

@@ -23,7 +23,7 @@ from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup
-from spacelang_runtime.tasks.supernet.sandwich import Source, alone, source_of
+from spacelang_runtime.tasks.supernet.sandwich import Subnets, alone, subnets_of
 
 Say = Callable[[str], None]
 
@@ -87,7 +87,7 @@ def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say)
         )
         name = launched(create(runs, record, request.source, space)).name
     run = find(runs, broadcast(world, name))
-    return SupernetSetup(run, space, model, _source(run, lowered), dataset, bounds, micro=request.micro)
+    return SupernetSetup(run, space, model, _subnets(run, lowered), dataset, bounds, micro=request.micro)
 
 
 def resumed(
@@ -131,14 +131,14 @@ def continued(
         launched(run)
     lowered = lower(space)
     model = untrained(lowered, world.device)
-    return SupernetSetup(run, space, model, _source(run, lowered), dataset, bounds, kept, micro)
+    return SupernetSetup(run, space, model, _subnets(run, lowered), dataset, bounds, kept, micro)
 
 
-def _source(run: Run, lowered: Lowered) -> Source:
+def _subnets(run: Run, lowered: Lowered) -> Subnets:
     """The networks that a run trains."""
     line = run.record.network
     if not line:
-        return source_of(lowered)
+        return subnets_of(lowered)
     return alone(attrs.evolve(notation.read(line), frame=lowered.space.frame))
 
 

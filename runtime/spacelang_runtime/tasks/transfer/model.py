@@ -41,7 +41,7 @@ def save(run: Run, recipe: Recipe, labels: Labels, model: nn.Module, notes: dict
     run.model.mkdir(exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     replace(run.model / "model.safetensors", lambda file: file.write(tensors_out(weights)))
-    origin = {"run": run.name, "data": record.data.where, "model": record.initial and record.initial.model}
+    own = {"run": run.name, "data": record.data.where, "model": record.initial and record.initial.model}
     replace_json(
         run.model / "config.json",
         {
@@ -50,7 +50,7 @@ def save(run: Run, recipe: Recipe, labels: Labels, model: nn.Module, notes: dict
             "recipe_name": recipe.name,
             "recipe": unstructured(recipe),
             "labels": labels,
-            "notes": origin | notes,
+            "notes": own | notes,
         },
     )
 

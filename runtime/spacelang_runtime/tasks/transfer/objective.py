@@ -15,14 +15,14 @@ from spacelang.runs import called
 from spacelang_runtime.data.workers import worked
 from spacelang_runtime.engine.checkpoint import Checkpoint, TrainerState
 from spacelang_runtime.engine.distributed import World, together
-from spacelang_runtime.engine.objective import Objective, Pass
+from spacelang_runtime.engine.objective import MicroStep, Objective
 from spacelang_runtime.engine.optimizer import Group
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.engine.train import Training
 from spacelang_runtime.seeding import seed_of
-from spacelang_runtime.tasks.recipe import Recipe, Train
-from spacelang_runtime.tasks.task import Batch, Data, Show, Task, moved, undecayed
+from spacelang_runtime.tasks.recipe import Recipe, TaskTrain
+from spacelang_runtime.tasks.task import Show, Task, TaskBatch, TaskData, moved, undecayed
 from spacelang_runtime.tasks.transfer.model import save
 from spacelang_runtime.tasks.transfer.run import note
 from spacelang_runtime.tasks.transfer.schedule import rate_of
@@ -37,7 +37,7 @@ class TransferSetup:
     task: Task
     recipe: Recipe
     model: Any
-    data: Data
+    data: TaskData
     limits: Limits
     workers: int
     checkpoint: Checkpoint | None = None
@@ -65,7 +65,7 @@ def training(setup: TransferSetup, show: Show) -> Training:
     )
 
 
-def by_groups(model: Any, recipe: Train) -> list[tuple[Group, list[nn.Parameter]]]:
+def by_groups(model: Any, recipe: TaskTrain) -> list[tuple[Group, list[nn.Parameter]]]:
     """The parameters that learn, by the recipe's two learning rates; norms, biases, positions and tokens do not
     decay."""
     free = undecayed(model)
@@ -86,14 +86,14 @@ def objective(setup: TransferSetup) -> Objective:
     """The sum of a task's losses over a batch, which workers make in parts."""
     recipe, names = setup.recipe.train, setup.task.losses
 
-    def batches(first: int, steps: int, micro: int, world: World) -> Generator[Sequence[Batch], None, None]:
+    def batches(first: int, steps: int, micro: int, world: World) -> Generator[Sequence[TaskBatch], None, None]:
         made = setup.data.parts(world.rank, world.size, micro)
         return worked(made, range(first, first + steps), setup.workers, world.device.type == "cuda")
 
-    def passes(step: int, batch: Sequence[Batch], micro: int, world: World) -> list[Pass]:
+    def micro_steps(step: int, batch: Sequence[TaskBatch], micro: int, world: World) -> list[MicroStep]:
         whole = sum(part.size for part in batch)
         return [
-            Pass(
+            MicroStep(
                 network="",
                 seed=seed_of("transfer", recipe.seed, step, world.rank, index),
                 images=part.size,
@@ -108,7 +108,7 @@ def objective(setup: TransferSetup) -> Objective:
         losses=names,
         reported=names,
         batches=batches,
-        passes=passes,
+        micro_steps=micro_steps,
         multiple=setup.data.multiple,
         unit="texts" if setup.task.name == "vqa" else "images",
         less="keep less of the backbone (--set checkpointing=true), or take a GPU with more memory",
@@ -116,7 +116,7 @@ def objective(setup: TransferSetup) -> Objective:
 
 
 def backward(
-    model: nn.Module, names: Sequence[str], part: Batch, weight: float, world: World
+    model: nn.Module, names: Sequence[str], part: TaskBatch, weight: float, world: World
 ) -> Mapping[str, Tensor]:
     """The losses of a part of a batch, of which `weight` times the gradient of the sum is added to what is
     there."""

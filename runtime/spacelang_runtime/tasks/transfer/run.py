@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
-
 from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.engine.record import damaged, read_json
 from spacelang_runtime.engine.run import Run
@@ -23,28 +21,20 @@ from spacelang_runtime.tasks.recipe_text import structured, unstructured
 TASKS = ("detect", "segment", "vqa")
 
 
-@frozen
-class Kept:
-    """The recipe really used. labels: what its answers are called."""
-
-    recipe: Recipe
-    labels: dict[str, Any]
-
-
-def write(folder: Path, recipe: Recipe, labels: dict[str, Any]) -> None:
-    """Keep the recipe of a run and its labels in the run's folder."""
+def write_recipe(folder: Path, recipe: Recipe, labels: dict[str, Any]) -> None:
+    """Keep the recipe that a run really uses, and what its answers are called, in the run's folder."""
     values = {"recipe_name": recipe.name, "recipe": unstructured(recipe), "labels": labels}
     replace_json(folder / "recipe.json", values)
 
 
-def kept(run: Run) -> Kept:
+def read_recipe(run: Run) -> tuple[Recipe, dict[str, Any]]:
     """The recipe and the labels of a run. Raises `Failure` where their file is damaged."""
     path = run.folder / "recipe.json"
     if not path.is_file():
         path = run.folder / "transfer.json"  # where they lay before all runs had one record
     values = read_json(path)
     try:
-        return Kept(structured(values["recipe"], values["recipe_name"], str(path)), values["labels"])
+        return structured(values["recipe"], values["recipe_name"], str(path)), values["labels"]
     except (KeyError, TypeError) as error:
         raise damaged(path, f"{type(error).__name__} {error}") from None
 

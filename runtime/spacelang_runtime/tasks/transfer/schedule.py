@@ -7,12 +7,13 @@ import math
 
 from attrs import frozen
 
-from spacelang_runtime.tasks.recipe import Train
+from spacelang_runtime.tasks.recipe import TaskTrain
 
 
 @frozen
 class Rate:
-    """warmup: share of progress that warming up takes. kind, steps, power: see `recipe.Train`; steps as shares."""
+    """warmup: share of progress that warming up takes. kind, steps, power: see `recipe.TaskTrain`; steps as
+    shares."""
 
     kind: str
     warmup: float
@@ -32,7 +33,7 @@ class Rate:
                 return warm * (1 + math.cos(math.pi * progress)) / 2
 
 
-def rate_of(recipe: Train, per_epoch: int) -> Rate:
+def rate_of(recipe: TaskTrain, per_epoch: int) -> Rate:
     """The rate of a recipe on data of so many updates an epoch."""
     length = recipe.iterations_of(per_epoch)
     counted = recipe.epochs or length

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import attrs
 import torch
 from attrs import field, frozen
 from torch import nn
 
 from spacelang_runtime.engine.checkpoint import load
 from spacelang_runtime.engine.distributed import World, broadcast
-from spacelang_runtime.engine.record import Data as DataRecord
-from spacelang_runtime.engine.record import Initial, Limits, Record
+from spacelang_runtime.engine.record import Data, Initial, Limits, Record
 from spacelang_runtime.engine.run import Run, create_with, find
-from spacelang_runtime.engine.start import continued_by, require_more, require_shares
+from spacelang_runtime.engine.start import continued_by, launched, require_more, require_shares
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import load as load_network
 from spacelang_runtime.nn.saved import save as save_network
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.registry import task
-from spacelang_runtime.tasks.task import Data, Task
+from spacelang_runtime.tasks.task import Task, TaskData
 from spacelang_runtime.tasks.transfer.objective import TransferSetup
-from spacelang_runtime.tasks.transfer.run import TASKS, kept, measured, note, write
+from spacelang_runtime.tasks.transfer.run import TASKS, measured, note, read_recipe, write_recipe
 
 
 @frozen
@@ -54,7 +52,7 @@ class Opened:
     request: TransferRequest
     task: Task
     network: Network
-    data: Data
+    data: TaskData
 
     @property
     def limits(self) -> Limits:
@@ -85,7 +83,7 @@ def new(opened: Opened, runs: Path, world: World, workers: int) -> TransferSetup
         bert = str(request.bert) if request.bert else None
         record = Record(
             task=recipe.task,
-            data=DataRecord(str(request.data), stem, data.fingerprint),
+            data=Data(str(request.data), stem, data.fingerprint),
             limits=opened.limits,
             device=str(world.device),
             command=request.command,
@@ -95,11 +93,11 @@ def new(opened: Opened, runs: Path, world: World, workers: int) -> TransferSetup
         )
 
         def keep(folder: Path) -> None:
-            origin = {"source": str(request.model), "random": request.random}
-            save_network(opened.network, folder / "network", origin)
-            write(folder, recipe, data.labels)
+            notes = {"source": str(request.model), "random": request.random}
+            save_network(opened.network, folder / "network", notes)
+            write_recipe(folder, recipe, data.labels)
 
-        run = create_with(runs, record, f"{recipe.task}-{stem}", keep)
+        run = launched(create_with(runs, record, f"{recipe.task}-{stem}", keep))
         note(run, "began", steps=opened.limits.steps, budget=opened.limits.budget)
         name = run.name
     run = find(runs, broadcast(world, name), TASKS)
@@ -115,7 +113,7 @@ def resumed(
 
     Raises `Failure` where it has ended by these limits, and where its data is not what it was.
     """
-    recipe, labels = attrs.astuple(kept(run), recurse=False)
+    recipe, labels = read_recipe(run)
     require_shares(recipe.train.batch, world)
     data = data_of(run)
     if micro % data.multiple:
@@ -131,14 +129,15 @@ def resumed(
     # The weights are the checkpoint's: BERT's folder need not be there any more.
     model = chosen.build(load_network(run.network), recipe, labels, None)
     if world.is_main:
+        launched(run)
         note(run, "resumed", step=state.step, steps=limits.steps, budget=limits.budget)
     return TransferSetup(run, chosen, recipe, placed(model, world), data, limits, workers, checkpoint)
 
 
-def data_of(run: Run) -> Data:
+def data_of(run: Run) -> TaskData:
     """The data that a run was trained on. Raises `Failure` where it is not what it was."""
-    record, own = run.record, kept(run)
-    data: Data = task(record.task).open(Path(record.data.where), own.recipe, own.labels, None)
+    record, (recipe, labels) = run.record, read_recipe(run)
+    data: TaskData = task(record.task).open(Path(record.data.where), recipe, labels, None)
     if data.fingerprint != record.data.fingerprint:
         raise Failure(
             f"{record.data.where} is not what {run.name} was trained on: it has changed",
