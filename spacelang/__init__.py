@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from spacelang.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from spacelang.api.architecture import Architecture as Architecture
     from spacelang.api.error import NotABound as NotABound
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from spacelang.api.train import resume as resume
     from spacelang.api.train import train as train
     from spacelang_runtime.failure import Failure as Failure
-
-__version__ = "0.1.0"
 
 # Where each public name lives. None is the name of a module of this package: loading that would replace it.
 _PUBLIC = {
