@@ -9,8 +9,7 @@ _BRIEF = ("check", "compile", "diff", "explain", "fmt", "inspect", "new", "sampl
 def main() -> None:
     """Load the command line and run it."""
     if sys.argv[1:2] and sys.argv[1] in _BRIEF:
-        # What such a command loads lives as long as it does: to look for cycles in it, again and again, would take a
-        # tenth of its time.
+        # What such a command loads lives as long as it does: looking for cycles in it takes a tenth of the time.
         gc.set_threshold(50_000, 20, 20)
     try:
         from spacelang.cli import main as run

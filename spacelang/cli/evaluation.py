@@ -11,6 +11,7 @@ from spacelang.cli.terminal import console, grid
 WIDEST = 20  # classes, up to which a confusion matrix is shown whole
 PAIRS = 20  # the most frequent confusions, where it is not
 
+
 def show(rows: Sequence[Row], split: str) -> None:
     """Print what was measured, each share with its 95 % interval over the images."""
     console().print(grid([split, *_COLUMNS], [_cells(one) for one in rows]))
