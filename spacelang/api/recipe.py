@@ -35,13 +35,17 @@ def recipe_of(
     given = measures.bounds(chain, {"flops": flops, "params": params, "latency": latency}, bounds)
     recipe = space.checked.evolve
     try:
-        texts = [f"{name}={value}" for name, value in (settings or {}).items()]
-        recipe = override.evolve_with(recipe, override.settings(texts))
+        recipe = override.evolve_with(recipe, override.settings(texts(settings)))
     except override.NotASetting as reason:
         raise Failure(str(reason), "`spacelang explain` and docs/language.md tell the lines of a recipe") from None
     kept = _kept(space, recipe, given)
     recipe = attrs.evolve(recipe, bounds=joined([*kept, *given]))
     return recipe if seed is None else attrs.evolve(recipe, seed=seed)
+
+
+def texts(settings: Settings | None) -> list[str]:
+    """Lines of a recipe as the command line has them."""
+    return [f"{name}={value}" for name, value in (settings or {}).items()]
 
 
 def _kept(space: Space, recipe: Evolve, given: Sequence[Bound]) -> tuple[Bound, ...]:

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from spacelang_runtime.search.algorithms import Algorithm
 
 
+# Those of the runtime's that need nothing but a number for each network.
+ALGORITHMS: tuple[Algorithm, ...] = ("paper", "random", "regularized", "nsga2")
+
+
 class Searcher:
     """A search in progress, closed under its bounds. It may be used from several threads."""
 
@@ -257,8 +261,6 @@ class Searcher:
 
 
 def _algorithm(given: Algorithm | None) -> Algorithm | None:
-    from spacelang_runtime.search.algorithms import ALGORITHMS
-
     if given is not None and given not in ALGORITHMS:
         raise Failure(f"{given!r} is no algorithm", f"one of {', '.join(ALGORITHMS)}")
     return given

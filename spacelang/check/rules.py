@@ -24,7 +24,6 @@ from spacelang.expression import (
     totals,
     walk,
 )
-from spacelang.lower.form import NotLinear, limited
 from spacelang.lower.layers import constants
 from spacelang.source import Span
 from spacelang.space import Require, StageSpace
@@ -70,6 +69,8 @@ def _no_limit(condition: Expression, level: str, frame: Frame) -> Diagnostic | N
         message = "a rule of the whole network compares totals, and this part has none"
         help_ = "write it in a rule of its own, `require each stage: …`, or leave it out"
         return Diagnostic("E0319", message, Label(spot(condition)), help=help_)
+    from spacelang.lower.form import NotLinear, limited  # a space without totals need not wait for it
+
     try:
         whole = list(limited(condition, constants(frame)))
     except NotLinear as reason:

@@ -1,79 +1,15 @@
-"""What `spacelang eval` has measured: as records for a program, and as tables for a person."""
+"""What `spacelang eval` has measured, as tables for a person."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import mean, stdev
-from typing import TYPE_CHECKING, Any
 
 from spacelang.amount import short
-from spacelang.architecture import Architecture
+from spacelang.api.evaluate import Row
 from spacelang.cli.terminal import console, grid
-from spacelang.lower.cost import price
 
-if TYPE_CHECKING:
-    from spacelang_runtime.engine.evaluate import Evaluation
-
-FEW = 5  # classes, up to which the class of every image is among the first five
 WIDEST = 20  # classes, up to which a confusion matrix is shown whole
 PAIRS = 20  # the most frequent confusions, where it is not
-
-Row = dict[str, Any]
-
-
-def row(
-    what: str, architecture: Architecture, evaluation: Evaluation, classes: Sequence[str], by_class: bool = False
-) -> Row:
-    """What is told of one network. classes: their names; by_class: whether each is told of by itself."""
-    from spacelang_runtime.engine.wilson import wilson
-
-    cost, images = price(architecture), evaluation.images
-    found: Row = {
-        "what": what,
-        "name": architecture.name,
-        "top1": evaluation.top1,
-        "top1_interval": list(wilson(evaluation.first, images)),
-        "top5": evaluation.top5,
-        "top5_interval": list(wilson(evaluation.five, images)),
-        "loss": evaluation.loss,
-        "calibration_error": evaluation.calibration_error,
-        "images_a_second": evaluation.images_a_second,
-        "images": images,
-        "flops": cost.flops,
-        "params": cost.params,
-    }
-    if len(classes) <= FEW:
-        del found["top5"], found["top5_interval"]
-    if by_class:
-        matrix = evaluation.confusion(len(classes)).tolist()
-        counts = [(line[number], sum(line)) for number, line in enumerate(matrix)]
-        found["classes"] = [
-            {
-                "class": name,
-                "images": whole,
-                "top1": right / whole if whole else None,
-                "top1_interval": list(wilson(right, whole)) if whole else None,
-            }
-            for name, (right, whole) in zip(classes, counts, strict=True)
-        ]
-        found["confusion"] = matrix
-    return found
-
-
-def averaged(others: Sequence[tuple[Architecture, Evaluation]], classes: Sequence[str]) -> Row:
-    """The mean of several networks; sd: the standard deviation of top-1 over them."""
-    rows = [row("", architecture, evaluation, classes) for architecture, evaluation in others]
-    own = ("what", "name", "top1_interval", "top5_interval")
-    means: Row = {key: mean(one[key] for one in rows) for key in rows[0] if key not in own}
-    return {
-        **means,
-        "what": f"mean of {len(others)} random",
-        "name": "",
-        "sd": stdev([one["top1"] for one in rows]) if len(rows) > 1 else 0.0,
-        "images": rows[0]["images"],
-        "flops": round(means["flops"]),
-        "params": round(means["params"]),
-    }
 
 
 def show(rows: Sequence[Row], split: str) -> None:

@@ -12,6 +12,7 @@ import attrs
 import typer
 
 from spacelang.amount import NotAnAmount, clock, seconds, short
+from spacelang.api.workers import readers as readers
 from spacelang.check import override
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import compiled, open_text
@@ -237,13 +238,6 @@ def _looking(setup: SupernetSetup, photo: Path | None) -> AbstractContextManager
 def speaker(world: World) -> Callable[[str], None]:
     """Where a process says what goes on: one of them does."""
     return say if world.is_main else lambda _: None
-
-
-def readers(workers: int | None, spare: int = 1) -> int:
-    """How many processes read images. spare: cores that are left to what is done with them."""
-    from spacelang_runtime.data.advice import cores
-
-    return workers if workers is not None else min(16, cores() - spare)
 
 
 def time_of(text: str, option: str) -> float:

@@ -15,12 +15,10 @@ from itertools import product
 from attrs import evolve
 
 from spacelang.architecture import Layer
-from spacelang.expression import Number, mentions
+from spacelang.expression import Number, mentions, totals
 from spacelang.lower.cells import Cell, Legal, Values
-from spacelang.lower.charge import charges
 from spacelang.lower.layers import Unbuildable, derivation_order, legal_layers
 from spacelang.lower.points import Point, points
-from spacelang.lower.possible import possible
 from spacelang.recipe import Train
 from spacelang.space import NUMBERS, Derived, Option, Settled, Space, StageSpace, tied
 
@@ -54,10 +52,21 @@ def _built(space: Space) -> Legal:
     if problems:
         raise _CannotBeBuilt(problems)
     left = _joined(settings, found) if settings != ((),) else found[0]
+    if not _totalled(space):
+        return left
+    from spacelang.lower.charge import charges  # most spaces have no totals, and need not wait for these
+    from spacelang.lower.possible import possible
+
     summed = charges(space, left.stages, problems)
     if problems:
         raise _CannotBeBuilt(problems)
     return possible(evolve(left, totals=summed)) if summed else left
+
+
+def _totalled(space: Space) -> bool:
+    """Whether a rule, or a bound of a recipe, speaks of a total."""
+    bounds = (*space.evolve.bounds, *space.refine.bounds)
+    return any(totals(rule.expression) for rule in space.requires) or any(bound.total for bound in bounds)
 
 
 def _settings(space: Space) -> tuple[Values, ...]:

@@ -18,13 +18,10 @@ from spacelang.lower.cells import Charge, Legal
 from spacelang.lower.chain import EVERY
 from spacelang.lower.mixed_radix import Axis, axis, codes_inside, inside
 from spacelang.lower.narrowed import narrowed
+from spacelang.lower.too_many import TooMany
 
 MOST_BITS = 1 << 21  # of a set
 MOST_WORK = 1 << 27  # words of 64 bits that are moved, in all: some tenths of a second
-
-
-class TooMany(Exception):
-    """Totals that take too many values to be looked at."""
 
 
 def possible(left: Legal) -> Legal:

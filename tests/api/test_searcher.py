@@ -29,11 +29,6 @@ def worth(architecture: sl.Architecture) -> float:
 
 
 @pytest.fixture(scope="module")
-def space() -> sl.Space:
-    return sl.load("spaces/digits.space")
-
-
-@pytest.fixture(scope="module")
 def large() -> sl.Space:
     return sl.load("spaces/autoformer_tiny.space")
 
@@ -212,8 +207,8 @@ def test_what_is_no_score_is_refused(space: sl.Space) -> None:
         sl.Searcher(space, flops=10)
 
 
-def test_a_recipe_that_bounds_a_time_asks_for_its_table() -> None:
-    text = sl.load("spaces/digits.space").source.text.replace("flops <= 400K", "latency <= 5ms")
+def test_a_recipe_that_bounds_a_time_asks_for_its_table(space: sl.Space) -> None:
+    text = space.source.text.replace("flops <= 400K", "latency <= 5ms")
     with pytest.raises(sl.Failure, match="no table"):
         sl.Searcher(sl.parse(text))
 

@@ -17,11 +17,6 @@ WRONG = "edition 2026\nspace x\nimage = 8\nimge = 3\n"
 
 
 @pytest.fixture(scope="module")
-def space() -> sl.Space:
-    return sl.load(DIGITS)
-
-
-@pytest.fixture(scope="module")
 def table(space: sl.Space, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A latency of half a microsecond a block."""
     path = tmp_path_factory.mktemp("costs") / "latency.json"
@@ -147,11 +142,10 @@ def test_what_is_wrong_with_a_text_is_what_check_prints(tmp_path: Path, spacelan
         sl.parse(WRONG)
 
 
-def test_warnings_stay_with_the_space() -> None:
-    text = sl.load(DIGITS).source.text.replace("window in {", "window in {90, ", 1)
-    space = sl.parse(text)
-    assert space.diagnostics
-    assert "warning" in render(space.source, space.diagnostics)
+def test_warnings_stay_with_the_space(space: sl.Space) -> None:
+    text = space.source.text.replace("window in {", "window in {90, ", 1)
+    doubtful = sl.parse(text)
+    assert "warning" in render(doubtful.source, doubtful.diagnostics)
 
 
 REFUSED = {

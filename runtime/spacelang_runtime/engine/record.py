@@ -14,7 +14,7 @@ from typing import Any
 import cattrs
 from attrs import field, frozen
 
-from spacelang import __version__
+from spacelang.version import __version__
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 

@@ -54,7 +54,9 @@ def show(path: Path, asked: Asked, as_json: bool) -> None:
     lowered, measures = space.lowered, space.measured
     ranges = {measure: space.extent(measure) for measure in space.measures}
     facts = _facts(space, ranges)
-    if not as_json:
+    if as_json:
+        facts |= {"smallest": space.smallest.line, "largest": space.largest.line}
+    else:
         _print(space, facts, ranges)
         for line in space.replaced:
             console().print(f"stage {line.stage}: `{line.name}` of {line.by} replaces the one of {line.scope}")
@@ -115,8 +117,6 @@ def _facts(space: Space, ranges: Mapping[str, Window]) -> dict[str, Any]:
         },
         "supernet_params": cost.total(space.lowered.plan).params,
         "table": space.table(),
-        "smallest": space.smallest.line,
-        "largest": space.largest.line,
     }
 
 
