@@ -165,7 +165,11 @@ def _to_resume(name: str | None, runs: Path) -> Run:
         if not of_space:
             fail(f"no run of the space {space} is in {runs}/", f"begin one: spacelang train {name}")
         return max(of_space, key=lambda run: run.record.created)
-    return find(runs, name)
+    run = find(runs, name)
+    if run.record.task == "finetune":
+        again = f"spacelang finetune {called(run.folder)} --resume -o FOLDER"
+        fail(f"{run.name} is a run of finetune", f"go on with it: {again}")
+    return run
 
 
 def watched(

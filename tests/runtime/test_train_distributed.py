@@ -46,8 +46,17 @@ class Account:
     weights: dict[str, list[float]]
 
 
-def _account(runs, world, dataset, kept=None, **how):
+def _account(runs, world, dataset, kept=None, most=8, **how):
+    """most: how many images the memory of the process bears at a time."""
     setup = new_setup(runs / str(world.rank), STILL, Limits(8 if kept else 6), dataset)
+    forward = setup.model.forward
+
+    def bearing(images, *more):
+        if len(images) > most:
+            raise MemoryError
+        return forward(images, *more)
+
+    setup.model.forward = bearing
     setup = evolve(setup, checkpoint=kept)
     drawn, losses, ended = [], [], ""
 
@@ -74,9 +83,10 @@ def _process(rank, port, runs, answers):
             whole = _account(runs / "whole", world, Noise())
             stopped = _account(runs / "stopped", world, _Stopping() if rank == 1 else Noise())
             shared = _account(runs / "shared", world, Noise(), shard=True)
+            little = _account(runs / "little", world, Noise(), most=1 if world.rank else 8)
             kept = checkpoint.load(runs / "alone" / "tiny-1" / "checkpoint.pt", evolve(SPACE, train=STILL))
             again = [_account(runs / f"again-{how}", world, Noise(), kept, shard=how) for how in (False, True)]
-        answers.put((rank, agreed, whole, stopped, shared, again))
+        answers.put((rank, agreed, whole, stopped, shared, little, again))
     except BaseException:
         answers.put((rank, traceback.format_exc()))
         raise
@@ -84,8 +94,8 @@ def _process(rank, port, runs, answers):
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    """Two processes train: undisturbed, with a signal to the second, with a shared optimizer, and on from where one
-    process alone had come."""
+    """Two processes train: undisturbed, with a signal to the second, with a shared optimizer, with little memory
+    in the second, and on from where one process alone had come."""
     runs = tmp_path_factory.mktemp("two")
     learn(new_setup(runs / "alone", STILL, Limits(6)))
     context = multiprocessing.get_context("spawn")
@@ -126,7 +136,7 @@ def test_one_process_speaks_and_writes_for_all(two):
 
 
 def test_an_optimizer_shared_out_learns_and_keeps_what_a_whole_one_does(two):
-    runs, ((_, _, whole, _, leader, _), (_, _, _, _, follower, _)) = two
+    runs, ((_, _, whole, _, leader, *_), (_, _, _, _, follower, *_)) = two
     assert leader.weights == follower.weights
     for name, values in whole.weights.items():
         torch.testing.assert_close(torch.tensor(leader.weights[name]), torch.tensor(values), rtol=2e-4, atol=2e-5)
@@ -168,3 +178,11 @@ def test_a_signal_to_one_process_stops_all_after_the_same_step(two):
 def test_a_device_that_is_not_there_is_a_failure(name):
     with pytest.raises(Failure, match=f"'{name}' cannot be used here"):
         choose(name)
+
+
+def test_a_process_with_little_memory_takes_its_share_in_parts_and_the_others_need_not_know(two):
+    runs, ((_, _, whole, _, _, leader, _), (_, _, _, _, _, follower, _)) = two
+    assert leader.weights == follower.weights
+    for mine, theirs in zip(whole.losses, leader.losses, strict=True):
+        assert theirs == pytest.approx(mine, rel=1e-4)
+    assert find(runs / "little" / "0").state.finished

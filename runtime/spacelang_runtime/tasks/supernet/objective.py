@@ -51,7 +51,8 @@ class SupernetSetup:
 def training(setup: SupernetSetup) -> Training:
     """The training for the one trainer. Norms, biases, position tables and tokens do not decay: they are no factors
     of a product."""
-    recipe, model = setup.space.train, setup.model
+    recipe, model, run = setup.space.train, setup.model, called(setup.run.folder)
+    finetune = setup.run.record.task == "finetune"
     return Training(
         run=setup.run,
         model=model,
@@ -63,7 +64,7 @@ def training(setup: SupernetSetup) -> Training:
         micro=setup.micro,
         clip=float(recipe.clip),
         ema=float(recipe.ema),
-        resume=f"spacelang train --resume {called(setup.run.folder)}",
+        resume=f"spacelang finetune {run} --resume -o FOLDER" if finetune else f"spacelang train --resume {run}",
         remedy="train anew with a smaller learning_rate or a smaller clip",
         name=setup.space.name,
         digest=digest(setup.space),
