@@ -154,10 +154,10 @@ def _begun(
     limit: float | None,
     micro: int,
 ) -> SupernetSetup:
-    """What a new run is trained from, or one that goes on; with its teacher."""
+    """What a new run is trained from, or one that goes on."""
     from spacelang_runtime.engine.run import find, removed_unless_saved
     from spacelang_runtime.nn.saved import load, make
-    from spacelang_runtime.tasks.finetune import distilled, inherit
+    from spacelang_runtime.tasks.finetune import inherit
     from spacelang_runtime.tasks.supernet.start import new, resumed
 
     if request is None:
@@ -175,7 +175,6 @@ def _begun(
                 weights = {name: t for name, t in weights.items() if not name.startswith("head.classify")}
             inherit(setup.model, setup.subnets.largest, weights)
     with removed_unless_saved(setup.run):
-        setup = distilled(setup, runs)
         if world.is_main:
             make(output)  # a place that cannot be written is told before the training, not after
     return setup

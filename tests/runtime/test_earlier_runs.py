@@ -22,7 +22,6 @@ from spacelang_runtime.engine.run import every, find
 from spacelang_runtime.engine.step import Step
 from spacelang_runtime.engine.train import train
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.tasks.finetune import distilled
 from spacelang_runtime.tasks.registry import task
 from spacelang_runtime.tasks.supernet import start as supernet
 from spacelang_runtime.tasks.transfer import start as transfer
@@ -79,7 +78,7 @@ def test_a_run_of_finetune_is_read_and_goes_on(here: Path) -> None:
     assert setup.checkpoint is not None
     assert setup.checkpoint.state.step == 3
     steps: list[Step] = []
-    learn(distilled(setup, here), steps.append)
+    learn(setup, steps.append)
     assert same(steps, "finetune", first=3)
 
 

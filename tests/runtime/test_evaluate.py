@@ -91,7 +91,7 @@ def test_an_answer_that_is_no_number_is_refused() -> None:
 def test_several_networks_read_each_batch_once_and_answer_as_each_alone(tmp_path) -> None:
     setup = new_setup(tmp_path)
     _, _, batches = batches_of(20, 4)
-    networks = (setup.source.smallest, setup.source.largest)
+    networks = (setup.subnets.smallest, setup.subnets.largest)
     together = evaluate_all(setup.model, iter(batches), scaled, CPU, networks)
     for architecture, found in zip(networks, together, strict=True):
         alone = evaluate(setup.model, batches, scaled, CPU, architecture)
@@ -106,7 +106,7 @@ def test_an_architecture_is_scored_without_drop_path_and_leaves_the_supernet_as_
     setup.model.train(training)
     before = {name: tensor.clone() for name, tensor in setup.model.state_dict().items()}
     images, labels, batches = batches_of(20, 4)
-    architecture = setup.source.smallest
+    architecture = setup.subnets.smallest
 
     def normalise(images: torch.Tensor) -> torch.Tensor:
         return images.float() / 128 - 1

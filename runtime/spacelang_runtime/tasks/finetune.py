@@ -7,7 +7,6 @@ It is trained as the only network of the narrowest space that holds it: the run,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import attrs
 import torch
@@ -18,8 +17,6 @@ from spacelang.expression import Number
 from spacelang.recipe import Sandwich, Train
 from spacelang.space import Dimension, Option, Searched, Settled, Space, StageSpace
 from spacelang_runtime.nn.supernet import Supernet
-from spacelang_runtime.tasks.supernet.objective import SupernetSetup
-from spacelang_runtime.tasks.supernet.teacher import Distilled, teacher_of
 
 ALONE = Sandwich(largest=1, smallest=0, random=0)
 # Weights that have learned move less: a thirtieth of the rate, a tenth of the epochs (Liu et al., 2021, A2.1).
@@ -70,17 +67,6 @@ def inherit(supernet: Supernet, architecture: Architecture, weights: Mapping[str
         for place, value, mask in zip(places, values, taken, strict=True):
             if value is not None:
                 place.copy_(torch.where(mask.bool(), value, place))
-
-
-def distilled(setup: SupernetSetup, runs: Path) -> SupernetSetup:
-    """The same with the teacher that its run names, if it names one. runs: where runs are looked for by name."""
-    distillation = setup.run.record.distillation
-    if distillation is None:
-        return setup
-    weights = None if distillation.weights is None else Path(distillation.weights)
-    shown = setup.dataset.preprocessing
-    teacher = teacher_of(distillation.teacher, weights, setup.space.frame.classes, runs, shown)
-    return attrs.evolve(setup, dataset=Distilled(setup.dataset, teacher, distillation.share))
 
 
 def _dimension(options: set[Number] | set[Option]) -> Dimension:

@@ -16,7 +16,7 @@ from spacelang_runtime.data import Dataset, open_dataset
 from spacelang_runtime.engine.checkpoint import load
 from spacelang_runtime.engine.distributed import World, broadcast
 from spacelang_runtime.engine.record import Data, Distillation, Initial, Record
-from spacelang_runtime.engine.run import Run, create, find
+from spacelang_runtime.engine.run import Run, create, find, removed_unless_saved
 from spacelang_runtime.engine.schedule import limits
 from spacelang_runtime.engine.start import continued_by, launched, require_more, require_shares
 from spacelang_runtime.engine.supernet import untrained
@@ -24,6 +24,7 @@ from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup
 from spacelang_runtime.tasks.supernet.sandwich import Subnets, alone, subnets_of
+from spacelang_runtime.tasks.supernet.teacher import distilled
 
 Say = Callable[[str], None]
 
@@ -87,7 +88,9 @@ def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say)
         )
         name = launched(create(runs, record, request.source, space)).name
     run = find(runs, broadcast(world, name))
-    return SupernetSetup(run, space, model, _subnets(run, lowered), dataset, bounds, micro=request.micro)
+    with removed_unless_saved(run):
+        trained_on = distilled(dataset, run)
+    return SupernetSetup(run, space, model, _subnets(run, lowered), trained_on, bounds, micro=request.micro)
 
 
 def resumed(
@@ -123,7 +126,7 @@ def continued(
     space = run.space
     kept = continued_by(load(run.checkpoint, space), micro) if begun or run.checkpoint.exists() else None
     _require_parts(space.train, world)
-    dataset = dataset_of(run, say, workers)
+    dataset = distilled(dataset_of(run, say, workers), run)
     bounds = kept.limits if kept else run.record.limits
     if steps is not None or budget is not None:
         bounds = limits(space.train, dataset.steps_per_epoch(space.train.batch), steps, budget)

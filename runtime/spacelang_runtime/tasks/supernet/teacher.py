@@ -20,7 +20,7 @@ from spacelang.diagnostics import nearest
 from spacelang.lower.lowered import lower
 from spacelang_runtime.data import Batch, Dataset
 from spacelang_runtime.engine.distributed import precision
-from spacelang_runtime.engine.run import find
+from spacelang_runtime.engine.run import Run, find
 from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.extract import extract
@@ -52,6 +52,18 @@ class Distilled:
                 said = teacher(batch.images)
             said = said.float().softmax(-1).clone()
             yield attrs.evolve(batch, targets=(1 - self.share) * batch.targets + self.share * said)
+
+
+def distilled(dataset: Dataset, run: Run) -> Dataset | Distilled:
+    """The data that a run trains on: with the teacher that the run names, if it names one. A teacher that is a run
+    lies beside it."""
+    record = run.record.distillation
+    if record is None:
+        return dataset
+    weights = None if record.weights is None else Path(record.weights)
+    classes = len(dataset.classes)
+    teacher = teacher_of(record.teacher, weights, classes, run.folder.parent, dataset.preprocessing)
+    return Distilled(dataset, teacher, record.share)
 
 
 Moments = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation, a number for each channel
