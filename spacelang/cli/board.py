@@ -16,7 +16,7 @@ from spacelang.cli.watch import Show, progress
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from spacelang_runtime.search.searching import Ended, Scored
+    from spacelang_runtime.search.outcome import Ended, Scored
 
 Watch = Callable[["Scored | Ended"], None]
 
@@ -42,7 +42,7 @@ def line(seen: Scored) -> str:
 
 
 def _plain(seen: Scored | Ended, show: Show) -> None:
-    from spacelang_runtime.search.searching import Scored
+    from spacelang_runtime.search.outcome import Scored
 
     if isinstance(seen, Scored):
         show(seen.done / seen.asked, line(seen))
@@ -91,7 +91,7 @@ def _live(title: str) -> Iterator[Watch]:
     from rich.console import Console
     from rich.live import Live
 
-    from spacelang_runtime.search.searching import Scored
+    from spacelang_runtime.search.outcome import Scored
 
     shown = _Board(title)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
     from spacelang_runtime.search.answers import Score
     from spacelang_runtime.search.method import Method
-    from spacelang_runtime.search.searching import Outcome
+    from spacelang_runtime.search.outcome import Outcome
 
 
 @frozen

@@ -27,7 +27,7 @@ from spacelang_runtime.search.scoring import Stretch, Task, Verdict, judged
 
 IMAGES = 2000
 RECIPE = Evolve(
-    population=12, parents=4, generations=5, crossover=6, mutation=6, bounds=(Bound("flops", None, 400_000),)
+    population=12, parents=4, generations=5, crossover=6, mutation=6, bounds=(Bound("flops", None, 100_000),)
 )
 CPU = torch.device("cpu")
 

@@ -35,8 +35,8 @@ def told(evolution: Evolution) -> Evolution:
 
 BOUNDS = [
     (),
-    (Bound("flops", None, 400_000),),
-    (Bound("flops", 390_000, 400_000), Bound("params", None, 80_000)),
+    (Bound("flops", None, 100_000),),
+    (Bound("flops", 90_000, 100_000), Bound("params", None, 17_000)),
 ]
 
 
@@ -94,7 +94,7 @@ def test_a_score_once_told_stays(digits: Lowered) -> None:
 
 def test_evolution_beats_drawing_at_equal_cost(digits: Lowered) -> None:
     """On a landscape with a direction, the best of the search is better than the best of as many random ones."""
-    bounds = (Bound("flops", None, 500_000),)
+    bounds = (Bound("flops", None, 125_000),)
     recipe = Evolve(population=20, parents=5, generations=8, crossover=10, mutation=10, bounds=bounds)
     asked = recipe.population + recipe.generations * (recipe.crossover + recipe.mutation)
     drawing = attrs.evolve(recipe, population=asked, generations=0)

@@ -19,10 +19,11 @@ from spacelang_runtime.search.evolution import Evolution, Goals
 from spacelang_runtime.search.finalists import Final
 from spacelang_runtime.search.journal import Journal, Search, open_journal
 from spacelang_runtime.search.method import Method
+from spacelang_runtime.search.outcome import Ended, Observe, Outcome, Scored
 from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.predictor import LEAST
 from spacelang_runtime.search.scalars import searching
-from spacelang_runtime.search.searching import Ended, Observe, Outcome, Scored, Searching
+from spacelang_runtime.search.searching import Searching
 
 __all__ = ["Ended", "Method", "Outcome", "Scored", "account", "evolve"]
 

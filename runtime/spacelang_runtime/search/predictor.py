@@ -13,7 +13,9 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from spacelang_runtime.search.genes import Genes, Points, Real
+from spacelang.lower.chain import Genotype, cost
+from spacelang.lower.lowered import Lowered
+from spacelang_runtime.search.genes import Genes, Points, Real, genes, points
 from spacelang_runtime.search.regression import Regression, fitted
 
 LEAST = 20  # networks that it takes to learn anything and to be asked about others
@@ -52,11 +54,25 @@ class Predictor:
         return np.hstack(self.genes.columns(of))
 
 
-def learned(genes: Genes, told: Observed) -> Predictor | None:
+def alike(lowered: Lowered, genotypes: Sequence[Genotype], values: Sequence[float]) -> tuple[Genes, Observed]:
+    """Networks whose values count alike, and of which no error is known."""
+    chain = lowered.chain
+    spent = np.array([cost(chain, genotype) for genotype in genotypes], np.int64).reshape(-1, len(chain.measures))
+    told = Observed(
+        networks=points(chain, genotypes),
+        values=np.array(values, np.float64),
+        counts=np.ones(len(values)),
+        errors=np.full(len(values), np.nan),
+        costs=spent[:, [chain.measures.index(name) for name in ("flops", "params")]],
+    )
+    return genes(lowered), told
+
+
+def learned(read: Genes, told: Observed) -> Predictor | None:
     """A predictor of what was told; None where that is too little."""
     if len(told.values) < LEAST:
         return None
-    groups = genes.columns(told.networks)
+    groups = read.columns(told.networks)
     columns = np.hstack(groups)
     halves = np.arange(len(told.values)) % 2
     taus, rivals = [], []
@@ -67,7 +83,7 @@ def learned(genes: Genes, told: Observed) -> Predictor | None:
         rivals.append([abs(kendall(cost[others], told.values[others])) for cost in told.costs.T])
     regression = fitted(groups, STRICT, told.values, told.counts)
     expected = _shrunk(regression.mean(columns), told)
-    return Predictor(genes, regression, float(np.mean(taus)), float(np.mean(rivals, axis=0).max()), expected)
+    return Predictor(read, regression, float(np.mean(taus)), float(np.mean(rivals, axis=0).max()), expected)
 
 
 def _shrunk(predicted: Real, told: Observed) -> Real:

@@ -3,97 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from statistics import pstdev
 
 import numpy as np
-from attrs import define, field, frozen
+from attrs import define, field
 
 from spacelang import notation
 from spacelang_runtime.search.answers import UNKNOWN, Answers, Real
 from spacelang_runtime.search.evolution import Candidate, Evolution, Result
-from spacelang_runtime.search.finalists import Estimate, Final, estimated, placed, race
+from spacelang_runtime.search.finalists import Final, estimated, placed, race
 from spacelang_runtime.search.halving import going_on, rungs
 from spacelang_runtime.search.images import batch_of, cuts
 from spacelang_runtime.search.journal import Entry, Finalist, Generation, Journal, Judged, Proposed, Search
 from spacelang_runtime.search.method import Method
+from spacelang_runtime.search.outcome import Ended, Observe, Outcome, Scored
 from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.racing import Race
 from spacelang_runtime.search.scoring import Stretch, Task, judged
-
-
-@frozen
-class Scored:
-    """A candidate that has been looked at. accuracy: on the images it was judged on so far; left: they are not all
-    that it could come to. known: it was not computed now.
-
-    best: the share right of the best so far. done, asked: networks looked at so far and to be asked for in all.
-    fresh: of those looked at, the ones that had to be computed. seconds: since the search began.
-    """
-
-    candidate: Candidate
-    generation: int
-    accuracy: float
-    left: bool
-    known: bool
-    best: float
-    done: int
-    asked: int
-    fresh: int
-    seconds: float
-
-
-@frozen
-class Ended:
-    """A generation that has been judged, with the best networks so far and their accuracies, the best first.
-    doubt: where there is a predictor that is not believed: its tau and that of the costs."""
-
-    generation: Generation
-    leaders: tuple[tuple[Candidate, float], ...]
-    doubt: tuple[float, float] | None = None
-
-
-Observe = Callable[[Scored | Ended], None]
-
-
-@frozen
-class Outcome:
-    """What a search found.
-
-    accuracy, loss, correct: of the best network, on the `images` that the search may read. estimate: of the best,
-    on the others. finalists: the best first. networks: how many different ones were judged; scored: of these, how
-    many were computed here. spent: images that the networks were judged on; saved: those that were left unseen.
-    front: what nothing else beats in all goals, from the least accurate on, each with its images right; volume: its
-    hypervolume. doubts: generations after which the predictor was not believed, and doubt: tau of the predictor and
-    of the costs, the last time.
-    """
-
-    best: Candidate
-    accuracy: float
-    loss: float
-    correct: int
-    images: int
-    estimate: Estimate | None
-    finalists: tuple[Final, ...]
-    networks: int
-    scored: int
-    spent: int
-    saved: int
-    front: tuple[tuple[Candidate, int], ...]
-    volume: float | None
-    doubts: int
-    doubt: tuple[float, float] | None
-    seconds: float
-
-    @property
-    def level(self) -> tuple[Final, ...]:
-        """The finalists that cannot be told from the best."""
-        return tuple(one for one in self.finalists if one.level)
-
-    @property
-    def cheapest(self) -> Candidate:
-        """Of these and the best, the one of fewest MACs."""
-        return min((self.best, *(one.candidate for one in self.level)), key=lambda one: (one.flops, one.digest))
 
 
 @define
@@ -145,7 +73,7 @@ class Searching:
         finalists = () if several else self._final()
         best = evolution.ranked()[0] if several else finalists[0].candidate
         if self.images < self.search.total:
-            self._look([best], Stretch(self.search.total))
+            self._look_at_all([best], Stretch(self.search.total))
         answers = self.known[best.digest]
         read = answers.first(self.images)
         self.journal.close_search(self.search, best.digest, [_kept(one) for one in finalists])
@@ -179,23 +107,28 @@ class Searching:
     def _generation(self, candidates: Sequence[Candidate]) -> None:
         """Judge what this search has not judged yet."""
         new = {c.digest: c for c in candidates if c.digest not in self.settled}
+        times = Counter(candidate.digest for candidate in candidates)
         for candidate in candidates:
-            if candidate.digest in self.settled:
-                self.done += 1
-                self._tell(candidate, known=True)
+            if candidate.digest not in new:
+                self._tell(candidate, 1)
         race = self._race() if self.method.spending == "races" else None
         names = list(new)
         for stop in self.stops:
-            times = [sum(c.digest == name for c in candidates) for name in names] if stop == self.stops[0] else ()
-            self._look([new[name] for name in names], Stretch(stop, race), dict(zip(names, times, strict=False)))
+            last = stop == self.stops[-1]
+            for candidate in self._look([new[name] for name in names], Stretch(stop, race)):
+                if last:
+                    self._tell(candidate, times[candidate.digest])
             seen = self.rung.setdefault(stop, {})
             seen |= {name: self._mean(name, stop) for name in names if self.settled[name] == stop}
-            if stop < self.stops[-1]:
-                names = going_on(names, seen)
+            if not last:
+                going = going_on(names, seen)
+                for name in names:
+                    if name not in going:
+                        self._tell(new[name], times[name])
+                names = going
 
-    def _look(self, several: Sequence[Candidate], stretch: Stretch, counted: dict[str, int] | None = None) -> None:
-        """Look at candidates as far as they are to be looked at. counted: how many of those asked for each of them
-        is, where it is looked at for the first time."""
+    def _look(self, several: Sequence[Candidate], stretch: Stretch) -> Iterator[Candidate]:
+        """Look at candidates as far as they are to be looked at; each comes back as soon as it is settled."""
         by_digest = {candidate.digest: candidate for candidate in several}
         tasks = []
         for name, candidate in by_digest.items():
@@ -203,20 +136,21 @@ class Searching:
             if (used := judged(answers, stretch)) is None:
                 tasks.append(Task(candidate.architecture, name, answers))
             else:
-                self._settle(candidate, used, counted, known=True)
+                self.settled[name] = max(used, self.settled.get(name, 0))
+                yield candidate
         # The dearest first: those who share the work then end at about the same time.
         tasks.sort(key=lambda task: (-by_digest[task.digest].flops, task.digest))
         for verdict in self.waves(tasks, stretch):
-            self.journal.record(self.search, verdict.digest, verdict.answers, verdict.seconds, verdict.device)
-            self.known[verdict.digest] = verdict.answers
-            self.fresh.add(verdict.digest)
-            self._settle(by_digest[verdict.digest], verdict.used, counted, known=False)
+            name = verdict.digest
+            self.journal.record(self.search, name, verdict.answers, verdict.seconds, verdict.device)
+            self.known[name] = verdict.answers
+            self.fresh.add(name)
+            self.settled[name] = max(verdict.used, self.settled.get(name, 0))
+            yield by_digest[name]
 
-    def _settle(self, candidate: Candidate, used: int, counted: dict[str, int] | None, known: bool) -> None:
-        self.settled[candidate.digest] = max(used, self.settled.get(candidate.digest, 0))
-        if counted is not None:
-            self.done += counted.get(candidate.digest, 0)
-            self._tell(candidate, known)
+    def _look_at_all(self, several: Sequence[Candidate], stretch: Stretch) -> None:
+        for _ in self._look(several, stretch):
+            pass
 
     def _mean(self, name: str, images: int) -> float:
         return float(self.known[name].first(images).errors(self.method.score).mean())
@@ -262,13 +196,15 @@ class Searching:
         """The finalists: the first on all images, the others beside it."""
         method = self.method
         first, *others = several = self.evolution.ranked()[: method.finalists]
-        self._look([first], Stretch(self.images))
+        self._look_at_all([first], Stretch(self.images))
         rival = self.known[first.digest].first(self.images)
         racing = None if method.spending == "full" else race(rival, method.score, self._looks, len(several))
-        self._look(others, Stretch(self.images, racing))
+        self._look_at_all(others, Stretch(self.images, racing))
         return placed(several, self.known, self.settled, method.score, self.images)
 
-    def _tell(self, candidate: Candidate, known: bool) -> None:
+    def _tell(self, candidate: Candidate, times: int) -> None:
+        """Tell the observer of a candidate that has been judged, and was asked for so many times."""
+        self.done += times
         used = self.settled[candidate.digest]
         correct = self.known[candidate.digest].first(used).correct
         leader = self.evolution.ranked()[:1]
@@ -279,7 +215,7 @@ class Searching:
                 generation=self.evolution.generation,
                 accuracy=correct / used,
                 left=used < self.stops[-1],
-                known=known,
+                known=candidate.digest not in self.fresh,
                 best=best.correct / best.images,
                 done=self.done,
                 asked=self.evolution.asked,
