@@ -198,12 +198,13 @@ def test_losses_are_kept_to_the_bit(tmp_path: Path) -> None:
 
 
 def test_finalists_are_kept_in_their_order(tmp_path: Path) -> None:
-    finalists = [Finalist(TWO.architecture, 50), Finalist(ONE.architecture, 50, -0.1, 0.2)]
+    finalists = [Finalist(TWO.architecture, 50, 30, 0.4), Finalist(ONE.architecture, 50, 40, 0.5, -0.1, 0.2)]
     with open_journal(tmp_path) as journal:
         search = proposed(journal)
         for _ in range(2):  # a search that goes on tells it again
             journal.close_search(search, TWO.architecture, finalists)
         assert journal.finalists(search) == finalists
+        assert [(one.entry, one.correct) for one in journal.best(5)] == [(TWO, 30), (ONE, 40)]
 
 
 @pytest.mark.parametrize(("version", "said"), [(99, "newer version"), (1, "older version")])

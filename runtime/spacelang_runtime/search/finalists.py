@@ -17,14 +17,18 @@ RISK = 0.05  # that any finalist is left which is as good as the one that it is 
 
 @frozen
 class Final:
-    """A finalist. images: it was looked at on. loss, accuracy: on these. apart: the interval of its mean score less
+    """A finalist. images: it was looked at on. loss, correct: on these. apart: the interval of its mean score less
     that of the best; None of the best itself, and of one that was left."""
 
     candidate: Candidate
     images: int
     loss: float
-    accuracy: float
+    correct: int
     apart: Interval | None = None
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.images
 
     @property
     def level(self) -> bool:
@@ -70,7 +74,7 @@ def placed(
         mine = seen[one.digest]
         compared = place > 0 and len(mine) == images
         apart = of_mean(mine.errors(score) - best) if compared else None
-        placed_.append(Final(one, len(mine), mine.loss, mine.correct / len(mine), apart))
+        placed_.append(Final(one, len(mine), mine.loss, mine.correct, apart))
     return tuple(placed_)
 
 

@@ -100,11 +100,13 @@ class Judged:
 @frozen
 class Finalist:
     """A network that was looked at until it was decided on all images that the search may read. images: how many
-    these were. low, high: the interval of its mean loss less that of the best; None of the best itself, and of one
-    that was left."""
+    these were; correct, loss: on them. low, high: the interval of its mean score less that of the best; None of the
+    best itself, and of one that was left."""
 
     architecture: str
     images: int
+    correct: int
+    loss: float | None = None
     low: float | None = None
     high: float | None = None
 
@@ -204,7 +206,7 @@ class Journal:
         """The search has come to its end. finalists: the winner first, then as they rank."""
         with self.database as db:
             db.executemany(
-                "INSERT OR IGNORE INTO finalist VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO finalist VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [(search.number, place, *attrs.astuple(one)) for place, one in enumerate(finalists)],
             )
             db.execute(
@@ -220,18 +222,22 @@ class Journal:
         return Search(*row[:4], bool(row[4])) if row else None
 
     def best(self, count: int = 1, by: Score = "loss") -> list[Scored]:
-        """The best networks of the search begun last, of those looked at on the most images; the best first."""
+        """The best networks of the search begun last, the best first: its finalists as they were placed; before
+        there are any, those looked at on the most images."""
+        placed = self.database.execute(
+            """SELECT n.architecture, n.line, n.flops, n.params, f.correct, f.images, f.loss
+               FROM finalist f JOIN network n USING (architecture)
+               WHERE search = (SELECT max(search) FROM search) ORDER BY place LIMIT ?""",
+            (count,),
+        ).fetchall()
         order = "s.correct DESC, s.loss" if by == "accuracy" else "s.loss IS NULL, s.loss, s.correct DESC"
-        rows = self.database.execute(
-            f"""WITH s AS (
-                   SELECT DISTINCT n.architecture, n.line, n.flops, n.params, s.correct, s.images, s.loss,
-                          n.architecture IS search.winner AS first
-                   FROM search JOIN candidate c USING (search) JOIN network n USING (architecture)
-                   JOIN score s ON s.architecture = n.architecture AND s.step = search.step
-                       AND s.total = search.total
-                   WHERE search.search = (SELECT max(search) FROM search))
-                SELECT architecture, line, flops, params, correct, images, loss FROM s
-                ORDER BY first DESC, s.images DESC, {order}, flops, architecture LIMIT ?""",
+        rows = placed or self.database.execute(
+            f"""SELECT DISTINCT n.architecture, n.line, n.flops, n.params, s.correct, s.images, s.loss
+                FROM search JOIN candidate c USING (search) JOIN network n USING (architecture)
+                JOIN score s ON s.architecture = n.architecture AND s.step = search.step AND s.total = search.total
+                WHERE search.search = (SELECT max(search) FROM search)
+                ORDER BY n.architecture IS search.winner DESC, s.images DESC, {order}, n.flops, n.architecture
+                LIMIT ?""",
             (count,),
         )
         return [Scored(Entry(*row[:4]), *row[4:]) for row in rows]
@@ -239,7 +245,8 @@ class Journal:
     def finalists(self, search: Search) -> list[Finalist]:
         """The finalists of a search that has ended, the winner first."""
         rows = self.database.execute(
-            "SELECT architecture, images, low, high FROM finalist WHERE search = ? ORDER BY place", (search.number,)
+            "SELECT architecture, images, correct, loss, low, high FROM finalist WHERE search = ? ORDER BY place",
+            (search.number,),
         )
         return [Finalist(*row) for row in rows]
 

@@ -39,7 +39,8 @@ CREATE TABLE generation (
 ) WITHOUT ROWID;
 CREATE TABLE finalist (
     search INTEGER NOT NULL REFERENCES search, place INTEGER NOT NULL,
-    architecture TEXT NOT NULL REFERENCES network, images INTEGER NOT NULL, low REAL, high REAL,
+    architecture TEXT NOT NULL REFERENCES network, images INTEGER NOT NULL, correct INTEGER NOT NULL,
+    loss REAL, low REAL, high REAL,
     PRIMARY KEY (search, place)
 ) WITHOUT ROWID;
 CREATE TABLE measurement (

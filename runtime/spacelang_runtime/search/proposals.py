@@ -35,8 +35,9 @@ def proposed(
     count: int,
     source: Stream,
 ) -> tuple[Genotype, ...]:
-    """`count` networks, fewer where the bounds hold no more. descended: further networks inside the bounds to
-    choose from. scored: networks to build on, which are not proposed again."""
+    """`count` networks. descended: as many that are inside the bounds, to choose from as well. scored: networks to
+    build on, which are not proposed again; where the bounds hold too few others, some of those descended are, as
+    they come."""
     drawn = draw(chain, DRAWS, source, bounds=bounds)
     several = joined([Points(drawn.cells, drawn.layers), points(chain, [*descended, *scored])])
     normal = _normal(source, len(predictor.regression.weights) * count).reshape(-1, count)
@@ -58,7 +59,7 @@ def proposed(
             if genotype not in known and genotype not in chosen:
                 chosen[genotype] = None
                 break
-    return tuple(chosen)
+    return (*chosen, *descended[: count - len(chosen)])
 
 
 @frozen(eq=False)

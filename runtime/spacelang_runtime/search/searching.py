@@ -260,4 +260,4 @@ def _proposed(candidate: Candidate) -> Proposed:
 
 
 def _kept(one: Final) -> Finalist:
-    return Finalist(one.candidate.digest, one.images, *(one.apart or (None, None)))
+    return Finalist(one.candidate.digest, one.images, one.correct, _number(one.loss), *(one.apart or (None, None)))
