@@ -194,7 +194,7 @@ class Searcher:
         settled = len(walk.directions) > 1 or any(walk.scores.values())
         if settled and given != walk.goals:
             raise ValueError(f"a score of this search has {walk.goals} numbers, not {given}")
-        if given > 1 and walk.algorithm in ("paper", "regularized"):
+        if given > 1 and walk.algorithm in ("paper", "regularized", "predictor"):
             raise Failure(f"{walk.algorithm} is after one number, and a score has {given}", "algorithm='nsga2'")
 
     def _candidate(self, architecture: Architecture) -> Candidate:

@@ -15,6 +15,7 @@ from spacelang.recipe import Evolve
 
 if TYPE_CHECKING:
     from spacelang_runtime.search.algorithms import Algorithm, Standing
+    from spacelang_runtime.search.predictor import Predictor
 
 _FEW = 10**6  # networks of a space that a search could exhaust
 _IDLE = 100  # generations in a row that bring nothing new: the search has come to its end
@@ -162,13 +163,25 @@ class Walk:
         elif not self.kept and self.method != "random":
             made = tuple(draw(chain, recipe.crossover + recipe.mutation, source, bounds=inside))
         else:
-            made = children(self.method, self.kept, Field(chain, inside, recipe, source))
+            scored = [self.known[name].genotype for name, score in self.scores.items() if score is not None]
+            made = children(self.method, self.kept, Field(chain, inside, recipe, source, self._predictor, scored))
         for one in made:
             if isinstance(one, Child):
                 parents = tuple(self._places[parent].architecture.line for parent in one.parents)
                 yield one.genotype, one.origin, parents
             else:
-                yield one, "draw", ()
+                yield one, "draw" if self.generation == 0 or self.method != "predictor" else "predictor", ()
+
+    @property
+    def _predictor(self) -> Predictor | None:
+        """What the answers so far teach, in the order in which the networks were asked for."""
+        from spacelang_runtime.search.predictor import alike, learned
+
+        if self.method != "predictor":
+            return None
+        scored = [one for one in self.known.values() if self.scores.get(one.name) is not None]
+        values = [self.standing(one).point[0] for one in scored]
+        return learned(*alike(self.lowered, [one.genotype for one in scored], values))
 
     @property
     def _exhausted(self) -> bool:

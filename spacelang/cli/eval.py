@@ -23,8 +23,8 @@ def evaluate(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Models' folders; or networks of a run: best, largest, smallest, a name, a line, a JSON file. "
-            "Default: best."
+            help="Models' folders; or networks of a run: best, cheapest, largest, smallest, a name, a line, "
+            "a JSON file. Default: best."
         ),
     ] = None,
     run: Annotated[str | None, typer.Option(help="The run whose weights to take (default: the latest).")] = None,

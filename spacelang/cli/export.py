@@ -27,7 +27,8 @@ def export(
     what: Annotated[
         str,
         typer.Argument(
-            help="best, largest, smallest, a name that inspect shows, a line, a JSON file; or a model's folder."
+            help="best, cheapest, largest, smallest, a name that inspect shows, a line, a JSON file; "
+            "or a model's folder."
         ),
     ] = "best",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The folder or file to write.")] = None,

@@ -11,6 +11,7 @@ import typer
 from spacelang.cli.bench import bench
 from spacelang.cli.disk import write
 from spacelang.cli.judgement import measured, recipe_of, show, source_of
+from spacelang.cli.method import score_of
 from spacelang.cli.place import vacant
 from spacelang.cli.terminal import fail, say
 from spacelang.runs import RUNS
@@ -30,6 +31,9 @@ def judge(
         ),
     ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
+    score: Annotated[
+        str, typer.Option(help="What errors are told by: loss, which is surer, or accuracy, what is counted.")
+    ] = "loss",
     next_: Annotated[
         Path | None, typer.Option("--next", metavar="FILE", help="Write the next space to a new .space file.")
     ] = None,
@@ -49,6 +53,7 @@ def judge(
 
     if next_ is not None and next_.suffix != ".space":
         raise typer.BadParameter("a space is written to a .space file", param_hint="--next")
+    told_by = score_of(score)
     vacant(next_, "the next space")
     vacant(report, "the page")
     found = find(runs, run)
@@ -62,7 +67,7 @@ def judge(
         where = bench(found, lowered, crew, images)
         if where is None:
             return
-        account, following = measured(where, source_of(found), recipe)
+        account, following = measured(where, source_of(found), recipe, told_by)
     if as_json:
         from spacelang.refine.account import to_record
 

@@ -17,6 +17,7 @@ from spacelang.cli.diff import diff
 from spacelang.cli.disk import write
 from spacelang.cli.judge import written
 from spacelang.cli.judgement import measured, recipe_of, show
+from spacelang.cli.method import score_of
 from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import open_text, told
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from spacelang_runtime.engine.distributed import World
     from spacelang_runtime.engine.run import Run
     from spacelang_runtime.refine.refinement import Refinement
+    from spacelang_runtime.search.answers import Score
     from spacelang_runtime.tasks.supernet.objective import SupernetSetup
 
 
@@ -43,6 +45,7 @@ class _Asked:
     flops: str | None
     params: str | None
     images: int | None
+    score: Score
     inherit: bool
     search: bool
     device: str  # the outcome does not depend on it
@@ -71,6 +74,9 @@ def refine(
         typer.Option("--train", metavar="NAME=VALUE", help="Change a line of the train recipe, such as seed=1."),
     ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
+    score: Annotated[
+        str, typer.Option(help="What errors are told by: loss, which is surer, or accuracy, what is counted.")
+    ] = "loss",
     inherit: Annotated[
         bool, typer.Option("--inherit", help="Begin each training with what the last supernet has in common.")
     ] = False,
@@ -111,6 +117,7 @@ def refine(
         flops=flops,
         params=params,
         images=images,
+        score=score_of(score),
         inherit=inherit,
         search=search,
         device=device,
@@ -134,9 +141,9 @@ def refine(
         recipe = recipe_of(
             where.lowered, run.record.preview, list(asked.settings), {"flops": flops, "params": params}
         )
-        account, following = measured(where, open_text(path), recipe)
+        account, following = measured(where, open_text(path), recipe, asked.score)
         show(account)
-        account = _searched(where, account) if search else account
+        account = _searched(where, account, asked.score) if search else account
         accounts.append(account)
         _figures(refinement, accounts)
         if number == moves:
@@ -220,17 +227,18 @@ def _watched(setup: SupernetSetup, world: World) -> None:
         raise Stopped(stop.message, "give the same command again to go on") from None
 
 
-def _searched(where: Bench, account: Account) -> Account:
+def _searched(where: Bench, account: Account, score: Score) -> Account:
     """The account with the best network of the space inside its bounds."""
     from spacelang.cli.board import board
     from spacelang.refine.account import Best
-    from spacelang_runtime.search.evolve import Method, evolve
+    from spacelang_runtime.search.evolve import evolve
+    from spacelang_runtime.search.method import Method
 
     recipe = attrs.evolve(where.lowered.space.evolve, bounds=account.bounds)
     with resumable(), board(f"evolve {where.run.name}") as watch:
-        found = evolve(where.run, where.lowered, recipe, Method(), where.waves, where.step, watch)
+        found = evolve(where.run, where.lowered, recipe, Method(score=score), where.waves, where.step, watch)
     best, line = found.best, notation.write(found.best.architecture)
-    print(f"best: {found.accuracy:.2%} right of {account.images} held-out images")
+    print(f"best: {found.accuracy:.2%} right of {found.images} held-out images, loss {found.loss:.4f}")
     print(line)
     return attrs.evolve(account, best=Best(line, 1 - found.accuracy, best.flops, best.params))
 

@@ -16,7 +16,7 @@ import pytest
 
 import spacelang as sl
 from spacelang_runtime.search.algorithms import Algorithm
-from spacelang_runtime.search.evolution import Evolution, Goals
+from spacelang_runtime.search.evolution import Evolution, Goals, Result
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {"population": 10, "parents": 4, "generations": 4, "crossover": 5, "mutation": 5}
@@ -33,7 +33,7 @@ def large() -> sl.Space:
     return sl.load("spaces/autoformer_tiny.space")
 
 
-@pytest.mark.parametrize("algorithm", ["paper", "random", "regularized", "nsga2"])
+@pytest.mark.parametrize("algorithm", ["paper", "random", "regularized", "nsga2", "predictor"])
 def test_one_worker_walks_the_way_of_the_algorithm(large: sl.Space, algorithm: Algorithm) -> None:
     """The same networks in the same order as the search over a supernet, and the same winner."""
     several = algorithm == "nsga2"
@@ -51,7 +51,7 @@ def test_one_worker_walks_the_way_of_the_algorithm(large: sl.Space, algorithm: A
         candidates = evolution.ask()
         asked |= {c.digest: sl.Architecture(c.architecture) for c in candidates}
         counts = {c.digest: int(worth(sl.Architecture(c.architecture)) * 10_000) for c in candidates}
-        evolution.tell(candidates, counts)
+        evolution.tell(candidates, {name: Result(-count, correct=count) for name, count in counts.items()})
     order = []
     while batch := searcher.ask():
         order += batch

@@ -19,9 +19,9 @@ from spacelang_runtime.engine.evaluate import evaluate
 from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
-from spacelang_runtime.search.images import batch_of, place
-from spacelang_runtime.search.racing import looks
-from spacelang_runtime.search.scoring import Scorer, Task
+from spacelang_runtime.search.halving import rungs
+from spacelang_runtime.search.images import batch_of, cuts, place
+from spacelang_runtime.search.scoring import Scorer, Stretch, Task
 
 FRAME = Frame(16, 4, 3, 3, ("bias",), "none", "mean", True)
 CPU = torch.device("cpu")
@@ -129,18 +129,26 @@ def test_a_cache_that_is_switched_off_takes_nothing(tmp_path: Path, photos: Path
 
 
 def test_a_scorer_counts_what_evaluate_counts() -> None:
-    """Image by image, in one go or in parts, by races or not: the bits add up to `evaluate`."""
+    """Image by image, in one go or in parts: the answers add up to `evaluate`, and both scores come from one
+    pass."""
     lowered = digits()
     dataset = open_dataset("digits", lowered.space.frame, lowered.space.train, 0, lambda line: None)
     model = untrained(lowered, CPU).eval()
     images = place(decoded(dataset.search, 200, lambda line: None), dataset.frame, CPU)
     scorer = Scorer(model, images, dataset.normalise)
     for architecture in (lowered.largest, lowered.smallest):
-        right = scorer.right(architecture)
+        told = scorer.answers(architecture)
         expected = evaluate(model, images.batches(), dataset.normalise, CPU, architecture)
-        assert (len(right), right.sum()) == (expected.images, expected.first)
-        part = Task(architecture, architecture.digest, right[: images.batch])
-        assert np.array_equal(scorer.judge(part).right, right)
+        assert (len(told), told.correct) == (expected.images, expected.first)
+        (pictures, labels), *_ = images.batches(0, 96)
+        logits = model(dataset.normalise(pictures), architecture)
+        losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+        assert np.array_equal(told.losses[:96], losses.detach().half().numpy())
+        for done in (96, 192):
+            part = Task(architecture, architecture.digest, told.first(done))
+            again = scorer.judge(part, Stretch(200)).answers
+            assert np.array_equal(again.losses, told.losses)
+            assert np.array_equal(again.right, told.right)
 
 
 def test_batches_do_not_depend_on_where_they_are_computed_and_races_have_looks() -> None:
@@ -148,7 +156,10 @@ def test_batches_do_not_depend_on_where_they_are_computed_and_races_have_looks()
     assert batch_of(s3, 10_000) == 256
     assert batch_of(FRAME, 30) == 64
     for count in (359, 5000, 10_000):
-        assert len(looks(count, batch_of(s3, count))) >= 2
+        ends = cuts(count, batch_of(s3, count))
+        assert len(ends) >= 3
+        assert ends[-1] == count
+        assert set(rungs(count)) <= set(ends)
 
 
 @pytest.mark.gpu

@@ -26,7 +26,7 @@ SECTIONS = ("Accuracy against cost", "Generations", "Which options win", "Lineag
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = new_run(tmp_path_factory.mktemp("report"))
-    searched(run, Pretender(), Method(risk=0.01))
+    searched(run, Pretender(), Method("paper", risk=0.01))
     return run
 
 
@@ -35,7 +35,7 @@ def test_the_story_is_that_of_the_search(run: Run) -> None:
     assert story is not None
     assert story.ended
     best = story.members[story.winner]
-    assert best.accuracy == max(member.accuracy for member in story.members.values() if not member.left)
+    assert best.loss == min(member.loss for member in story.members.values() if not member.left)
     line = story.ancestors(story.winner)
     assert line[story.winner] is best
     assert all(parent in line for member in line.values() for parent in member.parents)

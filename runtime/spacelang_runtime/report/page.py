@@ -93,8 +93,8 @@ def _searched(story: SearchSummary) -> list[tuple[str, str]]:
         rows.append(
             (
                 "images",
-                f"{story.total} a score; networks were judged on {spaced(last.spent)}, races left "
-                f"{spaced(last.saved)} unseen ({share:.0%}); spread of a generation {spread:.2%} (median)",
+                f"{story.total} held out; networks were judged on {spaced(last.spent)}, and not on "
+                f"{spaced(last.saved)} ({share:.0%}); accuracies of a generation: sd {spread:.2%} (median)",
             )
         )
         if last.volume is not None:

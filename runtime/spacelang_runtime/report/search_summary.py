@@ -16,8 +16,8 @@ from spacelang_runtime.search.journal import Generation, Journal, open_journal
 
 @frozen
 class Member:
-    """A network that the search asked for, as it came first. accuracy: on the images it was judged on; left: not on
-    all, since it lost its race. costs: by measure."""
+    """A network that the search asked for, as it came first. accuracy, loss: on the images it was judged on; loss:
+    None where it was not kept. left: others were judged on more. costs: by measure."""
 
     name: str
     architecture: Architecture
@@ -27,6 +27,7 @@ class Member:
     costs: Mapping[str, int]
     accuracy: float
     left: bool
+    loss: float | None = None
 
 
 @frozen
@@ -44,7 +45,12 @@ class SearchSummary:
     def best(self) -> str | None:
         """The winner; while there is none, the best so far."""
         full = [digest for digest, member in self.members.items() if not member.left]
-        return self.winner or max(full, key=lambda digest: self.members[digest].accuracy, default=None)
+
+        def key(digest: str) -> tuple[float, float]:
+            member = self.members[digest]
+            return member.loss or 0.0, -member.accuracy
+
+        return self.winner or min(full, key=key, default=None)
 
     def ancestors(self, digest: str) -> dict[str, Member]:
         """A network and all that it descends from."""
@@ -70,19 +76,31 @@ def summary_of(run: Run) -> SearchSummary | None:
             total=search.total,
             ended=search.ended,
             winner=winner[0],
-            members=dict(_members(journal, search.number, search.total)),
+            members=dict(_members(journal, search.number)),
             generations=tuple(journal.generations(search)),
         )
 
 
-def _members(journal: Journal, number: int, total: int) -> Iterator[tuple[str, Member]]:
+def _members(journal: Journal, number: int) -> Iterator[tuple[str, Member]]:
     rows = journal.database.execute(
-        """SELECT architecture, line, generation, operator, parents, costs, images, correct
+        """SELECT architecture, line, generation, operator, parents, costs, images, correct, loss,
+               max(images) OVER ()
            FROM candidate JOIN network USING (architecture)
            WHERE search = ? AND images IS NOT NULL ORDER BY generation DESC, place DESC""",
         (number,),
     )
-    for digest, line, generation, operator, parents, costs, images, correct in rows:  # the first time comes last
+    for (
+        digest,
+        line,
+        generation,
+        operator,
+        parents,
+        costs,
+        images,
+        correct,
+        loss,
+        most,
+    ) in rows:  # the first time comes last
         yield (
             digest,
             Member(
@@ -93,6 +111,7 @@ def _members(journal: Journal, number: int, total: int) -> Iterator[tuple[str, M
                 parents=tuple(json.loads(parents)),
                 costs=json.loads(costs),
                 accuracy=correct / images,
-                left=images < total,
+                left=images < most,
+                loss=loss,
             ),
         )

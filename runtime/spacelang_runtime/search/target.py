@@ -1,10 +1,12 @@
-"""Which architecture a user means: `best`, `largest`, `smallest`, a name, a line of text or a JSON file."""
+"""Which architecture a user means: `best`, `cheapest`, `largest`, `smallest`, a name, a line of text or a JSON
+file."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
+from typing import Literal
 
 from spacelang import notation
 from spacelang.architecture import Architecture, NotAnArchitecture, from_json
@@ -15,7 +17,7 @@ from spacelang_runtime.engine.run import Run
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.journal import open_journal
 
-OF_A_RUN = ("best", "largest", "smallest")  # words for networks of a run
+OF_A_RUN = ("best", "cheapest", "largest", "smallest")  # words for networks of a run
 
 
 def read(text: str) -> Architecture | None:
@@ -46,25 +48,35 @@ def read(text: str) -> Architecture | None:
         ) from None
 
 
-def best_of(run: Run) -> Architecture:
-    """The best network that the last search of a run has found."""
+def best_of(run: Run, word: Literal["best", "cheapest"] = "best") -> Architecture:
+    """The best network that the last search of a run has found; or, of those that cannot be told from it, the
+    cheapest."""
     path = run.folder / "best.json"
     if not path.exists():
         raise Failure(f"{run.name} has not been searched yet", f"search it: spacelang evolve {called(run.folder)}")
     try:
-        return from_json((run.best or {})["architecture"])
+        record = run.best or {}
+        whole = from_json(record["architecture"])
+        if word == "cheapest" and "cheapest" in record:
+            return from_json(record["cheapest"])
     except (Failure, LookupError, TypeError, NotAnArchitecture):
         raise Failure(
             f"{path} is damaged: it describes no network",
             f"delete it and search again, from all that was scored: spacelang evolve {called(run.folder)}",
         ) from None
+    if word == "cheapest":
+        raise Failure(
+            f"{run.name} was last searched by a version that had no finalists",
+            f"search it again: spacelang evolve {called(run.folder)}",
+        )
+    return whole
 
 
 def resolve(text: str, run: Run, lowered: Lowered) -> Architecture:
     """The architecture of a run that a text means. Raises `Failure` where it means none of its space."""
     match text:
-        case "best":
-            architecture = best_of(run)
+        case "best" | "cheapest":
+            architecture = best_of(run, text)
         case "largest" | "smallest":
             architecture = getattr(lowered, text)
         case _:
@@ -77,7 +89,9 @@ def resolve(text: str, run: Run, lowered: Lowered) -> Architecture:
 
 
 def _named(text: str, run: Run) -> Architecture:
-    words = "best, largest, smallest, a name that `inspect` shows, a line, a JSON file, or a model's folder"
+    words = (
+        "best, cheapest, largest, smallest, a name that `inspect` shows, a line, a JSON file, or a model's folder"
+    )
     if Path(text).is_dir():
         raise Failure(f"{text} is a folder without config.json: there is no model in it", f"give {words}")
     if not re.fullmatch(r"[0-9a-f]{4,64}", text):

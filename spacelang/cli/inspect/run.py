@@ -45,8 +45,8 @@ def show(run: Run, as_json: bool) -> None:
     found = best_of(run) if (run.folder / "best.json").exists() else None
     with open_journal(run.folder) as journal:
         searches, scores = journal.counts()
-        leaders = journal.best(5)
         last = journal.last()
+        leaders = journal.best(5, json.loads(last.account).get("score", "accuracy") if last else "loss")
         ended = journal.generations(last) if last else []
     account = json.loads(last.account) if last else {}
     bounds = [_bound(Bound(**bound)) for bound in account.get("bounds", ())]
@@ -98,6 +98,7 @@ def show(run: Run, as_json: bool) -> None:
     body = [
         [
             s.entry.architecture[:8],
+            "" if s.loss is None else f"{s.loss:.4f}",
             f"{s.accuracy:.2%}",
             f"{s.correct}/{s.images}",
             short(s.entry.flops),
@@ -105,7 +106,7 @@ def show(run: Run, as_json: bool) -> None:
         ]
         for s in leaders
     ]
-    out.print(grid(["name", "held out", "right", "MACs", "params"], body))
+    out.print(grid(["name", "loss", "held out", "right", "MACs", "params"], body))
     out.print()
     if found is not None:
         if found.digest != leaders[0].entry.architecture:
