@@ -3,7 +3,7 @@
     python benchmarks/first.py OUT [--seeds 10] [--jobs 2]   # goes on with what is missing
     python benchmarks/first.py OUT --report
 
-Of each seed: the supernet of spaces/digits.space is trained and searched, and the found network is tested beside the
+Of each seed: the supernet of spaces/digits.space is trained and searched; the found network is tested beside the
 same 100 random networks of its bound. 20 more are trained alone by benchmarks/alone.py, for 100 epochs and two
 seeds, and tested with the weights that each supernet hands out. All on the CPU, one core a process.
 """
