@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,13 +27,16 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from spacelang.cache import named
+from spacelang import cache
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang_runtime.data.pictures import Files
 
 FORMAT = "spacelang.decoded/1"
+_KEPT = re.compile(r"[0-9a-f]+\.kept|\.\w+\.part|grammar\.lark-cache")  # the last: of versions before
+_NAME = re.compile(r"[0-9a-f]+")  # of everything that is kept: a digest
+_ELSEWHERE = "name a folder of your own: SPACELANG_CACHE=FOLDER"
 SPARE = 4  # a set may take so small a part of what the disk has left
 
 
@@ -59,10 +63,20 @@ class Cached:
 
 
 def folder() -> Path:
-    """Where all that is decoded lies. Raises `Failure` where the user's cache is switched off."""
-    if (found := named()) is None:
-        raise Failure("the cache is switched off by SPACELANG_CACHE", "name a folder: SPACELANG_CACHE=FOLDER")
+    """Where all that is decoded lies. Raises `Failure` where the user's cache is switched off, or is not ours
+    alone."""
+    if (found := cache.named()) is None:
+        raise Failure("there is no cache", _ELSEWHERE)
+    if why := cache.refused():
+        raise Failure(why, _ELSEWHERE)
     return found
+
+
+def ready() -> Path:
+    """The folder, made where there is none. Raises `Failure` where it cannot be written either."""
+    if cache.home() is None:
+        raise Failure(f"cannot write into {folder()}", _ELSEWHERE)
+    return folder()
 
 
 def home() -> Path:
@@ -73,7 +87,8 @@ def home() -> Path:
 def fits(size: int) -> bool:
     """Whether the disk takes so many bytes easily, and lets itself be written."""
     try:
-        home().mkdir(parents=True, exist_ok=True)
+        ready()
+        home().mkdir(exist_ok=True)
         return os.access(home(), os.W_OK) and SPARE * size <= shutil.disk_usage(home()).free
     except (Failure, OSError):
         return False
@@ -173,19 +188,30 @@ def every() -> list[Cached]:
 
 
 def clear() -> int:
-    """Remove all but what is being decoded; gives how many bytes that was. A run that reads a set goes on: what is
-    mapped stays until it ends."""
-    before = every()
+    """Remove all but what is being decoded, and nothing that does not carry a name of ours; gives how many bytes that
+    was. A run that reads a set goes on: what is mapped stays until it ends."""
+    freed = 0
     for lock in [*home().glob("*.lock"), *folder().glob("*.lock")]:
-        with suppress(BlockingIOError), alone(lock, wait=False):
-            for path in (lock.with_suffix(""), lock.with_suffix(".part")):
-                shutil.rmtree(path, ignore_errors=True)
-            lock.with_suffix(".images").unlink(missing_ok=True)
-            lock.unlink()
-    for path in folder().glob("*.kept"):
+        if _NAME.fullmatch(lock.stem):
+            with suppress(BlockingIOError), alone(lock, wait=False):
+                places = [lock.with_suffix(end) for end in ("", ".part") if lock.parent == home()]
+                places += [lock.with_suffix(".images"), *folder().glob(f".{lock.stem}.images.*.part")]
+                freed += sum(map(_remove, places))
+                lock.unlink()
+    for path in folder().glob("*"):
+        if _KEPT.fullmatch(path.name):
+            freed += _remove(path)
+    return freed
+
+
+def _remove(path: Path) -> int:
+    """Take a file or a folder away; gives its size, or 0 where it stays."""
+    size = sum(found.stat().st_size for found in (path, *path.rglob("*")) if found.is_file())
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
         path.unlink(missing_ok=True)
-    left = {kept.place for kept in every()}
-    return sum(kept.size for kept in before if kept.place not in left)
+    return 0 if path.exists() else size
 
 
 def _index(place: Path) -> Any:

@@ -217,7 +217,7 @@ def open_dataset(
             f"channels = {frame.channels}: pictures have 3 channels, or 1 where they are to be grey",
             "write channels = 3 in the space",
         )
-    source = digits(frame.image) if where == "digits" else folder(Path(where).expanduser(), 2 * frame.image)
+    source = digits(frame.image) if where == "digits" else folder(Path(os.path.expanduser(where)), 2 * frame.image)
     every = source.train
     held_out = stratified(every.labels, every.rank, round(recipe.holdout * len(every)))
     if recipe.holdout and not held_out.any():

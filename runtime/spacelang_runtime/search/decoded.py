@@ -2,7 +2,7 @@
 
 The file is named by what is in the pictures (SHA-256 over their bytes, in order) and by what is made of them, so a
 picture that changes is decoded anew, and two runs on the same pictures share one file. It lies in
-`~/.cache/spacelang` (or the folder that SPACELANG_CACHE names) and can be deleted at any time (`spacelang cache`).
+the user's cache (`spacelang.cache`) and can be deleted at any time (`spacelang cache`).
 
     pictures  uint8 [n, channels, side, side], behind each other
     labels    int64 [n], after them
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from spacelang_runtime.atomic import replace
 from spacelang_runtime.data import Dataset
-from spacelang_runtime.data.cache import alone, folder
+from spacelang_runtime.data.cache import alone, ready
 from spacelang_runtime.data.pictures import Files
 from spacelang_runtime.failure import Failure
 
@@ -52,8 +52,7 @@ def decoded(dataset: Dataset, count: int | None, say: Callable[[str], None]) -> 
         return _gathered(dataset, asked)
     frame = dataset.frame
     try:
-        path = folder() / f"{_key(pictures, dataset, asked)}.images"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = ready() / f"{_key(pictures, dataset, asked)}.images"
         with alone(path):
             if not path.exists():
                 say(f"decoding {asked} images for the search, once, into {path.parent}")
