@@ -2,8 +2,8 @@
 
 All lies in a folder `spacelang` of its own, inside what `SPACELANG_CACHE` names, else in the user's cache
 (`$XDG_CACHE_HOME` or `~/.cache`); `SPACELANG_CACHE=off` does without it. The folder carries a tag by which backups
-pass it over, and by which it is known to be ours: one of the same name with other things in it is left alone, and so
-is one that others may write, since they could put answers into it.
+pass it over, and by which it is known to be ours: one of the same name with other things in it is left alone, and
+so is one that others may write, since they could put answers into it.
 
 A file begins with the SHA-256 of what follows; one that does not agree with it is as good as none. Files are
 replaced whole, those used longest ago go where there are too many, and a folder that cannot be written is no error.
@@ -14,10 +14,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISDIR, S_IWGRP, S_IWOTH
 
 MOST = 1 << 26  # bytes of all files together
 _DIGEST = 32
@@ -49,11 +49,11 @@ def refused() -> str | None:
         return None
     try:
         found = folder.stat()
-        if not stat.S_ISDIR(found.st_mode):
+        if not S_ISDIR(found.st_mode):
             return f"the cache is not used: {folder} is no folder"
         if found.st_uid != os.geteuid():
             return f"the cache is not used: {folder} belongs to another user"
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        if found.st_mode & (S_IWGRP | S_IWOTH):
             return f"the cache is not used: others may write into {folder} (chmod go-w {folder})"
         if not (folder / TAG).exists() and not all(OURS.fullmatch(entry.name) for entry in folder.iterdir()):
             return f"the cache is not used: {folder} holds other things"

@@ -1,9 +1,9 @@
-"""The parser of the grammar: its tables are kept beside the grammar as data, since reading them takes a tenth of the
-time that building takes.
+"""The parser of the grammar: its tables are kept beside the grammar as data, since reading them takes a tenth of
+the time that building takes.
 
 After the grammar has changed, `python -c "from spacelang.syntax import tables; tables.write()"` writes
-`grammars/space.tables.json` anew. Tables of another grammar, or of another version of lark, whose form may differ, are
-passed over, and the parser is built.
+`grammars/space.tables.json` anew. Tables of another grammar, or of another version of lark, whose form may differ,
+are passed over, and the parser is built.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def parser() -> Lark:
     table = kept["data"]["parser"]["parser"]
     table["tokens"] = _numbered(table["tokens"])
     table["states"] = {int(state): _numbered(actions) for state, actions in table["states"].items()}
-    return Lark.load({"data": kept["data"], "memo": _numbered(kept["memo"])})  # type: ignore[no-untyped-call]
+    return Lark.load({"data": kept["data"], "memo": _numbered(kept["memo"])})
 
 
 def build(grammar: str) -> Lark:
@@ -41,8 +41,8 @@ def build(grammar: str) -> Lark:
 
 
 def written(grammar: str) -> str:
-    """The tables of a grammar as JSON, the same ones at every time: lark numbers states and tokens by chance, so they
-    are numbered anew, states in the order in which they are reached."""
+    """The tables of a grammar as JSON, the same ones at every time: lark numbers states and tokens by chance, so
+    they are numbered anew, states in the order in which they are reached."""
     data, memo = build(grammar).memo_serialize([TerminalDef, Rule])
     table = data["parser"]["parser"]
     tokens = sorted(table["tokens"].values())

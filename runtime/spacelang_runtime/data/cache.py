@@ -188,8 +188,8 @@ def every() -> list[Cached]:
 
 
 def clear() -> int:
-    """Remove all but what is being decoded, and nothing that does not carry a name of ours; gives how many bytes that
-    was. A run that reads a set goes on: what is mapped stays until it ends."""
+    """Remove all but what is being decoded, and nothing that does not carry a name of ours; gives how many bytes
+    that was. A run that reads a set goes on: what is mapped stays until it ends."""
     freed = 0
     for lock in [*home().glob("*.lock"), *folder().glob("*.lock")]:
         if _NAME.fullmatch(lock.stem):

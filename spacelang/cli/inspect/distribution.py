@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from spacelang.amount import spaced
+from spacelang.amount import plain, spaced
 from spacelang.chart import Bars, drawn, heights
 from spacelang.cli.measures import LABELS, Measures
 from spacelang.cli.shares import share
@@ -60,7 +60,11 @@ def facts(bins: Bins, measure: str, measures: Measures) -> dict[str, Any]:
     return {
         "measure": measure,
         "bins": [
-            {"low": measures.plain(measure, window.lo), "high": measures.plain(measure, window.hi), "count": count}
+            {
+                "low": measures.plain(measure, window.lo),
+                "high": measures.plain(measure, window.hi),
+                "count": plain(count),
+            }
             for window, count in bins
         ],
     }

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from spacelang import notation
-from spacelang.amount import short, spaced
+from spacelang.amount import plain, short, spaced
 from spacelang.cli.inspect import distribution, options
 from spacelang.cli.measures import LABELS, Measures, nearest_known, priced
 from spacelang.cli.shares import share
@@ -25,7 +25,6 @@ from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.lowered import Lowered, existing, lower
 from spacelang.lower.remembered import bracketed, known
 from spacelang.recipe import TIMES
-from spacelang.space import Space
 from spacelang.table import rows
 
 
@@ -59,17 +58,17 @@ def show(path: Path, asked: Asked, as_json: bool) -> None:
         fail(f"{asked.of} is no measure of the space", f"one of {', '.join(lowered.chain.measures)}")
     facts = _facts(lowered, ranges, measures)
     if not as_json:
-        _print(result.space, facts, ranges, measures)
+        _print(lowered, facts, ranges, measures)
         for line in result.replaced:
             console().print(f"stage {line.stage}: `{line.name}` of {line.by} replaces the one of {line.scope}")
-    inside = Bracket(facts["architectures"], facts["architectures"])
+    inside = Bracket(lowered.count, lowered.count)
     if not bounds and lowered.space.evolve.bounds and not as_json:
-        _print_known(lowered, facts["architectures"], measures)
+        _print_known(lowered, lowered.count, measures)
     if bounds:
         inside = bracketed(lowered.chain, bounds)
-        facts["inside"] = _inside(inside, facts["architectures"])
+        facts["inside"] = _inside(inside, lowered.count)
         if not as_json:
-            _print_inside(inside, facts["architectures"], lowered, bounds, measures)
+            _print_inside(inside, lowered.count, lowered, bounds, measures)
     if asked.histogram or asked.plot:
         from spacelang.lower.histogram import bins  # numpy, on use
 
@@ -110,7 +109,7 @@ def _facts(lowered: Lowered, ranges: Mapping[str, Window], measures: Measures) -
         "position": list(space.frame.position),
         "token": space.frame.token,
         "pool": space.frame.pool,
-        "architectures": lowered.count,
+        "architectures": plain(lowered.count),
         **{
             measure: {"smallest": measures.plain(measure, end.lo), "largest": measures.plain(measure, end.hi)}
             for measure, end in ranges.items()
@@ -122,7 +121,8 @@ def _facts(lowered: Lowered, ranges: Mapping[str, Window], measures: Measures) -
     }
 
 
-def _print(space: Space, facts: Mapping[str, Any], ranges: Mapping[str, Window], measures: Measures) -> None:
+def _print(lowered: Lowered, facts: Mapping[str, Any], ranges: Mapping[str, Window], measures: Measures) -> None:
+    space = lowered.space
     frame = space.frame
     out = console()
     out.print(f"[bold]{space.name}[/]")
@@ -141,7 +141,7 @@ def _print(space: Space, facts: Mapping[str, Any], ranges: Mapping[str, Window],
     heading, *body = facts["table"]
     out.print(grid(heading, body))
     out.print()
-    out.print(f"architectures   {spaced(facts['architectures'])}")
+    out.print(f"architectures   {spaced(lowered.count)}")
     for measure, end in ranges.items():
         ends = sorted({end.lo, end.hi})
         span = " to ".join(measures.short(measure, value) for value in ends)
@@ -180,8 +180,8 @@ def _print_known(lowered: Lowered, everyone: int, measures: Measures) -> None:
 
 def _inside(found: Bracket, everyone: int) -> dict[str, Any]:
     return {
-        "at_least": found.lower,
-        "at_most": found.upper,
+        "at_least": plain(found.lower),
+        "at_most": plain(found.upper),
         "exact": found.exact,
         "share": [found.lower / everyone, found.upper / everyone],
     }
