@@ -41,7 +41,7 @@ from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.search.decoded import Decoded, decoded
 from spacelang_runtime.search.evolve import Method, Outcome, evolve
 from spacelang_runtime.search.images import place
-from spacelang_runtime.search.journal import open_journal
+from spacelang_runtime.search.journal_file import open_journal
 from spacelang_runtime.search.pool import Dispatcher, follow, join
 from spacelang_runtime.search.scoring import Scorer, Task
 from spacelang_runtime.tasks.supernet.start import dataset_of

@@ -11,7 +11,7 @@ import typer
 
 from spacelang.amount import short
 from spacelang.architecture import Architecture
-from spacelang.cli.terminal import console, fail, grid, say
+from spacelang.cli.terminal import console, fail, grid, say, say_once
 from spacelang.cli.watch import progress
 from spacelang.lower.cost import price
 from spacelang.runs import RUNS
@@ -88,9 +88,9 @@ def _networks(
     names: list[str], run: str | None, runs: Path, random: int, seed: int, split: str, device: str
 ) -> list[dict[str, Any]]:
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.engine.run import find
+    from spacelang_runtime.engine.latest import serving
 
-    found = find(runs, run)
+    found = serving(runs, run, "best" if "best" in names else "weights", say_once)
     if found.record.preview:
         say("this run is a PREVIEW: its numbers mean nothing")
     lowered = lower(found.space)

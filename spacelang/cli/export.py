@@ -9,7 +9,7 @@ import typer
 
 from spacelang.amount import short
 from spacelang.check.trunk import LARGEST_IMAGE
-from spacelang.cli.terminal import fail, say
+from spacelang.cli.terminal import fail, say, say_once
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
@@ -86,9 +86,10 @@ def _folder(what: str) -> tuple[Network, dict[str, object], Preprocessing]:
 
 
 def _of_run(what: str, run: str | None, runs: Path) -> tuple[Network, dict[str, object], Preprocessing]:
-    from spacelang_runtime.engine.run import find
+    from spacelang_runtime.engine.latest import serving
 
-    found = find(runs, run)  # before torch is loaded: a wrong name is answered at once
+    # Before torch is loaded: a wrong name is answered at once.
+    found = serving(runs, run, "best" if what == "best" else "weights", say_once)
 
     import torch
 

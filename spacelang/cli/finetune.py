@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,14 +13,15 @@ from attrs import evolve
 
 from spacelang.check import override
 from spacelang.cli.model import no_run
-from spacelang.cli.terminal import fail, say
+from spacelang.cli.terminal import fail, say, say_once
 from spacelang.cli.texts import compiled, open_text
 from spacelang.cli.train import readers, speaker, time_of, watched
 from spacelang.recipe import Train
-from spacelang.runs import RUNS, called
+from spacelang.runs import RUNS, resuming
 
 if TYPE_CHECKING:
     from spacelang_runtime.engine.distributed import World
+    from spacelang_runtime.engine.run import Run
     from spacelang_runtime.tasks.supernet.start import Order
     from spacelang_runtime.tasks.supernet.train import Job
 
@@ -90,12 +92,18 @@ def finetune(
         order = _order(model, str(data), scratch, recipe, settings or [], words, steps, limit)
 
     from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.engine.lock import sole_writer
 
-    with join(device) as world:
-        job = _begun(order, model, scratch, output, runs, world, workers, steps, limit)
-        watched(job, world)
+    run = _trained(model, runs) if resume else None
+    with sole_writer(run.folder) if run else nullcontext(), join(device) as world:
+        if run is not None and run.state is not None and run.state.finished and steps is None and limit is None:
+            say_once(f"{run.name} is trained")
+        else:
+            job = _job(order, run, model, scratch, output, runs, world, workers, steps, limit)
+            run = job.run
+            watched(job, world, again=f"go on with: {resuming(run.folder, True, output)}")
         if world.is_main:
-            _write(job, output, force)
+            _write(run, output, force)
 
 
 def _order(
@@ -135,8 +143,19 @@ def _order(
     )
 
 
-def _begun(
+def _trained(name: str, runs: Path) -> Run:
+    """The run of finetune to go on with."""
+    from spacelang_runtime.engine.run import find
+
+    run = find(runs, name)
+    if not run.record.network:
+        fail(f"{run.name} is a run of a whole space", f"go on with it: {resuming(run.folder, False)}")
+    return run
+
+
+def _job(
     order: Order | None,
+    run: Run | None,
     model: str,
     scratch: bool,
     output: Path,
@@ -147,16 +166,13 @@ def _begun(
     limit: float | None,
 ) -> Job:
     """The job of a new run, or of one that goes on; with its teacher."""
-    from spacelang_runtime.engine.run import find, kept_if_learned
+    from spacelang_runtime.engine.run import kept_if_learned
     from spacelang_runtime.nn.saved import load, make
     from spacelang_runtime.tasks.finetune import inherit
     from spacelang_runtime.tasks.supernet.start import new, resumed
 
     if order is None:
-        run = find(runs, model)
-        if not run.record.network:
-            again = f"spacelang train --resume {called(run.folder)}"
-            fail(f"{run.name} is a run of a whole space", f"go on with it: {again}")
+        assert run is not None
         job = resumed(run, world, readers(workers), speaker(world), steps, limit)
     else:
         network = load(model)  # before the run is made: a damaged folder leaves nothing behind
@@ -186,17 +202,20 @@ def _taught(job: Job, runs: Path) -> Job:
     return evolve(job, dataset=Taught(job.dataset, teacher, float(words["share"])))
 
 
-def _write(job: Job, output: Path, force: bool) -> None:
+def _write(run: Run, output: Path, force: bool) -> None:
     import torch
 
+    from spacelang import notation
     from spacelang.lower.lowered import lower
     from spacelang_runtime.engine.provenance import provenance
     from spacelang_runtime.engine.supernet import trained
     from spacelang_runtime.nn.extract import extract
     from spacelang_runtime.nn.saved import CONFIG, record_of, save
+    from spacelang_runtime.tasks.supernet.start import preprocessing_of
 
-    run, architecture = job.run, job.source.largest
-    network = extract(trained(run, lower(run.space), torch.device("cpu")), architecture)
+    lowered = lower(run.space)
+    architecture = evolve(notation.read(run.record.network), frame=lowered.space.frame)
+    network = extract(trained(run, lowered, torch.device("cpu")), architecture)
     words = run.record.overrides
     teacher, model = words.get("teacher"), words.get("from")
     known = record_of(model).get("notes", {}) if model and (Path(model) / CONFIG).is_file() else {}
@@ -207,6 +226,6 @@ def _write(job: Job, output: Path, force: bool) -> None:
         "space": known.get("space"),
         "constraint": known.get("constraint"),
     }
-    save(network, output, notes, force, job.dataset.preprocessing)
+    save(network, output, notes, force, preprocessing_of(run, say))
     say(f"next: spacelang eval {output} --data {run.record.data.where}")
     print(f"{output}: {architecture.name}, {how}")

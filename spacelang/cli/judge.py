@@ -12,7 +12,7 @@ from spacelang.cli.bench import bench
 from spacelang.cli.disk import write
 from spacelang.cli.judgement import measured, recipe_of, show, source_of
 from spacelang.cli.place import vacant
-from spacelang.cli.terminal import fail, say
+from spacelang.cli.terminal import fail, say, say_once
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
@@ -44,20 +44,21 @@ def judge(
     inherit. Every score is kept as it comes: a judgement that was stopped goes on when the same command is given
     again. Under torchrun the same command scores on many GPUs.
     """
-    from spacelang_runtime.engine.run import find
+    from spacelang_runtime.engine.latest import serving
 
     if next_ is not None and next_.suffix != ".space":
         raise typer.BadParameter("a space is written to a .space file", param_hint="--next")
     vacant(next_, "the next space")
     vacant(report, "the page")
-    found = find(runs, run)
+    found = serving(runs, run, "weights", say_once)
     bounds = {"flops": flops, "params": params}
     recipe = recipe_of(found.space, found.record.preview, settings or [], bounds)
 
     from spacelang.lower.lowered import lower
+    from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.search.pool import join
 
-    with join(device) as crew:
+    with sole_writer(found.folder), join(device) as crew:
         where = bench(found, lower(found.space), crew, images)
         if where is None:
             return

@@ -16,7 +16,7 @@ from spacelang.cli.diff import diff
 from spacelang.cli.disk import write
 from spacelang.cli.judge import written
 from spacelang.cli.judgement import measured, recipe_of, show
-from spacelang.cli.resumable import resumable
+from spacelang.cli.resumable import AGAIN, resumable
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import checked, open_text
 from spacelang.cli.train import ordered, readers, speaker, time_of, watched
@@ -24,10 +24,8 @@ from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang.refine.account import Account
-    from spacelang_runtime.engine.distributed import World
     from spacelang_runtime.engine.run import Run
     from spacelang_runtime.refine.refinement import Refinement
-    from spacelang_runtime.tasks.supernet.train import Job
 
 
 @attrs.frozen
@@ -45,6 +43,11 @@ class _Asked:
     inherit: bool
     search: bool
     device: str  # the outcome does not depend on it
+
+    @property
+    def bounds(self) -> dict[str, str | None]:
+        """The bounds on the networks that are drawn."""
+        return {"flops": self.flops, "params": self.params}
 
 
 def refine(
@@ -88,6 +91,7 @@ def refine(
     Each next space is a .space file, NAME_2, NAME_3, …, that can be read, changed and trained by itself; the last
     one is trained and judged too. A refinement that was stopped goes on when the same command is given again.
     """
+    from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.refine.refinement import begun
 
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -112,26 +116,41 @@ def refine(
         search=search,
         device=device,
     )
-    recipe_of(first, False, list(asked.settings), {"flops": flops, "params": params})
+    recipe_of(first, False, list(asked.settings), asked.bounds)
     try:
         override.train_with(first.train, override.settings(asked.train))
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--train") from None
     outcome = {k: v for k, v in attrs.asdict(asked).items() if k != "device"}
-    refinement = begun(runs, first.name, {"space": source.text, **outcome})
+    words = {"space": source.text, **outcome}
+    place = begun(runs, first.name, words).folder
+    place.mkdir(parents=True, exist_ok=True)
+    with sole_writer(place):
+        _rounds(begun(runs, first.name, words), space, rounds or first.refine.rounds, asked, into, runs, workers)
+
+
+def _rounds(
+    refinement: Refinement,
+    space: Path,
+    moves: int,
+    asked: _Asked,
+    into: Path | None,
+    runs: Path,
+    workers: int | None,
+) -> None:
+    """Train and judge one space after the other, as often as it moves."""
     folder = into or (space.parent if space.exists() else Path())
     folder.mkdir(parents=True, exist_ok=True)
-    moves = rounds or first.refine.rounds
     accounts: list[Account] = []
     path = space
     for number in range(moves + 1):
         say(f"{'' if number == 0 else chr(10)}space {number + 1} of {moves + 1}: {path}")
         refinement, run = _trained(refinement, number, path, asked, runs, workers)
         where = _bench(run, asked)
-        recipe = recipe_of(run.space, run.record.preview, list(asked.settings), {"flops": flops, "params": params})
+        recipe = recipe_of(run.space, run.record.preview, list(asked.settings), asked.bounds)
         account, following = measured(where, open_text(path), recipe)
         show(account)
-        account = _searched(where, account) if search else account
+        account = _searched(where, account) if asked.search else account
         accounts.append(account)
         _figures(refinement, accounts)
         if number == moves:
@@ -167,6 +186,7 @@ def _trained(
 ) -> tuple[Refinement, Run]:
     """The run of a round, trained to its end; and the refinement that knows it."""
     from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.engine.run import find
     from spacelang_runtime.engine.supernet import trained
     from spacelang_runtime.refine.inherit import inherit
@@ -185,8 +205,8 @@ def _trained(
             say(f"{run.name} is trained")
             return refinement, run
         if run.checkpoint.exists():
-            with join(asked.device) as world:
-                _watched(resumed(run, world, readers(workers), speaker(world)), world)
+            with sole_writer(run.folder), join(asked.device) as world:
+                watched(resumed(run, world, readers(workers), speaker(world)), world, again=AGAIN)
             return refinement, run
     order = ordered(str(path), asked.data, asked.steps, asked.budget, list(asked.train))
     with join(asked.device) as world:
@@ -202,17 +222,8 @@ def _trained(
         rounds = (*refinement.rounds[:number], Round(str(path), job.run.name, share))
         refinement = attrs.evolve(refinement, rounds=rounds)
         keep(refinement)
-        _watched(job, world)
+        watched(job, world, again=AGAIN)
     return refinement, find(runs, job.run.name)
-
-
-def _watched(job: Job, world: World) -> None:
-    from spacelang_runtime.failure import Stopped
-
-    try:
-        watched(job, world)
-    except Stopped as stop:
-        raise Stopped(stop.message, "give the same command again to go on") from None
 
 
 def _searched(where: Bench, account: Account) -> Account:

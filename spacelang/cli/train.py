@@ -13,15 +13,16 @@ from attrs import evolve
 
 from spacelang.amount import NotAnAmount, clock, seconds, short
 from spacelang.check import override
-from spacelang.cli.terminal import fail, say
+from spacelang.cli.terminal import fail, say, say_once
 from spacelang.cli.texts import compiled, open_text
 from spacelang.cli.watch import progress
 from spacelang.recipe import TIMES
-from spacelang.runs import RUNS, called
+from spacelang.runs import RUNS, called, resuming
 from spacelang.space import Space
 
 if TYPE_CHECKING:
     from spacelang_runtime.engine.distributed import World
+    from spacelang_runtime.engine.run import Run
     from spacelang_runtime.engine.step import Observe, Step
     from spacelang_runtime.tasks.supernet.start import Order
     from spacelang_runtime.tasks.supernet.train import Job
@@ -73,16 +74,19 @@ def train(
     elif space is None:
         fail("which space?", "name a .space file, such as: spacelang train spaces/digits.space")
     elif not Path(space).exists() and (runs / space / "run.json").is_file():
-        fail(f"{space} is a run, not a .space file", f"go on with it: spacelang train --resume {space}")
+        fail(f"{space} is a run, not a .space file", f"go on with it: {resuming(runs / space, False)}")
     order = None if resume else ordered(str(space), data, steps, limit, settings or [])
 
-    from spacelang_runtime.engine.distributed import join
-    from spacelang_runtime.tasks.supernet.start import new, restarted
+    run = _begun(space, runs) if resume else None
 
-    with join(device) as world:
+    from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.engine.lock import sole_writer
+    from spacelang_runtime.tasks.supernet.start import new, restarted, resumed
+
+    with sole_writer(run.folder) if run else nullcontext(), join(device) as world:
         job = restarted(runs, world, readers(workers), speaker(world), steps, limit)
-        if job is None and order is None:
-            job = _resumed(space, runs, world, workers, steps, limit)
+        if job is None and run is not None:
+            job = resumed(run, world, readers(workers), speaker(world), steps, limit)
         elif job is None:
             job = new(order, runs, world, readers(workers), speaker(world))
         job.model.checkpointing = checkpointing
@@ -137,11 +141,10 @@ def _preview(order: Order, path: str) -> Order:
     )
 
 
-def _resumed(
-    name: str | None, runs: Path, world: World, workers: int | None, steps: int | None, limit: float | None
-) -> Job:
-    from spacelang_runtime.engine.run import every, find
-    from spacelang_runtime.tasks.supernet.start import resumed
+def _begun(name: str | None, runs: Path) -> Run:
+    """The run to go on with."""
+    from spacelang_runtime.engine.latest import serving
+    from spacelang_runtime.engine.run import every
 
     if name is not None and name.endswith(".space"):
         space = compiled(open_text(Path(name))).name
@@ -149,7 +152,10 @@ def _resumed(
         if not of_space:
             fail(f"no run of the space {space} is in {runs}/", f"begin one: spacelang train {name}")
         name = max(of_space, key=lambda run: run.record.created).name
-    return resumed(find(runs, name), world, readers(workers), speaker(world), steps, limit)
+    run = serving(runs, name, "checkpoint", say_once)
+    if run.record.network:
+        fail(f"{run.name} trains one network", f"go on with it: {resuming(run.folder, True)}")
+    return run
 
 
 def watched(
@@ -159,11 +165,13 @@ def watched(
     every: float = 300.0,
     shard: bool = False,
     photo: Path | None = None,
+    again: str = "",
 ) -> None:
     """Train, and show how it goes on. every: seconds between two checkpoints. photo: whose attention maps are to
-    be seen in TensorBoard."""
+    be seen in TensorBoard. again: what to say of how a training that was stopped goes on; empty: by `train`."""
     from spacelang_runtime.data.advice import advice
     from spacelang_runtime.engine.distributed import all_gather
+    from spacelang_runtime.failure import Interrupted, Stopped
     from spacelang_runtime.tasks.supernet.train import train
 
     run, dataset = job.run, job.dataset
@@ -186,7 +194,10 @@ def watched(
             if step.problem:
                 say(f"skipped: {step.problem} ({step.skipped} so far)")
 
-        standing = train(job, world, watch, profile=profile, every=every, shard=shard)
+        try:
+            standing = train(job, world, watch, profile=profile, every=every, shard=shard)
+        except Interrupted as stop:
+            raise Stopped(stop.message, again or f"go on with: {resuming(run.folder, False)}") from None
     where = f"; trace in {run.trace}" if profile else ""
     waited = standing.waited / standing.elapsed if standing.elapsed else 0.0
     took = f"{clock(standing.elapsed)}, {waited:.0%} of it waiting for data"

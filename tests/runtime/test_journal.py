@@ -9,7 +9,8 @@ import pytest
 
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.refine.measurement import begin
-from spacelang_runtime.search.journal import Entry, Generation, Journal, Proposed, Search, open_journal
+from spacelang_runtime.search.journal import Entry, Generation, Journal, Proposed, Search
+from spacelang_runtime.search.journal_file import open_journal
 
 ONE = Entry("a" * 64, "line one", 100, 10)
 TWO = Entry("b" * 64, "line two", 90, 9)

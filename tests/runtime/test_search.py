@@ -14,7 +14,7 @@ from spacelang_runtime.search import pool as crews
 from spacelang_runtime.search.algorithms import ALGORITHMS
 from spacelang_runtime.search.evolution import Evolution, Goals
 from spacelang_runtime.search.evolve import Ended, Method, Scored
-from spacelang_runtime.search.journal import open_journal
+from spacelang_runtime.search.journal_file import open_journal
 from spacelang_runtime.search.pool import Pool, follow
 
 EXACT = Method(risk=None)

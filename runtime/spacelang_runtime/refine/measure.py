@@ -9,9 +9,11 @@ from attrs import frozen
 
 from spacelang import notation
 from spacelang.refine.sample import Sample
+from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.refine.measurement import begin, close
-from spacelang_runtime.search.journal import Entry, Search, open_journal
+from spacelang_runtime.search.journal import Entry, Search
+from spacelang_runtime.search.journal_file import open_journal
 from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.scoring import UNKNOWN, Task
 
@@ -54,7 +56,7 @@ def measure(
     entries = [Entry(s.architecture.digest, notation.write(s.architecture), s.flops, s.params) for s in samples]
     total = waves.images
     began = time.monotonic()
-    with open_journal(run.folder) as journal:
+    with sole_writer(run.folder), open_journal(run.folder) as journal:
         key = Search(0, account, step, total, False)
         number = begin(journal, key, entries, samples)
         known = journal.known(key)

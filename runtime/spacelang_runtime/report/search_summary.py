@@ -11,7 +11,8 @@ from attrs import frozen
 from spacelang import notation
 from spacelang.architecture import Architecture
 from spacelang_runtime.engine.run import Run
-from spacelang_runtime.search.journal import Generation, Journal, open_journal
+from spacelang_runtime.search.journal import Generation, Journal
+from spacelang_runtime.search.journal_file import look
 
 
 @frozen
@@ -60,7 +61,7 @@ class SearchSummary:
 
 def summary_of(run: Run) -> SearchSummary | None:
     """The last search of a run; None where there was none."""
-    with open_journal(run.folder) as journal:
+    with look(run.folder) as journal:
         search = journal.last()
         if search is None:
             return None

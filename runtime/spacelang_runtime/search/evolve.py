@@ -15,11 +15,13 @@ from spacelang.lower.chain import digest
 from spacelang.lower.cost import MEASURES
 from spacelang.lower.lowered import Lowered
 from spacelang.recipe import Evolve, to_record
+from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.engine.run import Run, write_best
 from spacelang_runtime.search.algorithms import BY_RANK, Algorithm
 from spacelang_runtime.search.evolution import ACCURACY, Candidate, Evolution, Goals
 from spacelang_runtime.search.images import batch_of
-from spacelang_runtime.search.journal import Entry, Generation, Journal, Proposed, Search, open_journal
+from spacelang_runtime.search.journal import Entry, Generation, Journal, Proposed, Search
+from spacelang_runtime.search.journal_file import open_journal
 from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.racing import RISK, Race, Right, looks
 from spacelang_runtime.search.scalars import searching
@@ -109,7 +111,7 @@ def evolve(
     one that was not.
     """
     evolution = Evolution(lowered, recipe, method.algorithm, Goals(method.goals), method.budget)
-    with open_journal(run.folder) as journal:
+    with sole_writer(run.folder), open_journal(run.folder) as journal:
         search = journal.search(account(lowered, recipe, method), step, waves.images)
         with searching(run, search.number) as curves:
 
@@ -119,7 +121,7 @@ def evolve(
                 observe(seen)
 
             outcome = _Searching(journal, search, evolution, method, waves, watch).run()
-    write_best(run, _record(outcome, recipe, method, step))
+        write_best(run, _record(outcome, recipe, method, step))
     return outcome
 
 

@@ -1,4 +1,5 @@
-"""The journal of a run's searches: every score, as it comes, in SQLite. Its tables are told in docs/journal.md.
+"""The journal of a run's searches: every score, as it comes, in SQLite. Its tables are told in docs/journal.md;
+`journal_file` opens it.
 
 A score belongs to the weights it was taken with (the training step of the run), to the images it was taken on
 (how many of the held-out split, from its beginning) and to an architecture; once `record` returns it is on the
@@ -9,47 +10,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import attrs
 import numpy as np
 from attrs import field, frozen
 
-from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.racing import Right
-
-VERSION, OLDEST = 3, 2  # tables are the same since 2; from 3 on, images were decoded whole for a score
-_SCHEMA = """
-CREATE TABLE network (
-    architecture TEXT PRIMARY KEY, line TEXT NOT NULL, flops INTEGER NOT NULL, params INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE score (
-    step INTEGER NOT NULL, total INTEGER NOT NULL, architecture TEXT NOT NULL REFERENCES network,
-    images INTEGER NOT NULL, correct INTEGER NOT NULL, right BLOB NOT NULL,
-    seconds REAL NOT NULL, device TEXT NOT NULL, at TEXT NOT NULL,
-    PRIMARY KEY (step, total, architecture)
-) WITHOUT ROWID;
-CREATE TABLE search (
-    search INTEGER PRIMARY KEY, account TEXT NOT NULL, step INTEGER NOT NULL, total INTEGER NOT NULL,
-    began TEXT NOT NULL, ended TEXT, winner TEXT REFERENCES network, UNIQUE (account, step, total)
-);
-CREATE TABLE candidate (
-    search INTEGER NOT NULL REFERENCES search, generation INTEGER NOT NULL, place INTEGER NOT NULL,
-    architecture TEXT NOT NULL REFERENCES network, operator TEXT NOT NULL, parents TEXT NOT NULL,
-    costs TEXT NOT NULL, images INTEGER, correct INTEGER,
-    PRIMARY KEY (search, generation, place)
-) WITHOUT ROWID;
-CREATE INDEX candidates ON candidate (search, architecture);
-CREATE TABLE generation (
-    search INTEGER NOT NULL REFERENCES search, generation INTEGER NOT NULL,
-    best INTEGER NOT NULL, spread REAL NOT NULL, spent INTEGER NOT NULL, saved INTEGER NOT NULL,
-    volume REAL, parents TEXT NOT NULL, at TEXT NOT NULL,
-    PRIMARY KEY (search, generation)
-) WITHOUT ROWID;
-"""
 
 
 @frozen
@@ -240,45 +208,6 @@ class Journal:
         row = self.database.execute("SELECT (SELECT count(*) FROM search), (SELECT count(*) FROM score)")
         searches, scores = row.fetchone()
         return searches, scores
-
-
-@contextmanager
-def open_journal(folder: Path) -> Iterator[Journal]:
-    """The journal of a run's folder; it is made where there is none.
-
-    Raises `Failure` where the file is not a journal, is of another version, or cannot be written.
-    """
-    path = folder / "journal.sqlite"
-    database = None
-    try:
-        database = sqlite3.connect(path, timeout=30)
-        database.execute("PRAGMA journal_mode = WAL")
-        # Each score survives a power cut: a commit comes back when it is on the disk.
-        database.execute("PRAGMA synchronous = FULL")
-        database.execute("PRAGMA foreign_keys = ON")
-        _prepare(database, path)
-        yield Journal(database, database.execute("PRAGMA user_version").fetchone()[0] >= 3)
-    except sqlite3.DatabaseError as error:
-        full = any(word in str(error) for word in ("full", "disk I/O"))
-        raise Failure(
-            f"cannot use {path}: {error}",
-            "free some space and run the same command again; what was scored is kept"
-            if full
-            else "check that the folder can be written; if the file is damaged, move it away and search again",
-        ) from None
-    finally:
-        if database is not None:
-            database.close()
-
-
-def _prepare(database: sqlite3.Connection, path: Path) -> None:
-    version = database.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
-        raise Failure(f"{path} was written by a newer version", "update spacelang")
-    if 0 < version < OLDEST:
-        raise Failure(f"{path} was written by an older version", "move it away and search again")
-    if version == 0:
-        database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
 
 
 def _texts(proposed: Proposed) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from spacelang.lower.lowered import Lowered
 from spacelang.runs import called
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.search.journal import open_journal
+from spacelang_runtime.search.journal_file import look
 
 OF_A_RUN = ("best", "largest", "smallest")  # words for networks of a run
 
@@ -83,7 +83,7 @@ def _named(text: str, run: Run) -> Architecture:
     if not re.fullmatch(r"[0-9a-f]{4,64}", text):
         near = nearest(text, OF_A_RUN)
         raise Failure(f"{text!r} names no architecture", f"did you mean {near}?" if near else f"give {words}")
-    with open_journal(run.folder) as journal:
+    with look(run.folder) as journal:
         found = journal.named(text)
     if len(found) != 1:
         what = "no" if not found else "more than one"

@@ -10,7 +10,7 @@ from spacelang.amount import clock, short
 from spacelang.cli.terminal import console, grid
 from spacelang.lower.cost import MEASURES
 from spacelang.recipe import Bound
-from spacelang.runs import called
+from spacelang.runs import called, resuming
 
 if TYPE_CHECKING:
     from spacelang_runtime.engine.run import Run
@@ -38,12 +38,12 @@ def _judged(run: Run) -> str | None:
 
 def show(run: Run, as_json: bool) -> None:
     """Print how far a run has come, and the best of its last search."""
-    from spacelang_runtime.search.journal import open_journal
+    from spacelang_runtime.search.journal_file import look
     from spacelang_runtime.search.target import best_of
 
     record, state = run.record, run.state
     found = best_of(run) if (run.folder / "best.json").exists() else None
-    with open_journal(run.folder) as journal:
+    with look(run.folder) as journal:
         searches, scores = journal.counts()
         leaders = journal.best(5)
         last = journal.last()
@@ -79,7 +79,7 @@ def show(run: Run, as_json: bool) -> None:
     if state is None:
         out.print("training has kept no checkpoint yet")
     else:
-        on = f"not finished; if it was stopped: spacelang train --resume {called(run.folder)}"
+        on = f"not finished; if it was stopped: {resuming(run.folder, bool(record.network))}"
         status = "finished" if state.finished else on
         losses = ", ".join(f"{kind} {loss:.3f}" for kind, loss in state.losses.items())
         out.print(f"trained   {state.step} steps in {clock(state.elapsed)}, {status}; last losses: {losses}")

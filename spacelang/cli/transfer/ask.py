@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from spacelang.cli.terminal import fail, grid_of_figures, say
+from spacelang.cli.terminal import fail, grid_of_figures, say, say_once
 from spacelang.cli.train import readers
 from spacelang.cli.watch import progress
 from spacelang.runs import called
+
+if TYPE_CHECKING:
+    from spacelang_runtime.tasks.transfer.run import Run
 
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
@@ -97,14 +101,20 @@ def _model(task: str, name: str | None, runs: Path) -> Path:
                 f"give the same command with transfer {of}" if of else "train it first, with --data and --recipe",
             )
         return folder
-    run = find(runs, task, name)
-    if not (run.model / "config.json").is_file():
+    run = find(runs, task, name, _answers, say_once)
+    if not _answers(run):
         fail(
             f"{run.name} has no model yet: its training was stopped before the first measurement",
             f"go on with: spacelang transfer {task} {called(run.folder)} --resume",
         )
     model: Path = run.model
     return model
+
+
+def _answers(run: Run) -> bool:
+    """Whether a run has a model that can be asked."""
+    config: Path = run.model / "config.json"
+    return config.is_file()
 
 
 def _task_of(folder: Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spacelang.amount import clock, short, spaced
-from spacelang.cli.terminal import grid_of_figures, say
+from spacelang.cli.terminal import grid_of_figures, say, say_once
 from spacelang.cli.train import readers
 from spacelang.cli.watch import progress
 from spacelang.runs import called
@@ -49,15 +49,17 @@ def go_on(
 ) -> None:
     """A run that goes on."""
     from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.tasks.transfer.run import find
     from spacelang_runtime.tasks.transfer.start import resumed
 
-    run = find(runs, task, name)
-    with join(device) as world:
+    run = find(runs, task, name, lambda run: run.checkpoint.is_file(), say_once)
+    with sole_writer(run.folder), join(device) as world:
         _train(resumed(run, world, readers(workers), steps, budget), world, profile)
 
 
 def _train(job: Job, world: World, profile: bool) -> None:
+    from spacelang_runtime.failure import Interrupted, Stopped
     from spacelang_runtime.tasks.transfer.train import train
 
     run = job.run
@@ -91,7 +93,11 @@ def _train(job: Job, world: World, profile: bool) -> None:
         def measuring(share: float, said: str) -> None:
             show(min(done, 0.999), f"measuring {share:.0%}  {said}")
 
-        figures = train(job, world, watch, measuring, profile=profile)
+        try:
+            figures = train(job, world, watch, measuring, profile=profile)
+        except Interrupted as stop:
+            again = f"spacelang transfer {job.task.name} {called(run.folder)} --resume"
+            raise Stopped(stop.message, f"go on with: {again}") from None
     say(f"trained {run.name}" + _peak(world) + (f"; trace in {run.trace}" if profile else ""))
     grid_of_figures(figures)
     asked = ' --question "…"' if job.task.name == "vqa" else ""

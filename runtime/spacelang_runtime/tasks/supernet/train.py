@@ -25,13 +25,13 @@ import torch
 from attrs import frozen
 
 from spacelang.recipe import Sandwich, Train
-from spacelang.runs import called
 from spacelang.space import Space
 from spacelang_runtime.data import Batch, Dataset
 from spacelang_runtime.engine.checkpoint import STREAK, Checkpoint, Standing
 from spacelang_runtime.engine.distributed import World, barrier, precision
 from spacelang_runtime.engine.gradient import Gradient
 from spacelang_runtime.engine.learner import learner
+from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.engine.memory import enough_memory
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import Run, kept_if_learned
@@ -40,7 +40,7 @@ from spacelang_runtime.engine.schedule import finished, progress, schedule
 from spacelang_runtime.engine.step import Observe, step_after
 from spacelang_runtime.engine.throughput import Throughput
 from spacelang_runtime.engine.trace import tracing
-from spacelang_runtime.failure import Failure, Stopped
+from spacelang_runtime.failure import Failure, Interrupted, Stopped
 from spacelang_runtime.fused.learn import learn
 from spacelang_runtime.interrupt import interruptible
 from spacelang_runtime.nn.supernet import Supernet
@@ -85,6 +85,7 @@ def train(
 
     with ExitStack() as stack:
         if world.is_main:
+            stack.enter_context(sole_writer(job.run.folder))
             stack.enter_context(kept_if_learned(job.run))
         stopping = stack.enter_context(interruptible())
         stack.enter_context(enough_memory(recipe.batch))
@@ -153,10 +154,7 @@ def train(
         save(at)
         barrier(world)
         if not finished(limits, at.step, at.elapsed):
-            raise Stopped(
-                f"stopped at step {at.step} of {limits.steps}; all until there is kept",
-                f"go on with: spacelang train --resume {called(job.run.folder)}",
-            )
+            raise Interrupted(f"stopped at step {at.step} of {limits.steps}; all until there is kept")
     return at
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -110,15 +110,26 @@ def complete(run: Run) -> None:
     replace_json(run.folder / RECORD, kept | {"recipe": unstructured(run.record.recipe)})
 
 
-def find(runs: Path, task: str, name: str | None = None) -> Run:
-    """The transfer of that name or in that folder; with no name, the task's last. Raises `Failure` for none."""
+def find(
+    runs: Path,
+    task: str,
+    name: str | None = None,
+    serves: Callable[[Run], bool] = lambda run: True,
+    say: Callable[[str], None] = lambda line: None,
+) -> Run:
+    """The transfer of that name or in that folder; with no name, the task's last that serves, and where none does,
+    its last. say: told of those that are passed over. Raises `Failure` for none."""
     if name is None:
         found = [run for run in every(runs) if run.record.recipe.task == task]
+        found.sort(key=lambda run: run.record.created, reverse=True)
         if not found:
             raise Failure(
                 f"there is no run of transfer {task} in {runs}/ yet", "train one, with a model and --data"
             )
-        return max(found, key=lambda run: run.record.created)
+        place = next((place for place, run in enumerate(found) if serves(run)), 0)
+        for run in found[:place]:
+            say(f"passed over {run.name}: it was stopped before it had kept anything")
+        return found[place]
     for folder in (runs / name, Path(name)):
         if (folder / RECORD).is_file():
             run = open_run(folder)

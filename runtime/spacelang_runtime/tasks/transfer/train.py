@@ -19,18 +19,18 @@ from attrs import frozen
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
-from spacelang.runs import called
 from spacelang_runtime.data.workers import worked
 from spacelang_runtime.engine.checkpoint import STREAK, Standing
 from spacelang_runtime.engine.distributed import World, barrier, precision
 from spacelang_runtime.engine.gradient import Gradient, attach
+from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.scalars import scalars
 from spacelang_runtime.engine.schedule import finished, progress
 from spacelang_runtime.engine.step import Observe, step_after
 from spacelang_runtime.engine.throughput import Throughput
 from spacelang_runtime.engine.trace import tracing
-from spacelang_runtime.failure import Failure, Stopped
+from spacelang_runtime.failure import Failure, Interrupted, Stopped
 from spacelang_runtime.interrupt import interruptible
 from spacelang_runtime.seeding import seed_of
 from spacelang_runtime.tasks.recipe import Train
@@ -80,6 +80,7 @@ def train(
             checkpoints.save(job.run.checkpoint, kept)
 
     with ExitStack() as stack:
+        stack.enter_context(sole_writer(job.run.folder))
         stopping = stack.enter_context(interruptible())
         watchers = [observe, stack.enter_context(scalars(job.run.tensorboard, at.step))] if world.is_main else []
         traced = stack.enter_context(tracing(job.run.trace, world)) if profile else lambda: None
@@ -139,10 +140,7 @@ def train(
         save(at)
         barrier(world)
         if not finished(limits, at.step, at.elapsed):
-            raise Stopped(
-                f"stopped at step {at.step} of {limits.steps}; all until there is kept",
-                f"go on with: spacelang transfer {task.name} {called(job.run.folder)} --resume",
-            )
+            raise Interrupted(f"stopped at step {at.step} of {limits.steps}; all until there is kept")
         if not figures:  # it was stopped between its last step and its last measurement
             figures = measured(job, world, at, show)
     return figures
