@@ -169,7 +169,7 @@ def _model(folder: Path, data: str | None, device: str) -> dict[str, Any]:
     from spacelang_runtime.data import open_dataset
     from spacelang_runtime.engine.distributed import choose
     from spacelang_runtime.engine.tested import examine
-    from spacelang_runtime.nn.saved import load, preprocessing_of, record_of
+    from spacelang_runtime.nn.saved import load, notes_of, preprocessing_of
 
     where = choose(device)
     network = load(folder).to(where).eval()
@@ -180,7 +180,7 @@ def _model(folder: Path, data: str | None, device: str) -> dict[str, Any]:
             f"{folder} tells {architecture.frame.classes} classes apart, and {data} has {len(dataset.classes)}",
             f"give it a head for them: spacelang finetune {folder} --data {data} -o tuned/",
         )
-    known = record_of(folder).get("notes", {}).get("classes")
+    known = notes_of(folder).get("classes")
     if known and list(dataset.classes) != known:
         say(f"the classes of {data} have other names than those that {folder} has learned: is it the same data?")
     return _row(str(folder), architecture, examine(network, dataset.test_images(), dataset.normalise, where))

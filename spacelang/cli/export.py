@@ -80,9 +80,9 @@ def _is_folder(what: str) -> bool:
 
 
 def _folder(what: str) -> tuple[Network, dict[str, object], Preprocessing]:
-    from spacelang_runtime.nn.saved import load, preprocessing_of, record_of
+    from spacelang_runtime.nn.saved import load, notes_of, preprocessing_of
 
-    return load(what), record_of(what).get("notes", {}), preprocessing_of(what)
+    return load(what), notes_of(what), preprocessing_of(what)
 
 
 def _of_run(what: str, run: str | None, runs: Path) -> tuple[Network, dict[str, object], Preprocessing]:

@@ -210,7 +210,7 @@ def _write(run: Run, output: Path, force: bool) -> None:
     from spacelang_runtime.engine.provenance import provenance
     from spacelang_runtime.engine.supernet import trained
     from spacelang_runtime.nn.extract import extract
-    from spacelang_runtime.nn.saved import CONFIG, record_of, save
+    from spacelang_runtime.nn.saved import CONFIG, notes_of, save
     from spacelang_runtime.tasks.supernet.start import preprocessing_of
 
     lowered = lower(run.space)
@@ -218,7 +218,7 @@ def _write(run: Run, output: Path, force: bool) -> None:
     network = extract(trained(run, lowered, torch.device("cpu")), architecture)
     words = run.record.overrides
     teacher, model = words.get("teacher"), words.get("from")
-    known = record_of(model).get("notes", {}) if model and (Path(model) / CONFIG).is_file() else {}
+    known = notes_of(model) if model and (Path(model) / CONFIG).is_file() else {}
     how = "trained further" + (f" from {model}" if model else "")
     how = ("trained from scratch" if "from_scratch" in words else how) + f", {run.name}"
     notes = provenance(run, architecture) | {

@@ -10,6 +10,7 @@ import hashlib
 import pickle
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import torch
 from attrs import asdict, evolve, field, frozen
@@ -65,6 +66,13 @@ class Checkpoint:
     optimizer: dict[str, Any]
 
 
+def spoiled(path: Path) -> str | None:
+    """The first part of a checkpoint's file that does not agree with the sum that was written with it (CRC-32, as
+    torch keeps for each tensor); None where all do."""
+    with ZipFile(path) as file:
+        return file.testzip()
+
+
 def digest(space: Space) -> str:
     """SHA-256 of what is trained, whatever the recipes say about how."""
     bare = evolve(space, train=Train(), evolve=Evolve(), refine=Refine())
@@ -108,15 +116,18 @@ def load(path: Path, space: Space) -> Checkpoint:
 
 
 def read(path: Path, form: str) -> dict[str, Any]:
-    """The values in a checkpoint's file of a format. Raises `Failure` where there are none."""
+    """The values in a checkpoint's file of a format. Raises `Failure` where there are none, and where a part of the
+    file is not as it was written."""
     try:
+        if part := spoiled(path):
+            raise Failure(f"{path} is damaged: {part} in it is not as it was written", "restore it, or train anew")
         # The file is mapped, not read: what is only compared or copied to a device is never held twice.
         record = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except FileNotFoundError:
         raise Failure(
             f"{path.parent} has no checkpoint: its training ended before the first one", "train it anew"
         ) from None
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise Failure(f"{path} cannot be read: {reason}", "restore the file, or train anew") from None
     if not isinstance(record, dict) or record.get("format") != form:

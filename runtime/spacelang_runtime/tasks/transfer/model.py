@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
 from attrs import frozen
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load as tensors_in
 from safetensors.torch import save as tensors_out
 from torch import nn
 
@@ -17,6 +18,7 @@ from spacelang.architecture import NotAnArchitecture, from_json, to_json
 from spacelang_runtime.atomic import replace, replace_json
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
+from spacelang_runtime.nn.saved import DIGEST, require_stated
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.recipe_text import structured, unstructured
 from spacelang_runtime.tasks.registry import task
@@ -40,7 +42,9 @@ def save(run: Run, model: nn.Module, notes: dict[str, Any]) -> None:
     record = run.record
     run.model.mkdir(exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    replace(run.model / "model.safetensors", lambda file: file.write(tensors_out(weights)))
+    content = tensors_out(weights)
+    digest = {DIGEST: sha256(content).hexdigest()}
+    replace(run.model / "model.safetensors", lambda file: file.write(content))
     replace_json(
         run.model / "config.json",
         {
@@ -49,7 +53,7 @@ def save(run: Run, model: nn.Module, notes: dict[str, Any]) -> None:
             "recipe_name": record.recipe.name,
             "recipe": unstructured(record.recipe),
             "labels": record.labels,
-            "notes": {"run": run.name, "data": record.data, "model": record.model} | notes,
+            "notes": {"run": run.name, "data": record.data, "model": record.model} | notes | digest,
         },
     )
 
@@ -66,7 +70,9 @@ def load(folder: Path, device: torch.device) -> Trained:
         recipe = structured(kept["recipe"], kept["recipe_name"], str(config))
         network = Network(from_json(kept["architecture"]))
         model = task(recipe.task).build(network, recipe, kept["labels"], None)
-        model.load_state_dict(load_file(folder / "model.safetensors"))
+        content = (folder / "model.safetensors").read_bytes()
+        require_stated(content, (kept.get("notes") or {}).get(DIGEST), folder)
+        model.load_state_dict(tensors_in(content))
     except FileNotFoundError as error:
         raise Failure(f"cannot read {error.filename or folder}: no such file", "name a run of transfer") from None
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, NotAnArchitecture) as error:
