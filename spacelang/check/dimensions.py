@@ -7,13 +7,14 @@ from math import ceil, floor
 
 from attrs import frozen
 
-from spacelang.architecture import Frame
+from spacelang.architecture import LARGEST, Frame
 from spacelang.check.names import outside_totals, undefined
 from spacelang.check.outline import Line, Outline
-from spacelang.check.values import LARGEST, number, options, spot
+from spacelang.check.values import number, options, spot
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import Binary, Expression, Name, Number, Previous, decimal, evaluate, walk
 from spacelang.lower.layers import constants
+from spacelang.sound import DEEPEST
 from spacelang.source import Span
 from spacelang.space import (
     LAYER_DIMENSIONS,
@@ -30,7 +31,6 @@ from spacelang.space import (
 from spacelang.syntax import tree
 
 LAYER_NAMES = ("depth", "embed", "heads", "qkv", "mlp", "window", "head_dim")
-DEEPEST = 1000  # layers of a stage
 
 
 @frozen

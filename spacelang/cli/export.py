@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spacelang.amount import short
-from spacelang.check.trunk import LARGEST_IMAGE
+from spacelang.architecture import LARGEST_IMAGE
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.runs import RUNS
 

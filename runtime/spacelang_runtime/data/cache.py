@@ -28,6 +28,8 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from spacelang import cache
+from spacelang.outside import parse
+from spacelang.outside import read as read_text
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
@@ -121,10 +123,16 @@ def alone(place: Path, wait: bool = True) -> Iterator[None]:
 def complete(place: Path) -> bool:
     """Whether the set is there, and whole: a machine that lost its power may have kept half of it."""
     try:
-        shapes = _index(place)["shapes"]
-        return (place / "pixels").stat().st_size == sum(3 * height * width for height, width in shapes)
-    except (OSError, ValueError, KeyError, TypeError):
+        about = _index(place)
+        size = sum(3 * height * width for height, width in about["shapes"])
+        told = isinstance(about["of"], str) and all(len(one) == 2 for one in about["broken"])
+        return told and all(map(_side, about["shapes"])) and (place / "pixels").stat().st_size == size
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return False
+
+
+def _side(shape: list[object]) -> bool:
+    return all(isinstance(side, int) and 0 <= side < 1 << 20 for side in shape)
 
 
 def write(place: Path, files: Files, parts: Iterable[Part]) -> None:
@@ -215,4 +223,4 @@ def _remove(path: Path) -> int:
 
 
 def _index(place: Path) -> Any:
-    return json.loads((place / "index.json").read_text())
+    return parse(read_text(place / "index.json"))

@@ -17,10 +17,11 @@ from attrs import asdict, evolve, field, frozen
 from torch import Tensor
 
 from spacelang import interchange
+from spacelang.outside import NotJson
 from spacelang.recipe import Evolve, Refine, Train
 from spacelang.space import Space
 from spacelang_runtime.atomic import replace
-from spacelang_runtime.engine.record import Limits
+from spacelang_runtime.engine.record import Limits, structured
 from spacelang_runtime.failure import Failure
 
 FORMAT = "spacelang.checkpoint/1"
@@ -98,21 +99,34 @@ def load(path: Path, space: Space) -> Checkpoint:
     """The checkpoint in a file, in main memory. Raises `Failure` where there is none, where it is damaged, and
     where it is of another space than `space`."""
     record = read(path, FORMAT)
-    if record["digest"] != digest(space):
+    if record.get("digest") != digest(space):
         raise Failure(
-            f"{path} is of space {record['space']} ({record['digest'][:8]}), and this is space {space.name} "
-            f"({digest(space)[:8]}): their supernets differ",
+            f"{path} is of space {record.get('space')} ({str(record.get('digest'))[:8]}), and this is space "
+            f"{space.name} ({digest(space)[:8]}): their supernets differ",
             "take the run of this space, or train it",
         )
+    average = record.get("average")
     return Checkpoint(
         space=record["space"],
         digest=record["digest"],
-        limits=Limits(**record["limits"]),
-        standing=Standing(**record["standing"]),
-        weights=record["weights"],
-        average=record["average"],
-        optimizer=record["optimizer"],
+        limits=part(path, record, "limits", Limits),
+        standing=part(path, record, "standing", Standing),
+        weights=part(path, record, "weights", dict),
+        average=None if average is None else part(path, record, "average", dict),
+        optimizer=part(path, record, "optimizer", dict),
     )
+
+
+def part(path: Path, record: dict[str, Any], name: str, kind: type[Any]) -> Any:
+    """A part of a checkpoint of a kind. Raises `Failure` where it is none."""
+    try:
+        if kind is not dict:
+            return structured(record[name], kind)
+        if isinstance(record[name], dict):
+            return record[name]
+        raise NotJson("it is no table")
+    except (KeyError, NotJson) as reason:
+        raise Failure(f"{path} is damaged: {name}: {reason}", "restore it, or train anew") from None
 
 
 def read(path: Path, form: str) -> dict[str, Any]:

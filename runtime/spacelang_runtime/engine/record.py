@@ -5,7 +5,6 @@ This module does not import torch, so that commands that only look at runs answe
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,14 +13,20 @@ from typing import Any
 
 import cattrs
 from attrs import field, frozen
+from attrs.validators import and_, ge, le, optional
 
 from spacelang import __version__
-from spacelang.expression import Number, exact
+from spacelang.expression import Number
+from spacelang.expression import written as number
+from spacelang.outside import NotJson, parse, shown
+from spacelang.outside import read as read_file
 from spacelang.recipe import Train
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 
 FORMAT = "spacelang.run/1"
+_COUNT = and_(ge(0), le(10**12))
+_SECONDS = and_(ge(0), le(10**10))
 
 
 @frozen
@@ -38,8 +43,8 @@ class Data:
 class Limits:
     """What ends a training: `steps` updates, or `budget` seconds of training, whichever comes first."""
 
-    steps: int
-    budget: float | None = None
+    steps: int = field(validator=_COUNT)
+    budget: float | None = field(default=None, validator=optional(_SECONDS))
 
 
 @frozen
@@ -59,7 +64,7 @@ class Record:
     preview: bool = False
     network: str = ""
     preprocessing: Preprocessing | None = None
-    processes: int = 1
+    processes: int = field(default=1, validator=_COUNT)
     name: str = ""
     created: str = ""
     versions: dict[str, str] = field(factory=dict)
@@ -71,11 +76,11 @@ class State:
     """How far training has come at the last checkpoint. losses: the last, by kind of network (largest,
     smallest, random). elapsed: seconds of training. skipped: steps whose loss was not finite."""
 
-    step: int
+    step: int = field(validator=_COUNT)
     limits: Limits
-    elapsed: float
+    elapsed: float = field(validator=_SECONDS)
     losses: dict[str, float]
-    skipped: int
+    skipped: int = field(validator=_COUNT)
     finished: bool
 
 
@@ -97,31 +102,38 @@ def written(value: Any) -> Any:
 
 def read(path: Path, kind: type[Any]) -> Any:
     """The value of that kind in a file. Raises `Failure` for one that is damaged."""
-    record = read_json(path)
+    try:
+        return structured(read_json(path), kind)
+    except NotJson as reason:
+        raise damaged(path, str(reason)) from None
+
+
+def structured(record: Any, kind: type[Any]) -> Any:
+    """One of these values from what JSON has of it. Raises `NotJson` with the keys that are wrong."""
     if not isinstance(record, dict):
-        raise damaged(path, "it is not an object")
+        raise NotJson(f"{shown(record)} is no object")
     try:
         return _convert.structure(record, kind)
     except cattrs.BaseValidationError as error:
-        raise damaged(path, "; ".join(cattrs.transform_error(error))) from None
+        raise NotJson("; ".join(cattrs.transform_error(error))) from None
 
 
 def read_json(path: Path) -> Any:
     """The JSON in a file. Raises `Failure` for a file that holds none."""
     try:
-        return json.loads(read_text(path))
-    except ValueError as error:
-        raise damaged(path, f"it is not JSON ({error})") from None
+        return parse(read_text(path))
+    except NotJson as reason:
+        raise damaged(path, str(reason)) from None
 
 
 def read_text(path: Path) -> str:
     """The text in a file. Raises `Failure` for a file that cannot be read or is not UTF-8."""
     try:
-        return path.read_text(encoding="utf-8")
+        return read_file(path)
     except OSError as error:
-        raise Failure(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise damaged(path, f"it is not UTF-8 ({error.reason} at byte {error.start})") from None
+        raise Failure(f"cannot read {path}: {error.strerror}", "give read access to it") from None
+    except NotJson as reason:
+        raise damaged(path, str(reason)) from None
 
 
 def damaged(path: Path, reason: str) -> Failure:
@@ -132,9 +144,9 @@ def damaged(path: Path, reason: str) -> Failure:
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     converter.register_unstructure_hook(Fraction, lambda v: int(v) if v.denominator == 1 else str(v))
-    converter.register_structure_hook_func(lambda t: t == Number, lambda v, _: exact(Fraction(v)))
+    converter.register_structure_hook_func(lambda t: t == Number, lambda v, _: number(v))
     converter.register_structure_hook_func(
-        lambda t: t == Number | None, lambda v, _: None if v is None else exact(Fraction(v))
+        lambda t: t == Number | None, lambda v, _: None if v is None else number(v)
     )
     return converter
 

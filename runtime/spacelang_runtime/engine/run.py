@@ -27,7 +27,8 @@ from attrs import evolve, frozen
 from spacelang import interchange
 from spacelang.space import Space
 from spacelang_runtime.atomic import replace, replace_json
-from spacelang_runtime.engine.record import Record, State, damaged, read, read_json, read_text, versions, written
+from spacelang_runtime.engine.best import read_best
+from spacelang_runtime.engine.record import Record, State, damaged, read, read_text, versions, written
 from spacelang_runtime.failure import Failure
 
 
@@ -78,7 +79,7 @@ class Run:
     def best(self) -> dict[str, Any] | None:
         """The best network found, as its search wrote it; None before a search has ended."""
         path = self.folder / "best.json"
-        return read_json(path) if path.exists() else None
+        return read_best(path) if path.exists() else None
 
     @property
     def launch(self) -> str:

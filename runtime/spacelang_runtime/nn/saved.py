@@ -26,6 +26,7 @@ from torch import Tensor
 
 from spacelang import notation
 from spacelang.architecture import Architecture, NotAnArchitecture, from_json, to_json
+from spacelang.outside import NotJson, parse
 from spacelang_runtime.atomic import replace
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.model_card import model_card
@@ -106,7 +107,9 @@ def require_new(folder: Path) -> None:
 
 def class_names(architecture: Architecture, notes: Mapping[str, Any]) -> list[str]:
     """The names of the classes, in their order; none where the notes do not tell those of all."""
-    names = list(notes.get("classes") or ())
+    names = notes.get("classes")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return []
     return names if len(names) == architecture.frame.classes else []
 
 
@@ -174,9 +177,9 @@ def record_of(folder: Path | str) -> dict[str, Any]:
     """What the `config.json` of a model's folder holds. Raises `Failure` where there is none of ours."""
     config = Path(folder) / CONFIG
     try:
-        record = json.loads(_bytes(config))
-    except (ValueError, RecursionError) as error:
-        raise Failure(f"{config} is not JSON: {error}", _AGAIN) from None
+        record = parse(_bytes(config))
+    except NotJson as reason:
+        raise Failure(f"{config} is not JSON: {reason}", _AGAIN) from None
     if not isinstance(record, dict) or "network" not in record:
         raise Failure(f'{config} has no "network": {folder} is no model of spacelang', _OTHER)
     return record

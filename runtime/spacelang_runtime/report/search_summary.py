@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
 
 from spacelang import notation
-from spacelang.architecture import Architecture
+from spacelang.architecture import Architecture, NotAnArchitecture
+from spacelang.outside import finite, shown
 from spacelang_runtime.engine.run import Run
-from spacelang_runtime.search.journal import Generation, Journal
+from spacelang_runtime.search.account import account_of
+from spacelang_runtime.search.journal import Generation, Journal, NotAJournal, row, told
 from spacelang_runtime.search.journal_file import look
 
 
@@ -67,10 +68,10 @@ def summary_of(run: Run) -> SearchSummary | None:
             return None
         winner = journal.database.execute("SELECT winner FROM search WHERE search = ?", (search.number,)).fetchone()
         return SearchSummary(
-            account=json.loads(search.account),
+            account=account_of(search.account),
             total=search.total,
             ended=search.ended,
-            winner=winner[0],
+            winner=row(winner, str | None)[0],
             members=dict(_members(journal, search.number, search.total)),
             generations=tuple(journal.generations(search)),
         )
@@ -83,17 +84,31 @@ def _members(journal: Journal, number: int, total: int) -> Iterator[tuple[str, M
            WHERE search = ? AND images IS NOT NULL ORDER BY generation DESC, place DESC""",
         (number,),
     )
-    for digest, line, generation, operator, parents, costs, images, correct in rows:  # the first time comes last
+    for found in rows:  # the first time comes last
+        digest, line, generation, operator, parents, costs, images, correct = row(
+            found, str, str, int, str, str, str, int, int
+        )
+        try:
+            architecture = notation.read(line)
+        except NotAnArchitecture as reason:
+            raise NotAJournal(f"a row holds {shown(line)}: {reason}") from None
         yield (
             digest,
             Member(
                 name=digest[:8],
-                architecture=notation.read(line),
+                architecture=architecture,
                 generation=generation,
                 operator=operator,
-                parents=tuple(json.loads(parents)),
-                costs=json.loads(costs),
-                accuracy=correct / images,
+                parents=tuple(map(str, told(parents, list))),
+                costs=_costs(costs),
+                accuracy=correct / max(1, images),
                 left=images < total,
             ),
         )
+
+
+def _costs(text: str) -> Mapping[str, int]:
+    costs: dict[str, int] = told(text, dict)
+    if not all(map(finite, costs.values())):
+        raise NotAJournal(f"a row holds {shown(text)}, which are no costs")
+    return costs

@@ -12,12 +12,41 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import UnionType
+from typing import Any
 
 import attrs
 import numpy as np
 from attrs import field, frozen
 
+from spacelang.outside import NotJson, parse, shown
 from spacelang_runtime.search.racing import Right
+
+_MOST = 2**62  # of any number in a journal
+
+
+class NotAJournal(ValueError):
+    """What a row of a journal holds that was never written there."""
+
+
+def row(found: tuple[Any, ...], *kinds: type[Any] | UnionType) -> tuple[Any, ...]:
+    """A row of a journal, with a value of the right kind in each column, and no number below 0. Raises
+    `NotAJournal`: tables of SQLite take anything, and a damaged file may hold it."""
+    for value, kind in zip(found, kinds, strict=True):
+        if not isinstance(value, kind) or (isinstance(value, int | float) and not 0 <= value <= _MOST):
+            raise NotAJournal(f"a row holds {shown(value)}, which is never written there")
+    return found
+
+
+def told(text: str, kind: type[Any]) -> Any:
+    """A JSON value that a journal holds as text. Raises `NotAJournal` where it is none of a kind."""
+    try:
+        value = parse(text)
+    except NotJson as reason:
+        raise NotAJournal(f"a row holds {shown(text)}: {reason}") from None
+    if not isinstance(value, kind):
+        raise NotAJournal(f"a row holds {shown(text)}, which is never written there")
+    return value
 
 
 @frozen
@@ -97,11 +126,11 @@ class Journal:
                 "INSERT OR IGNORE INTO search (account, step, total, began) VALUES (?, ?, ?, ?)",
                 (account, step, total, _now()),
             )
-        row = self.database.execute(
+        number, ended = self.database.execute(
             "SELECT search, ended IS NOT NULL FROM search WHERE account = ? AND step = ? AND total = ?",
             (account, step, total),
         ).fetchone()
-        return Search(row[0], account, step, total, bool(row[1]))
+        return Search(number, account, step, total, bool(ended))
 
     def propose(self, search: Search, generation: int, candidates: Sequence[Proposed]) -> None:
         """Keep a generation's candidates."""
@@ -124,7 +153,7 @@ class Journal:
             "SELECT architecture, images, right FROM score WHERE step = ? AND total = ?",
             (search.step, search.total),
         )
-        return {name: _unpacked(bits, images) for name, images, bits in rows}
+        return {name: _unpacked(bits, images) for name, images, bits in (row(one, str, int, bytes) for one in rows)}
 
     def record(self, search: Search, architecture: str, right: Right, seconds: float, device: str) -> None:
         """Keep what a network told right of the first `len(right)` images. Once this returns, it is on the disk.
@@ -169,10 +198,13 @@ class Journal:
 
     def last(self) -> Search | None:
         """The search begun last."""
-        row = self.database.execute(
+        found = self.database.execute(
             "SELECT search, account, step, total, ended IS NOT NULL FROM search ORDER BY search DESC LIMIT 1"
         ).fetchone()
-        return Search(*row[:4], bool(row[4])) if row else None
+        if found is None:
+            return None
+        number, account, step, total, ended = row(found, int, str, int, int, int)
+        return Search(number, account, step, total, bool(ended))
 
     def best(self, count: int = 1) -> list[Score]:
         """The best networks of the search begun last, of those scored on all images; the best first."""
@@ -184,7 +216,8 @@ class Journal:
                ORDER BY s.correct DESC, n.flops, n.architecture LIMIT ?""",
             (count,),
         )
-        return [Score(Entry(*row[:4]), row[4], row[5]) for row in rows]
+        found = [row(one, str, str, int, int, int, int) for one in rows]
+        return [Score(Entry(*one[:4]), one[4], max(1, one[5])) for one in found]
 
     def generations(self, search: Search) -> list[Generation]:
         """How the generations of a search went, those that have ended."""
@@ -193,7 +226,8 @@ class Journal:
             "ORDER BY generation",
             (search.number,),
         )
-        return [Generation(*row[:6], tuple(json.loads(row[6]))) for row in rows]
+        found = [row(one, int, int, float, int, int, float | None, str) for one in rows]
+        return [Generation(*one[:6], tuple(map(str, told(one[6], list)))) for one in found]
 
     def named(self, prefix: str) -> list[Entry]:
         """The networks whose digest begins so."""
@@ -201,12 +235,12 @@ class Journal:
             "SELECT architecture, line, flops, params FROM network WHERE substr(architecture, 1, ?) = ? LIMIT 9",
             (len(prefix), prefix),
         )
-        return [Entry(*row) for row in rows]
+        return [Entry(*row(one, str, str, int, int)) for one in rows]
 
     def counts(self) -> tuple[int, int]:
         """How many searches there were, and how many networks have been looked at."""
-        row = self.database.execute("SELECT (SELECT count(*) FROM search), (SELECT count(*) FROM score)")
-        searches, scores = row.fetchone()
+        found = self.database.execute("SELECT (SELECT count(*) FROM search), (SELECT count(*) FROM score)")
+        searches, scores = found.fetchone()
         return searches, scores
 
 
@@ -215,6 +249,8 @@ def _texts(proposed: Proposed) -> tuple[str, str]:
 
 
 def _unpacked(bits: bytes, images: int) -> Right:
+    if images > 8 * len(bits):
+        raise NotAJournal(f"a row tells of {images} images, and holds {8 * len(bits)} answers")
     return np.unpackbits(np.frombuffer(bits, np.uint8), count=images).astype(np.bool_)
 
 

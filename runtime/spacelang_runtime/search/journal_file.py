@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.search.journal import Journal
+from spacelang_runtime.search.journal import Journal, NotAJournal
 
 NAME = "journal.sqlite"
 VERSION, OLDEST = 3, 2  # tables are the same since 2; from 3 on, images were decoded whole for a score
@@ -43,6 +43,8 @@ CREATE TABLE generation (
     PRIMARY KEY (search, generation)
 ) WITHOUT ROWID;
 """
+
+_DAMAGED = "restore it, or move it away and search again"
 
 
 @contextmanager
@@ -105,6 +107,8 @@ def _opened(path: Path, connect: Callable[[], sqlite3.Connection]) -> Iterator[s
         yield database
     except sqlite3.DatabaseError as error:
         raise Failure(f"cannot use {path}: {error}", _remedy(error)) from None
+    except NotAJournal as reason:
+        raise Failure(f"{path} is damaged: {reason}", _DAMAGED) from None
     finally:
         if database is not None:
             database.close()
@@ -118,7 +122,7 @@ def _remedy(error: sqlite3.DatabaseError) -> str:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return "another process is using it: wait for its end, and run the same command again"
         case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
-            return "the file is damaged: restore it, or move it away and search again"
+            return _DAMAGED
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return "give write access to it and its folder"
         case _:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -10,6 +9,8 @@ from spacelang import notation
 from spacelang.architecture import Architecture, NotAnArchitecture, from_json
 from spacelang.diagnostics import nearest
 from spacelang.lower.lowered import Lowered
+from spacelang.outside import parse
+from spacelang.outside import read as read_file
 from spacelang.runs import called
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.failure import Failure
@@ -37,7 +38,7 @@ def read(text: str) -> Architecture | None:
     if path.suffix != ".json" or not path.is_file():
         return None
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse(read_file(path))
         inside = value.get("network", value.get("architecture", value)) if isinstance(value, dict) else value
         return notation.read(inside) if isinstance(inside, str) else from_json(inside)
     except (OSError, ValueError) as reason:
@@ -51,13 +52,7 @@ def best_of(run: Run) -> Architecture:
     path = run.folder / "best.json"
     if not path.exists():
         raise Failure(f"{run.name} has not been searched yet", f"search it: spacelang evolve {called(run.folder)}")
-    try:
-        return from_json((run.best or {})["architecture"])
-    except (Failure, LookupError, TypeError, NotAnArchitecture):
-        raise Failure(
-            f"{path} is damaged: it describes no network",
-            f"delete it and search again, from all that was scored: spacelang evolve {called(run.folder)}",
-        ) from None
+    return from_json((run.best or {})["architecture"])
 
 
 def resolve(text: str, run: Run, lowered: Lowered) -> Architecture:

@@ -38,6 +38,7 @@ def _judged(run: Run) -> str | None:
 
 def show(run: Run, as_json: bool) -> None:
     """Print how far a run has come, and the best of its last search."""
+    from spacelang_runtime.search.account import account_of, bound_of
     from spacelang_runtime.search.journal_file import look
     from spacelang_runtime.search.target import best_of
 
@@ -48,8 +49,8 @@ def show(run: Run, as_json: bool) -> None:
         leaders = journal.best(5)
         last = journal.last()
         ended = journal.generations(last) if last else []
-    account = json.loads(last.account) if last else {}
-    bounds = [_bound(Bound(**bound)) for bound in account.get("bounds", ())]
+        account = account_of(last.account) if last else {"bounds": []}
+        bounds = [_bound(bound_of(bound)) for bound in account["bounds"]]
     if as_json:
         print(
             json.dumps(
@@ -65,7 +66,7 @@ def show(run: Run, as_json: bool) -> None:
                     "losses": state.losses if state else {},
                     "searches": searches,
                     "scores": scores,
-                    "bounds": account.get("bounds", []),
+                    "bounds": account["bounds"],
                     "generations": len(ended),
                     "best": run.best,
                 },

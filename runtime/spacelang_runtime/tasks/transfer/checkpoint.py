@@ -11,7 +11,7 @@ from attrs import asdict, frozen
 from torch import Tensor
 
 from spacelang_runtime.atomic import replace
-from spacelang_runtime.engine.checkpoint import Standing, read
+from spacelang_runtime.engine.checkpoint import Standing, part, read
 from spacelang_runtime.engine.record import Limits
 
 FORMAT = "spacelang.transfer.checkpoint/1"
@@ -43,8 +43,8 @@ def load(path: Path) -> Checkpoint:
     """The checkpoint in a file, in main memory. Raises `Failure` where there is none and where it is damaged."""
     record = read(path, FORMAT)
     return Checkpoint(
-        limits=Limits(**record["limits"]),
-        standing=Standing(**record["standing"]),
-        weights=record["weights"],
-        optimizer=record["optimizer"],
+        limits=part(path, record, "limits", Limits),
+        standing=part(path, record, "standing", Standing),
+        weights=part(path, record, "weights", dict),
+        optimizer=part(path, record, "optimizer", dict),
     )

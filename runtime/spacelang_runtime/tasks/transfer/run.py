@@ -22,8 +22,10 @@ from typing import Any
 
 from attrs import asdict, evolve, field, fields_dict, frozen
 
+from spacelang.outside import parse, read
 from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.engine.record import Limits, versions
+from spacelang_runtime.engine.record import structured as of_record
 from spacelang_runtime.engine.run import take
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.tasks.recipe import Recipe
@@ -156,12 +158,15 @@ def open_run(folder: Path) -> Run:
     """The transfer in a folder. Raises `Failure` where its record is damaged."""
     path = folder / RECORD
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        recipe = structured(kept["recipe"], kept["recipe_name"], str(path))
-        kept |= {"recipe": recipe, "limits": Limits(**kept["limits"])}
-        kept |= {name: tuple(kept[name]) for name in ("command", "overrides")}
+        kept = parse(read(path))
+        recipe = structured(kept["recipe"], str(kept["recipe_name"]), str(path))
+        kept |= {"recipe": recipe, "limits": of_record(kept["limits"], Limits)}
+        kept |= {name: tuple(map(str, kept[name])) for name in ("command", "overrides")}
+        kept |= {name: str(kept[name]) for name in ("model", "data", "fingerprint", "device", "created")}
+        if not isinstance(kept["labels"], dict):
+            raise ValueError("'labels' is no object")
         return Run(folder, Record(**{name: kept[name] for name in fields_dict(Record)}))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Failure(
             f"{path} is damaged: {type(error).__name__} {error}", f"restore it, or delete {folder} and train again"
         ) from None
