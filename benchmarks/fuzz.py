@@ -45,10 +45,12 @@ class TooLong(BaseException):
 
 @frozen
 class Door:
-    """Where a file is read. path: of the file. read: as a command does; gives nothing."""
+    """Where a file is read. path: of the file. read: as a command does; gives nothing. spoil: what is read in the
+    place of the whole file."""
 
     path: Path
     read: Callable[[], object]
+    spoil: Callable[[bytes, random.Random], bytes] = lambda whole, luck: spoil(whole, luck)
 
 
 @define
@@ -100,7 +102,7 @@ def tried(door: Door, cases: int, luck: random.Random) -> Counts:
     with hushed():
         door.read()
     for number in range(cases):
-        spoiled = spoil(whole, luck)
+        spoiled = door.spoil(whole, luck)
         door.path.write_bytes(spoiled)
         counts.cases += 1
         size, began = _peak(), time.process_time()
@@ -134,7 +136,7 @@ def spoil(whole: bytes, luck: random.Random) -> bytes:
             pass
         else:
             for _ in range(luck.choice((1, 1, 1, 2, 5))):
-                value = _changed(value, luck)
+                value = changed(value, luck)
             try:
                 return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
             except (ValueError, RecursionError):
@@ -158,22 +160,22 @@ def spoil(whole: bytes, luck: random.Random) -> bytes:
     return whole
 
 
-def _changed(value: Any, luck: random.Random) -> Any:
+def changed(value: Any, luck: random.Random) -> Any:
     """The value with one of its parts, however deep, replaced, left out, or said under another name."""
     if isinstance(value, dict | list) and value and luck.random() < 0.85:
         keys = list(value) if isinstance(value, dict) else list(range(len(value)))
         key = luck.choice(keys)
-        changed = dict(value) if isinstance(value, dict) else list(value)
+        made: Any = dict(value) if isinstance(value, dict) else list(value)
         match luck.randrange(12):
             case 0:
-                del changed[key]
-            case 1 if isinstance(changed, dict):
-                changed[luck.choice((*map(str, keys), "unknown", ""))] = changed.pop(key)
-            case 2 if isinstance(changed, list):
-                changed = changed * luck.choice((2, 50))
+                del made[key]
+            case 1 if isinstance(made, dict):
+                made[luck.choice((*map(str, keys), "unknown", ""))] = made.pop(key)
+            case 2 if isinstance(made, list):
+                made = made * luck.choice((2, 50))
             case _:
-                changed[key] = _changed(value[key], luck)
-        return changed
+                made[key] = changed(value[key], luck)
+        return made
     return luck.choice(NASTY)
 
 

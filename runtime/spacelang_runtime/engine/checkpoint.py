@@ -107,7 +107,7 @@ def load(path: Path, space: Space) -> Checkpoint:
         )
     average = record.get("average")
     return Checkpoint(
-        space=record["space"],
+        space=str(record.get("space")),
         digest=record["digest"],
         limits=part(path, record, "limits", Limits),
         standing=part(path, record, "standing", Standing),
