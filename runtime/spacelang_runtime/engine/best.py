@@ -32,10 +32,9 @@ def _verify(record: Any) -> None:
     """Make sure that a record says what is asked of it; raises ValueError with the key that does not."""
     if not isinstance(record, dict):
         raise NotJson(f"{shown(record)} is no object")
-    for name in ("name", "line"):
-        if not isinstance(record.get(name), str):
-            raise NotJson(f"{name!r} is {shown(record.get(name))}, and must be a text")
-    for name in ("accuracy", "images", "flops", "params"):
+    if not isinstance(record.get("name"), str):
+        raise NotJson(f"'name' is {shown(record.get('name'))}, and must be a text")
+    for name in ("accuracy", "images"):
         if not finite(record.get(name)) or not 0 <= record[name] <= 10**30:
             raise NotJson(f"{name!r} is {shown(record.get(name))}, and must be a number from 0")
     try:

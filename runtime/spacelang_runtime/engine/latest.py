@@ -43,7 +43,8 @@ def lacks(run: Run, need: Need) -> str | None:
     if not run.checkpoint.is_file():
         return "it has kept no weights"
     try:
-        state, best = run.state, run.best
+        state = run.state
+        best = run.best if need == "best" else None
     except Failure as damaged:
         return damaged.message
     if need != "checkpoint" and state is not None and state.step == 0:
@@ -56,6 +57,11 @@ def lacks(run: Run, need: Need) -> str | None:
 def _remedy(run: Run, need: Need) -> str:
     if not run.checkpoint.is_file():
         return "while it is training, wait for its first checkpoint; else train anew"
-    if lacks(run, "weights") is None:
+    try:
+        learned = run.state is None or run.state.step > 0
+        found = run.best if need == "best" else None
+    except Failure as damaged:
+        return damaged.remedy
+    if learned and found is None:
         return f"search it: spacelang evolve {called(run.folder)}"
     return f"train it: {resuming(run.folder, False)}"
