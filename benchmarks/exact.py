@@ -8,6 +8,7 @@ same space where they are installed.
 from __future__ import annotations
 
 import importlib.util
+import re
 import resource
 import sys
 import time
@@ -35,9 +36,13 @@ SPACES = Path(__file__).resolve().parents[1] / "spaces"
 RATES = Rates(depth=0.2, embed=0.2, layer=0.4)
 
 
-def chain_of(name: str) -> Chain:
-    """The chain of a shipped space."""
-    space = compile_text(Source(name, (SPACES / f"{name}.space").read_text())).space
+def chain_of(name: str, rules: str = "", *, tied: bool = False) -> Chain:
+    """The chain of a shipped space, with more rules; with `tied`, heads are chosen once for each stage."""
+    text = (SPACES / f"{name}.space").read_text()
+    if tied:
+        text = re.sub(r"each layer \{\n( +heads +in [^\n]*\n)", r"\1  each layer {\n", text)
+        text = re.sub(r"  each layer \{\n  \}\n", "", text)
+    space = compile_text(Source(name, text + rules)).space
     if space is None:
         sys.exit(f"{name}.space does not compile")
     return lower(space).chain
@@ -78,7 +83,7 @@ def arithmetic(table: Table, name: str, chain: Chain, bounds: dict[str, Bounds])
         table,
         f"{name}: full histogram of MACs",
         partial(histogram, chain, "flops"),
-        lambda h: f"{len(h.parts)} parts",
+        lambda h: f"{len(h.parts)} parts" if h else "none: totals bind",
     )
     for what, window in bounds.items():
         add(table, f"{name}: count, {what}", partial(count, chain, window), "{:,}".format)
@@ -184,6 +189,12 @@ def main() -> None:
         _whole.cache_clear()
         first = partial(draw, s3, 50, stream(1), bounds=windows[what])
         add(table, f"s3: 50 draws, {what}, from the cache", first, lambda d: f"{len(d)}", 50)
+    within = {"flops": Window(4_000_000_000, 4_500_000_000)}
+    tied = chain_of("s3", "require sum(depth) <= 14\n", tied=True)
+    both = {"4G..4.5G, params <= 28M": {**within, "params": params}}
+    arithmetic(table, "s3, heads of stages, sum(depth) <= 14", tied, both)
+    totals = chain_of("s3", "require sum(depth) <= 14\nrequire sum(heads) <= 140\n")
+    arithmetic(table, "s3, sum(depth) <= 14, sum(heads) <= 140", totals, {"4G..4.5G": within})
     between = {"flops": Window(4_500_000_001, 4_500_000_002)}
     add(
         table, "s3: nearest feasible MACs", partial(nearest, s3, "flops", between), lambda n: f"{n.below} {n.above}"

@@ -41,8 +41,9 @@ from spacelang.space import Space
 from spacelang_runtime.data import Batch, Dataset, open_dataset
 from spacelang_runtime.engine.distributed import World, join
 from spacelang_runtime.engine.step import Step
-from spacelang_runtime.tasks.supernet.start import Order, new
-from spacelang_runtime.tasks.supernet.train import Job, train
+from spacelang_runtime.engine.train import train
+from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
+from spacelang_runtime.tasks.supernet.start import TrainRequest, new
 
 S3 = Path(__file__).resolve().parents[1] / "spaces" / "s3.space"
 SOURCES = ("device", "decoded", "files")
@@ -96,12 +97,12 @@ def answer(words: argparse.Namespace) -> None:
         space = evolve(space, train=evolve(space.train, batch=words.batch * world.size, warmup=1))
         rates = {}
         for source in SOURCES:
-            job = given(source, space, words, world)
-            rates[source] = measured(job, words, world)
+            setup = given(source, space, words, world)
+            rates[source] = measured(setup, words, world)
         found = {
             "rates": rates,
             "readers": {source: delivered(source, space, words, world) for source in SOURCES[1:]},
-            "message": message(job, world),
+            "message": message(setup, world),
             "memory": torch.cuda.max_memory_allocated() / 2**30 if world.device.type == "cuda" else 0.0,
             "device": torch.cuda.get_device_name() if world.device.type == "cuda" else "CPU",
         }
@@ -109,19 +110,19 @@ def answer(words: argparse.Namespace) -> None:
             words.answers.write_text(json.dumps(found))
 
 
-def given(source: str, space: Space, words: argparse.Namespace, world: World) -> Job:
+def given(source: str, space: Space, words: argparse.Namespace, world: World) -> SupernetSetup:
     """A training of fresh weights on one of the sources."""
-    order = Order(space, words.space.read_text(), words.data, steps=words.warm + words.steps)
-    job = new(order, words.answers.parent / "runs", world, words.workers, lambda line: None)
+    request = TrainRequest(space, words.space.read_text(), words.data, steps=words.warm + words.steps)
+    setup = new(request, words.answers.parent / "runs", world, words.workers, lambda line: None)
     if source == "files":
-        job.dataset.room = 0
+        setup.dataset.room = 0
     if source == "device":
-        (batch,) = islice(job.dataset.train_batches(0, 1, world.rank, world.size, world.device), 1)
-        job = evolve(job, dataset=Standing(batch))
-    return job
+        (batch,) = islice(setup.dataset.train_batches(0, 1, world.rank, world.size, world.device), 1)
+        setup = evolve(setup, dataset=Standing(batch))
+    return setup
 
 
-def measured(job: Job, words: argparse.Namespace, world: World) -> dict[str, float]:
+def measured(setup: SupernetSetup, words: argparse.Namespace, world: World) -> dict[str, float]:
     """Images a second and the share of the time spent waiting, over the steps that count."""
     ends: list[float] = []
     waiting: list[float] = []
@@ -130,13 +131,13 @@ def measured(job: Job, words: argparse.Namespace, world: World) -> dict[str, flo
         ends.append(time.perf_counter())
         waiting.append(step.waiting)
 
-    if isinstance(job.dataset, Dataset) and job.dataset.room:
-        keep(job.dataset, world)
-    train(job, world, watch, shard=words.shard)
+    if isinstance(setup.dataset, Dataset) and setup.dataset.room:
+        keep(setup.dataset, world)
+    train(training(setup), world, watch, shard=words.shard)
     if not world.is_main:
         return {}
     took = statistics.median(b - a for a, b in zip(ends[words.warm - 1 :], ends[words.warm :], strict=False))
-    return {"images": job.run.record.recipe.batch / took, "ms": 1000 * took, "waiting": waiting[-1]}
+    return {"images": setup.space.train.batch / took, "ms": 1000 * took, "waiting": waiting[-1]}
 
 
 def keep(dataset: Dataset, world: World) -> None:
@@ -162,9 +163,9 @@ def delivered(source: str, space: Space, words: argparse.Namespace, world: World
     return space.train.batch * (count - 1) / (time.perf_counter() - start)
 
 
-def message(job: Job, world: World) -> dict[str, float]:
+def message(setup: SupernetSetup, world: World) -> dict[str, float]:
     """Milliseconds that it takes to sum the gradients over the processes, and their size in MB."""
-    gradient = torch.zeros(sum(parameter.numel() for parameter in job.model.parameters()), device=world.device)
+    gradient = torch.zeros(sum(parameter.numel() for parameter in setup.model.parameters()), device=world.device)
     if world.size == 1:
         return {"ms": 0.0, "mb": gradient.nbytes / 1e6}
     took = []

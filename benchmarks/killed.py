@@ -1,6 +1,6 @@
 """A search survives: `python benchmarks/killed.py` kills one of digits a hundred times by SIGKILL, each time at a
-random moment. Nothing known may be looked at again, the journal must be whole, and the answer that of a search that
-was left alone.
+random moment. No image known may be looked at again, the journal must be whole, and the answer that of a search
+that was left alone.
 
 Each process is a fork of this one, which has loaded what takes long, so that kills fall into the search.
 """
@@ -31,11 +31,13 @@ ROOT = Path(__file__).resolve().parents[1]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=100, help="kills")
-    print(json.dumps(kill(parser.parse_args().times), indent=2))
+    parser.add_argument("words", nargs="*", help="of evolve, after --: such as -- --algorithm paper --exact")
+    words = parser.parse_args()
+    print(json.dumps(kill(words.times, words.words), indent=2))
 
 
-def kill(times: int) -> dict[str, object]:
-    """Kill a search so many times. One that comes to its end is begun anew."""
+def kill(times: int, words: list[str]) -> dict[str, object]:
+    """Kill a search by these words so many times. One that comes to its end is begun anew."""
     torch.set_num_threads(1)
     luck = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
@@ -46,7 +48,7 @@ def kill(times: int) -> dict[str, object]:
         os.chdir(folder)
         shutil.copytree("runs", "fresh")
         began = time.monotonic()
-        _end(_forked("whole.log"))
+        _end(_forked("whole.log", words))
         whole = time.monotonic() - began
         expected = json.loads(Path("runs/digits-1/best.json").read_text())
         killed = ended = 0
@@ -57,7 +59,7 @@ def kill(times: int) -> dict[str, object]:
             while True:
                 Path("looked.log").write_text("")
                 known = _known()
-                child = _forked("looked.log")
+                child = _forked("looked.log", words)
                 # About six kills a search; some fall before its first score, some after its last.
                 done = (0, 0)
                 deadline = time.monotonic() + luck.uniform(0, whole / 3)
@@ -72,33 +74,35 @@ def kill(times: int) -> dict[str, object]:
                 elif not over:
                     _end(child)
                     over = True
-                now = Path("looked.log").read_text().split()
-                assert known.isdisjoint(now), "a network that was in the journal was looked at again"
-                assert len(now) == len(set(now)), "a network was looked at twice"
-                assert known <= _known(), "a score that was written is gone"
-                looked |= set(now)
+                now = [(name, int(at)) for name, at in map(str.split, Path("looked.log").read_text().splitlines())]
+                for name, at in now:
+                    assert at >= known.get(name, 0), "an image that was in the journal was looked at again"
+                assert len(now) == len(set(now)), "a network was looked at twice on the same images"
+                after = _known()
+                assert all(after.get(name, 0) >= images for name, images in known.items()), "a score is gone"
+                looked |= {name for name, _ in now}
                 if over:
                     break
             assert json.loads(Path("runs/digits-1/best.json").read_text()) == expected, "another answer"
-            assert looked >= _known()
+            assert looked >= _known().keys()
             ended += 1
         os.chdir(ROOT)
     return {"kills": killed, "searches that came to their end": ended, "seconds of one left alone": round(whole, 1)}
 
 
-def _known() -> set[str]:
-    """What the journal holds; that it is whole is seen on the way."""
+def _known() -> dict[str, int]:
+    """On how many images the journal holds each network; that it is whole is seen on the way."""
     path = Path("runs/digits-1/journal.sqlite")
     if not path.exists():
-        return set()
+        return {}
     with contextlib.closing(sqlite3.connect(path)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         if not database.execute("PRAGMA user_version").fetchone()[0]:
-            return set()
-        return {row[0] for row in database.execute("SELECT architecture FROM score")}
+            return {}
+        return dict(database.execute("SELECT architecture, images FROM score"))
 
 
-def _forked(log: str) -> int:
+def _forked(log: str, words: list[str]) -> int:
     """A process that searches, and writes down each network that it begins to look at."""
     child = os.fork()
     if child:
@@ -108,12 +112,12 @@ def _forked(log: str) -> int:
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         judge = Scorer.judge
 
-        def noted(self, task, race=None):
-            os.write(descriptor, f"{task.digest}\n".encode())
-            return judge(self, task, race)
+        def noted(self, task, stretch):
+            os.write(descriptor, f"{task.digest} {len(task.known)}\n".encode())
+            return judge(self, task, stretch)
 
         Scorer.judge = noted
-        sys.argv = ["spacelang", "evolve", "digits-1", "--device", "cpu"]
+        sys.argv = ["spacelang", "evolve", "digits-1", "--device", "cpu", *words]
         from spacelang.cli import main as command
 
         with open("said.log", "w") as said, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):

@@ -36,7 +36,8 @@ from spacelang_runtime.fused.learn import learn
 from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.ops.attention import plain
-from spacelang_runtime.tasks.supernet.sandwich import source_of
+from spacelang_runtime.tasks.supernet.objective import decaying_first
+from spacelang_runtime.tasks.supernet.sandwich import subnets_of
 
 DEVICE = torch.device("cuda")
 DEIT = """
@@ -101,19 +102,19 @@ def supernet_step(
     clean()
     torch.manual_seed(0)
     model = Supernet(lowered.space.frame, lowered.plan, backend).to(DEVICE)
-    optimizer = adamw(model, lowered.space.train, notes=1)
-    source = source_of(lowered)
+    optimizer = adamw(decaying_first(model, float(lowered.space.train.weight_decay)), notes=1)
+    subnets = subnets_of(lowered)
     images, labels = batch_of(batch)
-    alone = source.largest == source.smallest
+    alone = subnets.largest == subnets.smallest
 
     def step(number: int) -> None:
         optimizer.gradient.clear()
-        members = [source.largest]
+        members = [subnets.largest]
         if not alone:
-            members += [source.smallest, *source.draw(0, number, 2)]
+            members += [subnets.smallest, *subnets.draw(0, number, 2)]
         with precision(DEVICE):
             for member in members:
-                learn(model, member, images, labels, 0.0, 1 / len(members), records)
+                learn(model, member, images, labels, 0.0, 1 / len(members), records=records)
         optimizer.step(1e-3)
 
     began = time.monotonic()
@@ -184,10 +185,10 @@ def floor(lowered: Lowered, batch: int, flops: float, bandwidth: float, steps: i
     Arithmetic: three times the products of the forward pass. Memory: every product, and attention, forward and
     backward, reads its activations and writes its result once in bf16; all else is free, weights too.
     """
-    source = source_of(lowered)
-    drawn = [a for i in range(steps) for a in source.draw(0, i, 2)]
+    subnets = subnets_of(lowered)
+    drawn = [a for i in range(steps) for a in subnets.draw(0, i, 2)]
     total = 0.0
-    for group in ([source.largest], [source.smallest], drawn):
+    for group in ([subnets.largest], [subnets.smallest], drawn):
         each = []
         for architecture in group:
             moved = 0
@@ -236,10 +237,10 @@ def main() -> None:
         note("s3: floor", ms=least, share=least / ours["ms"])
     if "standalone" in parts:
         lowered = space("s3")
-        source = source_of(lowered)
+        subnets = subnets_of(lowered)
         model = Supernet(lowered.space.frame, lowered.plan)
         sums = 0.0
-        for architecture in (source.largest, source.smallest, *source.draw(0, 0, 2)):
+        for architecture in (subnets.largest, subnets.smallest, *subnets.draw(0, 0, 2)):
             with plain():
                 found = standalone(extract(model, architecture), batch, 10)
             sums += found["ms"]

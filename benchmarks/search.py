@@ -18,7 +18,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from statistics import mean, median
 
@@ -31,6 +32,7 @@ from spacelang.lower.draw import draw, stream
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.recipe import Bound
 from spacelang.source import read
+from spacelang_runtime.data.decoded import Decoded, decoded
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.engine.distributed import choose, precision
 from spacelang_runtime.engine.evaluate import evaluate
@@ -38,12 +40,13 @@ from spacelang_runtime.engine.record import Data, Limits, Record
 from spacelang_runtime.engine.run import Run, create, find
 from spacelang_runtime.engine.supernet import trained_at, untrained
 from spacelang_runtime.nn.extract import extract
-from spacelang_runtime.search.decoded import Decoded, decoded
+from spacelang_runtime.search.algorithms import ALGORITHMS
 from spacelang_runtime.search.evolve import Method, Outcome, evolve
 from spacelang_runtime.search.images import place
 from spacelang_runtime.search.journal_file import open_journal
 from spacelang_runtime.search.pool import Dispatcher, follow, join
-from spacelang_runtime.search.scoring import Scorer, Task
+from spacelang_runtime.search.racing import RISK
+from spacelang_runtime.search.scoring import Scorer
 from spacelang_runtime.tasks.supernet.start import dataset_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,6 +64,8 @@ def main() -> None:
     parser.add_argument("--flops", type=int, default=4_500_000_000, help="at most")
     parser.add_argument("--run", help="a trained run: its folder")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--algorithm", choices=ALGORITHMS, default="paper", help="of the part search")
+    parser.add_argument("--exact", action="store_true", help="of the part search: every network on all images")
     asked = parser.parse_args()
     found = PARTS[asked.part](asked)
     if found is not None:
@@ -124,7 +129,7 @@ def scoring(asked: argparse.Namespace) -> dict[str, object]:
 
         warm()
         bare = clocked(device, alone)
-        scored = clocked(device, lambda architecture=architecture: scorer.judge(Task(architecture, "")))
+        scored = clocked(device, lambda architecture=architecture: scorer.answers(architecture))
         shares.append(bare / scored)
         rates.append(len(images) / scored)
     return {
@@ -140,7 +145,7 @@ def scoring(asked: argparse.Namespace) -> dict[str, object]:
 
 
 def search(asked: argparse.Namespace) -> dict[str, object] | None:
-    """The paper's search in full (noise tells no network from another, so races would not mean anything)."""
+    """A whole search on noise, which tells no network from another: what is measured is its time."""
     lowered = lowered_of(asked)
     recipe = attrs.evolve(lowered.space.evolve, bounds=bounded(lowered, asked.flops))
     with join(asked.device) as crew, tempfile.TemporaryDirectory() as folder:
@@ -151,7 +156,8 @@ def search(asked: argparse.Namespace) -> dict[str, object] | None:
             return None
         run = _run(Path(folder), lowered)
         waves = Dispatcher(crew, scorer.judge, len(images))
-        outcome = evolve(run, lowered, recipe, Method(risk=None, budget=asked.candidates), waves, 0, lambda _: None)
+        method = Method(asked.algorithm, exact=asked.exact, budget=asked.candidates)
+        outcome = evolve(run, lowered, recipe, method, waves, 0, lambda _: None)
         asked_for = recipe.population + recipe.generations * (recipe.crossover + recipe.mutation)
         with open_journal(run.folder) as journal:
             judged = journal.database.execute("SELECT count(*) FROM candidate WHERE images IS NOT NULL").fetchone()[
@@ -163,6 +169,7 @@ def search(asked: argparse.Namespace) -> dict[str, object] | None:
             "batch": images.batch,
             "networks scored": outcome.scored,
             "networks asked for": judged,
+            "images a network": round(outcome.spent / outcome.networks, 1),
             "seconds": round(outcome.seconds, 2),
             "seconds a network": round(outcome.seconds / outcome.scored, 4),
             "winner": outcome.best.architecture.name,
@@ -172,7 +179,7 @@ def search(asked: argparse.Namespace) -> dict[str, object] | None:
 
 def _run(folder: Path, lowered: Lowered) -> Run:
     space = lowered.space
-    record = Record(space.name, Data("noise", "noise", "", ()), space.train, Limits(1), "", ())
+    record = Record("supernet", Data("noise", "noise", ""), Limits(1), "", (), space=space.name)
     return create(folder, record, "", space)
 
 
@@ -206,7 +213,7 @@ def loader(asked: argparse.Namespace) -> dict[str, object]:
         once = time.perf_counter() - began
         images = place(Decoded(torch.cat(pictures).numpy(), torch.cat(labels).numpy()), frame, device)
         scorer = Scorer(model, images, normalise)
-        ours = clocked(device, lambda: [scorer.judge(Task(architecture, "")) for architecture in drawn])
+        ours = clocked(device, lambda: [scorer.answers(architecture) for architecture in drawn])
     per_network = ours / len(drawn) + once / 1050
     return {
         "images": asked.images,
@@ -242,7 +249,7 @@ def races(asked: argparse.Namespace) -> dict[str, object]:
     recipe = lowered.space.evolve
     found: dict[str, object] = {}
     kept = []
-    for name, method in (("in full", Method(risk=None)), ("raced", Method())):
+    for name, method in (("in full", Method("paper", exact=True)), ("raced", Method("paper", risk=RISK))):
         with _apart(run) as copy:
             outcome = _searched(copy, lowered, recipe, method, scorer, step)
             with open_journal(copy.folder) as journal:
@@ -253,7 +260,7 @@ def races(asked: argparse.Namespace) -> dict[str, object]:
             "networks scored": outcome.scored,
             "images judged on": outcome.spent,
             "images saved": f"{outcome.saved / (outcome.saved + outcome.spent):.1%}",
-            "spread of a generation, median": f"{median(g.spread for g in generations):.2%}",
+            "sd of a generation, median": f"{median(g.spread for g in generations):.2%}",
             "seconds": round(outcome.seconds, 1),
         }
     agreeing = sum(one == other for one, other in zip(*kept, strict=True))
@@ -261,39 +268,51 @@ def races(asked: argparse.Namespace) -> dict[str, object]:
 
 
 def algorithms(asked: argparse.Namespace) -> dict[str, object]:
-    """Each algorithm with the same number of different networks, scored in full; the test images are looked at once
-    a winner stands."""
+    """Each algorithm with the same number of different networks and about the same number of images: those that do
+    not part their generations score every network on as many as the predictor spent on one, on average. The test
+    images are looked at once a winner stands."""
     run, lowered, scorer, step = _trained(asked)
     dataset = dataset_of(run, lambda line: None)
-    test = [(p.to(scorer.device), y.to(scorer.device)) for p, y in dataset.test_images()]
+    pictures, labels = (torch.cat(part).numpy() for part in zip(*dataset.test.batches(), strict=True))
+    test = Scorer(scorer.model, place(Decoded(pictures, labels), dataset.frame, scorer.device), scorer.normalise)
     budget = asked.candidates or 300
     table: dict[str, object] = {}
+    each = 0.0
     with _apart(run) as copy:
-        for name, goals in (
-            ("paper", ("accuracy",)),
-            ("random", ("accuracy",)),
-            ("regularized", ("accuracy",)),
-            ("nsga2", ("accuracy", "flops")),
+        for name, method in (
+            ("predictor", Method()),
+            ("paper", Method("paper")),
+            ("paper, by accuracy", Method("paper", score="accuracy")),
+            ("random", Method("random")),
+            ("paper, alike", Method("paper", exact=True)),
+            ("regularized, alike", Method("regularized")),
+            ("nsga2, alike", Method("nsga2", ("accuracy", "flops"))),
         ):
-            held, tested, costs = [], [], []
+            rows: list[tuple[float, ...]] = []
             for seed in asked.seeds:
                 recipe = attrs.evolve(lowered.space.evolve, seed=seed, generations=10_000)
-                method = Method(name, goals, risk=None, budget=budget)
-                outcome = _searched(copy, lowered, recipe, method, scorer, step)
-                on_test = evaluate(scorer.model, test, normalise, scorer.device, outcome.best.architecture)
-                held.append(outcome.accuracy)
-                tested.append(on_test.top1)
-                costs.append(outcome.best.flops)
+                part = Fraction(round(each), len(scorer.images)) if method.spending == "full" else method.part
+                chosen = attrs.evolve(method, budget=budget, part=part)
+                outcome = _searched(copy, lowered, recipe, chosen, scorer, step)
+                told = test.answers(outcome.best.architecture)
+                spent = outcome.spent / outcome.networks
+                each = each or spent
+                row = outcome.accuracy, told.correct / len(told), told.loss, spent, outcome.seconds
+                rows.append((*row, outcome.best.flops / 1e6))
+            held, tested, losses, images, seconds, costs = zip(*rows, strict=True)
             table[name] = {
                 "held out": _several(held),
                 "test": _several(tested),
-                "MACs": [round(cost / 1e6, 1) for cost in costs],
+                "test loss": [round(loss, 4) for loss in losses],
+                "images a network": [round(one, 1) for one in images],
+                "seconds": [round(one, 1) for one in seconds],
+                "MACs": [round(cost, 1) for cost in costs],
             }
-    size = sum(len(y) for _, y in test)
+    size = len(test.images)
     return {"networks": budget, "images": len(scorer.images), "test images": size, "seeds": asked.seeds, **table}
 
 
-def _several(values: list[float]) -> str:
+def _several(values: Sequence[float]) -> str:
     return f"{mean(values):.2%} (" + ", ".join(f"{value:.2%}" for value in values) + ")"
 
 
@@ -302,7 +321,7 @@ def _trained(asked: argparse.Namespace) -> tuple[Run, Lowered, Scorer, int]:
     lowered, device = lower(run.space), choose(asked.device)
     model, step = trained_at(run, lowered, device)
     dataset = dataset_of(run, lambda line: None, min(16, (os.cpu_count() or 1) - 1))
-    held_out = decoded(dataset, min(asked.images, dataset.search_size), lambda line: None)
+    held_out = decoded(dataset.search, min(asked.images, len(dataset.search)), lambda line: None)
     return run, lowered, Scorer(model, place(held_out, dataset.frame, device), normalise), step
 
 

@@ -132,7 +132,8 @@ def to_json(architecture: Architecture) -> dict[str, object]:
                     {
                         "heads": layer.heads,
                         "qkv": layer.qkv,
-                        "mlp": layer.mlp if isinstance(layer.mlp, int) else str(layer.mlp),
+                        # A whole ratio has one form, whatever set it was an option of: a network has one digest.
+                        "mlp": int(layer.mlp) if layer.mlp.denominator == 1 else str(layer.mlp),
                         "window": layer.window,
                     }
                     for layer in stage.layers

@@ -26,7 +26,7 @@ _TAGGED = (
     b"Signature: 8a477f597d28d172789f06886806bc55\n"
     b"# This folder is the cache of spacelang. It can be removed at any time: spacelang cache --clear\n"
 )
-OURS = re.compile(rf"{TAG}|train|[0-9a-f]+\.(kept|images|lock)|\..+\.part|tmp\w+\.part|grammar\.lark-cache")
+OURS = re.compile(rf"{TAG}|train|decoded|[0-9a-f]+\.(kept|images|lock)|\..+\.part|tmp\w+\.part|grammar\.lark-cache")
 
 
 def named() -> Path | None:

@@ -156,6 +156,7 @@ TITLES: Mapping[str, str] = {
     "E0415": "a bound on a dimension",
     "E0416": "more of the best than there are samples",
     "E0417": "a time that bounds a refinement",
+    "E0418": "a batch too small to be split",
     "E0601": "a path without double quotes",
     "E0602": "a path that names no space",
     "E0603": "a file that is not there",

@@ -3,17 +3,18 @@ for a stage, or for the network, where it is chosen once.
 
 Comes in: a lowered space. Goes out: plain JSON values. A layer's hyperparameters are active where the stage is
 deep enough. What the rules forbid becomes clauses over as few hyperparameters as say it; a configuration that
-meets them all is one network, and each network is one configuration. Totals and bounds on the whole network have no
-place there. Format: https://automl.github.io/ConfigSpace (format version 0.4).
+meets them all is one network, and each network is one configuration. So are totals, where they come to few enough.
+Bounds of recipes have no place there. Format: https://automl.github.io/ConfigSpace (format version 0.4).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import combinations, product
+from itertools import combinations, islice, product
 from math import prod
 from typing import Any
 
+from spacelang.forbidden import Names, TooMany, forbidden
 from spacelang.lower.cells import Cell
 from spacelang.lower.chain import EVERY
 from spacelang.lower.lowered import Lowered
@@ -24,7 +25,7 @@ from spacelang.space import STAGE_DIMENSIONS, Option, tied
 MOST_COMBINATIONS = 100_000  # of the values that a rule may speak of together
 MOST_CLAUSES = 5_000
 
-Clause = frozenset[tuple[str, Option]]
+Clause = frozenset[tuple[str, tuple[Option, ...]]]  # hyperparameters, and the values of each that stand together
 
 
 class NotExpressible(ValueError):
@@ -33,13 +34,11 @@ class NotExpressible(ValueError):
 
 def to_configspace(space: Lowered) -> dict[str, Any]:
     """The space as ConfigSpace reads it. Raises `NotExpressible`."""
-    for limit in space.chain.limits:
-        if limit.window != EVERY:
-            raise NotExpressible(f"`{limit.measure}` is a total, and only values that stand together are forbidden")
     parameters: list[dict[str, Any]] = []
     conditions: list[dict[str, Any]] = []
     clauses: dict[Clause, None] = {}
-    once, usual = dict(_once(space)), space.genotype(space.smallest)
+    network = space.smallest
+    once, usual = dict(_once(space)), space.genotype(network)
     smallest = [cells[index] for cells, index in zip(space.legal.stages, usual.cells, strict=True)]
     parameters += [
         _parameter(name, options, dict(space.legal.roots[smallest[0].root])[name]) for name, options in once.items()
@@ -50,11 +49,12 @@ def to_configspace(space: Lowered) -> dict[str, Any]:
             _parameter(full, taken(cells, name), smallest[number - 1].value(name)) for name, full in own.items()
         ]
         genes = _genes(space, number)
-        layer = space.smallest.stages[number - 1].layers[0]
+        layers = network.stages[number - 1].layers
         rules = list(_layer_rules(space, number, cells, genes))
         depths = sorted({cell.depth for cell in cells})
         for place in range(1, depths[-1] + 1):
             names = {name: f"stage{number}.layer{place}.{name}" for name in genes}
+            layer = layers[min(place, len(layers)) - 1]
             parameters += [_parameter(names[name], genes[name], getattr(layer, name)) for name in genes]
             deep = [depth for depth in depths if depth >= place]
             if deep != depths:
@@ -66,6 +66,8 @@ def to_configspace(space: Lowered) -> dict[str, Any]:
                 clauses[frozenset((names.get(name, name), value) for name, value in rule)] = None
     for rule in _stage_rules(space):
         clauses[rule] = None
+    totals = list(_totals(space, frozenset(once)))
+    clauses = dict.fromkeys([*_not_said(clauses, totals), *totals])
     if len(clauses) > MOST_CLAUSES:
         raise NotExpressible(f"its rules come to {len(clauses)} forbidden clauses, and {MOST_CLAUSES} are the most")
     return {
@@ -75,6 +77,37 @@ def to_configspace(space: Lowered) -> dict[str, Any]:
         "forbiddens": [_forbidden(clause) for clause in clauses],
         "format_version": 0.4,
     }
+
+
+def _totals(space: Lowered, once: frozenset[str]) -> Iterator[Clause]:
+    """What the totals forbid."""
+    names = Names(lambda number, cell: _row(space, number, cell), lambda number: tuple(_genes(space, number)), once)
+    for charge in space.legal.totals:
+        if charge.window == EVERY:
+            continue
+        try:
+            found = list(islice(forbidden(space, charge, names, MOST_COMBINATIONS), MOST_CLAUSES + 1))
+        except TooMany:
+            found = None
+        if found is None or len(found) > MOST_CLAUSES:
+            most = f"more than {MOST_CLAUSES} forbidden clauses, or {MOST_COMBINATIONS} combinations to look at"
+            raise NotExpressible(f"the total `{charge.name}` comes to {most}")
+        yield from map(frozenset, found)
+
+
+def _not_said(clauses: Iterable[Clause], totals: Sequence[Clause]) -> Iterator[Clause]:
+    """The clauses that follow from no clause of a total: pairs of neighbours have lost what totals forbid."""
+    said: dict[str, list[Clause]] = {}
+    for total in totals:
+        said.setdefault(min(name for name, _ in total), []).append(total)
+    for clause in clauses:
+        own = dict(clause)
+        if not any(
+            all(name in own and set(own[name]) <= set(values) for name, values in total)
+            for name in own
+            for total in said.get(name, ())
+        ):
+            yield clause
 
 
 def _once(space: Lowered) -> Iterator[tuple[str, tuple[Option, ...]]]:
@@ -168,9 +201,14 @@ def _never(names: Sequence[str], legal: Iterable[tuple[Option, ...]]) -> Iterato
             }
             found[axes] = fresh
             for row in sorted(fresh, key=str):
-                yield frozenset((names[at], value) for at, value in zip(axes, row, strict=True))
+                yield frozenset((names[at], (value,)) for at, value in zip(axes, row, strict=True))
 
 
 def _forbidden(clause: Clause) -> dict[str, Any]:
-    parts = [{"type": "EQUALS", "name": name, "value": _value(value)} for name, value in sorted(clause, key=str)]
-    return {"type": "AND", "clauses": parts}
+    parts: list[dict[str, Any]] = [
+        {"type": "EQUALS", "name": name, "value": _value(values[0])}
+        if len(values) == 1
+        else {"type": "IN", "name": name, "values": [_value(value) for value in values]}
+        for name, values in sorted(clause, key=str)
+    ]
+    return {"type": "AND", "clauses": parts} if len(parts) > 1 else parts[0]

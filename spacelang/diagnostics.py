@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Literal
 
@@ -74,6 +73,8 @@ def errors(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant: at most a third of its letters differ."""
+    import difflib  # what is right need not wait for it
+
     close = [other for other in known if abs(len(other) - len(word)) <= max(1, len(other) // 3)]
     best = difflib.get_close_matches(word.lower(), close, n=1, cutoff=0.6)
     if best and _distance(word.lower(), best[0]) <= max(1, len(best[0]) // 3):

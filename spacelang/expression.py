@@ -7,7 +7,7 @@ without ever seeing text. Arithmetic is exact: numbers are integers or fractions
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Literal
 
@@ -159,14 +159,6 @@ Expression = (
 )
 
 
-class UndefinedValue(ArithmeticError):
-    """An expression has no value for the numbers given, such as a division by zero; `at` is the part to blame."""
-
-    def __init__(self, message: str, at: Expression) -> None:
-        super().__init__(message)
-        self.at = at
-
-
 def exact(value: Number) -> Number:
     """The same number, as an int where it is whole."""
     return int(value) if value.denominator == 1 else value
@@ -177,105 +169,6 @@ def written(value: object) -> Number:
     if isinstance(value, bool) or not isinstance(value, int | str) or not _WRITTEN.fullmatch(str(value)):
         raise ValueError(f'{str(value)[:40]!r} is not an exact number such as 4 or "7/2"')
     return exact(Fraction(value))
-
-
-def evaluate(
-    expression: Expression, names: Mapping[str, Number], previous: Mapping[str, Number] | None = None
-) -> Value:
-    """The value of an expression where `names` hold and the stage before has the dimensions `previous`.
-
-    A comparison, or a membership, that mentions the stage before is true where there is none (`previous` is None):
-    a rule about neighbours says nothing of the first stage. Raises `UndefinedValue` for a division by zero.
-    """
-    match expression:
-        case Constant(value):
-            return value
-        case Duration():  # the checker has refused such text; only a hand-made value comes here
-            raise UndefinedValue("a time is no number", expression)
-        case Name(name):
-            return names[name]
-        case Previous(name):
-            if previous is None:
-                raise UndefinedValue("there is no stage before the first", expression)
-            return previous[name]
-        case Negative(operand):
-            return -_number(operand, names, previous)
-        case Not(operand):
-            return not evaluate(operand, names, previous)
-        case Logic("and", left, right):
-            return bool(evaluate(left, names, previous)) and bool(evaluate(right, names, previous))
-        case Logic(_, left, right):
-            return bool(evaluate(left, names, previous)) or bool(evaluate(right, names, previous))
-        case Compare() | Among() | Within() if previous is None and _looks_back(expression):
-            return True
-        case Among(operand, options):
-            value = _number(operand, names, previous)
-            return any(value == _number(option, names, previous) for option in options)
-        case Within(operand, lowest, highest, by):
-            value, least = _number(operand, names, previous), _number(lowest, names, previous)
-            step = 1 if by is None else _number(by, names, previous)
-            if step <= 0:
-                raise UndefinedValue("a step is more than 0", expression)
-            return least <= value <= _number(highest, names, previous) and (value - least) % step == 0
-        case Compare(first, rest):
-            low = _number(first, names, previous)
-            for relation, part in rest:
-                high = _number(part, names, previous)
-                if not _related(low, relation, high):
-                    return False
-                low = high
-            return True
-        case Call(function, arguments):
-            values = [_number(argument, names, previous) for argument in arguments]
-            return min(values) if function == "min" else max(values)
-        case Total():  # the checker lets none stand where one stage or layer is spoken of
-            raise UndefinedValue("a total is of many layers or stages", expression)
-        case Binary(operator, left_side, right_side):
-            a, b = _number(left_side, names, previous), _number(right_side, names, previous)
-            if operator in "/%" and b == 0:
-                raise UndefinedValue("division by zero", expression)
-            return exact(_arithmetic(a, operator, b))
-
-
-def _looks_back(expression: Expression) -> bool:
-    return any(isinstance(part, Previous) for part in walk(expression))
-
-
-def _number(expression: Expression, names: Mapping[str, Number], previous: Mapping[str, Number] | None) -> Number:
-    value = evaluate(expression, names, previous)
-    if isinstance(value, bool):  # the checker has refused such text; only a hand-made value comes here
-        raise UndefinedValue("a number is needed here, not yes or no", expression)
-    return value
-
-
-def _arithmetic(a: Number, operator: Arithmetic, b: Number) -> Number:
-    match operator:
-        case "+":
-            return a + b
-        case "-":
-            return a - b
-        case "*":
-            return a * b
-        case "/":
-            return Fraction(a) / Fraction(b)
-        case "%":
-            return a % b
-
-
-def _related(a: Number, relation: Relation, b: Number) -> bool:
-    match relation:
-        case "<":
-            return a < b
-        case "<=":
-            return a <= b
-        case "==":
-            return a == b
-        case "!=":
-            return a != b
-        case ">=":
-            return a >= b
-        case ">":
-            return a > b
 
 
 def parts(expression: Expression) -> tuple[Expression, ...]:

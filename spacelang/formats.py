@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from attrs import frozen
 
-from spacelang import __version__
 from spacelang.codes import TITLES, page
 from spacelang.diagnostics import Diagnostic, Label
 from spacelang.source import Source, Span
+from spacelang.version import __version__
 
 Format = Literal["human", "short", "json", "github", "sarif"]
 

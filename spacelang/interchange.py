@@ -18,12 +18,13 @@ import cattrs
 from spacelang import sound
 from spacelang.expression import Expression, Number, written
 from spacelang.outside import NotJson, parse, shown
-from spacelang.recipe import Evolve, Mutate
+from spacelang.recipe import Evolve, Mutate, Train
 from spacelang.space import STAGE_DIMENSIONS, Dimension, Option, Space
 
 FORMAT = "spacelang.space/2"
 FIRST = "spacelang.space/1"  # in which a space is still written that has none of the forms that came with 2
 _LATER = ("among", "within", "total")
+NEWER = ("batches",)  # lines of a training recipe that are written only where they say something new
 
 
 class NotASpace(ValueError):
@@ -103,6 +104,10 @@ def to_json(space: Space) -> str:
     One that can be said in the first version is: its text, and what is known by it, stay what they were.
     """
     record = _convert.unstructure(space)
+    usual = _convert.unstructure(Train())
+    for name in NEWER:
+        if record["train"][name] == usual[name]:
+            del record["train"][name]
     first = _first(record)
     record = {"format": FORMAT, **record} if first is None else {"format": FIRST, **first}
     return json.dumps(record, sort_keys=True, separators=(",", ":")) + "\n"
@@ -118,6 +123,8 @@ def _first(value: Any) -> Any:
         case {"level": "network"}:
             return None
         case {"is": "previous", "name": str(name)} if name not in STAGE_DIMENSIONS:
+            return None
+        case {"sandwich": dict()} if any(name in value for name in NEWER):
             return None
         case dict():
             kept = value

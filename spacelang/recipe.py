@@ -29,11 +29,16 @@ class Sandwich:
         return self.largest + self.smallest + self.random
 
 
+Batches = Literal["shared", "split"]
+BATCHES: tuple[Batches, ...] = get_args(Batches)
+
+
 @frozen
 class Train:
     """The training recipe. Numbers are exact as written; the trainer turns them into floats at its door."""
 
     sandwich: Sandwich = Sandwich()
+    batches: Batches = "shared"  # each network on all images of a step (Alg. 1), or on its own part of them
     epochs: int = 300
     batch: int = 1024  # images a step over all GPUs
     learning_rate: Number | None = None  # None: 0.001 for a batch of 1024, in proportion
@@ -75,19 +80,26 @@ class Mutate:
 
 
 TIMES = ("latency",)  # measures that a table has to be given of; a recipe bounds them in nanoseconds
+EACH_STAGE = "each stage: "  # the measure of a bound that every stage keeps by itself begins so
 
 
 @frozen
 class Bound:
     """`low <= measure <= high` for the whole network, both ends included; None leaves that side open.
 
-    total: what is summed or counted, where the measure is that and not a cost; only its ends may be fractions.
+    total: what is summed or counted, where the measure is that and not a cost; only its ends may be fractions. Of
+    `each stage: sum(heads)` every stage keeps the bound by itself.
     """
 
     measure: str
     low: Number | None
     high: Number | None
     total: Expression | None = None
+
+    @property
+    def of_each_stage(self) -> bool:
+        """Whether every stage keeps it by itself."""
+        return self.measure.startswith(EACH_STAGE)
 
     def holds(self, value: Number) -> bool:
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)

@@ -247,20 +247,30 @@ def test_gain_is_the_picked_networks_test_accuracy_over_the_mean() -> None:
     assert images == row.images == 100
 
 
-def test_races_pick_what_full_scores_pick_on_fewer_images() -> None:
+@pytest.mark.parametrize("score", ["loss", "accuracy"])
+def test_races_pick_what_full_scores_pick_on_fewer_images(score: str) -> None:
+    known = pretended()
+    full = {"loss": resampled.entropy, "accuracy": resampled.accuracy}[score](1000)
+    for one in resampled.draws(known, 3):
+        raced, _, spent = resampled.races(1000, score)(known, one)
+        told, _, _ = full(known, one)
+        assert raced.argmax() == told.argmax()
+        assert 250 < spent < 1000
+
+
+def test_halving_spends_few_images_and_picks_a_good_network() -> None:
     known = pretended()
     for one in resampled.draws(known, 3):
-        raced, _, spent = resampled.races(1000)(known, one)
-        full, _, _ = resampled.accuracy(1000)(known, one)
-        assert raced.argmax() == full.argmax()
-        assert 250 < spent < 1000
+        told, truth, spent = resampled.halving(1000, "loss")(known, one)
+        assert 96 < spent < 250
+        assert (truth > truth[told.argmax()]).mean() < 0.1
 
 
 def test_the_test_images_themselves_show_the_most_and_a_half_of_them_less() -> None:
     known = pretended()
     taken = resampled.draws(known, 20)
     itself = resampled.row("", resampled.itself, known, taken)
-    halved = resampled.row("", resampled.halved, known, taken)
+    halved = resampled.row("", resampled.half, known, taken)
     assert itself.tau == (pytest.approx(1), pytest.approx(0, abs=1e-12))
     assert halved.gain[0] < itself.gain[0]
 

@@ -143,13 +143,47 @@ def test_no_folders_or_files_import_one_another_in_a_circle(imports: Graph) -> N
     assert circle(imports) == []
 
 
-def test_the_command_line_alone_imports_the_runtime(imports: Graph) -> None:
+def test_the_front_door_and_the_command_line_alone_import_the_runtime(imports: Graph) -> None:
     importers = {
         file
         for file, imported in imports.items()
         if any(name.startswith("spacelang_runtime.") for name in imported)
     }
-    assert {file for file in importers if not file.startswith(("spacelang_runtime.", "spacelang.cli."))} == set()
+    inside = ("spacelang_runtime.", "spacelang.api.", "spacelang.cli.", "spacelang.__init__")
+    assert {file for file in importers if not file.startswith(inside)} == set()
+
+
+def spoken(path: Path) -> set[str]:
+    """What a file does that a library does not: print, end the process, read its words, leave its folder."""
+    found = {name for name in imported(path) if name.split(".")[0] in ("typer", "rich", "argparse")}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Call(func=ast.Name("print" | "exit" | "quit" | "input" as name)):
+                found.add(name)
+            case ast.Name("SystemExit" as name):
+                found.add(name)
+            case ast.Attribute(ast.Name("sys" | "os" as module), name) if name in (
+                "argv",
+                "exit",
+                "_exit",
+                "stdout",
+                "stderr",
+                "stdin",
+                "chdir",
+            ):
+                found.add(f"{module}.{name}")
+    return found
+
+
+@pytest.mark.parametrize("path", modules("spacelang/api"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_front_door_neither_prints_nor_ends_the_process(path: Path) -> None:
+    assert spoken(path) == set()
+
+
+def test_what_a_library_does_not_do_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "x.py"
+    path.write_text("import os, sys, typer\nprint(sys.argv)\nos.chdir('/')\nraise SystemExit\n")
+    assert spoken(path) == {"typer", "print", "sys.argv", "os.chdir", "SystemExit"}
 
 
 def tree(folder: Path, **files: str) -> Graph:

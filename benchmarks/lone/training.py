@@ -23,21 +23,22 @@ from spacelang.lower.lowered import lower
 from spacelang.recipe import Train
 from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.data import open_dataset
+from spacelang_runtime.data.decoded import decoded
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.engine.distributed import World
+from spacelang_runtime.engine.evaluate import evaluate
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.engine.step import Step
 from spacelang_runtime.engine.supernet import trained
-from spacelang_runtime.engine.tested import examine
+from spacelang_runtime.engine.train import train
 from spacelang_runtime.failure import Stopped
 from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.nn.supernet import Supernet
-from spacelang_runtime.search.decoded import decoded
 from spacelang_runtime.search.images import Images
 from spacelang_runtime.search.images import place as placed
 from spacelang_runtime.tasks.finetune import inherit, narrowest, recipe_of
-from spacelang_runtime.tasks.supernet.start import Order, new
-from spacelang_runtime.tasks.supernet.train import Job, train
+from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
+from spacelang_runtime.tasks.supernet.start import TrainRequest, new
 
 ENDLESS = 10**9  # steps, where seconds are meant
 
@@ -66,11 +67,10 @@ class Trainer:
         space, device = self.plan.space, self.world.device
         dataset = open_dataset(self.plan.data, space.frame, space.train, self.workers, self.say)
         self.fingerprint = dataset.fingerprint
-        tested = decoded(evolve(dataset, search=dataset.test, scored={}), None, self.say)
-        self.test = placed(tested, space.frame, device)
+        self.test = placed(decoded(dataset.test, None, self.say), space.frame, device)
         self.held_out = None
-        if dataset.search_size:
-            self.held_out = placed(decoded(dataset, None, self.say), space.frame, device)
+        if len(dataset.search):
+            self.held_out = placed(decoded(dataset.search, None, self.say), space.frame, device)
 
     def do(self, unit: Unit) -> dict[str, Any]:
         """Find what a unit asks for, and keep it. Raises `Interrupted`, after which nothing is kept."""
@@ -79,7 +79,7 @@ class Trainer:
         match unit:
             case Alone(seed=seed, epochs=epochs, seconds=seconds):
                 recipe = evolve(self.plan.space.train, epochs=epochs, seed=seed)
-                scores = self._trained(unit, self._job(unit, architecture, recipe, seconds))
+                scores = self._trained(unit, self._setup(unit, architecture, recipe, seconds))
             case Inherited():
                 run, model = self._parent()
                 scores = self._scored(model, evolve(architecture, frame=run.space.frame))
@@ -109,11 +109,11 @@ class Trainer:
         replace_json(path, record)
         return record
 
-    def _job(self, unit: Unit, architecture: Architecture, recipe: Train, seconds: float | None) -> Job:
+    def _setup(self, unit: Unit, architecture: Architecture, recipe: Train, seconds: float | None) -> SupernetSetup:
         runs = self._runs(unit)
         shutil.rmtree(runs, ignore_errors=True)  # of a process that was killed
         line = notation.write(architecture)
-        order = Order(
+        request = TrainRequest(
             narrowest(architecture, recipe),
             f"# The network {line} alone.\n",
             self.plan.data,
@@ -121,21 +121,21 @@ class Trainer:
             budget=seconds,
             network=line,
         )
-        return new(order, runs, self.world, self.workers, lambda _: None)
+        return new(request, runs, self.world, self.workers, lambda _: None)
 
-    def _further(self, unit: Finish, architecture: Architecture, share: float) -> Job:
+    def _further(self, unit: Finish, architecture: Architecture, share: float) -> SupernetSetup:
         """Today's finetune from the inherited weights. The held-out images stay out, as in all other units."""
         run, model = self._parent()
         given = run.space.train
         recipe = evolve(recipe_of(False, given), holdout=given.holdout)
         if unit.rate is not None:
             recipe = evolve(recipe, learning_rate=unit.rate)
-        job = self._job(unit, architecture, recipe, share * elapsed(self.plan.run))
+        setup = self._setup(unit, architecture, recipe, share * elapsed(self.plan.run))
         weights = extract(model, evolve(architecture, frame=run.space.frame)).state_dict()
-        inherit(job.model, job.source.largest, weights)
-        return job
+        inherit(setup.model, setup.subnets.largest, weights)
+        return setup
 
-    def _trained(self, unit: Unit, job: Job) -> dict[str, Any]:
+    def _trained(self, unit: Unit, setup: SupernetSetup) -> dict[str, Any]:
         last: list[Step] = []
 
         def watch(step: Step) -> None:
@@ -143,18 +143,18 @@ class Trainer:
 
         diverged = False
         try:
-            train(job, self.world, watch, every=math.inf)
+            train(training(setup), self.world, watch, every=math.inf)
         except Stopped:
             diverged = bool(last and last[0].problem)
             if not diverged:
                 shutil.rmtree(self._runs(unit))
                 raise Interrupted from None
-        model = trained(job.run, lower(job.space), self.world.device)  # averaged, where the recipe averages
-        scores = self._scored(model, job.source.largest)
+        model = trained(setup.run, lower(setup.space), self.world.device)  # averaged, where the recipe averages
+        scores = self._scored(model, setup.subnets.largest)
         if not self.keep:
             shutil.rmtree(self._runs(unit))
         step = last[0]
-        recipe = job.space.train
+        recipe = setup.space.train
         return scores | {
             "diverged": diverged,
             "rate": float(recipe.rate),
@@ -192,5 +192,5 @@ class Trainer:
 
 
 def _score(model: Supernet, architecture: Architecture, images: Images) -> dict[str, float]:
-    tested = examine(model, images.batches(), normalise, images.device, architecture)
-    return {"accuracy": tested.accuracy.top1, "loss": tested.loss, "images": tested.accuracy.images}
+    tested = evaluate(model, images.batches(), normalise, images.device, architecture)
+    return {"accuracy": tested.top1, "loss": tested.loss, "images": tested.images}

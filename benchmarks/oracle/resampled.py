@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-from oracle.product import raced
+from oracle.product import Answers, Score, halved, raced
 from oracle.published import shipped
 from oracle.trees import averaged
 
@@ -86,9 +87,12 @@ def rows(known: Scores, taken: list[Draw]) -> Iterator[Row]:
         yield row(f"accuracy, {images} images", accuracy(images), known, taken)
     for images in IMAGES:
         yield row(f"cross-entropy, {images} images", entropy(images), known, taken)
-    for images in (1000, 5000):
-        yield row(f"races by accuracy, at most {images} images", races(images), known, taken)
-    yield row("half of the test images, asked the other half", halved, known, taken)
+    for images in (1000, 4000):
+        yield row(f"races by accuracy, at most {images} images", races(images, "accuracy"), known, taken)
+        yield row(f"races by cross-entropy, at most {images} images", races(images, "loss"), known, taken)
+    for score in get_args(Score):
+        yield row(f"halving by {NAMES[score]}, finalists on 4000", halving(4000, score), known, taken)
+    yield row("half of the test images, asked the other half", half, known, taken)
     yield row("the test images themselves", itself, known, taken)
 
 
@@ -125,17 +129,37 @@ def entropy(images: int) -> Way:
     return way
 
 
-def races(images: int) -> Way:
-    """The product's races on the first images."""
+NAMES: dict[Score, str] = {"loss": "cross-entropy", "accuracy": "accuracy"}
+
+
+def races(images: int, score: Score) -> Way:
+    """The product's races on the first images, of which all may be spent."""
 
     def way(known: Scores, one: Draw) -> tuple[NDArray, NDArray, float]:
-        told, spent = raced(known.right[np.ix_(one.networks, one.images[:images])], shipped("mini"))
-        return told, known.test[one.networks].mean(1), spent
+        against, spent = raced(answers(known, one, images), score, shipped("mini"))
+        return -against, known.test[one.networks].mean(1), spent
 
     return way
 
 
-def halved(known: Scores, one: Draw) -> tuple[NDArray, NDArray, float]:
+def halving(images: int, score: Score) -> Way:
+    """The product's successive halving, and its finalists on the first images."""
+
+    def way(known: Scores, one: Draw) -> tuple[NDArray, NDArray, float]:
+        against, spent = halved(answers(known, one, images), score, shipped("mini"))
+        return -against, known.test[one.networks].mean(1), spent
+
+    return way
+
+
+def answers(known: Scores, one: Draw, images: int) -> list[Answers]:
+    """What the drawn networks do on the first images."""
+    which = np.ix_(one.networks, one.images[:images])
+    losses = known.loss[which].astype(np.float16)
+    return [Answers(*both) for both in zip(known.right[which], losses, strict=True)]
+
+
+def half(known: Scores, one: Draw) -> tuple[NDArray, NDArray, float]:
     """Chosen by half of the test images; the truth is the other half's, and has no bias."""
     half = len(one.test) // 2
     test = known.test[np.ix_(one.networks, one.test)]

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from spacelang.check.dimensions import Replaced, replaced, stage_spaces
+from spacelang.check.dimensions import stage_spaces
 from spacelang.check.feasible import feasible
 from spacelang.check.lineage import Loader, Member, inherited, lineage, nothing, placed
 from spacelang.check.outline import Outline, numbered, outline
 from spacelang.check.recipes import evolve_recipe, refine_recipe, train_recipe
 from spacelang.check.rules import requires
+from spacelang.check.scopes import Replaced, replaced
 from spacelang.check.trunk import STAND_IN, frame
 from spacelang.diagnostics import Diagnostic, Label, errors, first
 from spacelang.recipe import Evolve, Refine, Train

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
+from spacelang.evaluation import UndefinedValue, evaluate, truth
 from spacelang.expression import (
     Among,
     Compare,
@@ -14,10 +15,8 @@ from spacelang.expression import (
     Not,
     Number,
     Previous,
-    UndefinedValue,
     Within,
     decimal,
-    evaluate,
     walk,
 )
 from spacelang.infix import laid, show
@@ -64,11 +63,12 @@ def drawn(expression: Expression, names: Values, previous: Values | None) -> str
 
 def _shown(expression: Expression, names: Values, previous: Values | None) -> str:
     try:
+        if isinstance(expression, Not | Logic | Compare | Among | Within):
+            known = truth(expression, names, previous)
+            return "unknown" if known is None else str(known).lower()
         value = evaluate(expression, names, previous)
     except (UndefinedValue, KeyError):
         return "?"
-    if isinstance(value, bool):
-        return str(value).lower()
     text = decimal(value)
     if len(text) <= _LONGEST:
         return text

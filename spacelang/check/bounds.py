@@ -28,7 +28,8 @@ from spacelang.expression import (
 )
 from spacelang.infix import show
 from spacelang.lower.cost import MEASURES
-from spacelang.recipe import TIMES, Bound
+from spacelang.lower.form import MIRROR
+from spacelang.recipe import EACH_STAGE, TIMES, Bound
 from spacelang.source import Span
 from spacelang.space import NUMBERS, STAGE_DIMENSIONS
 from spacelang.syntax import tree
@@ -38,33 +39,40 @@ LONGEST = 10**15  # nanoseconds, eleven days: what takes longer is a slip
 LEAST_AMOUNT = 1000  # no network has fewer MACs or parameters: a bound below it has lost its unit
 
 _SETTINGS = ("image", "patch", "channels", "classes")
-_MIRROR: Mapping[Relation, Relation] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
-def bounds_of(condition: Expression, found: list[Diagnostic]) -> list[Bound]:
-    """`4G <= flops <= 4.5G and params <= 28M` as bounds, each on one measure."""
+def bounds_of(condition: Expression, found: list[Diagnostic], *, each_stage: bool = False) -> list[Bound]:
+    """`4G <= flops <= 4.5G and params <= 28M` as bounds, each on one measure; with `each_stage`, on every stage."""
     match condition:
         case Logic("and", left, right):
-            return [*bounds_of(left, found), *bounds_of(right, found)]
+            return [
+                *bounds_of(left, found, each_stage=each_stage),
+                *bounds_of(right, found, each_stage=each_stage),
+            ]
         case Compare(first, rest) if "!=" not in [relation for relation, _ in rest]:
             sides = (first, *(part for _, part in rest))
             bounds: list[Bound] = []
             for left, (relation, right) in zip(sides, rest, strict=False):
-                one = _bound(left, relation, right, found)
+                one = _bound(left, relation, right, found, each_stage=each_stage)
                 if one is None:
                     return []
-                bounds.append(one)
+                bounds.append(evolve(one, measure=f"{EACH_STAGE}{one.measure}") if each_stage else one)
             return bounds
     found.append(_no_bound(condition))
     return []
 
 
-def _bound(left: Expression, relation: Relation, right: Expression, found: list[Diagnostic]) -> Bound | None:
+def _bound(
+    left: Expression, relation: Relation, right: Expression, found: list[Diagnostic], *, each_stage: bool
+) -> Bound | None:
     if isinstance(right, Name | Total):
-        left, relation, right = right, _MIRROR[relation], left
+        left, relation, right = right, MIRROR[relation], left
     mentioned = [part for part in walk(right) if isinstance(part, Name | Total)]
     if isinstance(left, Total) and not mentioned:
         return _of_a_total(left, relation, right, found)
+    if each_stage:
+        found.append(_no_bound_of_a_stage(left))
+        return None
     if not isinstance(left, Name) or mentioned:
         found.append(_no_bound(left))
         return None
@@ -166,6 +174,16 @@ def bound_of(measure: str, relation: Relation, value: Number) -> Bound:
     return Bound(measure, *limits[relation]())
 
 
+def _no_bound_of_a_stage(expression: Expression) -> Diagnostic:
+    """The finding for a rule of each stage in a recipe that is no bound on a total."""
+    message = "a rule of each stage belongs to the space, unless it bounds a total"
+    help_ = "move it out of the block, to the root; a recipe bounds totals: `require each stage: sum(heads) <= 30`"
+    if isinstance(expression, Name) and expression.name in BOUNDED:
+        message = f"`{expression.name}` belongs to a whole network, not to each stage"
+        help_ = f"write `require {expression.name} …` without `each stage`"
+    return Diagnostic("E0411", message, Label(spot(expression)), help=help_)
+
+
 def _no_bound(expression: Expression) -> Diagnostic:
     return Diagnostic(
         "E0408",
@@ -194,12 +212,15 @@ def measure_in(condition: Expression) -> Name | None:
 
 def measured(block: tree.Block, measure: str) -> list[Span]:
     """The places of the requires of a recipe that speak of a measure."""
+    lines = [line for line in block.body if isinstance(line, tree.Require)]
+    each = measure.startswith(EACH_STAGE)
+    spoken = [line for line in lines if (line.each.text if line.each else None) == ("stage" if each else None)]
+    name = measure.removeprefix(EACH_STAGE)
     return [
         line.span
-        for line in block.body
-        if isinstance(line, tree.Require)
-        and any(
-            (isinstance(part, Name) and part.name == measure) or (isinstance(part, Total) and show(part) == measure)
+        for line in spoken
+        if any(
+            (isinstance(part, Name) and part.name == name) or (isinstance(part, Total) and show(part) == name)
             for part in walk(line.condition)
         )
     ]
@@ -210,7 +231,8 @@ def contradictions(bounds: Iterable[Bound], block: tree.Block) -> Iterable[Diagn
         if bound.low is not None and bound.high is not None and bound.low > bound.high:
             places = measured(block, bound.measure) or [block.span]
             ends = f"at least {bound.shown(bound.low)} and at most {bound.shown(bound.high)}"
-            message = f"no {bound.measure} is {ends}"
+            what = bound.measure.removeprefix(EACH_STAGE)
+            message = f"no {what}{' of a stage' if bound.of_each_stage else ''} is {ends}"
             others = tuple(Label(place) for place in places[:-1])
             help_ = "all bounds on one measure hold together: loosen one of them"
             yield Diagnostic("E0405", message, Label(places[-1]), others=others, help=help_)

@@ -9,7 +9,8 @@ from attrs import evolve, frozen
 
 from spacelang.check.assertion import distance, drawn
 from spacelang.diagnostics import Diagnostic, Label
-from spacelang.expression import Name, Number, UndefinedValue, decimal, evaluate, totals, walk
+from spacelang.evaluation import UndefinedValue, evaluate
+from spacelang.expression import Name, Number, decimal, totals, walk
 from spacelang.infix import show
 from spacelang.lower.cells import Cell, Legal
 from spacelang.lower.chain import EVERY, cost

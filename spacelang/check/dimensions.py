@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from math import ceil, floor
+from collections.abc import Iterator
 
-from attrs import frozen
-
-from spacelang.architecture import LARGEST, Frame
+from spacelang.architecture import Frame
+from spacelang.check.choice import chosen, in_range
 from spacelang.check.names import outside_totals, undefined
-from spacelang.check.outline import Line, Outline
-from spacelang.check.values import number, options, spot
+from spacelang.check.outline import Outline
+from spacelang.check.scopes import LAYER_NAMES, candidates
+from spacelang.check.values import number, spot
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
-from spacelang.expression import Binary, Expression, Name, Number, Previous, decimal, evaluate, walk
+from spacelang.expression import Binary, Expression, Name, Number, Previous, walk
 from spacelang.lower.layers import constants
-from spacelang.sound import DEEPEST
-from spacelang.source import Span
 from spacelang.space import (
-    LAYER_DIMENSIONS,
     STAGE_DIMENSIONS,
     Derived,
     Dimension,
-    Option,
     Searched,
     Settled,
     StageSpace,
-    Tie,
     steady,
 )
 from spacelang.syntax import tree
-
-LAYER_NAMES = ("depth", "embed", "heads", "qkv", "mlp", "window", "head_dim")
-
-
-@frozen
-class Nearest:
-    """The line that speaks for a dimension of a stage and the scope it stands in."""
-
-    line: Line
-    scope: str
 
 
 def stage_spaces(layout: Outline, frame: Frame, found: list[Diagnostic]) -> tuple[StageSpace, ...]:
@@ -70,54 +54,6 @@ def unsteady(
                 yield Diagnostic("E0317", message, Label(spot(part)), help=help_)
 
 
-@frozen
-class Replaced:
-    """A line that stands behind a nearer one: `stage`'s `name` is decided in `by` and not in `scope`."""
-
-    stage: int
-    name: str
-    by: str
-    scope: str
-
-
-def replaced(layouts: Sequence[Outline]) -> tuple[Replaced, ...]:
-    """Which lines give way to nearer ones, by stage. layouts: of the files of a lineage, the eldest first."""
-    return tuple(
-        Replaced(number, name, lines[0].scope, farther.scope)
-        for number in sorted({number for layout in layouts for number in layout.stages})
-        for name in LAYER_NAMES
-        for lines in [_lines(layouts, number, name)]
-        for farther in lines[1:]
-    )
-
-
-def _lines(layouts: Sequence[Outline], number: int, name: str) -> list[Nearest]:
-    """The lines that could decide a dimension of a stage, the nearest first: by scope, then by file."""
-    found: list[Nearest] = []
-    for scope in (f"stage {number}, each layer", f"stage {number}", "each layer", "each stage", "the root"):
-        for layout in reversed(layouts):
-            line = _scope(layout, number, scope).get(name)
-            if line is not None:
-                source = line.span.source
-                found.append(Nearest(line, f"{scope} of {source.name}" if source else scope))
-    return found
-
-
-def _scope(layout: Outline, number: int, scope: str) -> Mapping[str, Line]:
-    stage = layout.stages.get(number)
-    match scope:
-        case "each layer":
-            return layout.each_layer
-        case "each stage":
-            return layout.each_stage
-        case "the root":
-            return layout.root
-        case _ if stage is None:
-            return {}
-        case _:
-            return stage.layer if scope.endswith("each layer") else stage.lines
-
-
 def _stage(layout: Outline, number: int, frame: Frame, found: list[Diagnostic]) -> StageSpace:
     named = {
         name: _dimension(layout, number, name, frame, found)
@@ -130,41 +66,15 @@ def _stage(layout: Outline, number: int, frame: Frame, found: list[Diagnostic]) 
 
 
 def _dimension(layout: Outline, number: int, name: str, frame: Frame, found: list[Diagnostic]) -> Dimension:
-    lines = _lines([layout], number, name)
+    lines = candidates([layout], number, name)
     if not lines:
         return _default(layout, number, name, found)
     line = lines[0].line
     match line:
         case tree.Setting(value=value):
             return _decided(name, value, frame, found)
-        case tree.Choice(domain=domain):
-            if name == "head_dim":
-                found.append(
-                    Diagnostic(
-                        "E0320",
-                        "`head_dim` is a number that other lines use, not a dimension to search",
-                        Label(line.span),
-                        help="search `qkv`, or search `heads` and settle `qkv`",
-                    )
-                )
-            values = options(domain, constants(frame), name == "window", found)
-            for option in values or ():
-                _in_range(name, option, _where(domain, option, frame), found)
-            tie: Tie | None = None
-            if lines[0].scope.startswith("the root"):
-                tie = "network"
-            elif name in LAYER_DIMENSIONS and "each layer" not in lines[0].scope:
-                tie = "stage"
-            return Searched(values or (1,), tie, span=line.span)
-
-
-def _where(domain: tree.Domain, option: Option, frame: Frame) -> Span:
-    """The place of an option: its own in a set, the whole range in a range."""
-    if isinstance(domain, tree.SetOf) and not isinstance(option, str):
-        for item in domain.items:
-            if item != Name("global") and evaluate(item, constants(frame)) == option:
-                return spot(item)
-    return domain.span
+        case tree.Choice():
+            return chosen(name, line, lines[0].scope, frame, found)
 
 
 def _default(layout: Outline, number: int, name: str, found: list[Diagnostic]) -> Dimension:
@@ -200,7 +110,7 @@ def _decided(name: str, value: Expression, frame: Frame, found: list[Diagnostic]
     if all(not isinstance(part, Previous) and not _free(part, names) for part in walk(value)):
         settled = number(value, names, found)
         if settled is not None:
-            _in_range(name, settled, spot(value), found)
+            in_range(name, settled, spot(value), found)
         return Settled(settled if settled is not None else 1, span=value.span)
     scope = tuple(n for n in (*names, *LAYER_NAMES) if n != name)
     previous = LAYER_NAMES if name in STAGE_DIMENSIONS else ()
@@ -212,19 +122,6 @@ def _decided(name: str, value: Expression, frame: Frame, found: list[Diagnostic]
 
 def _free(part: Expression, names: dict[str, Number]) -> bool:
     return isinstance(part, Name) and part.name not in names
-
-
-def _in_range(name: str, value: Option, span: Span, found: list[Diagnostic]) -> None:
-    if isinstance(value, str):
-        return
-    fraction = name == "mlp"
-    most = DEEPEST if name == "depth" else LARGEST
-    if value <= 0 or value > most or (value.denominator != 1 and not fraction):
-        kind = f"a number more than 0, up to {most}" if fraction else f"a whole number from 1 to {most}"
-        message = f"`{name}` cannot be {decimal(value)}: it is {kind}"
-        near = "a number above 0" if value <= 0 and fraction else f"`{min(max(floor(value), 1), most)}`"
-        help_ = f"write {near}" + (f" or `{ceil(value)}`" if 1 < value < most else "")
-        found.append(Diagnostic("E0321", message, Label(span), help=help_))
 
 
 def _acyclic(stage: StageSpace, block: tree.Block, found: list[Diagnostic]) -> None:

@@ -14,7 +14,7 @@ from spacelang.expression import Binary, Constant, Expression, Number, decimal, 
 from spacelang.lower.cells import Legal
 from spacelang.lower.layers import Unbuildable
 from spacelang.lower.legal import legal
-from spacelang.lower.possible import TooMany
+from spacelang.lower.too_many import TooMany
 from spacelang.source import Span
 from spacelang.space import (
     LAYER_DIMENSIONS,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spacelang.check.dimensions import LAYER_NAMES
 from spacelang.check.outline import Outline
+from spacelang.check.scopes import LAYER_NAMES
 from spacelang.diagnostics import Diagnostic, Label
 from spacelang.expression import Name, walk
 from spacelang.lower.cells import Legal

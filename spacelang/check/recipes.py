@@ -3,89 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 import attrs
-from attrs import frozen
 
 from spacelang.check.bounds import bounds_of, contradictions, joined, measured
+from spacelang.check.domains import EVOLVE, MUTATE, REFINE, STEPS, TRAIN, Domain
 from spacelang.check.outline import Outline
 from spacelang.check.synonyms import advice, meant
 from spacelang.check.values import number, spot, word
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import Binary, Constant, Expression, Name, Number, decimal
-from spacelang.recipe import ROUNDINGS, TIMES, Bound, Evolve, Refine, Sandwich, Train
+from spacelang.recipe import BATCHES, ROUNDINGS, TIMES, Bound, Evolve, Refine, Sandwich, Train
 from spacelang.source import Span
 from spacelang.syntax import tree
-
-
-@frozen
-class Domain:
-    """What a recipe's number may be."""
-
-    low: Number
-    high: Number
-    whole: bool = False
-
-    def __str__(self) -> str:
-        kind = "a whole number" if self.whole else "a number"
-        return f"{kind} from {decimal(self.low)} to {decimal(self.high)}"
-
-
-_SHARE = Domain(0, 1)
-_COUNT = Domain(1, 10**9, whole=True)
-_AMOUNT = Domain(0, 10**9)
-
-TRAIN: Mapping[str, Domain] = {
-    "epochs": _COUNT,
-    "batch": _COUNT,
-    "learning_rate": _AMOUNT,
-    "min_learning_rate": _AMOUNT,
-    "weight_decay": _AMOUNT,
-    "warmup": _AMOUNT,
-    "clip": _AMOUNT,
-    "label_smoothing": _SHARE,
-    "mixup": _AMOUNT,
-    "cutmix": _AMOUNT,
-    "rand_augment": Domain(0, 10),
-    "erasing": _SHARE,
-    "flip": _SHARE,
-    "crop": _SHARE,
-    "repeats": Domain(1, 100, whole=True),
-    "drop_path": _SHARE,
-    "ema": _SHARE,
-    "holdout": Domain(Fraction(1, 1000), Fraction(9, 10)),
-    "seed": Domain(0, 2**32 - 1, whole=True),
-}
-EVOLVE: Mapping[str, Domain] = {
-    "population": Domain(1, 10**6, whole=True),
-    "parents": Domain(1, 10**6, whole=True),
-    "generations": Domain(0, 10**6, whole=True),
-    "crossover": Domain(0, 10**6, whole=True),
-    "mutation": Domain(0, 10**6, whole=True),
-    "seed": Domain(0, 2**32 - 1, whole=True),
-}
-REFINE: Mapping[str, Domain] = {
-    "samples": Domain(2, 10**6, whole=True),
-    "top": _COUNT,
-    "per_choice": Domain(0, 10**6, whole=True),
-    "threshold": Domain(Fraction(1, 10**6), 1),
-    "confidence": Domain(0, Fraction(999, 1000)),
-    "rounds": Domain(1, 100, whole=True),
-    "supernet": Domain(1000, 10**12, whole=True),
-    "networks": Domain(1, 10**14, whole=True),
-    "seed": Domain(0, 2**32 - 1, whole=True),
-}
-STEPS: Mapping[str, Domain] = {
-    "depth": _COUNT,
-    "embed": _COUNT,
-    "heads": _COUNT,
-    "qkv": _COUNT,
-    "mlp": Domain(Fraction(1, 1000), 100),
-    "window": _COUNT,
-}
-MUTATE: Mapping[str, Domain] = dict.fromkeys(("depth", "embed", "layer", "stage", "network"), _SHARE)
 
 
 def train_recipe(layout: Outline, found: list[Diagnostic], under: Train = Train()) -> Train:
@@ -93,11 +24,13 @@ def train_recipe(layout: Outline, found: list[Diagnostic], under: Train = Train(
     block = layout.recipes.get("train")
     if block is None:
         return under
-    values, rest = _settings(block, TRAIN, ("sandwich",), found)
+    values, rest = _settings(block, TRAIN, ("sandwich", "batches"), found)
     for statement in rest:
         match statement:
             case tree.Setting(name=tree.Word("sandwich"), value=value):
                 values["sandwich"] = _sandwich(value, found)
+            case tree.Setting(name=tree.Word("batches"), value=value):
+                values["batches"] = word(value, BATCHES, found) or under.batches
             case other:
                 found.append(_foreign(other, "train"))
     recipe = attrs.evolve(under, **values)
@@ -107,6 +40,11 @@ def train_recipe(layout: Outline, found: list[Diagnostic], under: Train = Train(
         at = Label(_line_of(block, "warmup", "epochs"))
         help_ = "write a shorter `warmup`, or more `epochs`"
         found.append(Diagnostic("W0507", message, at, notes=(note,), help=help_))
+    if recipe.batches == "split" and recipe.batch < recipe.sandwich.size:
+        message = f"a batch of {recipe.batch} images has no part for each of {recipe.sandwich.size} networks"
+        help_ = f"write `batch = {recipe.sandwich.size}` or more, or `batches = shared`"
+        at = Label(_line_of(block, "batches", "batch", "sandwich"))
+        found.append(Diagnostic("E0418", message, at, help=help_))
     if recipe.min_learning_rate > recipe.rate:
         message = f"`min_learning_rate` is more than the peak, which is {decimal(recipe.rate)}"
         help_ = "the rate falls from its peak: give a lower `min_learning_rate`, or a higher `learning_rate`"
@@ -128,8 +66,8 @@ def evolve_recipe(layout: Outline, found: list[Diagnostic], under: Evolve = Evol
                 shares, others = _settings(statement, MUTATE, (), found)
                 found += [_foreign(other, "mutate") for other in others]
                 values["mutate"] = attrs.evolve(under.mutate, **shares)
-            case tree.Require(each=None, condition=condition):
-                bounds += bounds_of(condition, found)
+            case tree.Require(each=None | tree.Word("stage") as each, condition=condition):
+                bounds += bounds_of(condition, found, each_stage=each is not None)
             case other:
                 found.append(_foreign(other, "evolve"))
     recipe = attrs.evolve(under, **values, bounds=joined([*under.bounds, *bounds]))
@@ -159,8 +97,8 @@ def refine_recipe(layout: Outline, found: list[Diagnostic], under: Refine = Refi
                 lengths, others = _settings(statement, STEPS, (), found)
                 found += [_foreign(other, "steps") for other in others]
                 values["steps"] = attrs.evolve(under.steps, **lengths)
-            case tree.Require(each=None, condition=condition):
-                bounds += bounds_of(condition, found)
+            case tree.Require(each=None | tree.Word("stage") as each, condition=condition):
+                bounds += bounds_of(condition, found, each_stage=each is not None)
             case other:
                 found.append(_foreign(other, "refine"))
     found += _times(bounds, block)

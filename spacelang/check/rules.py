@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from spacelang.architecture import Frame
 from spacelang.check.bounds import measure_in
-from spacelang.check.dimensions import LAYER_NAMES, unsteady
+from spacelang.check.dimensions import unsteady
 from spacelang.check.names import undefined
 from spacelang.check.outline import Outline, out_of_a_recipe
+from spacelang.check.scopes import LAYER_NAMES
 from spacelang.check.values import options, spot
 from spacelang.diagnostics import Diagnostic, Label
 from spacelang.expression import (
@@ -23,7 +24,6 @@ from spacelang.expression import (
     totals,
     walk,
 )
-from spacelang.lower.form import NotLinear, limited
 from spacelang.lower.layers import constants
 from spacelang.source import Span
 from spacelang.space import Require, StageSpace
@@ -54,17 +54,23 @@ def requires(
             found.append(problem)
         elif _members(condition, frame, found):
             parts_ = tuple(conjuncts(condition)) if totals(condition) else (condition,)
-            if wrong := next((bad for part in parts_ if (bad := _no_limit(part, frame))), None):
+            if wrong := next((bad for part in parts_ if (bad := _no_limit(part, rule.level, frame))), None):
                 found.append(wrong)
             else:
                 kept += [Require(rule.level, rule.stage, part) for part in parts_]
     return tuple(kept)
 
 
-def _no_limit(condition: Expression, frame: Frame) -> Diagnostic | None:
-    """What keeps a condition with totals from being a limit on them."""
+def _no_limit(condition: Expression, level: str, frame: Frame) -> Diagnostic | None:
+    """What keeps a condition from being a limit on totals, where it has to be one."""
     if not totals(condition):
-        return None
+        if level != "network":
+            return None
+        message = "a rule of the whole network compares totals, and this part has none"
+        help_ = "write it in a rule of its own, `require each stage: …`, or leave it out"
+        return Diagnostic("E0319", message, Label(spot(condition)), help=help_)
+    from spacelang.lower.form import NotLinear, limited  # a space without totals need not wait for it
+
     try:
         whole = list(limited(condition, constants(frame)))
     except NotLinear as reason:

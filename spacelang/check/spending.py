@@ -8,6 +8,7 @@ from attrs import frozen
 
 from spacelang.amount import short, spaced
 from spacelang.architecture import Architecture
+from spacelang.expression import Number
 from spacelang.lower.cells import Legal
 from spacelang.lower.cost import MEASURES, Measure, cost
 from spacelang.lower.extremes import largest, smallest
@@ -31,8 +32,8 @@ class Refusal:
 class Near:
     """The values of a measure next to its bound that some network has."""
 
-    below: int | None
-    above: int | None
+    below: Number | None
+    above: Number | None
 
 
 @frozen

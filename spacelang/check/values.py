@@ -8,7 +8,8 @@ from fractions import Fraction
 from spacelang.architecture import LARGEST
 from spacelang.check.names import undefined
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed, nearest
-from spacelang.expression import Expression, Name, Number, UndefinedValue, decimal, evaluate
+from spacelang.evaluation import UndefinedValue, evaluate
+from spacelang.expression import Expression, Name, Number, decimal
 from spacelang.sound import MOST_OPTIONS
 from spacelang.source import Span
 from spacelang.space import Option

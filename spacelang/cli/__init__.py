@@ -25,8 +25,6 @@ def main() -> None:
     """Run the command line; what a user can mend ends in one message and exit code 1, and 2 where it is the words
     of the command."""
     from spacelang.cache import refused
-    from spacelang.cli.disk import why
-    from spacelang.cli.usage import usage
     from spacelang.lower.too_large import TooLarge
     from spacelang_runtime.failure import Failure, Stopped
 
@@ -49,6 +47,8 @@ def main() -> None:
             sys.stdout.flush()  # so that a full disk or a closed pipe is met here, not when nobody listens any more
         raise SystemExit(code if isinstance(code, int) else 0)
     except _UsageError as error:
+        from spacelang.cli.usage import usage
+
         fail(*usage(error, words), code=2)
     except Stopped as stop:
         if os.environ.get("RANK", "0") != "0":
@@ -66,6 +66,8 @@ def main() -> None:
         _close()
         raise SystemExit(1) from None
     except OSError as error:
+        from spacelang.cli.disk import why
+
         if error.filename is None:
             _close()
         last_words(*why(error))

@@ -41,7 +41,8 @@ def attention(
     network: Annotated[
         str | None,
         typer.Option(
-            help="Of a run: best, largest, smallest, a name, a line (default: best, or largest before a search)."
+            help="Of a run: best, cheapest, largest, smallest, a name, a line "
+            "(default: best, or largest before a search)."
         ),
     ] = None,
     output: Annotated[

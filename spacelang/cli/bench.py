@@ -30,8 +30,8 @@ class Bench:
 def bench(run: Run, lowered: Lowered, crew: Pool, images: int | None) -> Bench | None:
     """The run with its weights and held-out images in place; None in a process that only helps, at the end.
     lowered: the run's space."""
+    from spacelang_runtime.data.decoded import decoded
     from spacelang_runtime.engine.supernet import trained_at, unfinished
-    from spacelang_runtime.search.decoded import decoded
     from spacelang_runtime.search.images import place
     from spacelang_runtime.search.pool import Dispatcher, follow
     from spacelang_runtime.search.scoring import Scorer
@@ -41,11 +41,11 @@ def bench(run: Run, lowered: Lowered, crew: Pool, images: int | None) -> Bench |
     model, step = trained_at(run, lowered, crew.device)
     if said := unfinished(run):
         tell(said)
-    dataset = dataset_of(run, tell, readers(None))
+    dataset = dataset_of(run, tell, readers(None, spare=0))
     few = images or (_PREVIEW_IMAGES if run.record.preview else None)
     if crew.is_main and run.record.data.where != "digits":
         _same_images(run)
-    held_out = place(decoded(dataset, few, tell), dataset.frame, crew.device)
+    held_out = place(decoded(dataset.search, few, tell), dataset.frame, crew.device)
     scorer = Scorer(model, held_out, dataset.normalise)
     if not crew.is_main:
         follow(crew, scorer.judge, len(held_out))

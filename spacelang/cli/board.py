@@ -16,7 +16,7 @@ from spacelang.cli.watch import Show, progress
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from spacelang_runtime.search.evolve import Ended, Scored
+    from spacelang_runtime.search.outcome import Ended, Scored
 
 Watch = Callable[["Scored | Ended"], None]
 
@@ -42,7 +42,7 @@ def line(seen: Scored) -> str:
 
 
 def _plain(seen: Scored | Ended, show: Show) -> None:
-    from spacelang_runtime.search.evolve import Scored
+    from spacelang_runtime.search.outcome import Scored
 
     if isinstance(seen, Scored):
         show(seen.done / seen.asked, line(seen))
@@ -69,10 +69,14 @@ class _Board:
                 for c, accuracy in self.ended.leaders
             ]
             parts.append(grid([f"after {generation.number}", "held out", "MACs", "params", "made by"], rows))
-            told = [f"spread {generation.spread:.2%}"]
+            told = [f"sd {generation.spread:.2%}"]
+            if generation.loss is not None:
+                told.append(f"loss of the best {generation.loss:.4f}")
             if generation.saved:
                 share = generation.saved / (generation.saved + generation.spent)
-                told.append(f"races saved {share:.0%} of the images")
+                told.append(f"{share:.0%} of the images saved")
+            if self.ended.doubt is not None:
+                told.append("the predictor is not believed")
             if generation.volume is not None:
                 told.append(f"hypervolume {generation.volume:.4f}")
             parts.append(Text("  ".join(told), style="dim"))
@@ -87,7 +91,7 @@ def _live(title: str) -> Iterator[Watch]:
     from rich.console import Console
     from rich.live import Live
 
-    from spacelang_runtime.search.evolve import Scored
+    from spacelang_runtime.search.outcome import Scored
 
     shown = _Board(title)
 

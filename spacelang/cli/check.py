@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from spacelang.api.error import SpaceError
 from spacelang.cli.terminal import fail
-from spacelang.cli.texts import checked, open_text
+from spacelang.cli.texts import open_text, told
 from spacelang.diagnostics import Diagnostic, errors
 
 
@@ -30,13 +31,13 @@ def check(
 def _said(path: Path) -> bool:
     """Print what is wrong with one file; whether it describes a space."""
     source = open_text(path)
-    result = checked(source)
-    wrong = len(errors(result.diagnostics))
-    warnings = len(result.diagnostics) - wrong
+    found = told(source)
+    if isinstance(found, SpaceError):
+        return False
+    warnings = len(found.diagnostics)
     also = f", {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
-    if not wrong:
-        print(f"{source.name}: ok{also}")
-    return not wrong
+    print(f"{source.name}: ok{also}")
+    return True
 
 
 def _written(files: list[Path], format: str) -> int:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from spacelang.api.space import Space
 from spacelang.cli.disk import write
-from spacelang.cli.terminal import fail, say
-from spacelang.cli.texts import compiled, open_text
-from spacelang.space import Space
+from spacelang.cli.terminal import refused, say
+from spacelang.cli.texts import loaded
 
 
 def compile_(
@@ -21,27 +20,18 @@ def compile_(
     configspace: Annotated[bool, typer.Option("--configspace", help="Write ConfigSpace's JSON instead.")] = False,
 ) -> None:
     """Write a checked space as JSON: exact, versioned, and the same on every machine."""
-    from spacelang import interchange
-
-    space = compiled(open_text(file))
-    text = _configspace(space) if configspace else interchange.to_json(space)
+    space = loaded(file)
+    text = _configspace(space) if configspace else space.to_json()
     if output is None:
         sys.stdout.write(text)
     else:
         write(output, text)
-        say(f"{output}: written" if configspace else f"{output}: SHA-256 {interchange.digest(space)}")
+        say(f"{output}: written" if configspace else f"{output}: SHA-256 {space.digest}")
 
 
 def _configspace(space: Space) -> str:
-    from spacelang.configspace import NotExpressible, to_configspace
-    from spacelang.lower.lowered import lower
-
-    try:
-        record = to_configspace(lower(space))
-    except NotExpressible as reason:
-        fail(
-            f"{space.name} cannot be said in ConfigSpace's terms: {reason}", "write its own JSON: no --configspace"
-        )
-    if space.evolve.bounds:
+    with refused():
+        text = space.to_configspace()
+    if space.checked.evolve.bounds:
         say("the bounds of `evolve` are left out: ConfigSpace has no conditions on a whole network")
-    return json.dumps(record, indent=1) + "\n"
+    return text

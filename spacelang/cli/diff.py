@@ -11,7 +11,7 @@ import typer
 
 from spacelang.amount import plain, short, spaced
 from spacelang.cli.terminal import console, grid
-from spacelang.cli.texts import compiled, open_text
+from spacelang.cli.texts import loaded
 from spacelang.expression import Number, decimal
 from spacelang.table import listed
 
@@ -28,9 +28,7 @@ def diff(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
 ) -> None:
     """Say what changed from one space to another: options, settings, rules, recipes, size and costs."""
-    from spacelang.diff import diff as compare
-
-    found = compare(compiled(open_text(before)), compiled(open_text(after)))
+    found = loaded(before).diff(loaded(after))
     if as_json:
         print(json.dumps(_plain(found), indent=2))
     else:

@@ -18,7 +18,7 @@ from spacelang.cli.bench import bench
 from spacelang.cli.board import board
 from spacelang.cli.feasible import feasible
 from spacelang.cli.measures import LABELS, Measures, priced
-from spacelang.cli.method import method_of, print_front
+from spacelang.cli.method import Words, method_of, print_finalists, print_front
 from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.recipe import Bound, Evolve
@@ -48,18 +48,30 @@ def evolve(
         typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the evolve recipe for this search."),
     ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Score every network on all images: no races.")] = False,
+    score: Annotated[
+        str | None, typer.Option(help="What ranks networks: loss, the mean cross-entropy (default), or accuracy.")
+    ] = None,
+    part: Annotated[
+        str | None, typer.Option(help="Of the held-out images, what the search may read (default: 80%).")
+    ] = None,
+    finalists: Annotated[
+        int | None, typer.Option(min=1, help="How many of the best are compared on all of these (default: 8).")
+    ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Score every network on all images.")] = False,
     risk: Annotated[
         float | None,
         typer.Option(
-            help="The chance that races, which leave the hopeless early, change the outcome (default: 0.001)."
+            help="Race on all images: the chance that this changes the outcome, such as 0.001 (paper, random)."
         ),
     ] = None,
     pareto: Annotated[
         str | None, typer.Option(metavar="GOALS", help="A front instead of one network: accuracy,flops.")
     ] = None,
     algorithm: Annotated[
-        str | None, typer.Option(help="paper, random, regularized or nsga2 (default: paper; with --pareto nsga2).")
+        str | None,
+        typer.Option(
+            help="predictor, paper, random, regularized or nsga2 (default: predictor; with --pareto nsga2)."
+        ),
     ] = None,
     candidates: Annotated[
         int | None, typer.Option(min=1, help="End when so many different networks have been scored.")
@@ -86,7 +98,8 @@ def evolve(
     named = {"flops": flops, "params": params, "latency": latency}
     recipe = _recipe(found, lowered, measures, measures.bounds(lowered.chain, named, bound or []), settings or [])
     feasible(lowered, recipe.bounds, measures)
-    method = method_of(lowered, algorithm, pareto, exact, risk, candidates)
+    words = Words(algorithm, pareto, score, exact, risk, candidates, part, finalists)
+    method = method_of(lowered, recipe, words)
 
     from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.search.evolve import evolve as search
@@ -110,8 +123,14 @@ def evolve(
                     "name": best.architecture.name,
                     "line": notation.write(best.architecture),
                     "accuracy": outcome.accuracy,
+                    "loss": outcome.loss,
+                    "estimate": attrs.asdict(outcome.estimate) if outcome.estimate else None,
                     **{measure: measures.plain(measure, value) for measure, value in best.costs.items()},
-                    "images": {"judged on": outcome.spent, "saved by races": outcome.saved},
+                    "images": {"spent": outcome.spent, "saved": outcome.saved},
+                    "level": [
+                        {"name": one.candidate.architecture.name, "loss": one.loss, "apart": one.apart}
+                        for one in outcome.level
+                    ],
                     "hypervolume": outcome.volume,
                     "front": [
                         {
@@ -134,14 +153,26 @@ def evolve(
     ]
     print(
         f"{preview}best: {best.architecture.name}  {outcome.accuracy:.2%} of {outcome.images} held-out images, "
-        + ", ".join(costs)
+        f"loss {outcome.loss:.4f}, " + ", ".join(costs)
     )
     print(notation.write(best.architecture))
     if outcome.front:
         print_front(outcome, measures)
-    races = f"; races saved {outcome.saved / (outcome.spent + outcome.saved):.0%} of the images"
+    print_finalists(outcome, measures)
+    images = outcome.spent / outcome.networks
     known = f", {outcome.networks - outcome.scored} known already" if outcome.scored < outcome.networks else ""
-    say(f"{outcome.scored} networks scored in {clock(outcome.seconds)}{known}" + (races if outcome.saved else ""))
+    say(
+        f"{outcome.networks} networks in {clock(outcome.seconds)}, {images:.0f} images each of {outcome.images}"
+        f" on average{known}"
+    )
+    if outcome.finalists and len(outcome.finalists) < method.finalists:
+        say(f"finalists: {len(outcome.finalists)}, and not {method.finalists}: there are no more networks")
+    if outcome.doubt is not None:
+        tau, rival = outcome.doubt
+        times = f"{outcome.doubts} generation{'s' if outcome.doubts > 1 else ''}"
+        say(
+            f"the predictor was dropped after {times}: tau {tau:.2f} on networks it had not seen, costs {rival:.2f}"
+        )
     if candidates is not None and outcome.networks < candidates:
         say(_fewer(lowered, recipe, outcome.networks))
     where = called(found.folder)
@@ -161,6 +192,8 @@ def _fewer(lowered: Lowered, recipe: Evolve, networks: int) -> str:
 
 def _recipe(run: Run, lowered: Lowered, measures: Measures, given: Sequence[Bound], settings: list[str]) -> Evolve:
     """The run's recipe with what the command line changes: a bound replaces those on the same measure."""
+    from spacelang.lower.bounds import measured
+
     recipe = lowered.space.evolve
     if run.record.preview:
         recipe = attrs.evolve(recipe, **{k: min(v, getattr(recipe, k)) for k, v in _PREVIEW.items()})
@@ -171,7 +204,7 @@ def _recipe(run: Run, lowered: Lowered, measures: Measures, given: Sequence[Boun
     replaced = {bound.measure for bound in given}
     kept = measures.tabled([bound for bound in recipe.bounds if bound.measure not in replaced])
     for bound in kept:
-        if bound.measure not in lowered.chain.measures:
+        if not measured(lowered.chain, bound.measure):
             table = f"{bound.measure}.json"
             fail(
                 f"the recipe of {lowered.space.name} wants {bound}, and no table says what networks take",

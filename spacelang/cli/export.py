@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from spacelang.amount import short
+from spacelang.api.export import SUFFIXES, Model, format_of, of_folder, of_run, write
 from spacelang.architecture import LARGEST_IMAGE
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.runs import RUNS
-
-if TYPE_CHECKING:
-    from spacelang_runtime.nn.network import Network
-    from spacelang_runtime.preprocessing import Preprocessing
 
 FORMATS = {
     "safetensors": "a folder with config.json and model.safetensors",
@@ -24,7 +20,6 @@ FORMATS = {
     "onnx": "a file, with any batch, checked in onnxruntime",
     "torch-export": "a file for torch.export.load, with any batch",
 }
-SUFFIXES = {".onnx": "onnx", ".pt2": "torch-export"}
 FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")  # of weights from elsewhere, which no format writes
 
 
@@ -32,7 +27,8 @@ def export(
     what: Annotated[
         str,
         typer.Argument(
-            help="best, largest, smallest, a name that inspect shows, a line, a JSON file; or a model's folder."
+            help="best, cheapest, largest, smallest, a name that inspect shows, a line, a JSON file; "
+            "or a model's folder."
         ),
     ] = "best",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The folder or file to write.")] = None,
@@ -67,79 +63,21 @@ def export(
         from spacelang_runtime.nn.saved import require_free
 
         require_free(output)
-    network, notes, seen = _folder(what) if run is None and _is_folder(what) else _of_run(what, run, runs)
-    said = _written(network, notes, seen, output, chosen, image, force)
-    if notes.get("preview"):
+    model = of_folder(what) if run is None and _is_folder(what) else _of_run(what, run, runs)
+    made = write(model, output, format_of(output, form), image, force)
+    if made.preview:
         say("this model comes from a PREVIEW: it has learned next to nothing")
-    architecture = network.architecture
-    print(f"{output}: {architecture.name}, {said}")
+    print(f"{output}: {made.architecture.name}, {made.said}")
 
 
 def _is_folder(what: str) -> bool:
     return (Path(what) / "config.json").is_file()
 
 
-def _folder(what: str) -> tuple[Network, dict[str, object], Preprocessing]:
-    from spacelang_runtime.nn.saved import load, notes_of, preprocessing_of
-
-    return load(what), notes_of(what), preprocessing_of(what)
-
-
-def _of_run(what: str, run: str | None, runs: Path) -> tuple[Network, dict[str, object], Preprocessing]:
+def _of_run(what: str, run: str | None, runs: Path) -> Model:
+    from spacelang.lower.lowered import lower
     from spacelang_runtime.engine.latest import serving
 
     # Before torch is loaded: a wrong name is answered at once.
-    found = serving(runs, run, "best" if what == "best" else "weights", say_once)
-
-    import torch
-
-    from spacelang.lower.lowered import lower
-    from spacelang_runtime.engine.provenance import provenance
-    from spacelang_runtime.engine.supernet import trained
-    from spacelang_runtime.nn.extract import extract
-    from spacelang_runtime.search.target import resolve
-    from spacelang_runtime.tasks.supernet.start import preprocessing_of
-
-    lowered = lower(found.space)
-    architecture = resolve(what, found, lowered)
-    network = extract(trained(found, lowered, torch.device("cpu")), architecture)
-    return network, provenance(found, architecture), preprocessing_of(found, say)
-
-
-def _written(
-    network: Network,
-    notes: dict[str, object],
-    seen: Preprocessing,
-    output: Path,
-    form: str,
-    image: int | None,
-    force: bool,
-) -> str:
-    """Write the network; gives what to say of it."""
-    from spacelang.lower.cost import price
-
-    cost = price(network.architecture)
-    costs = f"{short(cost.params)} params, {short(cost.flops)} MACs"
-    match form:
-        case "onnx":
-            from spacelang_runtime.export.metadata import metadata
-            from spacelang_runtime.export.onnx_file import write
-
-            made = write(network, output, image, metadata(network.architecture, image, notes, seen))
-            return f"{costs}, {short(made.size)}B; onnxruntime gives torch's logits to {made.difference:.0e}"
-        case "torch-export":
-            from spacelang_runtime.export import program
-            from spacelang_runtime.export.metadata import metadata
-
-            told = metadata(network.architecture, image, notes, seen)
-            return f"{costs}, {short(program.write(network, output, image, told))}B"
-        case "swin":
-            from spacelang_runtime.export.swin import write as write_swin
-
-            write_swin(network, output, notes, force, seen)
-            return f"{costs}, as a Swin transformer of timm"
-        case _:
-            from spacelang_runtime.nn.saved import save
-
-            save(network, output, notes, force, seen)
-            return costs
+    found = serving(runs, run, "best" if what in ("best", "cheapest") else "weights", say_once)
+    return of_run(what, found, lower(found.space), say)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,15 +14,15 @@ from spacelang.check import override
 from spacelang.cli.model import no_run
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.cli.texts import compiled, open_text
-from spacelang.cli.train import readers, speaker, time_of, watched
+from spacelang.cli.train import CHECKPOINTING, MICRO, readers, speaker, time_of, watched
 from spacelang.recipe import Train
 from spacelang.runs import RUNS, resuming
 
 if TYPE_CHECKING:
     from spacelang_runtime.engine.distributed import World
     from spacelang_runtime.engine.run import Run
-    from spacelang_runtime.tasks.supernet.start import Order
-    from spacelang_runtime.tasks.supernet.train import Job
+    from spacelang_runtime.tasks.supernet.objective import SupernetSetup
+    from spacelang_runtime.tasks.supernet.start import TrainRequest
 
 
 def finetune(
@@ -56,7 +55,9 @@ def finetune(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run of finetune.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that is there already.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    micro: Annotated[int | None, typer.Option(min=1, max=10**6, help=MICRO)] = None,
     workers: Annotated[int | None, typer.Option(min=0, max=1024, help="Processes that read images.")] = None,
+    checkpointing: Annotated[bool, typer.Option("--checkpointing", help=CHECKPOINTING)] = False,
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
 ) -> None:
     """Train a model further on data of its own or other classes, by the trainer and the words of `train`.
@@ -82,44 +83,46 @@ def finetune(
     if not force:
         require_new(output)
     limit = None if budget is None else time_of(budget, "--budget")
-    order = None
+    again = (steps, limit, micro or 0)
+    request = None
     if not resume:
         no_run(model, runs, "; or go on with a run of finetune: --resume")
-        words: dict[str, object] = {"from": model, "from_scratch": scratch or None}
-        if teacher is not None:
-            given = 0.5 if share is None else share
-            words |= {"teacher": teacher, "teacher_weights": teacher_weights, "share": given}
-        order = _order(model, str(data), scratch, recipe, settings or [], words, steps, limit)
+        learned = None if teacher is None else (teacher, 0.5 if share is None else share, teacher_weights)
+        request = _requested(model, str(data), scratch, recipe, settings or [], learned, *again)
 
     from spacelang_runtime.engine.distributed import join
     from spacelang_runtime.engine.lock import sole_writer
 
-    run = _trained(model, runs) if resume else None
+    run = _to_resume(model, runs) if resume else None
     with sole_writer(run.folder) if run else nullcontext(), join(device) as world:
         if run is not None and run.state is not None and run.state.finished and steps is None and limit is None:
             say_once(f"{run.name} is trained")
         else:
-            job = _job(order, run, model, scratch, output, runs, world, workers, steps, limit)
-            run = job.run
-            watched(job, world, again=f"go on with: {resuming(run.folder, True, output)}")
+            setup = _begun(run or request, model, output, world, runs, workers, *again)
+            setup.model.checkpointing = checkpointing
+            run = setup.run
+            watched(setup, world, again=f"go on with: {resuming(run.folder, True, output)}")
         if world.is_main:
             _write(run, output, force)
 
 
-def _order(
+def _requested(
     model: str,
     data: str,
     scratch: bool,
     recipe: Path | None,
     settings: list[str],
-    words: Mapping[str, object],
+    learned: tuple[str, float, Path | None] | None,
     steps: int | None,
     limit: float | None,
-) -> Order:
+    micro: int,
+) -> TrainRequest:
+    """The training that the command line asks for. learned: a teacher, its share and its weights."""
     from spacelang import notation
+    from spacelang_runtime.engine.record import Distillation, Initial
     from spacelang_runtime.nn.saved import architecture_of, preprocessing_of
     from spacelang_runtime.tasks.finetune import narrowest, recipe_of
-    from spacelang_runtime.tasks.supernet.start import Order
+    from spacelang_runtime.tasks.supernet.start import TrainRequest
 
     architecture = architecture_of(model)
     given = compiled(open_text(recipe)).train if recipe else Train()
@@ -129,8 +132,11 @@ def _order(
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--set") from None
     line = notation.write(architecture)
-    overrides = {**overrides, **{name: str(value) for name, value in words.items() if value is not None}}
-    return Order(
+    distillation = None
+    if learned is not None:
+        teacher, share, weights = learned
+        distillation = Distillation(teacher, share, None if weights is None else str(weights))
+    return TrainRequest(
         narrowest(architecture, chosen),
         f"# The network {line} alone, from {model}.\n",
         data,
@@ -138,68 +144,56 @@ def _order(
         overrides,
         steps,
         limit,
+        micro,
         network=line,
+        initial=Initial(model, scratch),
+        distillation=distillation,
         preprocessing=None if scratch else preprocessing_of(model),
     )
 
 
-def _trained(name: str, runs: Path) -> Run:
+def _to_resume(name: str, runs: Path) -> Run:
     """The run of finetune to go on with."""
     from spacelang_runtime.engine.run import find
 
     run = find(runs, name)
-    if not run.record.network:
+    if run.record.task != "finetune":
         fail(f"{run.name} is a run of a whole space", f"go on with it: {resuming(run.folder, False)}")
     return run
 
 
-def _job(
-    order: Order | None,
-    run: Run | None,
+def _begun(
+    asked: Run | TrainRequest | None,
     model: str,
-    scratch: bool,
     output: Path,
-    runs: Path,
     world: World,
+    runs: Path,
     workers: int | None,
     steps: int | None,
     limit: float | None,
-) -> Job:
-    """The job of a new run, or of one that goes on; with its teacher."""
-    from spacelang_runtime.engine.run import kept_if_learned
+    micro: int,
+) -> SupernetSetup:
+    """What a new run is trained from, or one that goes on."""
+    from spacelang_runtime.engine.run import Run, removed_unless_saved
     from spacelang_runtime.nn.saved import load, make
     from spacelang_runtime.tasks.finetune import inherit
     from spacelang_runtime.tasks.supernet.start import new, resumed
 
-    if order is None:
-        assert run is not None
-        job = resumed(run, world, readers(workers), speaker(world), steps, limit)
+    if isinstance(asked, Run):
+        setup = resumed(asked, world, readers(workers), speaker(world), steps, limit, micro)
     else:
+        assert asked is not None
         network = load(model)  # before the run is made: a damaged folder leaves nothing behind
-        job = new(order, runs, world, readers(workers), speaker(world))
-        if not scratch:
+        setup = new(asked, runs, world, readers(workers), speaker(world))
+        if asked.initial is not None and not asked.initial.random:
             weights = network.state_dict()
-            if job.space.frame.classes != network.architecture.frame.classes:
+            if setup.space.frame.classes != network.architecture.frame.classes:
                 weights = {name: t for name, t in weights.items() if not name.startswith("head.classify")}
-            inherit(job.model, job.source.largest, weights)
-    with kept_if_learned(job.run):
-        taught = _taught(job, runs)
+            inherit(setup.model, setup.subnets.largest, weights)
+    with removed_unless_saved(setup.run):
         if world.is_main:
             make(output)  # a place that cannot be written is told before the training, not after
-    return taught
-
-
-def _taught(job: Job, runs: Path) -> Job:
-    """The job with the teacher that its run names, if it names one."""
-    from spacelang_runtime.tasks.supernet.teacher import Taught, teacher_of
-
-    words = job.run.record.overrides
-    if "teacher" not in words:
-        return job
-    weights_of = Path(words["teacher_weights"]) if "teacher_weights" in words else None
-    shown = job.dataset.preprocessing
-    teacher = teacher_of(words["teacher"], weights_of, job.space.frame.classes, runs, shown)
-    return evolve(job, dataset=Taught(job.dataset, teacher, float(words["share"])))
+    return setup
 
 
 def _write(run: Run, output: Path, force: bool) -> None:
@@ -216,13 +210,13 @@ def _write(run: Run, output: Path, force: bool) -> None:
     lowered = lower(run.space)
     architecture = evolve(notation.read(run.record.network), frame=lowered.space.frame)
     network = extract(trained(run, lowered, torch.device("cpu")), architecture)
-    words = run.record.overrides
-    teacher, model = words.get("teacher"), words.get("from")
+    initial, distillation = run.record.initial, run.record.distillation
+    model = initial.model if initial else None
     known = notes_of(model) if model and (Path(model) / CONFIG).is_file() else {}
     how = "trained further" + (f" from {model}" if model else "")
-    how = ("trained from scratch" if "from_scratch" in words else how) + f", {run.name}"
+    how = ("trained from scratch" if initial and initial.random else how) + f", {run.name}"
     notes = provenance(run, architecture) | {
-        "origin": how + (f", taught by {teacher}" if teacher else ""),
+        "origin": how + (f", taught by {distillation.teacher}" if distillation else ""),
         "space": known.get("space"),
         "constraint": known.get("constraint"),
     }

@@ -11,6 +11,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from spacelang.api.error import NotABound
+
 GROUPS: Mapping[str, Mapping[str, str]] = {
     "Write a space": {
         "new": "write a commented space to begin with",
@@ -150,6 +152,14 @@ class Command(TyperCommand):
         for parameter in self.params:
             if parameter.metavar is None and not getattr(parameter, "is_flag", False):
                 parameter.metavar = str(parameter.name).strip("_").upper()
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a bound that bounds nothing is wrong with its words."""
+        try:
+            return super().invoke(ctx)
+        except NotABound as wrong:
+            more = ": name a table of it with --cost" if wrong.untabled else ""
+            raise typer.BadParameter(wrong.reason + more, param_hint=f"--{wrong.asked}") from None
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}

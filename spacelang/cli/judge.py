@@ -11,6 +11,7 @@ import typer
 from spacelang.cli.bench import bench
 from spacelang.cli.disk import write
 from spacelang.cli.judgement import measured, recipe_of, show, source_of
+from spacelang.cli.method import score_of
 from spacelang.cli.place import vacant
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.runs import RUNS
@@ -30,6 +31,9 @@ def judge(
         ),
     ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
+    score: Annotated[
+        str, typer.Option(help="What errors are told by: loss, which is surer, or accuracy, what is counted.")
+    ] = "loss",
     next_: Annotated[
         Path | None, typer.Option("--next", metavar="FILE", help="Write the next space to a new .space file.")
     ] = None,
@@ -44,25 +48,27 @@ def judge(
     inherit. Every score is kept as it comes: a judgement that was stopped goes on when the same command is given
     again. Under torchrun the same command scores on many GPUs.
     """
+    from spacelang.lower.lowered import lower
     from spacelang_runtime.engine.latest import serving
 
     if next_ is not None and next_.suffix != ".space":
         raise typer.BadParameter("a space is written to a .space file", param_hint="--next")
+    told_by = score_of(score)
     vacant(next_, "the next space")
     vacant(report, "the page")
     found = serving(runs, run, "weights", say_once)
     bounds = {"flops": flops, "params": params}
-    recipe = recipe_of(found.space, found.record.preview, settings or [], bounds)
+    lowered = lower(found.space)
+    recipe = recipe_of(lowered, found.record.preview, settings or [], bounds)
 
-    from spacelang.lower.lowered import lower
     from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.search.pool import join
 
     with sole_writer(found.folder), join(device) as crew:
-        where = bench(found, lower(found.space), crew, images)
+        where = bench(found, lowered, crew, images)
         if where is None:
             return
-        account, following = measured(where, source_of(found), recipe)
+        account, following = measured(where, source_of(found), recipe, told_by)
     if as_json:
         from spacelang.refine.account import to_record
 

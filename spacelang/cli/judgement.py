@@ -28,18 +28,17 @@ if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
     from spacelang.refine.account import Account
     from spacelang.refine.next import Next
-    from spacelang.space import Space
     from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.search.answers import Score
 
 _PREVIEW = {"samples": 24, "top": 2, "per_choice": 3}
 
 
-def recipe_of(space: Space, preview: bool, settings: list[str], given: Mapping[str, str | None]) -> Refine:
+def recipe_of(whole: Lowered, preview: bool, settings: list[str], given: Mapping[str, str | None]) -> Refine:
     """A space's refinement recipe with what the command line changes, and with the bounds that hold: its own, or
     those of the search; one that the command line gives replaces that on the same measure. Bounds that nothing
     meets end the command."""
-    from spacelang.lower.lowered import lower
-
+    space = whole.space
     recipe = space.refine
     if preview:
         recipe = attrs.evolve(recipe, **{name: min(most, getattr(recipe, name)) for name, most in _PREVIEW.items()})
@@ -47,7 +46,7 @@ def recipe_of(space: Space, preview: bool, settings: list[str], given: Mapping[s
         recipe = override.refine_with(recipe, override.settings(settings))
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--set") from None
-    lowered, measures = priced(lower(space), ())
+    lowered, measures = priced(whole, ())
     stated = measures.bounds(lowered.chain, given)
     replaced = {bound.measure for bound in stated}
     kept = [bound for bound in recipe.bounds or space.evolve.bounds if bound.measure not in replaced]
@@ -60,8 +59,9 @@ def recipe_of(space: Space, preview: bool, settings: list[str], given: Mapping[s
     return recipe
 
 
-def measured(where: Bench, source: Source, recipe: Refine) -> tuple[Account, Next]:
-    """Measure the space of a run, and find the next one. source: the text of the space."""
+def measured(where: Bench, source: Source, recipe: Refine, score: Score = "loss") -> tuple[Account, Next]:
+    """Measure the space of a run, and find the next one. source: the text of the space. score: what errors are told
+    by."""
     from spacelang.lower.bounds import windows
     from spacelang.refine.account import Account, to_record
     from spacelang.refine.next import next_space
@@ -70,6 +70,7 @@ def measured(where: Bench, source: Source, recipe: Refine) -> tuple[Account, Nex
     from spacelang.refine.subspace import subspaces
     from spacelang_runtime.atomic import replace_json
     from spacelang_runtime.refine.measure import Progress, measure
+    from spacelang_runtime.refine.measure import judged as keep
 
     run, lowered = where.run, where.lowered
     parts, left = subspaces(lowered.space, recipe.steps)
@@ -80,7 +81,7 @@ def measured(where: Bench, source: Source, recipe: Refine) -> tuple[Account, Nex
             rest = at.seconds / at.done * (at.asked - at.done)
             show(at.done / at.asked, f"{at.done} networks  mean error {at.mean:.2%}  {clock(rest)} left")
 
-        found = measure(run, samples, _account(lowered, recipe), where.waves, where.step, watch)
+        found = measure(run, samples, _account(lowered, recipe), where.waves, where.step, watch, score)
     share = recipe.top / recipe.samples
     judgement = judged(samples, found.errors, parts, share, float(recipe.confidence), recipe.seed)
     next_ = next_space(source, recipe, judgement.slopes, loader(source.name))
@@ -100,6 +101,10 @@ def measured(where: Bench, source: Source, recipe: Refine) -> tuple[Account, Nex
         next=next_.name if next_.text else None,
     )
     replace_json(run.folder / "judgement.json", to_record(account))
+    keep(run, found.number, to_record(account))
+    if found.loss is not None:
+        told = "errors are those that losses stand for" if score == "loss" else "errors are those counted"
+        say(f"mean loss {found.loss:.4f}; {told}")
     say(f"{found.scored} networks scored in {clock(found.seconds)}, {len(samples) - found.scored} known already")
     return account, next_
 

@@ -10,22 +10,25 @@ import attrs
 import typer
 
 from spacelang import notation
+from spacelang.api.error import SpaceError
 from spacelang.check import override
 from spacelang.cli.bench import Bench, bench
 from spacelang.cli.diff import diff
 from spacelang.cli.disk import write
 from spacelang.cli.judge import written
 from spacelang.cli.judgement import measured, recipe_of, show
+from spacelang.cli.method import score_of
 from spacelang.cli.resumable import AGAIN, resumable
 from spacelang.cli.terminal import fail, say
-from spacelang.cli.texts import checked, open_text
-from spacelang.cli.train import ordered, readers, speaker, time_of, watched
+from spacelang.cli.texts import open_text, told
+from spacelang.cli.train import readers, requested, speaker, time_of, watched
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang.refine.account import Account
     from spacelang_runtime.engine.run import Run
     from spacelang_runtime.refine.refinement import Refinement
+    from spacelang_runtime.search.answers import Score
 
 
 @attrs.frozen
@@ -40,6 +43,7 @@ class _Asked:
     flops: str | None
     params: str | None
     images: int | None
+    score: Score
     inherit: bool
     search: bool
     device: str  # the outcome does not depend on it
@@ -73,6 +77,9 @@ def refine(
         typer.Option("--train", metavar="NAME=VALUE", help="Change a line of the train recipe, such as seed=1."),
     ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
+    score: Annotated[
+        str, typer.Option(help="What errors are told by: loss, which is surer, or accuracy, what is counted.")
+    ] = "loss",
     inherit: Annotated[
         bool, typer.Option("--inherit", help="Begin each training with what the last supernet has in common.")
     ] = False,
@@ -91,6 +98,7 @@ def refine(
     Each next space is a .space file, NAME_2, NAME_3, …, that can be read, changed and trained by itself; the last
     one is trained and judged too. A refinement that was stopped goes on when the same command is given again.
     """
+    from spacelang.lower.lowered import lower
     from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.refine.refinement import begun
 
@@ -100,9 +108,10 @@ def refine(
             "under torchrun, train and judge each space by itself: spacelang train, spacelang judge --next FILE",
         )
     source = open_text(space)
-    first = checked(source).space
-    if first is None:
+    whole = told(source)
+    if isinstance(whole, SpaceError):
         fail(f"{source.name} has errors")
+    first = whole.checked
     asked = _Asked(
         data=data,
         train=tuple(train or ()),
@@ -112,11 +121,12 @@ def refine(
         flops=flops,
         params=params,
         images=images,
+        score=score_of(score),
         inherit=inherit,
         search=search,
         device=device,
     )
-    recipe_of(first, False, list(asked.settings), asked.bounds)
+    recipe_of(lower(first), False, list(asked.settings), asked.bounds)
     try:
         override.train_with(first.train, override.settings(asked.train))
     except override.NotASetting as reason:
@@ -147,10 +157,10 @@ def _rounds(
         say(f"{'' if number == 0 else chr(10)}space {number + 1} of {moves + 1}: {path}")
         refinement, run = _trained(refinement, number, path, asked, runs, workers)
         where = _bench(run, asked)
-        recipe = recipe_of(run.space, run.record.preview, list(asked.settings), asked.bounds)
-        account, following = measured(where, open_text(path), recipe)
+        recipe = recipe_of(where.lowered, run.record.preview, list(asked.settings), asked.bounds)
+        account, following = measured(where, open_text(path), recipe, asked.score)
         show(account)
-        account = _searched(where, account) if asked.search else account
+        account = _searched(where, account, asked.score) if asked.search else account
         accounts.append(account)
         _figures(refinement, accounts)
         if number == moves:
@@ -208,35 +218,36 @@ def _trained(
             with sole_writer(run.folder), join(asked.device) as world:
                 watched(resumed(run, world, readers(workers), speaker(world)), world, again=AGAIN)
             return refinement, run
-    order = ordered(str(path), asked.data, asked.steps, asked.budget, list(asked.train))
+    request = requested(str(path), asked.data, asked.steps, asked.budget, list(asked.train))
     with join(asked.device) as world:
-        job = new(order, runs, world, readers(workers), speaker(world))
+        setup = new(request, runs, world, readers(workers), speaker(world))
         share = None
         if asked.inherit and number:
             from spacelang.lower.lowered import lower
 
             before = find(runs, refinement.rounds[number - 1].run)
             weights = trained(before, lower(before.space), world.device).state_dict()
-            share = inherit(job.model, weights)
+            share = inherit(setup.model, weights)
             say(f"{share:.0%} of the weights begin as {before.name} ended")
-        rounds = (*refinement.rounds[:number], Round(str(path), job.run.name, share))
+        rounds = (*refinement.rounds[:number], Round(str(path), setup.run.name, share))
         refinement = attrs.evolve(refinement, rounds=rounds)
         keep(refinement)
-        watched(job, world, again=AGAIN)
-    return refinement, find(runs, job.run.name)
+        watched(setup, world, again=AGAIN)
+    return refinement, find(runs, setup.run.name)
 
 
-def _searched(where: Bench, account: Account) -> Account:
+def _searched(where: Bench, account: Account, score: Score) -> Account:
     """The account with the best network of the space inside its bounds."""
     from spacelang.cli.board import board
     from spacelang.refine.account import Best
-    from spacelang_runtime.search.evolve import Method, evolve
+    from spacelang_runtime.search.evolve import evolve
+    from spacelang_runtime.search.method import Method
 
     recipe = attrs.evolve(where.lowered.space.evolve, bounds=account.bounds)
     with resumable(), board(f"evolve {where.run.name}") as watch:
-        found = evolve(where.run, where.lowered, recipe, Method(), where.waves, where.step, watch)
+        found = evolve(where.run, where.lowered, recipe, Method(score=score), where.waves, where.step, watch)
     best, line = found.best, notation.write(found.best.architecture)
-    print(f"best: {found.accuracy:.2%} right of {account.images} held-out images")
+    print(f"best: {found.accuracy:.2%} right of {found.images} held-out images, loss {found.loss:.4f}")
     print(line)
     return attrs.evolve(account, best=Best(line, 1 - found.accuracy, best.flops, best.params))
 

@@ -8,13 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from spacelang import notation
-from spacelang.cli.measures import nearest_known, priced
-from spacelang.cli.terminal import fail, say
-from spacelang.cli.texts import compiled, open_text
-from spacelang.lower.bounds import windows
-
-_STRETCHES = 10
+from spacelang.cli.terminal import refused, say
+from spacelang.cli.texts import loaded
 
 
 def sample(
@@ -40,37 +35,24 @@ def sample(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
 ) -> None:
     """Draw networks of a space, exactly from a law and exactly inside bounds: name, MACs, params, line."""
-    from spacelang.lower.lowered import lower
-
-    source = open_text(file)
-    lowered, measures = priced(lower(compiled(source)), cost or [])
-    named = {"flops": flops, "params": params, "latency": latency}
-    bounds = windows(measures.bounds(lowered.chain, named, bound or []), lowered.chain)
-
-    from spacelang.lower.chain import cost as cost_of
-    from spacelang.lower.draw import draw, stream
-    from spacelang.lower.stratify import stratified as spread
-    from spacelang.lower.terms import Law
-
-    chain, words = lowered.chain, stream(seed)
-    if stratified:
-        drawn = list(spread(chain, number, words, parts=_STRETCHES, law=Law(law), bounds=bounds))
-    else:
-        made = draw(chain, number, words, law=Law(law), bounds=bounds)
-        if made.narrowed:
-            say("drawn from a slightly narrower window: there are too many sums to draw exactly at its ends")
-        drawn = list(made)
-    if not drawn:
-        fail(f"no network of {lowered.space.name} is inside the bounds", nearest_known(chain, bounds, measures))
-    found = [(lowered.architecture(one), cost_of(chain, one)) for one in drawn]
+    space = loaded(file)
+    with refused():
+        space = space.with_costs(*cost or ())
+        drawn = space.sample(
+            number,
+            flops=flops,
+            params=params,
+            latency=latency,
+            bounds=bound,
+            law=law,
+            stratified=stratified,
+            seed=seed,
+        )
+    if drawn.narrowed:
+        say("drawn from a slightly narrower window: there are too many sums to draw exactly at its ends")
     if as_json:
-        rows = [
-            {"name": one.name, "line": notation.write(one)}
-            | {m: measures.plain(m, spent[chain.measures.index(m)]) for m in chain.costs}
-            for one, spent in found
-        ]
-        print(json.dumps(rows, indent=2))
+        print(json.dumps(drawn.records(), indent=2))
         return
-    for one, spent in found:
-        values = [f"{measures.short(m, spent[chain.measures.index(m)]):>6}" for m in chain.costs]
-        print("  ".join([one.name, *values, notation.write(one)]))
+    for row in drawn.records():
+        values = [f"{space.measured.said(measure, row[measure]):>6}" for measure in space.measures]
+        print("  ".join([row["name"], *values, row["line"]]))

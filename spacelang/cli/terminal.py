@@ -4,34 +4,57 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
+from spacelang.api.error import NotABound
+from spacelang.cli.grid import WIDEST, Grid, plain
+from spacelang_runtime.failure import Failure
+
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+
+
+class Page:
+    """Standard output. Not a terminal: no colour, and lines are not folded to a width that nobody has."""
+
+    def print(self, what: object = "", *, markup: bool = True, soft_wrap: bool | None = None) -> None:
+        """Print a text, in which `[bold]…[/]` is bold where there is a terminal, a grid, or what rich can print."""
+        if not sys.stdout.isatty() and "FORCE_COLOR" not in os.environ:  # rich takes long to import
+            lines = what.lines() if isinstance(what, Grid) else _unmarked(what, markup)
+            if lines is not None:
+                sys.stdout.write("".join(f"{line}\n" for line in lines))
+                return
+        _rich().print(what, markup=markup, soft_wrap=soft_wrap)
+
+
+def console() -> Page:
+    """Where commands print what was asked for."""
+    return Page()
+
+
+def _unmarked(what: object, markup: bool) -> list[str] | None:
+    """A text without marks; None for what only rich can print."""
+    if not isinstance(what, str):
+        return None
+    text = what.replace("[bold]", "").replace("[/]", "") if markup else what
+    return [text] if plain(text) else None
 
 
 @cache
-def console() -> Console:
-    """Standard output. Not a terminal: no colour, and lines are not folded to a width that nobody has."""
+def _rich() -> Console:
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160)
+    return Console(
+        highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else WIDEST
+    )
 
 
-def grid(heading: list[str], body: list[list[str]]) -> Table:
+def grid(heading: list[str], body: list[list[str]]) -> Grid:
     """Rows of text under a heading, in columns."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in heading:
-        table.add_column(name)
-    for row in body:
-        table.add_row(*row)
-    return table
+    return Grid(tuple(heading), tuple(map(tuple, body)))
 
 
 def grid_of_figures(figures: Mapping[str, float]) -> None:
@@ -56,6 +79,18 @@ def fail(message: str, remedy: str = "", code: int = 1) -> NoReturn:
     if os.environ.get("LOCAL_RANK", "0") == "0":
         last_words(message, remedy)
     raise SystemExit(code)
+
+
+@contextmanager
+def refused() -> Iterator[None]:
+    """Inside, what the front door refuses is the last word of the command; but a bound that bounds nothing is a
+    matter of its words."""
+    try:
+        yield
+    except NotABound:
+        raise
+    except Failure as failure:
+        fail(failure.message, failure.remedy)
 
 
 def last_words(message: str, remedy: str = "") -> None:

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import attrs
 import typer
-from attrs import evolve
 
 from spacelang.amount import NotAnAmount, clock, seconds, short
+from spacelang.api.workers import readers as readers
 from spacelang.check import override
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.cli.texts import compiled, open_text
@@ -24,8 +25,13 @@ if TYPE_CHECKING:
     from spacelang_runtime.engine.distributed import World
     from spacelang_runtime.engine.run import Run
     from spacelang_runtime.engine.step import Observe, Step
-    from spacelang_runtime.tasks.supernet.start import Order
-    from spacelang_runtime.tasks.supernet.train import Job
+    from spacelang_runtime.tasks.supernet.objective import SupernetSetup
+    from spacelang_runtime.tasks.supernet.start import TrainRequest
+
+CHECKPOINTING = "Compute activations anew for gradients: less memory, more time."
+MICRO = (
+    "Images that a GPU takes at a time, the gradients of a step adding up (default: as many as its memory bears)."
+)
 
 
 def train(
@@ -43,6 +49,7 @@ def train(
         typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the train recipe for this run."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    micro: Annotated[int | None, typer.Option(min=1, max=10**6, help=MICRO)] = None,
     workers: Annotated[int | None, typer.Option(min=0, max=1024, help="Processes that read images.")] = None,
     profile: Annotated[
         bool, typer.Option("--profile", help="Keep a trace of a few steps for TensorBoard.")
@@ -51,10 +58,7 @@ def train(
     shard: Annotated[
         bool, typer.Option("--shard", help="Under torchrun: share the optimizer's memory out among the GPUs.")
     ] = False,
-    checkpointing: Annotated[
-        bool,
-        typer.Option("--checkpointing", help="Compute activations anew for gradients: less memory, more time."),
-    ] = False,
+    checkpointing: Annotated[bool, typer.Option("--checkpointing", help=CHECKPOINTING)] = False,
     photo: Annotated[
         Path | None,
         typer.Option("--attention", metavar="PHOTO", help="Show the heads' maps of a photo in TensorBoard."),
@@ -75,49 +79,58 @@ def train(
         fail("which space?", "name a .space file, such as: spacelang train spaces/digits.space")
     elif not Path(space).exists() and (runs / space / "run.json").is_file():
         fail(f"{space} is a run, not a .space file", f"go on with it: {resuming(runs / space, False)}")
-    order = None if resume else ordered(str(space), data, steps, limit, settings or [])
+    request = None if resume else requested(str(space), data, steps, limit, settings or [], micro or 0)
 
-    run = _begun(space, runs) if resume else None
+    asked = _to_resume(space, runs) if resume else None
 
     from spacelang_runtime.engine.distributed import join
     from spacelang_runtime.engine.lock import sole_writer
-    from spacelang_runtime.tasks.supernet.start import new, restarted, resumed
+    from spacelang_runtime.engine.start import restarted
+    from spacelang_runtime.tasks.supernet.start import continued, new, resumed
 
-    with sole_writer(run.folder) if run else nullcontext(), join(device) as world:
-        job = restarted(runs, world, readers(workers), speaker(world), steps, limit)
-        if job is None and run is not None:
-            job = resumed(run, world, readers(workers), speaker(world), steps, limit)
-        elif job is None:
-            job = new(order, runs, world, readers(workers), speaker(world))
-        job.model.checkpointing = checkpointing
-        watched(job, world, profile, pause, shard, photo)
+    with sole_writer(asked.folder) if asked else nullcontext(), join(device) as world:
+        run = restarted(runs, world, speaker(world))
+        again = (world, readers(workers), speaker(world), steps, limit, micro or 0)
+        if run is not None:
+            setup = continued(run, *again, begun=False)
+        elif asked is not None:
+            setup = resumed(asked, *again)
+        else:
+            assert request is not None
+            setup = new(request, runs, world, readers(workers), speaker(world))
+        setup.model.checkpointing = checkpointing
+        watched(setup, world, profile, pause, shard, photo)
     if world.is_main:
-        run = job.run
-        bounds = job.space.evolve.bounds
+        run = setup.run
+        bounds = setup.space.evolve.bounds
         table = next((f" --cost {bound.measure}.json" for bound in bounds if bound.measure in TIMES), "")
         say(
             f"next: spacelang evolve {called(run.folder)}{table}"
-            + ("" if bounds else f" --flops {_middle(job.space)}")
+            + ("" if bounds else f" --flops {_middle(setup.space)}")
         )
         if table:
             say("      by a table that spacelang measure SPACE.space writes")
 
 
-def ordered(path: str, data: str | None, steps: int | None, limit: float | None, settings: list[str]) -> Order:
+def requested(
+    path: str, data: str | None, steps: int | None, limit: float | None, settings: list[str], micro: int = 0
+) -> TrainRequest:
     """The training that the command line asks for: of the space in a file, with lines of its recipe replaced."""
     source = open_text(Path(path))
     space = compiled(source)
     try:
         overrides = override.settings(settings)
-        space = evolve(
+        space = attrs.evolve(
             space, train=override.train_with(space.train, overrides, lambda line: say(f"warning: {line}"))
         )
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--set") from None
-    from spacelang_runtime.tasks.supernet.start import Order  # torch comes with it: mistakes are answered before
+    from spacelang_runtime.tasks.supernet.start import TrainRequest  # torch comes with it: mistakes come before
 
-    order = Order(space, source.text, data or "digits", tuple(sys.argv[1:]), overrides, steps, limit)
-    return _preview(order, path) if data is None and not _fits_digits(space) else order
+    request = TrainRequest(
+        space, source.text, data or "digits", tuple(sys.argv[1:]), overrides, steps, limit, micro
+    )
+    return _preview(request, path) if data is None and not _fits_digits(space) else request
 
 
 def _fits_digits(space: Space) -> bool:
@@ -128,21 +141,26 @@ def _fits_digits(space: Space) -> bool:
 PREVIEW_BATCH, PREVIEW_BUDGET = 4, 100.0
 
 
-def _preview(order: Order, path: str) -> Order:
-    """The same order made small: a look at how things work, bounded in time."""
+def _preview(request: TrainRequest, path: str) -> TrainRequest:
+    """The same request made small: a look at how things work, bounded in time."""
     say(
-        f"no --data: a PREVIEW of at most {clock(order.budget or PREVIEW_BUDGET)} on the built-in digits, "
+        f"no --data: a PREVIEW of at most {clock(request.budget or PREVIEW_BUDGET)} on the built-in digits, "
         "resized. Its numbers mean nothing.\n"
         f"For real: spacelang train {path} --data FOLDER   (FOLDER has train/CLASS/* and val/CLASS/*)"
     )
-    recipe = evolve(order.space.train, batch=min(order.space.train.batch, PREVIEW_BATCH), repeats=1, warmup=0)
-    return evolve(
-        order, space=evolve(order.space, train=recipe), budget=order.budget or PREVIEW_BUDGET, preview=True
+    recipe = attrs.evolve(
+        request.space.train, batch=min(request.space.train.batch, PREVIEW_BATCH), repeats=1, warmup=0
+    )
+    return attrs.evolve(
+        request,
+        space=attrs.evolve(request.space, train=recipe),
+        budget=request.budget or PREVIEW_BUDGET,
+        preview=True,
     )
 
 
-def _begun(name: str | None, runs: Path) -> Run:
-    """The run to go on with."""
+def _to_resume(name: str | None, runs: Path) -> Run:
+    """The run of that name, or of the space in that file; the latest with a checkpoint, where none is given."""
     from spacelang_runtime.engine.latest import serving
     from spacelang_runtime.engine.run import every
 
@@ -153,13 +171,13 @@ def _begun(name: str | None, runs: Path) -> Run:
             fail(f"no run of the space {space} is in {runs}/", f"begin one: spacelang train {name}")
         name = max(of_space, key=lambda run: run.record.created).name
     run = serving(runs, name, "checkpoint", say_once)
-    if run.record.network:
-        fail(f"{run.name} trains one network", f"go on with it: {resuming(run.folder, True)}")
+    if run.record.task == "finetune":
+        fail(f"{run.name} is a run of finetune", f"go on with it: {resuming(run.folder, True)}")
     return run
 
 
 def watched(
-    job: Job,
+    setup: SupernetSetup,
     world: World,
     profile: bool = False,
     every: float = 300.0,
@@ -168,21 +186,24 @@ def watched(
     again: str = "",
 ) -> None:
     """Train, and show how it goes on. every: seconds between two checkpoints. photo: whose attention maps are to
-    be seen in TensorBoard. again: what to say of how a training that was stopped goes on; empty: by `train`."""
+    be seen in TensorBoard. again: what to say of how a training that was stopped goes on, where it is not by the
+    trainer's own command."""
     from spacelang_runtime.data.advice import advice
     from spacelang_runtime.engine.distributed import all_gather
+    from spacelang_runtime.engine.train import train
     from spacelang_runtime.failure import Interrupted, Stopped
-    from spacelang_runtime.tasks.supernet.train import train
+    from spacelang_runtime.tasks.supernet.objective import training
 
-    run, dataset = job.run, job.dataset
+    run, dataset = setup.run, setup.dataset
+    how: dict[str, Any] = {"profile": profile, "every": every, "shard": shard}
     if not world.is_main:
-        train(job, world, lambda _: None, profile=profile, every=every, shard=shard)
+        train(training(setup), world, lambda _: None, **how)
         all_gather(world, dataset.skipped)
         return
     sizes = f"{dataset.train_size} images to train on"
-    sizes += f", {dataset.search_size} held out for the search" if dataset.search_size else ""
+    sizes += f", {len(dataset.search)} held out for the search" if len(dataset.search) else ""
     say(f"run {run.name}: {dataset.name}, {sizes}; {world.device}" + (f" ×{world.size}" if world.size > 1 else ""))
-    with progress(f"train {run.name}") as show, _looking(job, photo) as look:
+    with progress(f"train {run.name}") as show, _looking(setup, photo) as look:
 
         def watch(step: Step) -> None:
             losses = "  ".join(f"{kind} {loss:.3f}" for kind, loss in step.losses.items())
@@ -191,32 +212,39 @@ def watched(
             text = f"step {step.step}  loss {losses}  {rate}  {clock(step.left)} left{waiting}"
             show(step.progress, text)
             look(step)
-            if step.problem:
-                say(f"skipped: {step.problem} ({step.skipped} so far)")
+            say_of(step)
 
         try:
-            standing = train(job, world, watch, profile=profile, every=every, shard=shard)
+            state = train(training(setup), world, watch, **how).state
         except Interrupted as stop:
-            raise Stopped(stop.message, again or f"go on with: {resuming(run.folder, False)}") from None
+            raise Stopped(stop.message, again or stop.remedy) from None
     where = f"; trace in {run.trace}" if profile else ""
-    waited = standing.waited / standing.elapsed if standing.elapsed else 0.0
-    took = f"{clock(standing.elapsed)}, {waited:.0%} of it waiting for data"
-    say(f"trained {run.name}: {standing.step} steps in {took}{where}")
+    waited = state.waited / state.elapsed if state.elapsed else 0.0
+    took = f"{clock(state.elapsed)}, {waited:.0%} of it waiting for data"
+    say(f"trained {run.name}: {state.step} steps in {took}{where}")
     if remedy := advice(dataset, waited):
         say(f"  to wait less: {remedy}")
-    skipped = {file: why for met in all_gather(world, dataset.skipped) for file, why in met.items()}
+    skipped = {file: why for part in all_gather(world, dataset.skipped) for file, why in part.items()}
     for file, why in skipped.items():
         say(f"skipped {file}: {why}")
 
 
-def _looking(job: Job, photo: Path | None) -> AbstractContextManager[Observe]:
+def say_of(step: Step) -> None:
+    """Say what the user is to know of a step."""
+    if step.problem:
+        say(f"skipped: {step.problem} ({step.skipped} so far)")
+    if step.notice:
+        say(step.notice)
+
+
+def _looking(setup: SupernetSetup, photo: Path | None) -> AbstractContextManager[Observe]:
     """An observer that draws the attention maps of a photo, where one is given."""
     if photo is None:
         return nullcontext(lambda _: None)
     from spacelang_runtime.visualize.board import board
 
     looking: AbstractContextManager[Observe] = board(
-        job.run, job.model, job.source.largest, photo, job.dataset.preprocessing
+        setup.run, setup.model, setup.subnets.largest, photo, setup.dataset.preprocessing
     )
     return looking
 
@@ -224,13 +252,6 @@ def _looking(job: Job, photo: Path | None) -> AbstractContextManager[Observe]:
 def speaker(world: World) -> Callable[[str], None]:
     """Where a process says what goes on: one of them does."""
     return say if world.is_main else lambda _: None
-
-
-def readers(workers: int | None) -> int:
-    """How many processes read images."""
-    from spacelang_runtime.data.advice import cores
-
-    return workers if workers is not None else min(16, cores() - 1)
 
 
 def time_of(text: str, option: str) -> float:

@@ -46,7 +46,7 @@ def _meant(error: Any) -> str | None:
         "evolve": (Evolve,),
         "judge": (Refine,),
         "refine": (Refine,),
-        "transfer": (transfer.Train, transfer.Detect, transfer.Segment, transfer.Vqa),
+        "transfer": (transfer.TaskTrain, transfer.Detect, transfer.Segment, transfer.Vqa),
     }
     name, options = error.ctx.info_name, [word for param in error.ctx.command.params for word in param.opts]
     option = nearest(error.option_name, options)

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from spacelang.lower.chain import EVERY, Bounds, Chain, Window
 from spacelang.lower.pattern import Pattern
-from spacelang.recipe import Bound
+from spacelang.recipe import EACH_STAGE, Bound
 
 
 @frozen
@@ -21,14 +21,29 @@ class Nearest:
 
 
 def windows(bounds: Iterable[Bound], chain: Chain) -> Bounds:
-    """Bounds as a recipe states them, one a measure, as windows on the measures of a chain."""
+    """Bounds as a recipe states them as windows on the measures of a chain.
+
+    A measure that the chain does not have stays, and is refused where it is asked for.
+    """
     scales = {limit.measure: limit.scale for limit in chain.limits}
-    found = {}
+    found: dict[str, Window] = {}
     for bound in bounds:
-        scale = scales.get(bound.measure, 1)
-        low = EVERY.lo if bound.low is None else ceil(bound.low * scale)
-        found[bound.measure] = Window(low, EVERY.hi if bound.high is None else floor(bound.high * scale))
+        for measure in measured(chain, bound.measure) or (bound.measure,):
+            scale, other = scales.get(measure, 1), found.get(measure, EVERY)
+            low = EVERY.lo if bound.low is None else ceil(bound.low * scale)
+            high = EVERY.hi if bound.high is None else floor(bound.high * scale)
+            found[measure] = Window(max(low, other.lo), min(high, other.hi))
     return found
+
+
+def measured(chain: Chain, bounded: str) -> tuple[str, ...]:
+    """The measures of a chain that a bound is on: of `each stage: sum(heads)` those of all stages; none where there
+    is no such measure."""
+    if not bounded.startswith(EACH_STAGE):
+        return (bounded,) if bounded in chain.measures else ()
+    total = bounded.removeprefix(EACH_STAGE)
+    names = (f"stage {number}: {total}" for number in range(1, len(chain.stages) + 1))
+    return tuple(name for name in names if name in chain.measures)
 
 
 def span(chain: Chain, measure: str, bounds: Bounds | None = None, pattern: Pattern | None = None) -> Window | None:

@@ -14,7 +14,8 @@ from math import ceil, floor, lcm
 from attrs import evolve, frozen
 
 from spacelang.architecture import Layer
-from spacelang.expression import Expression, Number, Total, UndefinedValue, evaluate, mentions, totals
+from spacelang.evaluation import UndefinedValue, evaluate
+from spacelang.expression import Expression, Number, Total, mentions, totals
 from spacelang.infix import show
 from spacelang.lower.cells import Cell, Charge
 from spacelang.lower.chain import EVERY, Window
@@ -60,7 +61,9 @@ def _wanted(space: Space) -> Iterator[_Wanted]:
                 yield from _limits(space, rule, one)
     for bound in (*space.evolve.bounds, *space.refine.bounds):
         if isinstance(bound.total, Total):
-            yield _Wanted(bound.measure, None, ((bound.total, 1),), None, None)
+            stages = range(len(space.stages)) if bound.of_each_stage else (None,)
+            for stage in stages:
+                yield _Wanted(_name(show(bound.total), stage), stage, ((bound.total, 1),), None, None)
 
 
 def _limits(space: Space, rule: Require, one: Limited) -> Iterator[_Wanted]:
@@ -78,12 +81,15 @@ def _limits(space: Space, rule: Require, one: Limited) -> Iterator[_Wanted]:
         name = one.name if one.terms else "0"
         if varies:
             name = f"{name} against {show(one.rest)}"
-        if stage is not None:
-            name = f"stage {stage + 1}: {name}"
         low = value if one.relation in (">", ">=", "==") else None
         high = value if one.relation in ("<", "<=", "==") else None
         strict = one.relation in ("<", ">")
-        yield _Wanted(name, stage, one.terms, low, high, strict, one.rest if varies else None)
+        yield _Wanted(_name(name, stage), stage, one.terms, low, high, strict, one.rest if varies else None)
+
+
+def _name(total: str, stage: int | None) -> str:
+    """The measure of a total, of the network or of a stage (from 0)."""
+    return total if stage is None else f"stage {stage + 1}: {total}"
 
 
 class _Undefined(Exception):

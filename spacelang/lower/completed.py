@@ -14,10 +14,10 @@ import numpy as np
 from attrs import evolve, frozen
 
 from spacelang.lower.frame import Frame
-from spacelang.lower.half import Half, Points
-from spacelang.lower.meeting import Meeting, boxes, digits, meeting, parts, planes
-from spacelang.lower.plane import extreme, mass
+from spacelang.lower.half_sums import HalfSums, StageSums
+from spacelang.lower.meet_in_the_middle import Halves, boxes, digits, indexes, meet_in_the_middle, parts
 from spacelang.lower.product import products
+from spacelang.lower.range_tree import extreme, mass
 from spacelang.lower.sums import Array, Int
 from spacelang.lower.terms import Law
 
@@ -31,7 +31,7 @@ class Completed:
     ways in which the point itself arises, and by axis (axes, n) the least and the most that it costs with them."""
 
     stage: int
-    points: Points
+    points: StageSums
     count: Array
     least: Int
     most: Int
@@ -40,44 +40,44 @@ class Completed:
 def completed(found: Frame) -> tuple[Completed, ...]:
     """The completions of the points of every stage, in the order of the stages. Raises TooLarge."""
     sides: tuple[Literal["first", "last"], ...] = ("first", "last")
-    met = meeting(found, Law.UNIFORM, exact=True)
-    if met.data.stage < 0:  # one half is all there is
-        return tuple(sorted(_asked(met), key=lambda one: one.stage))
-    both = (meeting(found, Law.UNIFORM, exact=True, asks=side) for side in sides)
+    halves = meet_in_the_middle(found, Law.UNIFORM, exact=True)
+    if halves.data.stage < 0:  # one half is all there is
+        return tuple(sorted(_asked(halves), key=lambda one: one.stage))
+    both = (meet_in_the_middle(found, Law.UNIFORM, exact=True, asks=side) for side in sides)
     return tuple(sorted((one for half in both for one in _asked(half)), key=lambda one: one.stage))
 
 
-def _asked(met: Meeting) -> Iterator[Completed]:
+def _asked(halves: Halves) -> Iterator[Completed]:
     """The completions of the points of those stages that the queries consist of."""
-    axes, half, stage = len(met.frame.axes), met.half, met.stage
+    axes, half, stage = len(halves.frame.axes), halves.half, halves.stage
     here, outer = (_nothing(axes, len(weight)) for weight in (stage.weight, half.weight))
-    for power, sides in (digit for piece in _pieces(met.data) for digit in digits(piece)):
-        for part in parts(met):
+    for power, sides in (digit for piece in _pieces(halves.data) for digit in digits(piece)):
+        for part in parts(halves):
             shape = (part.rows.stop - part.rows.start, len(part.block.here))
-            for side, low, high in boxes(met, sides, part):
+            for side, low, high in boxes(halves, sides, part):
                 inside = mass(side, low, high).reshape(shape)
                 here[0][part.block.here] += products(inside.T, half.weight[part.rows]) << power
                 outer[0][part.rows] += products(inside, stage.weight[part.block.here]) << power
-    for axis, piece in product(range(axes), _pieces(met.data)):
+    for axis, piece in product(range(axes), _pieces(halves.data)):
         order = [*(one for one in range(axes) if one != axis), axis]
-        sides = planes(piece, np.ones(len(piece.weight)), order=order)
-        for part in parts(met):
+        sides = indexes(piece, np.ones(len(piece.weight)), order=order)
+        for part in parts(halves):
             shape = (part.rows.stop - part.rows.start, len(part.block.here))
-            for side, low, high in boxes(met, sides, part):
+            for side, low, high in boxes(halves, sides, part):
                 for most in (False, True):
                     reached = np.full(len(part.cost[0]), -NEVER if most else NEVER)
                     some, value = extreme(side, low[order], high[order], most=most)
-                    reached[some] = met.frame.high[axis] - high[axis, some] + value
+                    reached[some] = halves.frame.high[axis] - high[axis, some] + value
                     table, pick = reached.reshape(shape), np.maximum if most else np.minimum
                     which = 2 if most else 1
                     ends, rows = here[which][axis], outer[which][axis]
                     ends[part.block.here] = pick(ends[part.block.here], pick.reduce(table, axis=0))
                     rows[part.rows] = pick(rows[part.rows], pick.reduce(table, axis=1))
-    yield Completed(met.number, stage, *here)
+    yield Completed(halves.number, stage, *here)
     yield from _unfolded(half, *outer)
 
 
-def _pieces(data: Half) -> Iterator[Half]:
+def _pieces(data: HalfSums) -> Iterator[HalfSums]:
     """The data in pieces whose tables fit: those of two measures take 200 bytes a point and more."""
     size = len(data.weight)
     for start in range(0, size, PIECE if len(data.cost) > 1 else size):
@@ -91,7 +91,7 @@ def _pieces(data: Half) -> Iterator[Half]:
         )
 
 
-def _unfolded(half: Half | None, count: Array, least: Int, most: Int) -> Iterator[Completed]:
+def _unfolded(half: HalfSums | None, count: Array, least: Int, most: Int) -> Iterator[Completed]:
     """The completions of the points of each stage of a half, from those of its own points."""
     while half is not None and half.points is not None and half.previous is not None:
         points, previous = half.points, half.previous

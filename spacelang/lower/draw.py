@@ -20,15 +20,15 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from spacelang.lower.chain import Bounds, Chain, Genotype
+from spacelang.lower.convolution import CellClass
 from spacelang.lower.frame import Frame
-from spacelang.lower.half import Block, Half, Points
-from spacelang.lower.meeting import Meeting, Planes, parts, weight_of
+from spacelang.lower.half_sums import Block, HalfSums, StageSums
+from spacelang.lower.meet_in_the_middle import Halves, Indexes, parts, weight_of
 from spacelang.lower.pattern import Pattern, free
-from spacelang.lower.plane import draw as draw_from
-from spacelang.lower.plane import mass
 from spacelang.lower.prepared import Deep, Prepared, drawable
+from spacelang.lower.range_tree import draw as draw_from
+from spacelang.lower.range_tree import mass
 from spacelang.lower.sums import Int, Real
-from spacelang.lower.tall import Kind
 from spacelang.lower.terms import Choice, Law
 
 Index = NDArray[np.int64]
@@ -97,10 +97,10 @@ def sample(ready: Prepared | Deep, count: int, source: Stream) -> Draws:
     """`count` draws from what has something inside."""
     if isinstance(ready, Deep):
         return _sample_deep(ready, count, source)
-    met = ready.met
+    halves = ready.halves
     query = ready.queries(source.uniform(count))
-    low, high = (np.repeat(ends[:, None], count, axis=1) for ends in (met.frame.low, met.frame.high))
-    drawn = _read(met, ready.planes, query, low, high, source)
+    low, high = (np.repeat(ends[:, None], count, axis=1) for ends in (halves.frame.low, halves.frame.high))
+    drawn = _read(halves, ready.indexes, query, low, high, source)
     return _gathered(drawn, ready.narrowed)
 
 
@@ -110,26 +110,26 @@ def _gathered(drawn: dict[int, tuple[Index, Index]], narrowed: bool) -> Draws:
 
 
 def _read(
-    met: Meeting, sides: Planes, query: Index, low: Int, high: Int, source: Stream
+    halves: Halves, sides: Indexes, query: Index, low: Int, high: Int, source: Stream
 ) -> dict[int, tuple[Index, Index]]:
     """The cells and options of every stage for drawn queries, each completed inside its own windows (axes, n)."""
     outer, here, datum = (np.zeros(len(query), np.int64) for _ in range(3))
-    for block, mine, row, column in met.located(query):
+    for block, mine, row, column in halves.located(query):
         outer[mine], here[mine] = row, column
-        spent = met.spent(block, row, column)
-        datum[mine] = _complete(met, sides, block, low[:, mine] - spent, high[:, mine] - spent, source)
-    drawn = {met.number: _layers(met.stage, here, source)}
-    for half, point in ((met.half, outer), (met.data, datum)):
+        spent = halves.spent(block, row, column)
+        datum[mine] = _complete(halves, sides, block, low[:, mine] - spent, high[:, mine] - spent, source)
+    drawn = {halves.number: _layers(halves.stage, here, source)}
+    for half, point in ((halves.half, outer), (halves.data, datum)):
         for stage, found, entry in _unfold(half, point):
             drawn[stage] = _layers(found, entry, source)
     return drawn
 
 
-def _complete(met: Meeting, planes: Planes, block: Block, low: Int, high: Int, source: Stream) -> Index:
+def _complete(halves: Halves, indexes: Indexes, block: Block, low: Int, high: Int, source: Stream) -> Index:
     """A point of the data for each query of a block, by weight among those inside what is left of its windows."""
     sides = [
         (group.start, side, np.array(link, np.int64)[:, None])
-        for group, side, link in zip(met.data.groups, planes, met.table[block.label], strict=True)
+        for group, side, link in zip(halves.data.groups, indexes, halves.table[block.label], strict=True)
         if side is not None and link is not None
     ]
     inside = np.stack([mass(side, low - cost, high - cost) for _, side, cost in sides])
@@ -147,16 +147,16 @@ def _sample_deep(ready: Deep, count: int, source: Stream) -> Draws:
     """`count` draws where one stage is deep: its cell, what its layers cost, then these and the rest given that."""
     found, at = ready.found, ready.stage
     chosen = np.searchsorted(ready.running, source.uniform(count) * ready.running[-1], side="right")
-    depth = max(len(place.layers) for kind in ready.kinds for place in kind.places)
+    depth = max(len(place.layers) for group in ready.classes for place in group.places)
     cells, layers = np.zeros(count, np.int64), np.full((count, depth), -1, np.int64)
     drawn: dict[int, tuple[Index, Index]] = {at: (cells, layers)}
     first = 0
-    for kind, (met, sides) in zip(ready.kinds, ready.rests, strict=True):
-        last = first + len(kind.places)
+    for group, (halves, sides) in zip(ready.classes, ready.rests, strict=True):
+        last = first + len(group.places)
         mine = np.nonzero((chosen >= first) & (chosen < last))[0]
         if len(mine):
-            left = _deep_layers(found, kind, chosen[mine] - first, mine, cells, layers, source)
-            for stage, (cell, block) in _rest(met, sides, *left, source).items():
+            left = _deep_layers(found, group, chosen[mine] - first, mine, cells, layers, source)
+            for stage, (cell, block) in _rest(halves, sides, *left, source).items():
                 if stage != at:
                     empty = np.zeros(count, np.int64), np.full((count, block.shape[1]), -1, np.int64)
                     into = drawn.setdefault(stage, empty)
@@ -166,21 +166,21 @@ def _sample_deep(ready: Deep, count: int, source: Stream) -> Draws:
 
 
 def _deep_layers(
-    found: Frame, kind: Kind, places: Index, mine: Index, cells: Index, layers: Index, source: Stream
+    found: Frame, group: CellClass, places: Index, mine: Index, cells: Index, layers: Index, source: Stream
 ) -> tuple[Int, Int]:
     """Draws the deep stage into rows `mine` of `cells` and `layers`; returns what is left of the window."""
-    tables = list(kind.grown())
-    shifts = kind.costs // kind.step
+    tables = list(group.convolved())
+    shifts = group.costs // group.step
     low, high = (np.zeros((1, len(mine)), np.int64) for _ in range(2))
     for number in np.unique(places).tolist():
-        place, which = kind.places[number], np.nonzero(places == number)[0]
+        place, which = group.places[number], np.nonzero(places == number)[0]
         rows = mine[which]
         cells[rows] = place.cell
         row = tables[place.free]
-        running = np.cumsum(row * kind.inside(found, place, len(row)))
+        running = np.cumsum(row * group.inside(found, place, len(row)))
         value = np.searchsorted(running, source.uniform(len(rows)) * running[-1], side="right")
-        least, most = kind.window(found, place)
-        low[0, which], high[0, which] = least - value * kind.step, most - value * kind.step
+        least, most = group.window(found, place)
+        low[0, which], high[0, which] = least - value * group.step, most - value * group.step
         layers[rows, : len(place.layers)] = [one if isinstance(one, int) else -1 for one in place.layers]
         vacant = [layer for layer, one in enumerate(place.layers) if one is None]
         for shorter, layer in zip(reversed(tables[: place.free]), reversed(vacant), strict=True):
@@ -192,23 +192,23 @@ def _deep_layers(
     return low, high
 
 
-def _rest(met: Meeting, sides: Planes, low: Int, high: Int, source: Stream) -> dict[int, tuple[Index, Index]]:
+def _rest(halves: Halves, sides: Indexes, low: Int, high: Int, source: Stream) -> dict[int, tuple[Index, Index]]:
     """Draws the other stages, each inside a window of its own."""
     queries: list[Index] = []
-    stride = max(1, LOOKS // met.size)
+    stride = max(1, LOOKS // halves.size)
     for start in range(0, low.shape[1], stride):
         some = slice(start, start + stride)
-        weight = np.zeros((low[:, some].shape[1], met.size))
-        for part in parts(met):
+        weight = np.zeros((low[:, some].shape[1], halves.size))
+        for part in parts(halves):
             own = np.zeros((len(weight), part.cost.shape[1]))
-            for side, link in zip(sides, met.table[part.block.label], strict=True):
+            for side, link in zip(sides, halves.table[part.block.label], strict=True):
                 if side is not None and link is not None:
                     spent = (part.cost + np.array(link, np.int64)[:, None])[:, None, :]
                     boxes = ((ends[:, some, None] - spent).reshape(1, -1) for ends in (low, high))
                     own += mass(side, *boxes).reshape(own.shape)
-            weight[:, part.numbers] = own * weight_of(met, part).astype(np.float64)
+            weight[:, part.numbers] = own * weight_of(halves, part).astype(np.float64)
         queries.append(_choose(weight, source))
-    return _read(met, sides, np.concatenate(queries), low, high, source)
+    return _read(halves, sides, np.concatenate(queries), low, high, source)
 
 
 def _choose(weight: Real, source: Stream) -> Index:
@@ -218,7 +218,7 @@ def _choose(weight: Real, source: Stream) -> Index:
     return np.asarray((running <= target[:, None]).sum(axis=1))
 
 
-def _unfold(half: Half | None, point: Index) -> Iterator[tuple[int, Points, Index]]:
+def _unfold(half: HalfSums | None, point: Index) -> Iterator[tuple[int, StageSums, Index]]:
     """The stages of a half with the points of each that make up its `point`."""
     while half is not None and half.points is not None:
         yield half.stage, half.points, half.here[point].astype(np.int64)
@@ -226,7 +226,7 @@ def _unfold(half: Half | None, point: Index) -> Iterator[tuple[int, Points, Inde
         half = half.previous
 
 
-def _layers(stage: Points, point: Index, source: Stream) -> tuple[Index, Index]:
+def _layers(stage: StageSums, point: Index, source: Stream) -> tuple[Index, Index]:
     """The cell of each drawn point of a stage, and the options of its layers."""
     local = stage.cell[point]
     block = np.full((len(point), max(len(place.layers) for place in stage.cells)), -1, np.int64)

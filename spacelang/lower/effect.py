@@ -1,4 +1,4 @@
-"""What each option of a space is worth: how many genotypes take it, and what these can cost."""
+"""What each option of a space does: how many genotypes take it, and what these can cost."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from spacelang.lower.chain import Bounds, Cell, Chain, Joint, Window, cost
 from spacelang.lower.count import count
 from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.lowered import Lowered, existing
-from spacelang.lower.taken import Has
+from spacelang.lower.predicate import Predicate
 from spacelang.space import Option, Searched, Space, dimensions, of_a_stage, tied
 
 if TYPE_CHECKING:
-    from spacelang.lower.worth import Worths
+    from spacelang.lower.marginals import Marginals
 
 Parts = Callable[[Cell, LegalCell], list[Cell]]
 
@@ -49,14 +49,14 @@ def effects(lowered: Lowered, bounds: Bounds | None = None) -> Iterator[Effect]:
     counted by itself.
     """
     chain, bounds = lowered.chain, bounds or {}
-    known: Worths | None = None
+    known: Marginals | None = None
     if bounds:
-        from spacelang.lower.worth import worths  # numpy, on use
+        from spacelang.lower.marginals import marginals  # numpy, on use
 
-        known = worths(chain, bounds)
+        known = marginals(chain, bounds)
     everyone = _count(chain, bounds) if known is None else Bracket(0, 0)
 
-    def effect(number: int, name: str, option: Option, has: Has) -> Effect:
+    def effect(number: int, name: str, option: Option, has: Predicate) -> Effect:
         if known is not None:
             count_, ranges = known.of(max(number, 0), lowered.legal.stages[max(number, 0)], has)
             return Effect(number + 1, name, option, Bracket(count_, count_), ranges)
@@ -89,19 +89,19 @@ def _once(space: Space) -> dict[str, tuple[Option, ...]]:
     return {name: getattr(stage, name).options for stage in space.stages for name in tied(stage, "network")}
 
 
-def _rooted(lowered: Lowered, name: str, option: Option) -> Has:
+def _rooted(lowered: Lowered, name: str, option: Option) -> Predicate:
     among = {number for number, root in enumerate(lowered.legal.roots) if dict(root)[name] == option}
-    return Has(lambda cell: cell.root in among)
+    return Predicate(lambda cell: cell.root in among)
 
 
-def _has(name: str, option: Option, *, own: bool) -> Has:
+def _has(name: str, option: Option, *, own: bool) -> Predicate:
     """own: whether the dimension has one value in a stage."""
     if own:
-        return Has(lambda cell: cell.value(name) == option)
-    return Has(None, lambda layer: bool(getattr(layer, name) == option))
+        return Predicate(lambda cell: cell.value(name) == option)
+    return Predicate(None, lambda layer: bool(getattr(layer, name) == option))
 
 
-def _split(lowered: Lowered, number: int, has: Has) -> tuple[Chain | None, Chain | None]:
+def _split(lowered: Lowered, number: int, has: Predicate) -> tuple[Chain | None, Chain | None]:
     """The chain of the networks that have an option, and that of those that have it nowhere in the stage.
 
     Of a layer's option, the first is the chain whose first layer has it: with the order of layers left aside,

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from attrs import frozen
 
+from spacelang.evaluation import UndefinedValue, evaluate
 from spacelang.expression import (
     Binary,
     Compare,
@@ -18,8 +19,6 @@ from spacelang.expression import (
     Previous,
     Relation,
     Total,
-    UndefinedValue,
-    evaluate,
     exact,
     totals,
     walk,
@@ -27,6 +26,7 @@ from spacelang.expression import (
 from spacelang.infix import show
 
 Terms = Mapping[Total, Number]  # what each total is multiplied by
+MIRROR: Mapping[Relation, Relation] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
 @frozen
@@ -78,9 +78,20 @@ def limited(condition: Expression, constants: Mapping[str, Number]) -> Iterator[
             kept = {total: times for total, times in terms.items() if times}
             if not kept:
                 raise NotLinear("the totals of this comparison cancel out", condition)
-            yield Limited(tuple(kept.items()), relation, Negative(rest))
+            yield _oriented(kept, relation, Negative(rest))
         else:
             yield Limited((), relation, Binary("-", right, left))
+
+
+def _oriented(terms: Mapping[Total, Number], relation: Relation, rest: Expression) -> Limited:
+    """A limit whose first total counts upwards, once where it is alone: both ends of a window name one sum."""
+    first = next(iter(terms.values()))
+    by = first if len(terms) == 1 else 1 if first > 0 else -1
+    if by == 1:
+        return Limited(tuple(terms.items()), relation, rest)
+    scaled = tuple((total, exact(Fraction(times) / by)) for total, times in terms.items())
+    part = Binary("/", rest, Constant(by))
+    return Limited(scaled, relation if by > 0 else MIRROR[relation], part)
 
 
 def _linear(expression: Expression, constants: Mapping[str, Number]) -> tuple[dict[Total, Number], Expression]:

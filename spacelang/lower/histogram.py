@@ -11,7 +11,7 @@ from spacelang.lower.bounds import span
 from spacelang.lower.chain import EVERY, Bounds, Chain, Window
 from spacelang.lower.count import count
 from spacelang.lower.frame import frame
-from spacelang.lower.half import points
+from spacelang.lower.half_sums import stage_sums
 from spacelang.lower.pattern import free
 from spacelang.lower.reach import reaches
 from spacelang.lower.spectrum import DIGIT, LONGEST, Grid, step_of
@@ -61,7 +61,7 @@ def histogram(chain: Chain, measure: str) -> Histogram | None:
         return Histogram(measure, ())
     if len(stages) == 1:
         own = whole.own[0] if whole else ()
-        found = points(known, stages[0], (axis,), weights(stages[0], Law.UNIFORM), exact=True, own=own)
+        found = stage_sums(known, stages[0], (axis,), weights(stages[0], Law.UNIFORM), exact=True, own=own)
         return Histogram(measure, (Scatter(found.cost[0], found.weight),))
     step = step_of(known, axis)
     if whole and not (whole.free and whole.axes == (axis,)):  # totals bind

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from attrs import frozen
 
 from spacelang.architecture import Frame, Layer, Window
-from spacelang.expression import Number, UndefinedValue, evaluate, mentions
+from spacelang.evaluation import UndefinedValue, evaluate
+from spacelang.expression import Number, mentions
 from spacelang.source import Span
 from spacelang.space import (
     Derived,

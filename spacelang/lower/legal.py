@@ -9,35 +9,64 @@ that clip to the same map are one). Totals come last, and take away what no netw
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import product
 
 from attrs import evolve
 
 from spacelang.architecture import Layer
-from spacelang.expression import Number, mentions
+from spacelang.expression import Number, mentions, totals
 from spacelang.lower.cells import Cell, Legal, Values
-from spacelang.lower.charge import charges
 from spacelang.lower.layers import Unbuildable, derivation_order, legal_layers
 from spacelang.lower.points import Point, points
-from spacelang.lower.possible import possible
+from spacelang.recipe import Train
 from spacelang.space import NUMBERS, Derived, Option, Settled, Space, StageSpace, tied
+
+KEPT = 4  # spaces
 
 
 def legal(space: Space) -> Legal | tuple[Unbuildable, ...]:
     """The legal options of a space, or why it cannot be built. A stage without cells is an empty space.
 
-    Raises `TooMany` where its totals take too many values; a checked space has none such.
+    They are kept for the last few spaces: a command checks a space, then lowers it. Raises `TooMany` where its
+    totals take too many values; a checked space has none such.
     """
+    try:
+        return _built(evolve(space, name="", train=Train()))
+    except _CannotBeBuilt as reason:  # not kept: equal spaces may stand at other places of a text
+        return reason.problems
+
+
+class _CannotBeBuilt(Exception):
+    def __init__(self, problems: list[Unbuildable]) -> None:
+        super().__init__(*problems)
+        self.problems = tuple(problems)
+
+
+@lru_cache(maxsize=KEPT)
+def _built(space: Space) -> Legal:
+    """What `legal` gives, for a space that can be built."""
     problems: list[Unbuildable] = []
     settings = _settings(space)
     found = [_of(evolve(space, stages=_settled(space, root)), problems) for root in settings]
     if problems:
-        return tuple(problems)
+        raise _CannotBeBuilt(problems)
     left = _joined(settings, found) if settings != ((),) else found[0]
+    if not _totalled(space):
+        return left
+    from spacelang.lower.charge import charges  # most spaces have no totals, and need not wait for these
+    from spacelang.lower.possible import possible
+
     summed = charges(space, left.stages, problems)
-    if problems or not summed:
-        return tuple(problems) if problems else left
-    return possible(evolve(left, totals=summed))
+    if problems:
+        raise _CannotBeBuilt(problems)
+    return possible(evolve(left, totals=summed)) if summed else left
+
+
+def _totalled(space: Space) -> bool:
+    """Whether a rule, or a bound of a recipe, speaks of a total."""
+    bounds = (*space.evolve.bounds, *space.refine.bounds)
+    return any(totals(rule.expression) for rule in space.requires) or any(bound.total for bound in bounds)
 
 
 def _settings(space: Space) -> tuple[Values, ...]:

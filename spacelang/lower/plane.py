@@ -1,10 +1,10 @@
-"""Weighted points with integer coordinates: how much lies in a box, and draws from it.
+"""Weighted points with at most two integer coordinates: how much lies in a box, and which point is the n-th there.
 
 The weights are whole numbers below 2^53 in all, kept as float64, so every sum and difference of them here is
 exact, whatever its order. With one coordinate a box is a difference of running sums. With two, a wavelet
 matrix holds the points in the order of the first, sorted bit by bit by their rank in the second; a box is
-log2(n) lookups. Few points that many boxes are asked of have a table of all corners instead. With more
-coordinates every point is looked at.
+log2(n) lookups. Few points that many boxes are asked of have a table of all corners instead. Of more coordinates
+(few points, at the end of a range tree, or where there is none) every point is looked at.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from spacelang.lower.ascent import Ascent, Rank, ascent, between
 from spacelang.lower.sums import Int, Real
 
-Rank = NDArray[np.int64]
 Index = NDArray[np.int32]
 
 CORNERS = 1 << 10  # a table of so many corners is always worth it; of more, for as many boxes as corners
-SEARCHED = 4096  # so many are searched without a table
 BLOCK = 1 << 19  # so many boxes are looked up at once: what they need stays near the processor
 
 
@@ -29,54 +28,6 @@ class Level:
 
     zeros: Index
     weight: Real
-
-
-@frozen(eq=False)
-class Ascent:
-    """Ascending values, and where others fall among them.
-
-    `below[i]` counts the values less than base + i · step, where that table is short enough to keep: one look
-    instead of a search.
-    """
-
-    values: Int
-    base: int
-    step: int
-    below: Index | None
-
-
-def ascent(values: Int) -> Ascent:
-    """Ascending values made ready for look-ups."""
-    if len(values) < SEARCHED:
-        return Ascent(values, 0, 1, None)
-    base = int(values[0])
-    step = max(1, int(np.gcd.reduce(np.diff(values))))
-    span = (int(values[-1]) - base) // step + 1
-    if span > max(16 * len(values), 1 << 20):
-        return Ascent(values, base, step, None)
-    below = np.zeros(span + 1, np.int32)
-    np.cumsum(np.bincount((values - base) // step, minlength=span), out=below[1:])
-    return Ascent(values, base, step, below)
-
-
-def between(found: Ascent, low: Int, high: Int) -> tuple[Rank, Rank]:
-    """Where low..high lie among the values: from the first to one past the last; never reversed."""
-    if not len(low):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    if found.below is None or len(low) < len(found.below) // 64:
-        values, last = found.values, len(found.values)
-        # A window is often open on one side: then one search is enough.
-        left: Rank = (
-            np.zeros(len(low), np.int64) if low.max() <= values[0] else np.searchsorted(values, low, side="left")
-        )
-        right: Rank = (
-            np.full(len(high), last) if high.min() >= values[-1] else np.searchsorted(values, high, side="right")
-        )
-    else:
-        last = len(found.below) - 1
-        left = found.below[np.clip(-((found.base - low) // found.step), 0, last)].astype(np.int64)
-        right = found.below[np.clip((high - found.base) // found.step + 1, 0, last)].astype(np.int64)
-    return left, np.maximum(right, left)
 
 
 @frozen(eq=False)
@@ -149,9 +100,8 @@ def mass(points: Plane, low: Int, high: Int) -> Real:
     return found
 
 
-def draw(points: Plane, low: Int, high: Int, inside: Real, uniform: Real) -> Rank:
-    """One point from each box, by weight: `inside` is the box's mass, `uniform` a number in [0, 1) per box."""
-    target = np.minimum(np.floor(uniform * inside), inside - 1)  # a whole number: from here on exact
+def select(points: Plane, low: Int, high: Int, target: Real) -> Rank:
+    """The point of each box at which the weight of those up to it exceeds `target`, a whole number."""
     if len(points.cost) == 0:
         return np.searchsorted(points.first_sum, target, side="right") - 1
     if _looked_at(points):
@@ -161,8 +111,7 @@ def draw(points: Plane, low: Int, high: Int, inside: Real, uniform: Real) -> Ran
     if len(points.cost) == 1:
         return points.order[np.searchsorted(points.first_sum, points.first_sum[left] + target, side="right") - 1]
     least, _ = between(points.second_cost, low[1], high[1])
-    target = target + _below(points, left, right, least)
-    return points.second[_select(points, left, right, target)]
+    return points.second[_select(points, left, right, target + _below(points, left, right, least))]
 
 
 def extreme(points: Plane, low: Int, high: Int, *, most: bool) -> tuple[Rank, Int]:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 
 from attrs import field, frozen
 
-from spacelang.expression import Expression, Name, Number, Previous, UndefinedValue, evaluate, totals, walk
+from spacelang.evaluation import UndefinedValue, evaluate
+from spacelang.expression import Expression, Name, Number, Previous, totals, walk
 from spacelang.lower.layers import Unbuildable, constants, options, span_of, whole
 from spacelang.space import NUMBERS, STAGE_DIMENSIONS, Derived, Option, Space, StageSpace, steady, tied
 

@@ -1,4 +1,4 @@
-"""Meetings made ready for draws, the latest of which are kept."""
+"""Two halves made ready for draws, the latest of which are kept."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import numpy as np
 from attrs import evolve, frozen
 
 from spacelang import cache
+from spacelang.lower.ascent import Rank
 from spacelang.lower.bracket import CELLS, rounded_up
 from spacelang.lower.chain import VERSION, Bounds, Chain, Window, digest
+from spacelang.lower.convolution import CellClass, cell_classes, deep
 from spacelang.lower.frame import Frame, frame
-from spacelang.lower.meeting import Meeting, Planes, boxes, meeting, parts, planes, weight_of
+from spacelang.lower.meet_in_the_middle import Halves, Indexes, boxes, indexes, meet_in_the_middle, parts, weight_of
 from spacelang.lower.pattern import Pattern, free
-from spacelang.lower.plane import Rank, mass
+from spacelang.lower.range_tree import mass
 from spacelang.lower.reach import reaches
 from spacelang.lower.sums import EXACT, Array, Real
-from spacelang.lower.tall import Kind, deep, kinds
 from spacelang.lower.terms import Law, terms
 from spacelang.lower.too_large import TooLarge
 
@@ -27,32 +28,32 @@ COARSE = "steps"  # the measure of a chain whose costs are rounded
 
 @frozen(eq=False, slots=False)  # what its queries weigh is found once, where it is asked for at all
 class Prepared:
-    """A meeting ready for draws, with the data as planes.
+    """Two halves ready for draws, with an index of the data.
 
     `marks` is what the first MARK, 2 · MARK, ... and at last all queries weigh inside: enough to tell near which
     query a draw lies, and little enough to be kept on disk.
     """
 
-    met: Meeting
-    planes: Planes
+    halves: Halves
+    indexes: Indexes
     marks: Real
     narrowed: bool = False
 
     @cached_property
     def running(self) -> Real:
         """What the first query, the first two, ... weigh inside."""
-        return _running(self.met, self.planes)
+        return _running(self.halves, self.indexes)
 
     def queries(self, uniform: Real) -> Rank:
         """One query for each number in [0, 1), by what it weighs. Few are found without looking at all queries."""
         target = uniform * self.marks[-1]
-        if "running" in self.__dict__ or len(target) * MARK * 4 > self.met.size:
+        if "running" in self.__dict__ or len(target) * MARK * 4 > self.halves.size:
             return np.asarray(np.searchsorted(self.running, target, side="right"))
         mark = np.searchsorted(self.marks, target, side="right")
         numbers = mark[:, None] * MARK + np.arange(MARK)
         inside = np.zeros(numbers.shape)
-        some = np.nonzero(numbers < self.met.size)
-        inside[some] = weighed(self.met, self.planes, numbers[some])
+        some = np.nonzero(numbers < self.halves.size)
+        inside[some] = weighed(self.halves, self.indexes, numbers[some])
         # Summed from the mark before, one after the other, these are the very numbers of `running`.
         before = np.where(mark > 0, self.marks[np.maximum(mark, 1) - 1], 0.0)
         running = np.cumsum(np.concatenate([before[:, None], inside], axis=1), axis=1)[:, 1:]
@@ -63,15 +64,15 @@ class Prepared:
 class Deep:
     """A chain with a deep stage, ready for draws inside one window.
 
-    `running` sums what the cells of the deep stage weigh inside, kind by kind; `rests` are the other stages of each
-    kind, as meetings with their planes.
+    `running` sums what the cells of the deep stage weigh inside, class by class; `rests` are the other stages of
+    each class, as two halves, the data indexed.
     """
 
     found: Frame
     stage: int
-    kinds: tuple[Kind, ...]
+    classes: tuple[CellClass, ...]
     running: Real
-    rests: tuple[tuple[Meeting, Planes], ...]
+    rests: tuple[tuple[Halves, Indexes], ...]
     narrowed: bool = False
 
 
@@ -91,71 +92,71 @@ def prepared(
     found = frame(terms(chain), pattern, dict(windows))
     if found is None:
         return None
-    if deep(found) and (tall := kinds(found, law)) is not None:
-        return _deep(found, *tall, law)
+    if deep(found) and (classes := cell_classes(found, law)) is not None:
+        return _deep(found, *classes, law)
     try:
-        met = meeting(found, law, exact=False)
+        halves = meet_in_the_middle(found, law, exact=False)
     except TooLarge as reason:
         costs = [axis for axis in found.axes if chain.measures[axis] in chain.costs]
         if len(costs) != 1 or chain.measures[0] == COARSE:
             raise
         return _narrowed(found, pattern, law, reason)
-    sides = planes(met.data, rounded(met.data.weight, met.data.total), met.size)
-    name = cache.key(VERSION, digest(chain), repr(windows), law.value) if met.size >= LONG else None
+    sides = indexes(halves.data, rounded(halves.data.weight, halves.data.total), halves.size)
+    name = cache.key(VERSION, digest(chain), repr(windows), law.value) if halves.size >= LONG else None
     kept = cache.get(name) if name and pattern == free(chain) else None
-    if kept is not None and len(kept) == 8 * -(-met.size // MARK):
-        return Prepared(met, sides, np.frombuffer(kept, "<f8"))
-    running = _running(met, sides)
+    if kept is not None and len(kept) == 8 * -(-halves.size // MARK):
+        return Prepared(halves, sides, np.frombuffer(kept, "<f8"))
+    running = _running(halves, sides)
     if not len(running) or running[-1] <= 0:
         return None
-    made = Prepared(met, sides, np.append(running[MARK - 1 : -1 : MARK], running[-1]))
+    made = Prepared(halves, sides, np.append(running[MARK - 1 : -1 : MARK], running[-1]))
     made.__dict__["running"] = running
     if name and pattern == free(chain):
         cache.put(name, made.marks.astype("<f8").tobytes())
     return made
 
 
-def _running(met: Meeting, sides: Planes) -> Real:
+def _running(halves: Halves, sides: Indexes) -> Real:
     """What the first query, the first two, ... weigh inside."""
-    running = np.zeros(met.size)
-    for part in parts(met):
+    running = np.zeros(halves.size)
+    for part in parts(halves):
         inside = running[part.numbers]
-        for side, low, high in boxes(met, sides, part):
+        for side, low, high in boxes(halves, sides, part):
             inside += mass(side, low, high)
-        inside *= weight_of(met, part).astype(np.float64)
+        inside *= weight_of(halves, part).astype(np.float64)
     np.cumsum(running, out=running)
     return running
 
 
-def weighed(met: Meeting, sides: Planes, numbers: Rank) -> Real:
+def weighed(halves: Halves, sides: Indexes, numbers: Rank) -> Real:
     """What some queries weigh inside, by their numbers."""
     found = np.zeros(len(numbers))
-    for block, mine, outer, here in met.located(numbers):
-        spent = met.spent(block, outer, here)
-        for side, link in zip(sides, met.table[block.label], strict=True):
+    for block, mine, outer, here in halves.located(numbers):
+        spent = halves.spent(block, outer, here)
+        for side, link in zip(sides, halves.table[block.label], strict=True):
             if side is not None and link is not None:
                 cost = np.array(link, np.int64)[:, None] + spent
-                found[mine] += mass(side, met.frame.low[:, None] - cost, met.frame.high[:, None] - cost)
-        found[mine] *= (met.half.weight[outer] * met.stage.weight[here]).astype(np.float64)
+                found[mine] += mass(side, halves.frame.low[:, None] - cost, halves.frame.high[:, None] - cost)
+        found[mine] *= (halves.half.weight[outer] * halves.stage.weight[here]).astype(np.float64)
     return found
 
 
-def _deep(found: Frame, stage: int, tall: tuple[Kind, ...], law: Law) -> Deep | None:
+def _deep(found: Frame, stage: int, classes: tuple[CellClass, ...], law: Law) -> Deep | None:
     inside: list[float] = []
     rests = []
-    for kind in tall:
-        grown = list(kind.grown())
-        for place, weight in zip(kind.places, kind.weights, strict=True):
-            row = grown[place.free]
-            inside.append(float(row @ kind.inside(found, place, len(row))) * weight)
-        reach = reaches(found.known, kind.others, found.axes)
-        assert reach.whole is not None, "a kind has something beside its deep stage"
+    for group in classes:
+        convolved = list(group.convolved())
+        for place, weight in zip(group.places, group.weights, strict=True):
+            row = convolved[place.free]
+            inside.append(float(row @ group.inside(found, place, len(row))) * weight)
+        reach = reaches(found.known, group.others, found.axes)
+        assert reach.whole is not None, "a class has something beside its deep stage"
         least, most = (np.array(ends, np.int64) for ends in reach.whole)
-        rest = evolve(found, stages=kind.others, low=least, high=most, reach=reach)
-        met = meeting(rest, law, exact=False)
-        rests.append((met, planes(met.data, rounded(met.data.weight, met.data.total))))
+        rest = evolve(found, stages=group.others, low=least, high=most, reach=reach)
+        halves = meet_in_the_middle(rest, law, exact=False)
+        rests.append((halves, indexes(halves.data, rounded(halves.data.weight, halves.data.total))))
     running = np.cumsum(inside)
-    return Deep(found, stage, tall, running, tuple(rests)) if len(running) and running[-1] > 0 else None
+    return Deep(found, stage, classes, running, tuple(rests)) if len(running) and running[-1] > 0 else None
 
 
 def _narrowed(found: Frame, pattern: Pattern, law: Law, reason: TooLarge) -> Prepared | Deep:
@@ -174,7 +175,11 @@ def _narrowed(found: Frame, pattern: Pattern, law: Law, reason: TooLarge) -> Pre
     deepest = [max(cell.depth for cell in stage) for stage in chain.stages]
     slack = sum(deepest) + 2 * len(deepest) if found.low[at] > least else 0
     window = Window(-(-int(found.low[at]) // step) + slack, int(found.high[at]) // step)
-    made = prepared(evolve(coarse, measures=(COARSE, *coarse.measures[1:])), pattern, ((COARSE, window),), law)
+    ends = zip(found.axes, found.low.tolist(), found.high.tolist(), strict=True)
+    others = {chain.measures[total]: Window(low, high) for total, low, high in ends if total != axis}
+    others |= {chain.measures[kept.axis]: Window(kept.low, kept.high) for own in found.own for kept in own}
+    windows = ((COARSE, window), *others.items())
+    made = prepared(evolve(coarse, measures=(COARSE, *coarse.measures[1:])), pattern, windows, law)
     if made is None:  # the window is narrower than the rounding
         raise reason
     return evolve(made, narrowed=True)

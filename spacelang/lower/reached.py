@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from spacelang.lower.chain import Bounds, Chain, Window
+from spacelang.lower.convolution import cell_classes, deep
+from spacelang.lower.convolution import end as end_of
 from spacelang.lower.frame import frame
-from spacelang.lower.meeting import Meeting, Part, Planes, boxes, meeting, parts, planes
+from spacelang.lower.meet_in_the_middle import Halves, Indexes, Part, boxes, indexes, meet_in_the_middle, parts
 from spacelang.lower.pattern import Pattern, free
-from spacelang.lower.plane import extreme
-from spacelang.lower.tall import deep, kinds
-from spacelang.lower.tall import end as end_of
+from spacelang.lower.range_tree import extreme
 from spacelang.lower.terms import Law, terms
 
 
@@ -26,30 +26,30 @@ def reached(
     end = int(found.high[-1] if most else found.low[-1])
     if found.free and len(found.axes) == 1 and whole is not None and end == whole[most][0]:
         return end  # nothing else binds, and the end of a span of costs is always reached
-    if deep(found) and (tall := kinds(found, Law.UNIFORM)) is not None:
-        return end_of(found, tall[1], most=most)
-    met = meeting(found, Law.UNIFORM, exact=False)
-    sides = planes(met.data, np.ones(len(met.data.weight)))
+    if deep(found) and (classes := cell_classes(found, Law.UNIFORM)) is not None:
+        return end_of(found, classes[1], most=most)
+    halves = meet_in_the_middle(found, Law.UNIFORM, exact=False)
+    sides = indexes(halves.data, np.ones(len(halves.data.weight)))
     best: int | None = None
     # The parts that promise most come first, and the search ends where no part can better what is found.
-    for promise, part in sorted(_promised(met, sides, most=most), key=lambda pair: pair[0]):
+    for promise, part in sorted(_promised(halves, sides, most=most), key=lambda pair: pair[0]):
         if best is not None and promise >= best:
             break
-        for side, low, high in boxes(met, sides, part):
+        for side, low, high in boxes(halves, sides, part):
             some, value = extreme(side, low, high, most=most)
             if len(some):
-                total = met.frame.high[-1] - high[-1, some] + value
+                total = halves.frame.high[-1] - high[-1, some] + value
                 candidate = -int(total.max()) if most else int(total.min())
                 best = candidate if best is None else min(best, candidate)
     return None if best is None else -best if most else best
 
 
-def _promised(met: Meeting, sides: Planes, *, most: bool) -> list[tuple[int, Part]]:
+def _promised(halves: Halves, sides: Indexes, *, most: bool) -> list[tuple[int, Part]]:
     """The parts of the queries, each with the best it could come to; to be minimised."""
     found = []
-    for part in parts(met):
+    for part in parts(halves):
         ends = []
-        for side, link in zip(sides, met.table[part.block.label], strict=True):
+        for side, link in zip(sides, halves.table[part.block.label], strict=True):
             if side is not None and link is not None:
                 cost, own = side.cost[-1], part.cost[-1]
                 ends.append(

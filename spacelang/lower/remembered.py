@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from spacelang import cache, interchange
+from spacelang import cache
 from spacelang.expression import exact
 from spacelang.lower.bracket import Bracket, bracket
 from spacelang.lower.chain import VERSION, Bounds, Chain, Window, digest
-from spacelang.lower.effect import Effect, effects
 from spacelang.lower.lowered import Lowered
+
+if TYPE_CHECKING:
+    from spacelang.lower.effect import Effect
 
 
 def bracketed(chain: Chain, bounds: Bounds) -> Bracket:
@@ -30,8 +32,11 @@ def known(chain: Chain, bounds: Bounds) -> Bracket | None:
     return None if kept is None else _bracket(*json.loads(kept))
 
 
-def worths(lowered: Lowered, bounds: Bounds) -> Iterator[Effect]:
+def remembered_effects(lowered: Lowered, bounds: Bounds) -> Iterator[Effect]:
     """The effect of each option inside windows, as `effects` says, from the cache where it was asked before."""
+    from spacelang import interchange
+    from spacelang.lower.effect import effects
+
     name = _name("worths", interchange.digest(lowered.space) + digest(lowered.chain), bounds)
     kept = cache.get(name)
     if kept is not None:
@@ -55,6 +60,8 @@ def _written(one: Effect) -> list[object]:
 
 
 def _read(kept: Any) -> Effect:
+    from spacelang.lower.effect import Effect
+
     stage, dimension, option, lower, upper, ranges = kept
     value = option if option == "global" else exact(Fraction(option))
     windows = {measure: Window(*ends) for measure, ends in ranges.items()}

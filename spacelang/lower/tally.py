@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from spacelang.lower.chain import Bounds, Chain
+from spacelang.lower.convolution import cell_classes, counted, deep
 from spacelang.lower.frame import frame
-from spacelang.lower.meeting import boxes, digits, meeting, parts, weight_of
+from spacelang.lower.meet_in_the_middle import boxes, digits, meet_in_the_middle, parts, weight_of
 from spacelang.lower.pattern import Pattern
-from spacelang.lower.plane import mass
 from spacelang.lower.product import product
-from spacelang.lower.tall import counted, deep, kinds
+from spacelang.lower.range_tree import mass
 from spacelang.lower.terms import Law, terms
 
 
@@ -17,13 +17,13 @@ def tally(chain: Chain, bounds: Bounds, pattern: Pattern) -> int:
     found = frame(terms(chain), pattern, bounds)
     if found is None:
         return 0
-    if deep(found) and (tall := kinds(found, Law.UNIFORM)) is not None:
-        return counted(found, tall[1])
-    met = meeting(found, Law.UNIFORM, exact=True)
+    if deep(found) and (classes := cell_classes(found, Law.UNIFORM)) is not None:
+        return counted(found, classes[1])
+    halves = meet_in_the_middle(found, Law.UNIFORM, exact=True)
     total = 0
-    for power, sides in digits(met.data):
-        for part in parts(met):
-            weight = weight_of(met, part)
-            for side, low, high in boxes(met, sides, part):
+    for power, sides in digits(halves.data):
+        for part in parts(halves):
+            weight = weight_of(halves, part)
+            for side, low, high in boxes(halves, sides, part):
                 total += product(weight, mass(side, low, high)) << power
     return total

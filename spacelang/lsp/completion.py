@@ -22,6 +22,7 @@ _VALUES: Mapping[str, tuple[str, ...]] = {
     "pool": ("mean", "token"),
     "stem_norm": ("yes", "no"),
     "sandwich": ("largest", "smallest", "random"),
+    "batches": ("shared", "split"),
     "rounding": ("zero", "floor"),
 }
 _CONSTANTS = ("image", "patch", "channels", "classes")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from spacelang.lower import overlap
 from spacelang.lower.cells import Cell, Legal
-from spacelang.lower.possible import narrowed
+from spacelang.lower.narrowed import narrowed
 from spacelang.space import STAGE_DIMENSIONS, Option
 
 

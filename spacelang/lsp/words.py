@@ -8,7 +8,7 @@ import attrs
 from attrs import frozen
 
 from spacelang import recipe
-from spacelang.check.recipes import EVOLVE, MUTATE, REFINE, STEPS, TRAIN, Domain
+from spacelang.check.domains import EVOLVE, MUTATE, REFINE, STEPS, TRAIN, Domain
 from spacelang.expression import Number, decimal
 from spacelang.lsp.context import Level
 
@@ -145,6 +145,11 @@ SANDWICH = Meaning(
     "Which networks train on every batch: a sum of `largest`, `smallest` and `random`, each with a count.",
     default=_SANDWICH,
 )
+BATCHES = Meaning(
+    "Whether every network of a sandwich learns from all images of a step (`shared`, Alg. 1), or each from its own "
+    "part of them (`split`): as many images, so many times the updates for the same work.",
+    default=recipe.Train().batches,
+)
 ROUNDING = Meaning(
     "How slope / threshold becomes whole steps: toward `zero`, or the paper's `floor`, which moves one step up on "
     "the least negative slope.",
@@ -156,6 +161,7 @@ NAMES: Mapping[Level, Mapping[str, Meaning]] = {
     "layer": {**LAYER, "head_dim": ROOT["head_dim"]},
     "train": {
         "sandwich": SANDWICH,
+        "batches": BATCHES,
         **_recipe(_TRAIN, TRAIN, recipe.Train(), "0.001 for a batch of 1024, in proportion"),
     },
     "evolve": _recipe(_EVOLVE, EVOLVE, recipe.Evolve()),
@@ -194,8 +200,8 @@ VALUES: Mapping[str, str] = {
     "largest": "The network with the most MACs.",
     "smallest": "The network with the fewest MACs.",
     "random": "A network drawn at random.",
-    "previous": "The stage before: `previous.embed`, `previous.depth`, and what that stage chooses once. A rule "
-    "about it says nothing of stage 1.",
+    "previous": "The stage before: `previous.embed`, `previous.depth`, and what that stage chooses once. A "
+    "comparison with it is unknown in stage 1, and a rule that ends unknown holds.",
     "min": "The least of several numbers: `min(embed, 512)`.",
     "sum": "A total: `sum(depth)` over all stages, `sum(heads)` over all layers, of the network or of each stage.",
     "count": "How many layers it holds of: `count(window == 14)`.",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from itertools import combinations
 from typing import cast
 
@@ -19,6 +20,7 @@ from spacelang.amount import short
 from spacelang.check import Checked, compile_text
 from spacelang.check.lineage import Loader, nothing
 from spacelang.diagnostics import errors
+from spacelang.lower.bounds import windows
 from spacelang.lower.cost import Measure
 from spacelang.lower.lowered import lower
 from spacelang.recipe import Refine
@@ -117,12 +119,13 @@ def _stopped(before: Checked, after: Checked, recipe: Refine) -> str:
                 found.message,
             )
     lowered = lower(after.space)
-    for bound in recipe.bounds:
-        span = lowered.range(cast(Measure, bound.measure))
-        if bound.high is not None and span.lo > bound.high:
-            return f"every network would have more than {short(bound.high)} {bound.measure}"
-        if bound.low is not None and span.hi < bound.low:
-            return f"every network would have less than {short(bound.low)} {bound.measure}"
+    scales = {limit.measure: limit.scale for limit in lowered.chain.limits}
+    for measure, window in windows(recipe.bounds, lowered.chain).items():
+        span, scale = lowered.range(cast(Measure, measure)), scales.get(measure, 1)
+        if span.lo > window.hi:
+            return f"every network would have more than {short(Fraction(window.hi, scale))} {measure}"
+        if span.hi < window.lo:
+            return f"every network would have less than {short(Fraction(window.lo, scale))} {measure}"
     if recipe.networks is not None and lowered.count > recipe.networks:
         return f"the space would hold more than {short(recipe.networks)} networks"
     if recipe.supernet is not None and (most := lowered.range("params").hi) > recipe.supernet:

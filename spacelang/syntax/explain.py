@@ -35,6 +35,10 @@ def explain(tokens: list[Token], position: int, first: int) -> Diagnostic:
         case _, ["EXTENDS" | "NARROWS"]:
             help_ = f'such as `{statement[0]} "other.space"`'
             return Diagnostic("E0601", "a path stands in double quotes", Label(span), help=help_)
+        case "NUMBER" | "COLON", ["REQUIRE", "NAME"] if statement[1] in ("stage", "layer"):
+            return _rule_of(statement[1], token)
+        case "NUMBER", ["REQUIRE", "EACH", "NAME"] if statement[2] in ("stage", "layer"):
+            return _rule_of(statement[2], token)
         case "_LINE", _:
             return _broken_line(statement, span)
         case "RBRACE", _ if kinds.count("LBRACE") <= kinds.count("RBRACE"):
@@ -47,6 +51,18 @@ def explain(tokens: list[Token], position: int, first: int) -> Diagnostic:
         help_ = f"write `require each stage: {statement[0]} {token} …`, or `{statement[0]} = …` to decide it"
         return Diagnostic("E0156", "a comparison stands in a `require`", Label(span), help=help_)
     return Diagnostic("E0101", f"`{token}` cannot stand here", Label(span), notes=(_expected(statement),))
+
+
+def _rule_of(scope: Token, token: Token) -> Diagnostic:
+    """`require layer 1: …` and `require stage: …`, which lack their `each`."""
+    message, at, fix = f"`{token}` cannot stand here", Label(place(token)), None
+    if token.type == "COLON":
+        help_, fix = f"write `require each {scope}: …`", Fix(place(scope), f"each {scope}")
+    elif scope == "stage":
+        help_ = f"write `require each stage: …` inside `stage {token} {{ … }}`: there it speaks of that stage alone"
+    else:
+        help_ = "write `require each layer: …`: layers have no numbers, and a rule of layers speaks of every one"
+    return Diagnostic("E0101", message, at, help=help_, fix=fix)
 
 
 def _reserved(token: Token) -> Diagnostic:

@@ -173,7 +173,8 @@ def _rule(statement: Statement) -> list[Token] | None:
             at = place(tokens[i])
             statement.say("E0140", "`=` decides, and `==` compares", at, "write `==`", Fix(at, "=="))
             changed[i] = put("RELATION", "==", tokens[i])
-    if kinds[1:3] == ["EACH", "NAME"] and kinds[3:4] not in (["COLON"], []):
+    numbered = kinds[3:5] == ["NUMBER", "COLON"]  # `each layer 2:`, which the parser's own answer is for
+    if kinds[1:3] == ["EACH", "NAME"] and kinds[3:4] not in (["COLON"], []) and not numbered:
         at = place(tokens[2])
         help_ = f"write `require each {tokens[2]}: …`"
         message = f"a colon is missing after `each {tokens[2]}`"

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from spacelang.lower.bounds import Nearest, nearest, span
 from spacelang.lower.chain import Window
+from spacelang.lower.convolution import cell_classes, end
 from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.frame import frame
 from spacelang.lower.pattern import free
-from spacelang.lower.tall import end, kinds
 from spacelang.lower.terms import Law, terms
 
 from .chains import chains, everything, fits, windows
@@ -33,13 +33,13 @@ def test_ends_by_way_of_a_deep_stage_are_those_of_enumeration(data: st.DataObjec
     measure = data.draw(st.sampled_from(chain.measures))
     window = data.draw(st.builds(lambda low, size: Window(low, low + size), st.integers(-5, 80), st.integers(0, 9)))
     found = frame(terms(chain), free(chain), {measure: window})
-    tall = kinds(found, Law.UNIFORM) if found is not None and found.axes else None
-    if found is None or tall is None:
+    classes = cell_classes(found, Law.UNIFORM) if found is not None and found.axes else None
+    if found is None or classes is None:
         return
     spent = [total[chain.measures.index(measure)] for total in everything(chain).values()]
     held = [value for value in spent if window.lo <= value <= window.hi]
-    assert end(found, tall[1], most=False) == min(held, default=None)
-    assert end(found, tall[1], most=True) == max(held, default=None)
+    assert end(found, classes[1], most=False) == min(held, default=None)
+    assert end(found, classes[1], most=True) == max(held, default=None)
 
 
 @settings(max_examples=150, deadline=None)

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacelang.lower import meeting, sums
+from spacelang.lower import meet_in_the_middle, sums
 from spacelang.lower.bracket import Bracket, between, bracket
 from spacelang.lower.chain import Cell, Chain, Option, Window, joint
+from spacelang.lower.convolution import cell_classes, counted
 from spacelang.lower.count import count
 from spacelang.lower.frame import frame
 from spacelang.lower.pattern import free
 from spacelang.lower.product import product, products
-from spacelang.lower.tall import counted, kinds
 from spacelang.lower.terms import Law, terms
 from spacelang.lower.too_large import TooLarge
 
@@ -86,9 +86,9 @@ def test_a_deep_stage_is_counted_alike_by_its_own_way_and_by_halves(data: st.Dat
     bounds = data.draw(windows(chain, least=1))
     found = frame(terms(chain), free(chain), {measure: bounds.get(measure, Window(10, 40))})
     if found is not None and found.axes:
-        tall = kinds(found, Law.UNIFORM)
-        assert tall is not None
-        assert counted(found, tall[1]) == sum(
+        classes = cell_classes(found, Law.UNIFORM)
+        assert classes is not None
+        assert counted(found, classes[1]) == sum(
             fits(chain, {measure: bounds.get(measure, Window(10, 40))}, spent)
             for spent in everything(chain).values()
         )
@@ -142,7 +142,7 @@ def test_what_can_be_counted_is_bracketed_exactly(data: st.DataObject) -> None:
 
 
 def test_three_measures_at_once_are_refused_in_a_large_space(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meeting, "MOST_LOOKS", 10)
+    monkeypatch.setattr(meet_in_the_middle, "MOST_LOOKS", 10)
     options = tuple(Option((number,), (number, 2**number, 3**number)) for number in range(3))
     chain = Chain(("flops", "params", "latency"), ((Cell(4, 1, (0, 0, 0), options),),), ())
     with pytest.raises(TooLarge, match="at most two"):

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacelang.lower import prepared
-from spacelang.lower.chain import Cell, Chain, Option, Window, inside
+from spacelang.lower import prepared, sums
+from spacelang.lower.chain import EVERY, Cell, Chain, Limit, Option, Window, inside, joint
 from spacelang.lower.draw import draw, stream
 from spacelang.lower.pattern import free
 from spacelang.lower.terms import Law
@@ -88,6 +88,25 @@ def test_draws_where_costs_share_no_divisor_are_inside_and_say_that_they_are_of_
         assert drawn.narrowed
         assert len(drawn) == 200
         assert all(inside(chain, one, {"params": window}) for one in drawn)
+
+
+@pytest.mark.parametrize("stages", [1, 2])
+def test_draws_of_less_than_the_window_keep_the_bounds_on_totals(
+    stages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sums, "MOST", 1 << 12)  # so that ten layers are many
+    monkeypatch.setattr(prepared, "CELLS", 1 << 8)
+    options = tuple(Option((number,), (7**number, 0)) for number in range(6))
+    deep = tuple(Cell(depth, 1, (0, depth), options) for depth in (8, 9, 10))
+    thin = tuple(Cell(depth, 1, (0, depth), (Option((0,), (1, 0)),)) for depth in (1, 2))
+    link = joint({(i, j): (0, 0) for i in range(3) for j in range(2)}, 3, 2)
+    limits = (Limit("sum(depth)", EVERY),)
+    chain = Chain(("params", "sum(depth)"), (deep, thin)[:stages], (link,)[: stages - 1], (), limits)
+    bounds = {"params": Window(0, 7**5 * 4), "sum(depth)": Window(0, 9 + stages - 1)}
+    drawn = draw(chain, 200, stream(1), bounds=bounds)
+    assert drawn.narrowed
+    assert len(drawn) == 200
+    assert all(inside(chain, one, bounds) for one in drawn)
 
 
 @settings(max_examples=20, deadline=None)

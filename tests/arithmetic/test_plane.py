@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacelang.lower import plane as module
+from spacelang.lower import ascent
 from spacelang.lower.draw import stream
-from spacelang.lower.plane import draw, extreme, mass, plane
+from spacelang.lower.plane import extreme, mass, plane
+from spacelang.lower.range_tree import draw
 
 from .chains import chi_square
 
@@ -46,7 +47,7 @@ def test_mass_and_extremes_are_those_of_every_point(
     inside = ((cost[:, None] >= low[:, :, None]) & (cost[:, None] <= high[:, :, None])).all(axis=0)
     with pytest.MonkeyPatch.context() as patch:
         if tabled:  # tables of ranks are made for large sets alone, otherwise
-            patch.setattr(module, "SEARCHED", 1)
+            patch.setattr(ascent, "SEARCHED", 1)
         points, ones = (plane(cost, one, looks) for one in (weight, np.ones(size)))
     assert mass(points, low, high).tolist() == (inside @ weight).tolist()
     for most in (False, True):

@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
+from attrs import evolve
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -18,8 +19,10 @@ from spacelang.lower.count import count
 from spacelang.lower.draw import draw, stream
 from spacelang.lower.effect import effects
 from spacelang.lower.histogram import bins
+from spacelang.lower.legal import _built
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.lower.terms import Law
+from spacelang.recipe import Train
 from spacelang.source import Source
 
 from .chains import chi_square
@@ -162,3 +165,13 @@ def test_autoformer_small_has_as_many_networks_as_its_published_options_give() -
 def test_the_networks_of_a_space_are_counted_once_however_they_are_cut_into_bins() -> None:
     found = lowered((SPACES / "autoformer_small.space").read_text())
     assert sum(held for _, held in bins(found.chain, "flops", 37)) == found.count
+
+
+def test_a_space_that_was_checked_is_lowered_without_being_worked_out_again() -> None:
+    text = (SPACES / "digits.space").read_text().replace("head_dim = 8", "head_dim = 4  # no other test has it")
+    before = _built.cache_info().misses
+    found = compile_text(Source("small.space", text)).space
+    assert found is not None
+    one, other = lower(found), lower(evolve(found, name="other", train=Train()))
+    assert one.legal is other.legal
+    assert _built.cache_info().misses == before + 1

@@ -9,24 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from attrs import frozen
 
 from spacelang.cache import TAG, get, put
 from spacelang_runtime.data import cache
 
 SPACES = Path(__file__).resolve().parents[2] / "spaces"
-
-
-@frozen
-class Part:
-    pixels: np.ndarray
-    shapes: np.ndarray
-    broken: list[tuple[str, str]]
-
-
-@frozen
-class Files:
-    folder: Path
 
 
 def test_what_is_kept_is_shown_with_its_size_and_removed(
@@ -35,9 +22,9 @@ def test_what_is_kept_is_shown_with_its_size_and_removed(
     monkeypatch.setenv("SPACELANG_CACHE", str(tmp_path / "kept"))
     assert f"nothing is kept in {tmp_path / 'kept' / 'spacelang'}" in spacelang("cache").err
     assert cache.fits(1)
-    with cache.alone(cache.home() / "ab12"):
-        part = Part(np.zeros(3 * 2**20, np.uint8), np.array([[1024, 1024]]), [])
-        cache.write(cache.home() / "ab12", Files(tmp_path / "photos" / "train"), [part])
+    with cache.alone("ab12"):
+        pixels = cache.Pixels(np.zeros(3 * 2**20, np.uint8), np.array([[1024, 1024]]), [])
+        cache.write("ab12", f"1 images of {tmp_path / 'photos' / 'train'}", "", 3, [cache.Chunk(pixels, [b""])])
     said = spacelang("cache")
     assert said.code == 0
     assert f"1 images of {tmp_path / 'photos' / 'train'}" in said.out

@@ -11,6 +11,7 @@ RIGHT = {
     "batch=2K": {"batch": 2000},
     "batch = 64 * 2": {"batch": 128},
     "learning_rate=0.0005": {"learning_rate": Fraction(1, 2000)},
+    "batches=split": {"batches": "split"},
     "sandwich=largest + 3 * random": {"sandwich": Sandwich(largest=1, smallest=0, random=3)},
 }
 
@@ -42,6 +43,7 @@ WRONG = {
     'batch="256"': "(write `256`)",
     "batch=0": "a whole number from 1 to",
     "batch=1": "give a lower `min_learning_rate`",
+    "batches=halved": "`shared` or `split` is expected here",
     "lr=0.1": "it is called `learning_rate` here",
     "epocs=3": "did you mean `epochs`?",
 }

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacelang.evaluation import UndefinedValue, evaluate, truth
 from spacelang.expression import (
     Among,
     Binary,
@@ -17,10 +18,8 @@ from spacelang.expression import (
     Negative,
     Not,
     Previous,
-    UndefinedValue,
     Within,
     decimal,
-    evaluate,
 )
 from spacelang.infix import show
 from spacelang.source import Source
@@ -96,6 +95,24 @@ def test_comparisons_chain() -> None:
 
 def test_a_rule_about_the_stage_before_is_true_of_the_first() -> None:
     assert evaluate(written("embed >= previous.embed"), {"embed": 1}, None) is True
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("not embed == previous.embed", None),
+        ("embed == 1 and embed == previous.embed", None),
+        ("embed == 2 and embed == previous.embed", False),
+        ("embed == previous.embed and embed == 2", False),
+        ("embed == 1 or embed == previous.embed", True),
+        ("embed == previous.embed or embed == 2", None),
+        ("not (embed == previous.embed or embed == 1)", False),
+        ("2 <= embed <= previous.embed", None),
+    ],
+)
+def test_what_is_unknown_follows_kleene(text: str, expected: bool | None) -> None:
+    assert truth(written(text), {"embed": 1}, None) is expected
+    assert evaluate(written(text), {"embed": 1}, None) is (expected is not False)
 
 
 def test_division_by_zero_has_a_place() -> None:

@@ -50,7 +50,7 @@ def test_what_is_inside_the_bounds_is_counted_with_its_histogram_and_its_options
 def test_what_was_counted_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACELANG_CACHE", str(tmp_path / "kept"))
     assert "inside it" not in printed("inspect", DIGITS)
-    words = ("inspect", DIGITS, "--flops", "400K", "--options", "--json")  # the bound of its recipe
+    words = ("inspect", DIGITS, "--flops", "50K", "--options", "--json")  # the bound of its recipe
     first = printed(*words)
     monkeypatch.setattr(bracket, "count", None)  # from here on nothing can be counted
     monkeypatch.setattr(effect, "count", None)

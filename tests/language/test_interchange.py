@@ -67,7 +67,10 @@ evolve {
   require 1K <= flops <= 10M and sum(mlp) <= 12.5
   mutate { stage = 0.3 }
 }
-train { learning_rate = 0.001 }
+train {
+  learning_rate = 0.001
+  batches = split
+}
 refine { steps { mlp = 0.5 } }
 """
 
@@ -125,6 +128,7 @@ def test_a_space_without_new_forms_is_written_as_ever_and_read_in_both_versions(
         "require sum(depth) <= 3",
         "evolve { require sum(depth) <= 3 }",
         "evolve {\n mutate { network = 0.3 }\n}",
+        "train { batches = split }",
     ],
 )
 def test_a_space_with_a_new_form_is_written_in_the_second_version(form: str) -> None:
@@ -220,6 +224,7 @@ def configurations(record: dict[str, Any]) -> list[dict[str, Any]]:
         p["name"]: [p["value"]] if p["type"] == "constant" else p["sequence"] for p in record["hyperparameters"]
     }
     needs = {c["child"]: (c["parent"], c["values"]) for c in record["conditions"]}
+    clauses = [clause.get("clauses", [clause]) for clause in record["forbiddens"]]
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in product(*values.values()):
         chosen = dict(zip(values, row, strict=True))
@@ -229,8 +234,8 @@ def configurations(record: dict[str, Any]) -> list[dict[str, Any]]:
             if name not in needs or chosen[needs[name][0]] in needs[name][1]
         }
         forbidden = any(
-            all(active.get(part["name"]) == part["value"] for part in clause["clauses"])
-            for clause in record["forbiddens"]
+            all(active.get(part["name"]) in part.get("values", [part.get("value")]) for part in parts)
+            for parts in clauses
         )
         if not forbidden:
             found[tuple(active.items())] = active

@@ -14,7 +14,7 @@ from spacelang.refine.subspace import subspaces
 from spacelang.source import Source
 
 ROOT = Path(__file__).resolve().parents[2]
-SPACE = compile_text(Source("digits.space", (ROOT / "spaces" / "digits.space").read_text())).space
+SPACE = compile_text(Source("digits.space", (ROOT / "tests" / "spaces" / "digits.space").read_text())).space
 assert SPACE is not None
 LOWERED = lower(SPACE)
 PARTS, LEFT = subspaces(SPACE, Steps())
@@ -80,7 +80,7 @@ def test_the_same_seed_gives_the_same_draws() -> None:
     ],
 )
 def test_what_has_no_slope_is_left_and_said(line: str, reason: str) -> None:
-    text = (ROOT / "spaces" / "digits.space").read_text().replace("window in {2, 4}", line)
+    text = (ROOT / "tests" / "spaces" / "digits.space").read_text().replace("window in {2, 4}", line)
     space = compile_text(Source("x.space", text)).space
     assert space is not None
     parts, left = subspaces(space, Steps())

@@ -16,11 +16,12 @@ from spacelang.check import compile_text
 from spacelang.lower.lowered import lower
 from spacelang.source import read
 from spacelang_runtime.engine.distributed import World
+from spacelang_runtime.engine.evaluate import evaluate
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.engine.supernet import trained
-from spacelang_runtime.engine.tested import examine
-from spacelang_runtime.tasks.supernet.start import Order, dataset_of, new
-from spacelang_runtime.tasks.supernet.train import train
+from spacelang_runtime.engine.train import train
+from spacelang_runtime.tasks.supernet.objective import training
+from spacelang_runtime.tasks.supernet.start import TrainRequest, dataset_of, new
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks"))
@@ -39,9 +40,9 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     assert space is not None
     space = evolve(space, train=evolve(space.train, batch=256, epochs=1, learning_rate=Fraction(1, 100)))
     runs = tmp_path_factory.mktemp("runs")
-    job = new(Order(space, "", "digits", steps=12), runs, WORLD, 0, lambda _: None)
-    train(job, WORLD, lambda _: None)
-    return Plan(lonely(space), "digits", drawn(lower(space), 3, None, 0), str(job.run.folder))
+    setup = new(TrainRequest(space, "", "digits", steps=12), runs, WORLD, 0, lambda _: None)
+    train(training(setup), WORLD, lambda _: None)
+    return Plan(lonely(space), "digits", drawn(lower(space), 3, None, 0), str(setup.run.folder))
 
 
 def trainer(plan: Plan, out: Path, keep: bool = False) -> Trainer:
@@ -73,11 +74,11 @@ def test_what_is_inherited_is_scored_as_eval_scores_it(plan: Plan, tmp_path: Pat
     dataset = dataset_of(run, lambda _: None)
     network = notation.read(plan.lines[2])
     record = trainer(plan, tmp_path).do(Inherited(2))
-    for split, batches in (("test", dataset.test_images()), ("held_out", dataset.search_images())):
-        tested = examine(model, batches, dataset.normalise, WORLD.device, network)
-        assert record[split]["accuracy"] == tested.accuracy.top1
+    for split, batches in (("test", dataset.test.batches()), ("held_out", dataset.search.batches())):
+        tested = evaluate(model, batches, dataset.normalise, WORLD.device, network)
+        assert record[split]["accuracy"] == tested.top1
         assert record[split]["loss"] == pytest.approx(tested.loss, rel=1e-5)
-        assert record[split]["images"] == tested.accuracy.images
+        assert record[split]["images"] == tested.images
 
 
 def test_a_finish_begins_with_what_is_inherited(plan: Plan, tmp_path: Path) -> None:

@@ -102,9 +102,8 @@ def test_without_augmentation_a_training_image_is_the_picture(tmp_path):
     folder = image_folder(tmp_path)
     data = opened(folder, holdout=HALF, **PLAIN)
     scored = {}
-    for split in (data.train, data.search):
-        swapped = attrs.evolve(data, search=split, skip=data._skip, held=None, scored={})
-        images, labels = next(swapped.search_images())
+    for split in (data.train, data.search.split):
+        images, labels = next(attrs.evolve(data.search, split=split.whole()).batches())
         scored[split is data.train] = {
             image.numpy().tobytes(): int(label) for image, label in zip(images, labels, strict=True)
         }
@@ -225,7 +224,7 @@ def test_images_have_the_channels_and_the_side_of_the_frame(tmp_path, where, rec
     (batch,) = batches(data, steps=1)
     assert batch.images.shape == (8, channels, 24, 24)
     assert batch.images.dtype == torch.float32
-    images, labels = next(data.search_images())
+    images, labels = next(data.search.batches())
     assert images.shape[1:] == (channels, 24, 24)
     assert images.dtype == torch.uint8
     assert labels.dtype == torch.int64

@@ -77,11 +77,40 @@ def test_a_file_that_has_changed_is_decoded_anew(tmp_path):
     assert len(cache.every()) == 2
 
 
+def test_files_that_were_touched_or_copied_lead_to_the_set_of_their_content(tmp_path):
+    files, said = pictures(tmp_path), []
+    held(files)
+    (kept,) = cache.every()
+    os.utime(files.path(3), ns=(1, 1))
+    shutil.copytree(tmp_path / "photos", tmp_path / "copy")
+    copy = opened(tmp_path / "copy").train.pictures
+    for other in (files, copy):
+        assert same(held(other, said), other)
+        assert [one.place for one in cache.every()] == [kept.place]
+    assert [line for line in said if "keeping" in line] == said[::2], "decoded anew, but not kept twice"
+
+
+def test_a_file_that_could_not_be_read_may_be_well_the_next_time(tmp_path, monkeypatch):
+    files = pictures(tmp_path)
+    path, read = files.path(3), Path.read_bytes
+
+    def failing(self: Path) -> bytes:
+        if self == path:
+            raise OSError(5, "Input/output error")
+        return read(self)
+
+    with monkeypatch.context() as context:
+        context.setattr(Path, "read_bytes", failing)
+        with pytest.raises(Broken):
+            held(files).read(3)
+    assert same(held(files), files)
+
+
 @pytest.mark.parametrize("name", ["pixels", "index.json"])
 def test_half_a_set_is_none(tmp_path, name):
     files = pictures(tmp_path)
     held(files)
-    path = cache.place(files) / name
+    path = cache.found(cache.key(files, "unframed")) / name
     path.write_bytes(path.read_bytes()[:-5])
     assert cache.every() == []
     assert same(held(files), files)
@@ -99,12 +128,12 @@ def test_clearing_removes_all_but_what_is_being_decoded_and_a_reader_goes_on(tmp
     files = pictures(tmp_path)
     one = held(files)
     (kept,) = cache.every()
-    searched = cache.folder() / "ab12.images"  # as a search leaves it
-    searched.write_bytes(b"12345")
-    searched.with_suffix(".lock").touch()
+    earlier = cache.folder() / "ab12.images"  # as an earlier version left it
+    earlier.write_bytes(b"12345")
+    earlier.with_suffix(".lock").touch()
     put("cd34", b"a count")
     assert cache.every()[0].of == "exact counts of spaces, 1 of them"
-    with cache.alone(kept.place):
+    with cache.alone(cache.key(files, "unframed")):
         assert cache.clear() == 5 + 32 + len("a count")  # behind its digest
         assert cache.every() == [kept]
     assert cache.clear() == kept.size
@@ -132,4 +161,7 @@ def test_a_disk_that_is_full_after_all_is_a_failure_and_leaves_nothing(tmp_path,
     with pytest.raises(Failure, match="No space left on device") as failure:
         held(files)
     assert "SPACELANG_CACHE" in failure.value.remedy
-    assert [path.suffix for path in cache.home().iterdir()] == [".lock"]
+    assert sorted(path.suffix for path in cache.home().iterdir()) == [".json", ".lock"]
+    monkeypatch.undo()
+    monkeypatch.setenv("SPACELANG_CACHE", str(tmp_path / "cache"))
+    assert cache.found(cache.key(files, "unframed")) is None

@@ -78,8 +78,8 @@ def test_a_broken_image_is_left_out_of_scoring(tmp_path, workers):
     said: list[str] = []
     data = opened(broken_folder(tmp_path), workers, said)
     for _ in range(2):
-        assert sum(len(labels) for _, labels in data.test_images(batch=5)) == 12
-    assert data.test_size == 13
+        assert sum(len(labels) for _, labels in data.test.batches(5)) == 12
+    assert len(data.test) == 13
     assert sum("link.jpg" in line for line in said) == 1
 
 
@@ -99,7 +99,7 @@ def test_a_thousand_broken_images_do_not_take_a_thousand_lines(tmp_path):
     for path in (folder / "val").glob("*/*"):
         path.write_bytes(b"?")
     data = opened(folder, said=said)
-    assert sum(len(labels) for _, labels in data.test_images()) == 0
+    assert sum(len(labels) for _, labels in data.test.batches()) == 0
     assert len(data.skipped) == 210
     assert len(said) == 20 + 3  # the 32nd, 64th and 128th
     assert said[-1].endswith("(128 so far)")
@@ -191,22 +191,22 @@ def test_classes_are_folder_names_in_order_and_other_files_are_passed_over(tmp_p
     (folder / "train" / "a" / "._000.png").touch()
     data = opened(folder)
     assert data.classes == ("C", "a", "b")
-    assert data.train_size + data.search_size == 30
+    assert data.train_size + len(data.search) == 30
 
 
 def test_a_test_folder_stands_in_where_there_is_no_val(tmp_path):
     folder = image_folder(tmp_path)
     (folder / "val").rename(folder / "test")
-    assert opened(folder).test_size == 12
+    assert len(opened(folder).test) == 12
     image_folder(tmp_path, val=5)
-    assert opened(folder).test_size == 15  # now there is a val
+    assert len(opened(folder).test) == 15  # now there is a val
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".png", ".webp"])
 def test_each_format_is_read(tmp_path, suffix):
     folder = image_folder(tmp_path)
     write_image(folder / "val" / "ant" / f"new{suffix}", 5)
-    assert sum(len(labels) for _, labels in opened(folder).test_images()) == 13
+    assert sum(len(labels) for _, labels in opened(folder).test.batches()) == 13
 
 
 def saved(image: Image.Image, path: Path, **words: object) -> np.ndarray:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from image_folder import image_folder, opened
 
+from spacelang_runtime.data import resident
 from spacelang_runtime.data.batch import Images
 from spacelang_runtime.data.prefetch import _by_thread, whole
 from spacelang_runtime.failure import Failure
@@ -66,7 +67,8 @@ def test_a_training_that_stops_leaves_no_reader(tmp_path):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("workers", [0, 3])
-def test_a_gpu_is_fed_what_a_cpu_is(tmp_path, workers):
+def test_a_gpu_is_fed_what_a_cpu_is(tmp_path, workers, monkeypatch):
+    monkeypatch.setattr(resident, "fits", lambda held, device: False)  # else it crops itself: test_data_resident.py
     words = {"rand_augment": 9, "erasing": Fraction(1, 2), "mixup": 1, "cutmix": 1, "batch": 40}
     data = opened(image_folder(tmp_path, train=30), workers, **words)
     here = list(data.train_batches(0, 6))

@@ -8,7 +8,7 @@ from spacelang.lower.lowered import Lowered, lower
 from spacelang.recipe import Bound, Evolve
 from spacelang.resources import folder
 from spacelang.source import read
-from spacelang_runtime.search.evolution import Candidate, Evolution
+from spacelang_runtime.search.evolution import Candidate, Evolution, Result
 
 RECIPE = Evolve(population=12, parents=4, generations=5, crossover=6, mutation=6)
 
@@ -29,14 +29,14 @@ def merit(candidate: Candidate) -> float:
 def told(evolution: Evolution) -> Evolution:
     while not evolution.finished:
         candidates = evolution.ask()
-        evolution.tell(candidates, {c.architecture.digest: merit(c) for c in candidates})
+        evolution.tell(candidates, {c.architecture.digest: Result(-merit(c)) for c in candidates})
     return evolution
 
 
 BOUNDS = [
     (),
-    (Bound("flops", None, 400_000),),
-    (Bound("flops", 390_000, 400_000), Bound("params", None, 80_000)),
+    (Bound("flops", None, 100_000),),
+    (Bound("flops", 90_000, 100_000), Bound("params", None, 17_000)),
 ]
 
 
@@ -50,7 +50,7 @@ def test_every_candidate_is_in_the_space_and_inside_the_bounds(digits: Lowered, 
         for candidate in candidates:
             assert digits.genotype(candidate.architecture) == candidate.genotype
             assert all(bound.holds(getattr(candidate, bound.measure)) for bound in bounds)
-        evolution.tell(candidates, {c.architecture.digest: merit(c) for c in candidates})
+        evolution.tell(candidates, {c.architecture.digest: Result(-merit(c)) for c in candidates})
 
 
 def test_the_same_seed_walks_the_same_way(digits: Lowered) -> None:
@@ -67,7 +67,7 @@ def test_parents_are_the_best_of_everything_so_far(digits: Lowered) -> None:
         for candidate in candidates:
             assert set(candidate.parents) <= best
             assert len(candidate.parents) == {"draw": 0, "mutation": 1, "crossover": 2}[candidate.operator]
-        evolution.tell(candidates, {c.architecture.digest: merit(c) for c in candidates})
+        evolution.tell(candidates, {c.architecture.digest: Result(-merit(c)) for c in candidates})
 
 
 def test_the_last_generation_ranks(digits: Lowered) -> None:
@@ -77,8 +77,8 @@ def test_the_last_generation_ranks(digits: Lowered) -> None:
         last = evolution.ask()
         final = evolution.generation == RECIPE.generations
         # Only the last generation is any good: if it did not rank, something else would win.
-        evolution.tell(last, {c.architecture.digest: 1.0 if final else 0.0 for c in last})
-    fresh = {c.architecture.digest for c in last if evolution.scores[c.architecture.digest] == 1.0}
+        evolution.tell(last, {c.architecture.digest: Result(0.0 if final else 1.0) for c in last})
+    fresh = {c.architecture.digest for c in last if evolution.scores[c.architecture.digest] == Result(0.0)}
     assert fresh, "the last generation held nothing new"
     assert evolution.ranked()[0].architecture.digest in fresh
 
@@ -86,15 +86,15 @@ def test_the_last_generation_ranks(digits: Lowered) -> None:
 def test_a_score_once_told_stays(digits: Lowered) -> None:
     evolution = Evolution(digits, RECIPE)
     candidates = evolution.ask()
-    evolution.tell(candidates, {c.architecture.digest: 1.0 for c in candidates})
+    evolution.tell(candidates, {c.architecture.digest: Result(1.0) for c in candidates})
     before = dict(evolution.scores)
-    evolution.tell(candidates, {c.architecture.digest: 2.0 for c in candidates})
+    evolution.tell(candidates, {c.architecture.digest: Result(2.0) for c in candidates})
     assert evolution.scores == before
 
 
 def test_evolution_beats_drawing_at_equal_cost(digits: Lowered) -> None:
     """On a landscape with a direction, the best of the search is better than the best of as many random ones."""
-    bounds = (Bound("flops", None, 500_000),)
+    bounds = (Bound("flops", None, 125_000),)
     recipe = Evolve(population=20, parents=5, generations=8, crossover=10, mutation=10, bounds=bounds)
     asked = recipe.population + recipe.generations * (recipe.crossover + recipe.mutation)
     drawing = attrs.evolve(recipe, population=asked, generations=0)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from attrs import evolve
 from networks import AWKWARD, draw, stirred
-from tiny_training import ALONE, RECIPE, SPACE, Noise, new_job, new_run
+from tiny_training import RECIPE, SPACE, Noise, learn, new_run, new_setup
 
 from spacelang import notation
 from spacelang.lower.lowered import lower
@@ -24,8 +24,7 @@ from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.tasks.finetune import inherit, narrowest, recipe_of
 from spacelang_runtime.tasks.supernet.sandwich import alone
-from spacelang_runtime.tasks.supernet.teacher import Taught, of_timm, teacher_of
-from spacelang_runtime.tasks.supernet.train import train
+from spacelang_runtime.tasks.supernet.teacher import Distilled, of_timm, teacher_of
 
 
 @pytest.mark.parametrize("name", AWKWARD)
@@ -75,12 +74,12 @@ def test_fine_tuning_is_short_and_slow_and_retraining_is_the_given_recipe() -> N
 
 def test_only_the_one_network_is_trained(tmp_path: Path) -> None:
     architecture = lower(SPACE).smallest
-    job = new_job(tmp_path, evolve(RECIPE, sandwich=recipe_of(True).sandwich))
-    job = evolve(job, source=alone(architecture))
-    before = extract(job.model, architecture).state_dict()
+    setup = new_setup(tmp_path, evolve(RECIPE, sandwich=recipe_of(True).sandwich))
+    setup = evolve(setup, subnets=alone(architecture))
+    before = extract(setup.model, architecture).state_dict()
     losses = []
-    train(job, ALONE, lambda step: losses.append(step.losses))
-    after = extract(job.model, architecture).state_dict()
+    learn(setup, lambda step: losses.append(step.losses))
+    after = extract(setup.model, architecture).state_dict()
     assert all(set(loss) == {"largest"} for loss in losses)
     assert any(not torch.equal(before[key], after[key]) for key in before)
 
@@ -94,7 +93,7 @@ class Certain(torch.nn.Module):
 
 def test_a_teacher_has_its_share_in_every_target() -> None:
     plain = list(Noise().train_batches(0, 3, 0, 1, torch.device("cpu")))
-    taught = list(Taught(Noise(), Certain(), 0.25).train_batches(0, 3, 0, 1, torch.device("cpu")))
+    taught = list(Distilled(Noise(), Certain(), 0.25).train_batches(0, 3, 0, 1, torch.device("cpu")))
     for one, other in zip(plain, taught, strict=True):
         assert isinstance(other, Batch)
         assert torch.equal(one.images, other.images)
@@ -104,12 +103,12 @@ def test_a_teacher_has_its_share_in_every_target() -> None:
 
 def test_a_taught_student_follows_its_teacher(tmp_path: Path) -> None:
     recipe = evolve(RECIPE, ema=Fraction(0), drop_path=Fraction(0))
-    job = new_job(tmp_path, recipe)
+    setup = new_setup(tmp_path, recipe)
     images = next(iter(Noise().train_batches(50, 1, 0, 1, torch.device("cpu")))).images
-    job = evolve(job, dataset=Taught(Noise(), Certain(), 1.0))
-    train(job, ALONE, lambda _: None)
+    setup = evolve(setup, dataset=Distilled(Noise(), Certain(), 1.0))
+    learn(setup)
     with torch.no_grad():
-        said = job.model.eval()(images, lower(SPACE).largest).softmax(-1)
+        said = setup.model.eval()(images, lower(SPACE).largest).softmax(-1)
     assert said[:, 2].mean() > 0.5
 
 

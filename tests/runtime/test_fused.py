@@ -18,6 +18,7 @@ from spacelang_runtime.fused.backend import backend, drop_path_factors, forward
 from spacelang_runtime.fused.weights import weights
 from spacelang_runtime.nn import supernet as modules
 from spacelang_runtime.nn.supernet import Supernet
+from spacelang_runtime.tasks.supernet.objective import decaying_first
 
 
 def gradient(model: Supernet) -> dict[str, Tensor]:
@@ -42,7 +43,7 @@ def test_logits_and_gradient_are_those_of_the_modules(
         if dropping:
             keep = 2 * torch.rand(2 * architecture.depth, 2, generator=generator, dtype=torch.float64)
             branches = iter(keep)
-            monkeypatch.setattr(modules, "skipping", lambda x, _, b=branches: x * next(b).view(-1, 1, 1))
+            monkeypatch.setattr(modules, "skipping", lambda x, *_, b=branches: x * next(b).view(-1, 1, 1))
         model.zero_grad()
         logits = model(images, architecture)
         (logits * along).sum().backward()
@@ -113,7 +114,7 @@ def test_training_casts_the_weights_after_every_update() -> None:
     """torch's fused AdamW changes weights without counting their versions; the optimizer of a training counts."""
     lowered = lower(AWKWARD["pyramid"])
     model = Supernet(lowered.space.frame, lowered.plan)
-    optimizer = adamw(model, lowered.space.train, notes=1)
+    optimizer = adamw(decaying_first(model, 0.05), notes=1)
     for _ in range(2):
         low = weights(model, torch.bfloat16, counted=True)
         for parameter in model.parameters():

@@ -14,13 +14,14 @@ from spacelang.recipe import Train
 from spacelang_runtime.data import cache as cache_folders
 from spacelang_runtime.data import open_dataset
 from spacelang_runtime.data.dataset import Dataset
+from spacelang_runtime.data.decoded import Decoded, decoded
 from spacelang_runtime.engine.evaluate import evaluate
 from spacelang_runtime.engine.supernet import untrained
+from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
-from spacelang_runtime.search.decoded import Decoded, decoded
-from spacelang_runtime.search.images import batch_of, place
-from spacelang_runtime.search.racing import looks
-from spacelang_runtime.search.scoring import Scorer, Task
+from spacelang_runtime.search.halving import rungs
+from spacelang_runtime.search.images import batch_of, cuts, place
+from spacelang_runtime.search.scoring import Scorer, Stretch, Task
 
 FRAME = Frame(16, 4, 3, 3, ("bias",), "none", "mean", True)
 CPU = torch.device("cpu")
@@ -42,36 +43,40 @@ def opened(photos: Path, frame: Frame = FRAME) -> Dataset:
     return open_dataset(str(photos), frame, RECIPE, 0, lambda line: None)
 
 
+def sets(cache: Path) -> list[Path]:
+    return [index.parent for index in cache.glob("decoded/*/index.json")]
+
+
 def test_decoded_images_are_those_of_the_data_set_and_are_read_the_second_time(cache: Path, photos: Path) -> None:
     said: list[str] = []
-    expected = torch.cat([pictures for pictures, _ in opened(photos).search_images()])
+    expected = torch.cat([pictures for pictures, _ in opened(photos).search.batches()])
     for _ in range(2):
-        found = decoded(opened(photos), None, said.append)
+        found = decoded(opened(photos).search, None, said.append)
         assert np.array_equal(found.pictures, expected.numpy())
         assert found.pictures.dtype == np.uint8
     assert len(said) == 1
-    assert len(list(cache.glob("*.images"))) == 1
-    assert np.array_equal(decoded(opened(photos), 7, said.append).pictures, expected.numpy()[:7])
+    assert len(sets(cache)) == 1
+    assert np.array_equal(decoded(opened(photos).search, 7, said.append).pictures, expected.numpy()[:7])
 
 
 def test_a_picture_that_changes_is_decoded_anew(cache: Path, photos: Path) -> None:
     dataset = opened(photos)
-    before = decoded(dataset, None, lambda line: None)
+    before = decoded(dataset.search, None, lambda line: None)
     path = dataset.search.pictures.path(3)
     other = dataset.search.pictures.path(4)
     path.write_bytes(other.read_bytes())
-    after = decoded(opened(photos), None, lambda line: None)
+    after = decoded(opened(photos).search, None, lambda line: None)
     assert not np.array_equal(after.pictures[3], before.pictures[3])
-    assert len(list(cache.glob("*.images"))) == 2
+    assert len(sets(cache)) == 2
 
 
 def test_another_crop_share_is_decoded_anew(cache: Path, photos: Path) -> None:
     kept = {}
     for preprocessing in (Preprocessing(1.0), Preprocessing(0.875), Preprocessing(0.875, "bilinear")):
         dataset = open_dataset(str(photos), FRAME, RECIPE, 0, lambda line: None, preprocessing)
-        found = decoded(dataset, None, lambda line: None)
+        found = decoded(dataset.search, None, lambda line: None)
         kept[preprocessing] = found.pictures.tobytes()
-    assert len(set(kept.values())) == len(list(cache.glob("*.images"))) == 3
+    assert len(set(kept.values())) == len(sets(cache)) == 3
 
 
 def test_what_is_scored_is_decoded_whole_and_what_is_trained_on_reduced(cache: Path, tmp_path: Path) -> None:
@@ -87,8 +92,7 @@ def test_what_is_scored_is_decoded_whole_and_what_is_trained_on_reduced(cache: P
             whole = picture.convert("RGB")
         assert split.pictures.read(0).size == whole.size == (160, 128)
         expected = np.asarray(whole.resize((22, 18), Image.Resampling.BICUBIC).crop((3, 1, 19, 17)))
-        batches = dataset.search_images() if split is dataset.search else dataset.test_images()
-        pictures, _ = next(iter(batches))
+        ((pictures, _),) = split.batches()
         assert np.array_equal(pictures[0].permute(1, 2, 0).numpy(), expected)
 
 
@@ -97,7 +101,7 @@ def test_a_broken_picture_is_left_out_with_its_label(cache: Path, photos: Path) 
     labels = dataset.search.labels
     dataset.search.pictures.path(2).write_bytes(b"no picture")
     for _ in range(2):
-        found = decoded(opened(photos), None, lambda line: None)
+        found = decoded(opened(photos).search, None, lambda line: None)
         assert np.array_equal(found.labels, np.delete(labels, 2))
         assert len(found.pictures) == len(labels) - 1
 
@@ -108,7 +112,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_does_not_matter(
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("SPACELANG_CACHE", str(tmp_path / "file"))
     said: list[str] = []
-    assert len(decoded(opened(photos), None, said.append)) == 30
+    assert len(decoded(opened(photos).search, None, said.append)) == 30
     assert "not kept" in said[0]
 
 
@@ -117,25 +121,34 @@ def test_a_cache_that_is_switched_off_takes_nothing(tmp_path: Path, photos: Path
     monkeypatch.chdir(tmp_path)
     before = set(tmp_path.iterdir())
     said: list[str] = []
-    assert len(decoded(opened(photos), None, said.append)) == 30
+    assert len(decoded(opened(photos).search, None, said.append)) == 30
     assert "there is no cache" in said[0]
-    assert not cache_folders.fits(1)
+    with pytest.raises(Failure, match="there is no cache"):
+        cache_folders.fits(1)
     assert set(tmp_path.iterdir()) == before
 
 
 def test_a_scorer_counts_what_evaluate_counts() -> None:
-    """Image by image, in one go or in parts, by races or not: the bits add up to `evaluate`."""
+    """Image by image, in one go or in parts: the answers add up to `evaluate`, and both scores come from one
+    pass."""
     lowered = digits()
     dataset = open_dataset("digits", lowered.space.frame, lowered.space.train, 0, lambda line: None)
     model = untrained(lowered, CPU).eval()
-    images = place(decoded(dataset, 200, lambda line: None), dataset.frame, CPU)
+    images = place(decoded(dataset.search, 200, lambda line: None), dataset.frame, CPU)
     scorer = Scorer(model, images, dataset.normalise)
     for architecture in (lowered.largest, lowered.smallest):
-        right = scorer.right(architecture)
+        told = scorer.answers(architecture)
         expected = evaluate(model, images.batches(), dataset.normalise, CPU, architecture)
-        assert (len(right), right.sum()) == (expected.images, expected.first)
-        part = Task(architecture, architecture.digest, right[: images.batch])
-        assert np.array_equal(scorer.judge(part).right, right)
+        assert (len(told), told.correct) == (expected.images, expected.first)
+        (pictures, labels), *_ = images.batches(0, 96)
+        logits = model(dataset.normalise(pictures), architecture)
+        losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+        assert np.array_equal(told.losses[:96], losses.detach().half().numpy())
+        for done in (96, 192):
+            part = Task(architecture, architecture.digest, told.first(done))
+            again = scorer.judge(part, Stretch(200)).answers
+            assert np.array_equal(again.losses, told.losses)
+            assert np.array_equal(again.right, told.right)
 
 
 def test_batches_do_not_depend_on_where_they_are_computed_and_races_have_looks() -> None:
@@ -143,7 +156,10 @@ def test_batches_do_not_depend_on_where_they_are_computed_and_races_have_looks()
     assert batch_of(s3, 10_000) == 256
     assert batch_of(FRAME, 30) == 64
     for count in (359, 5000, 10_000):
-        assert len(looks(count, batch_of(s3, count))) >= 2
+        ends = cuts(count, batch_of(s3, count))
+        assert len(ends) >= 3
+        assert ends[-1] == count
+        assert set(rungs(count)) <= set(ends)
 
 
 @pytest.mark.gpu

@@ -141,7 +141,7 @@ def test_drop_path_rises_linearly_over_the_layers_that_exist(monkeypatch: pytest
     depth = architecture.depth
     chances: list[float] = []
 
-    def watched(x: torch.Tensor, chance: float) -> torch.Tensor:
+    def watched(x: torch.Tensor, chance: float, part: None) -> torch.Tensor:
         chances.append(chance)
         return skipping(x, chance)
 

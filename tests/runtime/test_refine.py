@@ -26,7 +26,7 @@ from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.refine.inherit import inherit
 
 ROOT = Path(__file__).resolve().parents[2]
-DIGITS = (ROOT / "spaces" / "digits.space").read_text(encoding="utf-8")
+DIGITS = (ROOT / "tests" / "spaces" / "digits.space").read_text(encoding="utf-8")
 SMALL = ["--set", "samples=24", "--set", "top=2", "--set", "per_choice=4"]
 BOLD = [*SMALL, "--set", "confidence=0", "--set", "threshold=0.0001"]  # everything moves, so that the loop goes on
 TRAINING = ["--steps", "12", "--train", "batch=16", "--train", "warmup=1"]
@@ -184,7 +184,7 @@ def test_a_time_that_bounds_the_search_does_not_bound_what_is_judged(capsys: pyt
     space = compile_text(Source("digits.space", text)).space
     assert space is not None
     assert [str(bound) for bound in space.evolve.bounds] == ["flops <= 400K", "latency <= 5ms"]
-    assert [str(bound) for bound in recipe_of(space, False, [], {}).bounds] == ["flops <= 400K"]
+    assert [str(bound) for bound in recipe_of(lower(space), False, [], {}).bounds] == ["flops <= 400K"]
     assert "latency <= 5ms of `evolve` does not bound what is drawn here" in capsys.readouterr().err
 
 

@@ -7,11 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 from searching import Pretender, digits, new_run, searched
 
+from spacelang_runtime.engine import by_class
 from spacelang_runtime.engine.run import Run
-from spacelang_runtime.report import page
+from spacelang_runtime.engine.wilson import wilson
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.report import classes, page
 from spacelang_runtime.report.search_summary import summary_of
 from spacelang_runtime.search.evolve import Method
 
@@ -22,7 +26,7 @@ SECTIONS = ("Accuracy against cost", "Generations", "Which options win", "Lineag
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = new_run(tmp_path_factory.mktemp("report"))
-    searched(run, Pretender(), Method(risk=0.01))
+    searched(run, Pretender(), Method("paper", risk=0.01))
     return run
 
 
@@ -31,7 +35,7 @@ def test_the_story_is_that_of_the_search(run: Run) -> None:
     assert story is not None
     assert story.ended
     best = story.members[story.winner]
-    assert best.accuracy == max(member.accuracy for member in story.members.values() if not member.left)
+    assert best.loss == min(member.loss for member in story.members.values() if not member.left)
     line = story.ancestors(story.winner)
     assert line[story.winner] is best
     assert all(parent in line for member in line.values() for parent in member.parents)
@@ -89,6 +93,26 @@ def test_in_a_browser_the_page_draws_and_answers_the_pointer(run: Run, tmp_path:
     assert said == []
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert (kept / "report.png").stat().st_size > 50_000
+
+
+def test_classes_that_were_measured_are_shown(run: Run, tmp_path: Path) -> None:
+    copy = attrs.evolve(run, folder=Path(shutil.copytree(run.folder, tmp_path / run.name)))
+    assert "Classes of" not in page(copy, digits())
+    told = [{"class": name, "top1_interval": list(wilson(right, 4))} for name, right in (("ant", 3), ("bee", 4))]
+    row = {"what": "best", "name": "ab12", "classes": told, "confusion": [[3, 1], [0, 4]]}
+    by_class.keep(copy, "test", [row])
+    (found,) = by_class.of(copy)
+    assert found.shares == [0.75, 1.0]
+    assert list(classes.shares(found).data[0].y) == ["bee", "ant"]
+    heat = classes.matrix(found).data[0]
+    assert [list(line) for line in heat.z] == [[0.75, 0.25], [0, 1]]
+    text = page(copy, digits())
+    assert "Classes of best ab12" in text
+    assert "Confusions of best ab12" in text
+    (copy.folder / "classes.json").write_text('{"split": "test"}')
+    with pytest.raises(Failure, match="damaged") as failure:
+        page(copy, digits())
+    assert "eval --classes" in failure.value.remedy
 
 
 def test_the_command_writes_it_beside_the_run(run: Run) -> None:

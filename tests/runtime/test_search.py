@@ -2,9 +2,11 @@
 
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import attrs
+import numpy as np
 import pytest
 import torch.distributed as dist
 from searching import CPU, IMAGES, RECIPE, Pretender, answers, digits, new_run, searched, timeless
@@ -12,12 +14,25 @@ from searching import CPU, IMAGES, RECIPE, Pretender, answers, digits, new_run, 
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.search import pool as crews
 from spacelang_runtime.search.algorithms import ALGORITHMS
-from spacelang_runtime.search.evolution import Evolution, Goals
+from spacelang_runtime.search.answers import Answers
+from spacelang_runtime.search.evolution import Evolution, Goals, Result
 from spacelang_runtime.search.evolve import Ended, Method, Scored
 from spacelang_runtime.search.journal_file import open_journal
 from spacelang_runtime.search.pool import Pool, follow
+from spacelang_runtime.search.scoring import Stretch, Verdict
+from spacelang_runtime.search.target import resolve
 
-EXACT = Method(risk=None)
+READ = 1600  # four fifths of the images
+EXACT = Method("paper", exact=True)
+RACED = Method("paper", risk=1e-3)
+METHODS = [
+    Method(),
+    RACED,
+    EXACT,
+    Method("paper"),
+    Method("random", score="accuracy"),
+    Method("nsga2", ("accuracy", "flops", "params")),
+]
 
 
 def parents(folder: Path) -> list[tuple[str, ...]]:
@@ -28,10 +43,11 @@ def parents(folder: Path) -> list[tuple[str, ...]]:
         return [generation.parents for generation in journal.generations(search)]
 
 
-def test_races_spare_images_and_keep_the_parents(tmp_path: Path) -> None:
+@pytest.mark.parametrize("score", ["loss", "accuracy"])
+def test_races_spare_images_and_keep_the_parents(tmp_path: Path, score) -> None:
     exact, raced = new_run(tmp_path / "exact"), new_run(tmp_path / "raced")
-    full = searched(exact, Pretender(), EXACT)
-    part = searched(raced, Pretender(), Method(risk=1e-3))
+    full = searched(exact, Pretender(), attrs.evolve(EXACT, score=score))
+    part = searched(raced, Pretender(), attrs.evolve(RACED, score=score))
     assert part.best.digest == full.best.digest
     assert parents(raced.folder) == parents(exact.folder)
     assert full.saved == 0
@@ -40,26 +56,104 @@ def test_races_spare_images_and_keep_the_parents(tmp_path: Path) -> None:
 
 
 def test_a_generous_race_saves_more(tmp_path: Path) -> None:
-    saved = [searched(new_run(tmp_path / str(r)), Pretender(), Method(risk=r)).saved for r in (1e-6, 1e-3, 0.5)]
+    saved = [
+        searched(new_run(tmp_path / str(r)), Pretender(), attrs.evolve(RACED, risk=r)).saved
+        for r in (1e-6, 1e-3, 0.5)
+    ]
     assert saved == sorted(saved)
     assert saved[0] < saved[2]
 
 
 def test_what_is_left_in_a_race_really_falls_short(tmp_path: Path) -> None:
     run, seen = new_run(tmp_path), []
-    searched(run, Pretender(), observe=seen.append)
+    searched(run, Pretender(), RACED, observe=seen.append)
     left = [s.candidate.architecture for s in seen if isinstance(s, Scored) and s.left]
     ends = [s for s in seen if isinstance(s, Ended)]
-    weakest = min(round(accuracy * IMAGES) for _, accuracy in ends[-1].leaders)
+    loss = lambda architecture: answers(architecture).first(READ).loss  # noqa: E731
+    weakest = max(loss(candidate.architecture) for candidate, _ in ends[-1].leaders)
     assert left
-    assert all(answers(architecture).sum() < weakest for architecture in left)
+    assert all(loss(architecture) > weakest for architecture in left)
+
+
+def test_halving_looks_at_few_images_and_ends_with_a_good_network(tmp_path: Path) -> None:
+    seen: list[Scored] = []
+    judge = Pretender()
+    found = searched(new_run(tmp_path), judge, observe=lambda s: seen.append(s) if isinstance(s, Scored) else None)
+    losses = sorted(answers(s.candidate.architecture).first(READ).loss for s in seen)
+    assert found.spent < 0.35 * (found.spent + found.saved)
+    assert found.loss <= losses[len(losses) // 20]
+
+
+def test_who_chooses_never_sees_the_images_of_the_estimate(tmp_path: Path) -> None:
+    judge = Pretender()
+    found = searched(new_run(tmp_path), judge)
+    looked: dict[str, int] = {}
+    for digest, images in judge.looked:
+        looked[digest] = looked.get(digest, 0) + images
+    assert looked.pop(found.best.digest) == IMAGES
+    assert max(looked.values()) == READ
+    assert found.estimate.images == IMAGES - READ
+    assert found.estimate.correct == answers(found.best.architecture).right[READ:].sum()
+    low, high = found.estimate.accuracy
+    assert low < found.estimate.correct / found.estimate.images < high
+
+
+def test_a_search_that_reads_all_images_has_none_for_an_estimate(tmp_path: Path) -> None:
+    found = searched(new_run(tmp_path), Pretender(), Method(part=Fraction(1)))
+    assert found.estimate is None
+    assert found.images == IMAGES
+
+
+def test_the_best_is_the_finalist_of_the_lowest_loss_and_the_cheapest_is_level_with_it(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    found = searched(run, Pretender(), Method("paper", exact=True, finalists=6))
+    losses = [one.loss for one in found.finalists]
+    assert len(losses) == 6
+    assert losses == sorted(losses)
+    assert found.finalists[0].candidate == found.best
+    for one in found.finalists[1:]:
+        apart = np.subtract(
+            *(answers(a).first(READ).errors("loss") for a in (one.candidate.architecture, found.best.architecture))
+        )
+        half = 1.959964 * apart.std(ddof=1) / READ**0.5
+        assert one.apart == pytest.approx((apart.mean() - half, apart.mean() + half), rel=1e-4)
+        assert one.level == (one.apart[0] <= 0)
+    assert found.cheapest.flops == min(found.best.flops, *(one.candidate.flops for one in found.level), 10**9)
+    assert resolve("best", run, digits()) == found.best.architecture
+    assert resolve("cheapest", run, digits()) == found.cheapest.architecture
+
+
+def test_scores_without_losses_are_kept_and_can_be_gone_on_with_by_accuracy(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    whole = searched(run, Pretender(), Method("paper", score="accuracy"))
+    with open_journal(run.folder) as journal, journal.database as database:
+        database.execute("UPDATE score SET losses = NULL, loss = NULL")
+    with pytest.raises(Failure, match="before losses were kept") as raised:
+        searched(run, Pretender())
+    assert "--score accuracy" in raised.value.remedy
+    again = Pretender()
+    assert searched(run, again, Method("paper", score="accuracy")).best == whole.best
+    assert again.looked == []
+
+
+def test_the_predictor_is_dropped_where_it_knows_nothing(tmp_path: Path) -> None:
+    """Answers that are all luck."""
+
+    def judge(task, stretch):
+        luck = np.random.default_rng(int(task.digest[:8], 16)).random(IMAGES)[: stretch.images]
+        return Verdict(task.digest, Answers(luck < 0.5, luck.astype(np.float16)), stretch.images)
+
+    found = searched(new_run(tmp_path), judge)
+    assert found.doubts > 0
+    tau, rival = found.doubt
+    assert tau <= rival
 
 
 class Stop(Exception):
     pass
 
 
-@pytest.mark.parametrize("method", [Method(), EXACT, Method("nsga2", ("accuracy", "flops", "params"))])
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: f"{m.algorithm}-{m.spending}-{m.score}")
 def test_a_search_in_pieces_is_the_search(tmp_path: Path, method: Method) -> None:
     whole = Pretender()
     expected = searched(new_run(tmp_path / "whole"), whole, method)
@@ -85,7 +179,7 @@ def test_a_search_in_pieces_is_the_search(tmp_path: Path, method: Method) -> Non
 
 def test_a_later_search_looks_at_no_image_again(tmp_path: Path) -> None:
     run, first, second = new_run(tmp_path), Pretender(), Pretender()
-    searched(run, first, Method(risk=0.01))
+    searched(run, first, attrs.evolve(RACED, risk=0.01))
     found = searched(run, second, EXACT)
     assert timeless(found) == timeless(searched(new_run(tmp_path / "fresh"), Pretender(), EXACT))
     looked: dict[str, int] = {}
@@ -108,10 +202,12 @@ def test_every_algorithm_stays_inside_and_pays_for_what_it_may(tmp_path: Path, a
         recipe,
         observe=lambda s: seen.append(s) if isinstance(s, Scored) else None,
     )
-    assert len({digest for digest, _ in judge.looked}) == found.scored == 40
-    assert all(s.candidate.flops <= 400_000 for s in seen)
-    best = max(answers(s.candidate.architecture).sum() for s in seen if not s.left)
-    assert found.correct == best
+    assert len({digest for digest, _ in judge.looked}) == found.scored == found.networks == 40
+    assert all(s.candidate.flops <= 100_000 for s in seen)
+    if len(goals) > 1:
+        assert found.correct == max(answers(s.candidate.architecture).first(READ).correct for s in seen)
+    else:
+        assert found.loss == min(one.loss for one in found.finalists)
 
 
 def test_aging_evolution_forgets_its_oldest(tmp_path: Path) -> None:
@@ -126,7 +222,7 @@ def test_aging_evolution_forgets_its_oldest(tmp_path: Path) -> None:
             (child,) = candidates
             assert child.operator == "mutation"
             assert set(child.parents) <= set(history[-5:])
-        evolution.tell(candidates, {c.digest: 1000 - evolution.generation for c in candidates})
+        evolution.tell(candidates, {c.digest: Result(evolution.generation) for c in candidates})
         history += [c.digest for c in candidates]
 
 
@@ -139,7 +235,7 @@ def test_the_hypervolume_never_falls_and_the_front_is_undominated(tmp_path: Path
     volumes = [end.generation.volume for end in ends]
     assert volumes == sorted(volumes)
     assert volumes[-1] == found.volume
-    points = [Goals(method.goals).point(c, correct) for c, correct in found.front]
+    points = [Goals(method.goals).point(c, Result(0, READ, correct)) for c, correct in found.front]
     assert points == sorted(points, reverse=True)
     assert found.front[-1][0].digest == found.best.digest
 
@@ -162,9 +258,9 @@ def beating(crew: Pool) -> threading.Event:
     return parted
 
 
-@pytest.mark.parametrize("method", [Method(), EXACT])
+@pytest.mark.parametrize("method", [Method(), RACED, EXACT], ids=lambda m: m.spending)
 def test_three_processes_find_what_one_does(tmp_path: Path, store, method: Method) -> None:
-    alone = searched(new_run(tmp_path / "alone"), Pretender(), method)
+    alone = searched(new_run(tmp_path / "alone"), single := Pretender(), method)
     leader, *others = crew_of(3, store)
     helpers = [Pretender(before=lambda task: time.sleep(0.002)) for _ in others]
     threads = [
@@ -181,7 +277,7 @@ def test_three_processes_find_what_one_does(tmp_path: Path, store, method: Metho
         assert not thread.is_alive()
     assert timeless(together) == timeless(alone)
     judged = [name for judge in (own, *helpers) for name, _ in judge.looked]
-    assert len(judged) == len(set(judged)), "no network was taken twice"
+    assert sorted(judged) == sorted(name for name, _ in single.looked), "nothing was done twice"
     assert all(judge.looked for judge in (own, *helpers)), "everybody had work"
 
 
@@ -213,6 +309,6 @@ def test_a_process_that_dies_costs_its_candidate_in_flight(tmp_path: Path, store
 
 def test_a_process_with_other_images_is_refused(store) -> None:
     leader, other = crew_of(2, store)
-    leader.store.set("1/tasks", crews.wave([], None, IMAGES))
+    leader.store.set("1/tasks", crews.wave([], Stretch(5), IMAGES))
     with pytest.raises(Failure, match="has 5 images"):
         follow(other, Pretender(), 5)

@@ -9,17 +9,17 @@ from attrs import evolve
 from tiny_training import SPACE, new_run
 
 from spacelang.recipe import Evolve, Train
-from spacelang_runtime.engine.checkpoint import Checkpoint, Standing, digest, load, save
+from spacelang_runtime.engine.checkpoint import Checkpoint, TrainerState, digest, load, save
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.failure import Failure
 
 
 def _checkpoint(fill=1.0, size=10, space=SPACE):
     return Checkpoint(
-        space=space.name,
+        name=space.name,
         digest=digest(space),
         limits=Limits(12, 60.0),
-        standing=Standing(7, 3.5, 1, 0, {"largest": 1.25}),
+        state=TrainerState(7, 3.5, 1, 0, {"largest": 1.25}),
         weights={"w": torch.full((size,), fill)},
         average=None,
         optimizer={"state": {}, "param_groups": [{"lr": 0.001, "params": [0]}]},
@@ -30,7 +30,7 @@ def test_a_checkpoint_reads_back_as_it_was_written(tmp_path):
     path, written = tmp_path / "checkpoint.pt", _checkpoint()
     save(path, written)
     read = load(path, SPACE)
-    assert (read.standing, read.limits, read.optimizer) == (written.standing, written.limits, written.optimizer)
+    assert (read.state, read.limits, read.optimizer) == (written.state, written.limits, written.optimizer)
     assert torch.equal(read.weights["w"], written.weights["w"])
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
 

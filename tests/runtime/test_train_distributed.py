@@ -9,14 +9,13 @@ import pytest
 import torch
 import torch.multiprocessing as multiprocessing
 from attrs import evolve, frozen
-from tiny_training import ALONE, RECIPE, SPACE, Noise, new_job
+from tiny_training import RECIPE, SPACE, Noise, learn, new_setup
 
 from spacelang_runtime.engine import checkpoint
 from spacelang_runtime.engine.distributed import broadcast, choose, join
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.tasks.supernet.train import train
 
 STILL = evolve(RECIPE, drop_path=0)  # what a process drops depends on its rank
 
@@ -47,22 +46,31 @@ class Account:
     weights: dict[str, list[float]]
 
 
-def _account(runs, world, dataset, kept=None, **how):
-    job = new_job(runs / str(world.rank), STILL, Limits(8 if kept else 6), dataset)
-    job = evolve(job, checkpoint=kept)
+def _account(runs, world, dataset, kept=None, most=8, **how):
+    """most: how many images the memory of the process bears at a time."""
+    setup = new_setup(runs / str(world.rank), STILL, Limits(8 if kept else 6), dataset)
+    forward = setup.model.forward
+
+    def bearing(images, *more):
+        if len(images) > most:
+            raise MemoryError
+        return forward(images, *more)
+
+    setup.model.forward = bearing
+    setup = evolve(setup, checkpoint=kept)
     drawn, losses, ended = [], [], ""
 
     def draw(seed, step, count):
-        found = job.source.draw(seed, step, count)
+        found = setup.subnets.draw(seed, step, count)
         drawn.append([architecture.name for architecture in found])
         return found
 
     try:
-        watched = evolve(job, source=evolve(job.source, draw=draw))
-        train(watched, world, lambda step: losses.append(dict(step.losses)), **how)
+        watched = evolve(setup, subnets=evolve(setup.subnets, draw=draw))
+        learn(watched, lambda step: losses.append(dict(step.losses)), world, **how)
     except Failure as failure:
         ended = failure.message
-    return Account(drawn, losses, ended, {k: v.tolist() for k, v in job.model.state_dict().items()})
+    return Account(drawn, losses, ended, {k: v.tolist() for k, v in setup.model.state_dict().items()})
 
 
 def _process(rank, port, runs, answers):
@@ -75,9 +83,10 @@ def _process(rank, port, runs, answers):
             whole = _account(runs / "whole", world, Noise())
             stopped = _account(runs / "stopped", world, _Stopping() if rank == 1 else Noise())
             shared = _account(runs / "shared", world, Noise(), shard=True)
+            little = _account(runs / "little", world, Noise(), most=1 if world.rank else 8)
             kept = checkpoint.load(runs / "alone" / "tiny-1" / "checkpoint.pt", evolve(SPACE, train=STILL))
             again = [_account(runs / f"again-{how}", world, Noise(), kept, shard=how) for how in (False, True)]
-        answers.put((rank, agreed, whole, stopped, shared, again))
+        answers.put((rank, agreed, whole, stopped, shared, little, again))
     except BaseException:
         answers.put((rank, traceback.format_exc()))
         raise
@@ -85,10 +94,10 @@ def _process(rank, port, runs, answers):
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    """Two processes train: undisturbed, with a signal to the second, with a shared optimizer, and on from where one
-    process alone had come."""
+    """Two processes train: undisturbed, with a signal to the second, with a shared optimizer, with little memory
+    in the second, and on from where one process alone had come."""
     runs = tmp_path_factory.mktemp("two")
-    train(new_job(runs / "alone", STILL, Limits(6)), ALONE, lambda step: None)
+    learn(new_setup(runs / "alone", STILL, Limits(6)))
     context = multiprocessing.get_context("spawn")
     answers, port = context.Queue(), _port()
     processes = [context.Process(target=_process, args=(rank, port, runs, answers)) for rank in range(2)]
@@ -104,10 +113,10 @@ def two(tmp_path_factory):
 def test_two_processes_learn_what_one_does(two, tmp_path):
     _, ((_, _, leader, *_), (_, _, follower, *_)) = two
     losses = []
-    job = new_job(tmp_path, STILL, Limits(6))
-    train(job, ALONE, lambda step: losses.append(dict(step.losses)))
+    setup = new_setup(tmp_path, STILL, Limits(6))
+    learn(setup, lambda step: losses.append(dict(step.losses)))
     assert leader.weights == follower.weights
-    for name, tensor in job.model.state_dict().items():
+    for name, tensor in setup.model.state_dict().items():
         torch.testing.assert_close(torch.tensor(leader.weights[name]), tensor, rtol=2e-4, atol=2e-5)
     for mine, theirs in zip(losses, leader.losses, strict=True):
         assert theirs == pytest.approx(mine, rel=1e-4)
@@ -127,7 +136,7 @@ def test_one_process_speaks_and_writes_for_all(two):
 
 
 def test_an_optimizer_shared_out_learns_and_keeps_what_a_whole_one_does(two):
-    runs, ((_, _, whole, _, leader, _), (_, _, _, _, follower, _)) = two
+    runs, ((_, _, whole, _, leader, *_), (_, _, _, _, follower, *_)) = two
     assert leader.weights == follower.weights
     for name, values in whole.weights.items():
         torch.testing.assert_close(torch.tensor(leader.weights[name]), torch.tensor(values), rtol=2e-4, atol=2e-5)
@@ -141,11 +150,11 @@ def test_an_optimizer_shared_out_learns_and_keeps_what_a_whole_one_does(two):
 
 def test_what_one_process_trained_two_go_on_with(two, tmp_path):
     runs, ((*_, leaders), _) = two
-    job = new_job(tmp_path, STILL, Limits(8))
-    kept = checkpoint.load(runs / "alone" / "tiny-1" / "checkpoint.pt", job.space)
-    train(evolve(job, checkpoint=kept), ALONE, lambda step: None)
+    setup = new_setup(tmp_path, STILL, Limits(8))
+    kept = checkpoint.load(runs / "alone" / "tiny-1" / "checkpoint.pt", setup.space)
+    learn(evolve(setup, checkpoint=kept))
     for leader in leaders:  # with a whole optimizer, and with a shared one
-        for name, tensor in job.model.state_dict().items():
+        for name, tensor in setup.model.state_dict().items():
             torch.testing.assert_close(torch.tensor(leader.weights[name]), tensor, rtol=2e-4, atol=2e-5)
 
 
@@ -153,8 +162,8 @@ def test_what_one_process_trained_two_go_on_with(two, tmp_path):
 def test_what_two_processes_trained_one_goes_on_with(two, tmp_path, how):
     runs, _ = two
     run = find(runs / how / "0")
-    job = evolve(new_job(tmp_path, STILL, Limits(8)), checkpoint=checkpoint.load(run.checkpoint, run.space))
-    assert train(job, ALONE, lambda step: None).step == 8
+    setup = evolve(new_setup(tmp_path, STILL, Limits(8)), checkpoint=checkpoint.load(run.checkpoint, run.space))
+    assert learn(setup).state.step == 8
 
 
 def test_a_signal_to_one_process_stops_all_after_the_same_step(two):
@@ -169,3 +178,11 @@ def test_a_signal_to_one_process_stops_all_after_the_same_step(two):
 def test_a_device_that_is_not_there_is_a_failure(name):
     with pytest.raises(Failure, match=f"'{name}' cannot be used here"):
         choose(name)
+
+
+def test_a_process_with_little_memory_takes_its_share_in_parts_and_the_others_need_not_know(two):
+    runs, ((_, _, whole, _, _, leader, _), (_, _, _, _, _, follower, _)) = two
+    assert leader.weights == follower.weights
+    for mine, theirs in zip(whole.losses, leader.losses, strict=True):
+        assert theirs == pytest.approx(mine, rel=1e-4)
+    assert find(runs / "little" / "0").state.finished

@@ -12,59 +12,109 @@ import pytest
 import torch
 from attrs import evolve
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tiny_training import ALONE, RECIPE, Noise, new_job
+from tiny_training import ALONE, RECIPE, Noise, learn, new_setup
 from torch.nn.functional import cross_entropy
 from torch_tb_profiler import io
 from torch_tb_profiler.profiler.loader import RunLoader
 
 from spacelang.lower.lowered import lower
+from spacelang_runtime.data import Batch
 from spacelang_runtime.engine import checkpoint
 from spacelang_runtime.engine.gradient import attach
+from spacelang_runtime.engine.objective import accumulate
 from spacelang_runtime.engine.optimizer import adamw
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.tasks.supernet.sandwich import Member, sandwich
-from spacelang_runtime.tasks.supernet.train import fuse, train
+from spacelang_runtime.tasks.supernet.objective import decaying_first, micro_step, objective, split
+from spacelang_runtime.tasks.supernet.sandwich import KINDS, SandwichSubnet, sandwich
 
 
-def _resume(job, limits, dataset=Noise()):
-    """The job as another process would find it: from what is on the disk alone."""
-    run = find(job.run.folder.parent, job.run.name)
-    fresh = new_job(job.run.folder.parent, run.record.recipe, limits, dataset)
+def _resume(setup, limits, dataset=Noise()):
+    """The setup as another process would find it: from what is on the disk alone."""
+    run = find(setup.run.folder.parent, setup.run.name)
+    fresh = new_setup(setup.run.folder.parent, run.space.train, limits, dataset)
     kept = checkpoint.load(run.checkpoint, run.space)
     return evolve(fresh, run=run, space=run.space, checkpoint=kept)
 
 
+def add_up(setup, batch, gradient, micro=0):
+    """The gradient and the losses of the first step."""
+    made = objective(setup).micro_steps(0, batch, micro, ALONE)
+    return accumulate(made, KINDS, gradient, ALONE, torch.float32, 1.0, lambda: False)
+
+
 def test_the_fused_gradient_is_the_mean_of_the_networks_gradients(tmp_path):
-    job = new_job(tmp_path, evolve(RECIPE, drop_path=0))
-    recipe, model = job.run.record.recipe, job.model.train()
-    batch = next(job.dataset.train_batches(0, 1, 0, 1, torch.device("cpu")))
-    members = sandwich(job.source, recipe.sandwich, recipe.seed, 0)
+    setup = new_setup(tmp_path, evolve(RECIPE, drop_path=0))
+    recipe, model = setup.space.train, setup.model.train()
+    batch = next(setup.dataset.train_batches(0, 1, 0, 1, torch.device("cpu")))
+    members = sandwich(setup.subnets, recipe.sandwich, recipe.seed, 0)
     places = [member.architecture for member in members for _ in member.kinds]
     mean = sum(cross_entropy(model(batch.images, a), batch.targets) for a in places) / len(places)
     expected = torch.autograd.grad(mean, list(model.parameters()), allow_unused=True)
 
     gradient = attach(model.parameters(), notes=5)
-    assert fuse(model, members, batch, gradient, recipe, ALONE, 0, lambda: False)
+    assert add_up(setup, batch, gradient) == "done"
     for parameter, one in zip(model.parameters(), expected, strict=True):
         torch.testing.assert_close(parameter.grad, torch.zeros_like(parameter) if one is None else one)
 
 
+def test_split_batches_give_each_network_its_own_part_of_the_images(tmp_path):
+    setup = new_setup(tmp_path, evolve(RECIPE, drop_path=0, batches="split"))
+    recipe, model = setup.space.train, setup.model.train()
+    batch = next(setup.dataset.train_batches(0, 1, 0, 1, torch.device("cpu")))
+    members = sandwich(setup.subnets, recipe.sandwich, recipe.seed, 0)
+    assert [len(member.kinds) for member in members] == [1, 1, 1, 1]
+    quarter = len(batch.images) // 4
+    mean = sum(
+        cross_entropy(model(images, member.architecture), targets)
+        for member, images, targets in zip(
+            members, batch.images.split(quarter), batch.targets.split(quarter), strict=True
+        )
+    ) / len(members)
+    expected = torch.autograd.grad(mean, list(model.parameters()), allow_unused=True)
+
+    gradient = attach(model.parameters(), notes=5)
+    assert add_up(setup, batch, gradient) == "done"
+    for parameter, one in zip(model.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, torch.zeros_like(parameter) if one is None else one)
+
+
+@pytest.mark.parametrize("count", [4, 7, 8])
+def test_the_parts_of_a_split_batch_are_all_of_it_once_and_nearly_equal(tmp_path, count):
+    recipe = evolve(RECIPE, batches="split")
+    setup = new_setup(tmp_path, recipe)
+    batch = Batch(torch.arange(count), torch.arange(count))
+    members = [
+        SandwichSubnet(setup.subnets.largest, ("largest", "random")),
+        SandwichSubnet(setup.subnets.smallest, ("smallest", "random")),
+    ]
+    own = split(members, batch, recipe)
+    assert torch.cat([part.images for part in own]).tolist() == list(range(count))
+    assert all(torch.equal(part.images, part.targets) for part in own)
+    sizes = [len(part.images) for part in own]
+    assert max(sizes) - min(sizes) <= 1
+    assert [len(part.images) for part in split(members, batch, RECIPE)] == [count, count]
+
+
 def test_a_network_in_two_places_counts_twice(tmp_path):
-    job = new_job(tmp_path, evolve(RECIPE, drop_path=0))
-    batch = next(job.dataset.train_batches(0, 1, 0, 1, torch.device("cpu")))
-    architecture = job.source.largest
-    gradient = attach(job.model.parameters(), notes=5)
+    setup = new_setup(tmp_path, evolve(RECIPE, drop_path=0))
+    batch = next(setup.dataset.train_batches(0, 1, 0, 1, torch.device("cpu")))
+    architecture = setup.subnets.largest
+    gradient = attach(setup.model.parameters(), notes=5)
 
     def fused(members):
         gradient.clear()
-        fuse(job.model, members, batch, gradient, job.run.record.recipe, ALONE, 0, lambda: False)
+        made = [
+            micro_step(setup.model, setup.space.train, one, batch, slice(0, len(batch.images)), 0)
+            for one in members
+        ]
+        accumulate(made, KINDS, gradient, ALONE, torch.float32, 1.0, lambda: False)
         return gradient.buffer.clone()
 
-    twice = fused([Member(architecture, ("random", "random"))])
-    apart = fused([Member(architecture, ("random",)), Member(architecture, ("random",))])
+    twice = fused([SandwichSubnet(architecture, ("random", "random"))])
+    apart = fused([SandwichSubnet(architecture, ("random",)), SandwichSubnet(architecture, ("random",))])
     torch.testing.assert_close(twice, apart)
 
 
@@ -76,7 +126,7 @@ def test_training_lowers_the_loss_of_every_kind(tmp_path):
 
     steps = []
     recipe = evolve(RECIPE, drop_path=0, learning_rate=Fraction(1, 50))
-    train(new_job(tmp_path, recipe, Limits(60), Same()), ALONE, steps.append)
+    learn(new_setup(tmp_path, recipe, Limits(60), Same()), steps.append)
     floor = 1.2  # about the entropy of the targets, below which no loss can come
     for kind in ("largest", "smallest", "random"):
         assert steps[-1].losses[kind] < steps[0].losses[kind]
@@ -88,8 +138,8 @@ def test_training_lowers_the_loss_of_every_kind(tmp_path):
 @pytest.mark.parametrize("cut", [1, 5, 11])
 def test_a_run_cut_in_two_is_the_uncut_run_to_the_bit(tmp_path, cut):
     whole, parts = [], []
-    uncut = new_job(tmp_path / "uncut")
-    train(uncut, ALONE, whole.append)
+    uncut = new_setup(tmp_path / "uncut")
+    learn(uncut, whole.append)
 
     class Cut(Noise):
         def train_batches(self, first_step, steps, rank, world, device):
@@ -98,50 +148,50 @@ def test_a_run_cut_in_two_is_the_uncut_run_to_the_bit(tmp_path, cut):
                     os.kill(os.getpid(), signal.SIGINT)
                 yield batch
 
-    job = new_job(tmp_path / "cut", dataset=Cut())
+    setup = new_setup(tmp_path / "cut", dataset=Cut())
     with pytest.raises(Failure, match=f"stopped at step {cut} of 12") as stopped:
-        train(job, ALONE, parts.append)
-    assert job.run.name in stopped.value.remedy
-    assert job.run.state.step == cut
-    assert not job.run.state.finished
-    resumed = _resume(job, Limits(12))
+        learn(setup, parts.append)
+    assert setup.run.name in stopped.value.remedy
+    assert setup.run.state.step == cut
+    assert not setup.run.state.finished
+    resumed = _resume(setup, Limits(12))
     torch.rand(7)  # whatever else was drawn before does not matter
-    train(resumed, ALONE, parts.append)
+    learn(resumed, parts.append)
 
     seen, expected = ([(s.step, s.losses, s.rate, s.norm) for s in steps] for steps in (parts, whole))
     assert seen == expected
-    one, other = (checkpoint.load(j.run.checkpoint, j.space) for j in (uncut, job))
-    assert one.standing.losses == other.standing.losses
+    one, other = (checkpoint.load(j.run.checkpoint, j.space) for j in (uncut, setup))
+    assert one.state.losses == other.state.losses
     for name in ("weights", "average"):
         theirs = getattr(other, name)
         assert all(torch.equal(tensor, theirs[key]) for key, tensor in getattr(one, name).items())
     for key, state in one.optimizer["state"].items():
         assert all(torch.equal(v, other.optimizer["state"][key][k]) for k, v in state.items())
-    assert job.run.state.finished
+    assert setup.run.state.finished
 
 
 def test_a_longer_run_goes_on_where_a_single_run_of_its_length_would_be(tmp_path):
-    job = new_job(tmp_path, limits=Limits(4))
-    train(job, ALONE, lambda step: None)
+    setup = new_setup(tmp_path, limits=Limits(4))
+    learn(setup)
     steps = []
-    train(_resume(job, Limits(8)), ALONE, steps.append)
+    learn(_resume(setup, Limits(8)), steps.append)
     alone = []
-    train(new_job(tmp_path, limits=Limits(8)), ALONE, alone.append)
+    learn(new_setup(tmp_path, limits=Limits(8)), alone.append)
     assert [(s.step, s.rate) for s in steps] == [(s.step, s.rate) for s in alone[4:]]
 
 
 def test_a_budget_ends_a_run_in_time_and_its_rate_at_the_floor(tmp_path, monkeypatch):
     ticks = count(0.0, 1 / 16)  # a clock of its own: a step takes as long on every machine
     clock = SimpleNamespace(monotonic=lambda: next(ticks))
-    monkeypatch.setattr("spacelang_runtime.tasks.supernet.train.time", clock)
+    monkeypatch.setattr("spacelang_runtime.engine.train.time", clock)
     steps = []
-    job = new_job(tmp_path, limits=Limits(10**6, budget=1.0))
-    standing = train(job, ALONE, steps.append)
-    assert standing.elapsed == 1.0
-    assert standing.step == 16
+    setup = new_setup(tmp_path, limits=Limits(10**6, budget=1.0))
+    state = learn(setup, steps.append).state
+    assert state.elapsed == 1.0
+    assert state.step == 16
     assert steps[-1].rate < steps[len(steps) // 2].rate
     assert [s.progress for s in steps] == sorted(s.progress for s in steps)
-    assert job.run.state.finished
+    assert setup.run.state.finished
 
 
 def test_a_second_interrupt_acts_at_once(tmp_path):
@@ -155,42 +205,42 @@ def test_a_second_interrupt_acts_at_once(tmp_path):
             os.kill(os.getpid(), signal.SIGINT)
             yield from super().train_batches(first_step, steps, rank, world, device)
 
-    # A shell's background job ignores Ctrl-C from the start; here it is to act as in the foreground.
+    # A shell's background setup ignores Ctrl-C from the start; here it is to act as in the foreground.
     inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            train(new_job(tmp_path, dataset=Twice()), ALONE, lambda step: None)
+            learn(new_setup(tmp_path, dataset=Twice()))
     finally:
         signal.signal(signal.SIGINT, inherited)
 
 
 def test_a_step_that_is_no_number_is_skipped_counted_and_named(tmp_path):
     steps, weights = [], []
-    job = new_job(tmp_path, dataset=Noise(poisoned=frozenset({3, 4})))
+    setup = new_setup(tmp_path, dataset=Noise(poisoned=frozenset({3, 4})))
 
     def watch(step):
         steps.append(step)
-        weights.append({name: tensor.clone() for name, tensor in job.model.state_dict().items()})
+        weights.append({name: tensor.clone() for name, tensor in setup.model.state_dict().items()})
 
-    train(job, ALONE, watch)
+    learn(setup, watch)
     assert [step.skipped for step in steps] == [0, 0, 0, 1, 2, 2, 2, 2, 2, 2, 2, 2]
     assert [bool(step.problem) for step in steps] == [i in (3, 4) for i in range(12)]
     assert "step 4" in steps[3].problem
-    assert job.source.largest.name in steps[3].problem
+    assert setup.subnets.largest.name in steps[3].problem
     assert all(torch.equal(weights[2][name], weights[4][name]) for name in weights[2])
     assert all(bool(tensor.isfinite().all()) for tensor in weights[-1].values())
-    assert job.run.state.skipped == 2
+    assert setup.run.state.skipped == 2
 
 
 def test_ten_in_a_row_end_the_run_and_keep_the_last_good_weights(tmp_path):
-    job = new_job(tmp_path, limits=Limits(40), dataset=Noise(poisoned=frozenset({2, *range(5, 40)})))
+    setup = new_setup(tmp_path, limits=Limits(40), dataset=Noise(poisoned=frozenset({2, *range(5, 40)})))
     steps = []
     with pytest.raises(Failure, match="10 steps in a row"):
-        train(job, ALONE, steps.append)
+        learn(setup, steps.append)
     assert steps[-1].step == 15
-    kept = checkpoint.load(job.run.checkpoint, job.space)
-    assert kept.standing.step == 5
-    assert all(math.isfinite(loss) for loss in kept.standing.losses.values())
+    kept = checkpoint.load(setup.run.checkpoint, setup.space)
+    assert kept.state.step == 5
+    assert all(math.isfinite(loss) for loss in kept.state.losses.values())
     assert all(bool(tensor.isfinite().all()) for tensor in kept.weights.values())
 
 
@@ -210,7 +260,7 @@ def test_memory_that_does_not_suffice_ends_in_one_message_and_leaves_no_dead_run
             raise fault
 
     with pytest.raises(Failure, match=told) as failure:
-        train(new_job(tmp_path, dataset=Huge()), ALONE, lambda step: None)
+        learn(new_setup(tmp_path, dataset=Huge()))
     assert failure.value.remedy
     assert list(tmp_path.iterdir()) == []
 
@@ -221,37 +271,37 @@ def test_a_run_that_fails_later_keeps_what_it_has_learned(tmp_path):
             yield from super().train_batches(first_step, 3, rank, world, device)
             raise Failure("the disk is gone")
 
-    job = new_job(tmp_path, dataset=Ending())
+    setup = new_setup(tmp_path, dataset=Ending())
     with pytest.raises(Failure, match="the disk is gone"):
-        train(job, ALONE, lambda step: None, every=1e-9)
-    assert checkpoint.load(job.run.checkpoint, job.space).standing.step == 3
+        learn(setup, every=1e-9)
+    assert checkpoint.load(setup.run.checkpoint, setup.space).state.step == 3
 
 
 def test_what_a_run_has_learned_is_what_others_find(tmp_path):
-    job = new_job(tmp_path)
-    train(job, ALONE, lambda step: None)
-    kept = checkpoint.load(job.run.checkpoint, job.space)
-    model = trained(job.run, lower(job.space), torch.device("cpu"))
+    setup = new_setup(tmp_path)
+    learn(setup)
+    kept = checkpoint.load(setup.run.checkpoint, setup.space)
+    model = trained(setup.run, lower(setup.space), torch.device("cpu"))
     assert not model.training
     assert all(torch.equal(tensor, kept.average[name]) for name, tensor in model.state_dict().items())
     assert any(not torch.equal(tensor, kept.weights[name]) for name, tensor in model.state_dict().items())
 
 
 def test_norms_biases_tables_and_tokens_do_not_decay(tmp_path):
-    job = new_job(tmp_path, evolve(RECIPE, learning_rate=Fraction(1, 100), weight_decay=1, warmup=0))
-    optimizer = adamw(job.model, job.run.record.recipe, notes=0)
-    before = {name: parameter.detach().clone() for name, parameter in job.model.named_parameters()}
+    setup = new_setup(tmp_path, evolve(RECIPE, learning_rate=Fraction(1, 100), weight_decay=1, warmup=0))
+    optimizer = adamw(decaying_first(setup.model, 1.0), notes=0)
+    before = {name: parameter.detach().clone() for name, parameter in setup.model.named_parameters()}
     optimizer.step(0.01)
-    moved = {n for n, p in job.model.named_parameters() if not torch.equal(p, before[n])}
+    moved = {n for n, p in setup.model.named_parameters() if not torch.equal(p, before[n])}
     assert moved
-    assert all(job.model.get_parameter(name).ndim >= 2 for name in moved)
+    assert all(setup.model.get_parameter(name).ndim >= 2 for name in moved)
     assert not any("norm" in name or "bias" in name for name in moved)
 
 
 def test_tensorboard_finds_the_losses(tmp_path):
-    job, steps = new_job(tmp_path), []
-    train(job, ALONE, steps.append)
-    events = EventAccumulator(str(job.run.tensorboard))
+    setup, steps = new_setup(tmp_path), []
+    learn(setup, steps.append)
+    events = EventAccumulator(str(setup.run.tensorboard))
     events.Reload()
     last = events.Scalars("loss/smallest")[-1]
     assert last.step == 12
@@ -259,11 +309,11 @@ def test_tensorboard_finds_the_losses(tmp_path):
 
 
 def test_a_profile_is_a_trace_that_its_viewer_reads(tmp_path):
-    job = new_job(tmp_path)
-    train(job, ALONE, lambda step: None, profile=True)
+    setup = new_setup(tmp_path)
+    learn(setup, profile=True)
     caches = io.Cache()
     with caches:
-        loaded = RunLoader("trace", str(job.run.trace), caches).load()
+        loaded = RunLoader("trace", str(setup.run.trace), caches).load()
     (profile,) = loaded.profiles.values()
     assert [row[0] for row in profile.overview["steps"]["rows"]] == ["3", "4", "5"]  # counted from 0
     assert {view.display_name for view in profile.views} >= {"Operator", "Trace"}

@@ -6,9 +6,10 @@ from fractions import Fraction
 import pytest
 import torch
 from attrs import evolve
-from tiny_training import RECIPE, new_job
+from tiny_training import RECIPE, new_setup
 
 from spacelang_runtime.engine.optimizer import adamw
+from spacelang_runtime.tasks.supernet.objective import decaying_first
 
 DECAYING = evolve(RECIPE, learning_rate=Fraction(1, 100), weight_decay=Fraction(1, 2))
 
@@ -20,6 +21,10 @@ def one_by_one(model, recipe):
     decaying, others = ([p for n, p in named if (n in free) == is_free] for is_free in (False, True))
     groups = [{"params": decaying, "weight_decay": float(recipe.weight_decay)}]
     return torch.optim.AdamW([*groups, {"params": others, "weight_decay": 0.0}], lr=0.01)
+
+
+def ours_of(model):
+    return adamw(decaying_first(model, float(DECAYING.weight_decay)), notes=2)
 
 
 def descend(model, optimizer, step, count=3):
@@ -36,12 +41,16 @@ def descend(model, optimizer, step, count=3):
 
 @pytest.fixture
 def models(tmp_path):
-    return tuple(new_job(tmp_path, DECAYING).model for _ in range(2))
+    return tuple(new_setup(tmp_path, DECAYING).model for _ in range(2))
 
 
 def test_the_updates_are_torchs(models):
     ours, theirs = models
-    descend(ours, adamw(ours, DECAYING, notes=2), lambda optimizer: optimizer.step(0.01))
+    descend(
+        ours,
+        ours_of(ours),
+        lambda optimizer: optimizer.step(0.01),
+    )
     descend(theirs, one_by_one(theirs, DECAYING), lambda optimizer: optimizer.step())
     for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(mine, other)
@@ -49,7 +58,7 @@ def test_the_updates_are_torchs(models):
 
 def test_who_keeps_copies_of_the_weights_sees_that_they_have_changed(models):
     ours, _ = models
-    optimizer = adamw(ours, DECAYING, notes=0)
+    optimizer = ours_of(ours)
     before = [parameter._version for parameter in ours.parameters()]
     descend(ours, optimizer, lambda optimizer: optimizer.step(0.01), count=1)
     after = [parameter._version for parameter in ours.parameters()]
@@ -58,7 +67,10 @@ def test_who_keeps_copies_of_the_weights_sees_that_they_have_changed(models):
 
 def test_the_state_goes_over_to_torchs_optimizer_and_back(models):
     ours, theirs = models
-    optimizer, other = adamw(ours, DECAYING, notes=0), one_by_one(theirs, DECAYING)
+    optimizer, other = (
+        ours_of(ours),
+        one_by_one(theirs, DECAYING),
+    )
     descend(ours, optimizer, lambda optimizer: optimizer.step(0.01))
     theirs.load_state_dict(ours.state_dict())
     other.load_state_dict(deepcopy(optimizer.state()))  # torch takes the tensors themselves

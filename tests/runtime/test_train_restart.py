@@ -57,7 +57,7 @@ def test_a_killed_process_costs_no_more_than_the_steps_since_the_last_checkpoint
     (run,) = every(tmp_path / "runs")
     assert run == find(tmp_path / "runs")
     kept = checkpoint.load(run.checkpoint, run.space)
-    assert kept.standing.step == STEPS
+    assert kept.state.step == STEPS
     assert run.checkpoint.stat().st_mtime > killed
     events = sorted((run.tensorboard).iterdir())
     assert len(events) == 2, "the second part of the run wrote its own"

@@ -19,15 +19,16 @@ from spacelang_runtime.engine.run import create, every, find, write_best, write_
 from spacelang_runtime.failure import Failure
 
 STAGE = StageSpace(Settled(1), Settled(8), Settled(2), Settled(8), Settled(Fraction(7, 2)), Settled(2), Settled(4))
-SPACE = Space("s3", 2026, Frame(8, 2, 3, 4, ("bias",), "none", "mean", True), (STAGE,))
+RECIPE = Train(epochs=3, learning_rate=Fraction(1, 3000), seed=7)
+SPACE = Space("s3", 2026, Frame(8, 2, 3, 4, ("bias",), "none", "mean", True), (STAGE,), train=RECIPE)
 RECORD = Record(
-    space="s3",
+    task="supernet",
     data=Data("photos/", "photos", "ab12", ("cat", "dog")),
-    recipe=Train(epochs=3, learning_rate=Fraction(1, 3000), seed=7),
     limits=Limits(90, 480.0),
     device="cuda:0",
     command=("spacelang", "train", "s3.space"),
     overrides={"epochs": "3"},
+    space="s3",
     preview=True,
 )
 
@@ -51,7 +52,7 @@ def test_a_run_reads_back_as_it_was_written(tmp_path):
     made = create(tmp_path, RECORD, "space s3  # naïve\n", SPACE)
     run = find(tmp_path, "s3-1")
     assert run == made
-    assert run.record.recipe == RECORD.recipe
+    assert run.record == evolve(RECORD, name=run.name, created=run.record.created, versions=run.record.versions)
     assert (run.source, run.space) == ("space s3  # naïve\n", SPACE)
     assert set(run.record.versions) >= {"python", "torch", "timm", "spacelang"}
     assert find(tmp_path, str(tmp_path / "s3-1")) == run

@@ -12,10 +12,10 @@ from spacelang.lower.draw import draw, stream
 from spacelang.lower.lowered import lower
 from spacelang.recipe import Sandwich
 from spacelang.space import Settled
-from spacelang_runtime.tasks.supernet.sandwich import KINDS, sandwich, source_of
+from spacelang_runtime.tasks.supernet.sandwich import KINDS, sandwich, subnets_of
 
 LOWERED = lower(SPACE)
-SOURCE = source_of(LOWERED)
+SUBNETS = subnets_of(LOWERED)
 
 
 def _kinds(members):
@@ -25,12 +25,12 @@ def _kinds(members):
 @pytest.mark.parametrize("mix", [Sandwich(), Sandwich(2, 0, 3), Sandwich(0, 0, 1), Sandwich(1, 1, 0)])
 def test_a_sandwich_has_as_many_of_each_kind_as_the_recipe_says(mix):
     for step in range(20):
-        kinds = _kinds(sandwich(SOURCE, mix, 0, step))
+        kinds = _kinds(sandwich(SUBNETS, mix, 0, step))
         assert [kinds[kind] for kind in KINDS] == [mix.largest, mix.smallest, mix.random]
 
 
 def test_no_network_drawn_is_larger_than_the_largest_or_smaller_than_the_smallest():
-    largest, smallest, *_ = sandwich(SOURCE, Sandwich(), 0, 0)
+    largest, smallest, *_ = sandwich(SUBNETS, Sandwich(), 0, 0)
     drawn = [price(LOWERED.architecture(g)).flops for g in draw(LOWERED.chain, 500, stream(1))]
     assert price(smallest.architecture).flops <= min(drawn)
     assert max(drawn) <= price(largest.architecture).flops
@@ -38,7 +38,7 @@ def test_no_network_drawn_is_larger_than_the_largest_or_smaller_than_the_smalles
 
 def test_seed_and_step_decide_the_random_networks():
     def random(seed, step):
-        return sandwich(SOURCE, Sandwich(0, 0, 4), seed, step)
+        return sandwich(SUBNETS, Sandwich(0, 0, 4), seed, step)
 
     assert random(5, 17) == random(5, 17)
     others = [random(seed, step) for seed in (5, 6) for step in range(10)]
@@ -50,5 +50,5 @@ def test_a_network_that_takes_several_places_is_trained_once_and_counts_as_often
     settled = [Settled(1), Settled(8), Settled(2), Settled(8), Settled(1), Settled(2)]
     names = ("depth", "embed", "heads", "qkv", "mlp", "window")
     one = evolve(SPACE, stages=(evolve(first, **dict(zip(names, settled, strict=True))),))
-    (member,) = sandwich(source_of(lower(one)), Sandwich(), 0, 0)
+    (member,) = sandwich(subnets_of(lower(one)), Sandwich(), 0, 0)
     assert member.kinds == ("largest", "smallest", "random", "random")

@@ -1,21 +1,20 @@
-"""From an order to a run that trains: the built-in digits, resumed from the disk alone."""
+"""From an request to a run that trains: the built-in digits, resumed from the disk alone."""
 
 import json
 
 import pytest
 from attrs import evolve
 from image_folder import image_folder
-from tiny_training import ALONE, SPACE
+from tiny_training import ALONE, SPACE, learn
 
 from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
-from spacelang_runtime.tasks.supernet.start import Order, dataset_of, new, preprocessing_of, resumed
-from spacelang_runtime.tasks.supernet.train import train
+from spacelang_runtime.tasks.supernet.start import TrainRequest, dataset_of, new, preprocessing_of, resumed
 
 RECIPE = evolve(SPACE.train, rand_augment=0, erasing=0, mixup=0, cutmix=0, epochs=1)
-ORDER = Order(
+REQUEST = TrainRequest(
     evolve(SPACE, train=RECIPE), "space tiny\n", "digits", ("train", "tiny.space"), {"epochs": "1"}, steps=3
 )
 
@@ -26,51 +25,52 @@ def _quiet(line):
 
 def test_a_run_records_what_it_really_used(tmp_path):
     said = []
-    job = new(ORDER, tmp_path, ALONE, 0, said.append)
+    setup = new(REQUEST, tmp_path, ALONE, 0, said.append)
     run = find(tmp_path)
-    assert run == job.run
+    assert run == setup.run
     assert run.record.data.classes == tuple("0123456789")
-    assert run.record.recipe == run.space.train == RECIPE
+    assert run.space.train == RECIPE
+    assert run.record.task == "supernet"
     assert run.record.overrides == {"epochs": "1"}
     assert (run.record.limits.steps, run.record.processes, run.source) == (3, 1, "space tiny\n")
     # The tiny space has four classes, the digits ten.
-    assert run.space.frame.classes == job.source.largest.frame.classes == 10
+    assert run.space.frame.classes == setup.subnets.largest.frame.classes == 10
     assert any("10 classes, not 4" in line for line in said)
 
 
 def test_a_run_resumes_from_the_disk_with_its_own_limits_or_larger_ones(tmp_path):
-    train(new(ORDER, tmp_path, ALONE, 0, _quiet), ALONE, lambda step: None)
+    learn(new(REQUEST, tmp_path, ALONE, 0, _quiet))
     run = find(tmp_path)
     with pytest.raises(Failure, match="has ended: 3 steps of 3") as ended:
         resumed(run, ALONE, 0, _quiet)
     assert "--steps 6" in ended.value.remedy
-    with pytest.raises(Failure, match="is past step 2: it has made 3 steps"):
+    with pytest.raises(Failure, match="has made 3 steps, and --steps counts from its beginning"):
         resumed(run, ALONE, 0, _quiet, steps=2)
-    assert train(resumed(run, ALONE, 0, _quiet, steps=5), ALONE, lambda step: None).step == 5
+    assert learn(resumed(run, ALONE, 0, _quiet, steps=5)).state.step == 5
     assert run.state.limits.steps == 5
 
 
 def test_epochs_are_the_limit_where_nothing_else_is_given(tmp_path):
-    job = new(evolve(ORDER, steps=None), tmp_path, ALONE, 0, _quiet)
-    assert job.limits.steps == job.dataset.steps_per_epoch(RECIPE.batch)
-    assert job.limits.budget is None
+    setup = new(evolve(REQUEST, steps=None), tmp_path, ALONE, 0, _quiet)
+    assert setup.limits.steps == setup.dataset.steps_per_epoch(RECIPE.batch)
+    assert setup.limits.budget is None
 
 
 def test_a_batch_that_processes_cannot_share_evenly_is_refused(tmp_path):
     with pytest.raises(Failure, match="8 images cannot be shared out evenly among 3") as failure:
-        new(ORDER, tmp_path, World(0, 3, ALONE.device), 0, _quiet)
+        new(REQUEST, tmp_path, World(0, 3, ALONE.device), 0, _quiet)
     assert "batch = 9" in failure.value.remedy
 
 
 def test_a_batch_of_more_than_all_images_is_refused_before_there_is_a_run(tmp_path):
-    order = evolve(ORDER, space=evolve(SPACE, train=evolve(RECIPE, batch=20_000)))
+    request = evolve(REQUEST, space=evolve(SPACE, train=evolve(RECIPE, batch=20_000)))
     with pytest.raises(Failure, match="a batch of 20000 is more than the 1293 training images of digits"):
-        new(order, tmp_path, ALONE, 0, _quiet)
+        new(request, tmp_path, ALONE, 0, _quiet)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_data_that_has_changed_is_refused(tmp_path):
-    run = new(ORDER, tmp_path, ALONE, 0, _quiet).run
+    run = new(REQUEST, tmp_path, ALONE, 0, _quiet).run
     assert dataset_of(run, _quiet).fingerprint == run.record.data.fingerprint
     data = evolve(run.record.data, fingerprint="another")
     with pytest.raises(Failure, match="its images have changed"):
@@ -78,10 +78,10 @@ def test_data_that_has_changed_is_refused(tmp_path):
 
 
 def test_a_run_records_the_preprocessing_that_suits_its_pictures_and_keeps_it(tmp_path):
-    job = new(ORDER, tmp_path, ALONE, 0, _quiet)
-    assert find(tmp_path).record.preprocessing == job.dataset.preprocessing == Preprocessing(1.0)
+    setup = new(REQUEST, tmp_path, ALONE, 0, _quiet)
+    assert find(tmp_path).record.preprocessing == setup.dataset.preprocessing == Preprocessing(1.0)
     other = Preprocessing(0.9, "bilinear")
-    run = new(evolve(ORDER, preprocessing=other), tmp_path, ALONE, 0, _quiet).run
+    run = new(evolve(REQUEST, preprocessing=other), tmp_path, ALONE, 0, _quiet).run
     assert find(tmp_path, run.name).record.preprocessing == dataset_of(run, _quiet).preprocessing == other
     assert preprocessing_of(run, _quiet) == other
 
@@ -90,8 +90,8 @@ def test_a_run_from_before_that_is_scored_as_it_was_with_most_of_its_pictures(tm
     """They were looked at whole where they were not larger than the space's image, and else at seven eighths."""
     for name, side, crop in (("small", 8, 1.0), ("large", 9, 0.875)):
         photos = image_folder(tmp_path / name, size=(side + 5, side))
-        order = evolve(ORDER, data=str(photos), preprocessing=Preprocessing(0.5))
-        run = new(order, tmp_path / "runs", ALONE, 0, _quiet).run
+        request = evolve(REQUEST, data=str(photos), preprocessing=Preprocessing(0.5))
+        run = new(request, tmp_path / "runs", ALONE, 0, _quiet).run
         record = json.loads((run.folder / "run.json").read_text())
         assert record.pop("preprocessing")["crop"] == 0.5
         (run.folder / "run.json").write_text(json.dumps(record))

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from spacelang.cli.transfer import transfer
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.tasks.recipe_text import named, shipped, structured, unstructured
-from spacelang_runtime.tasks.sampler import Sampler
-from spacelang_runtime.tasks.transfer.learning_rate import rate_of
+from spacelang_runtime.tasks.sampler import EpochSampler
+from spacelang_runtime.tasks.transfer.schedule import rate_of
 
 
 def test_the_papers_recipes_say_what_the_paper_says() -> None:
@@ -148,7 +148,7 @@ def test_poly_goes_to_zero_in_a_line_after_its_warm_up() -> None:
 def test_an_epoch_takes_every_item_and_ranks_share_its_steps(
     items: int, batch: int, seed: int, epoch: int, kinds: bool
 ) -> None:
-    order = Sampler(items, batch, seed, np.arange(items) % 3 // 2 if kinds else None)
+    order = EpochSampler(items, batch, seed, np.arange(items) % 3 // 2 if kinds else None)
     steps = range(epoch * order.per_epoch, (epoch + 1) * order.per_epoch)
     taken = Counter(item for step in steps for item, _ in order.of(step))
     assert set(taken) == set(range(items))
@@ -160,7 +160,7 @@ def test_an_epoch_takes_every_item_and_ranks_share_its_steps(
 
 def test_batches_are_of_one_kind_but_for_one() -> None:
     kinds = np.array([0] * 50 + [1] * 30)
-    order = Sampler(80, 8, 0, kinds)
+    order = EpochSampler(80, 8, 0, kinds)
     mixed = [len({int(kinds[item]) for item, _ in order.of(step)}) > 1 for step in range(order.per_epoch)]
     assert sum(mixed) <= 1
     assert [item for item, _ in order.of(0)] != [item for item, _ in order.of(order.per_epoch)]

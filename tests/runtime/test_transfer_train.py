@@ -18,15 +18,18 @@ from tiny_transfer import MAKE, RECIPES, network, recipe
 
 from spacelang_runtime.engine.distributed import World, join
 from spacelang_runtime.engine.record import Limits
+from spacelang_runtime.engine.run import find
+from spacelang_runtime.engine.start import restarted
 from spacelang_runtime.engine.step import Step
+from spacelang_runtime.engine.train import train
 from spacelang_runtime.failure import Failure, Interrupted
 from spacelang_runtime.nn.saved import save
 from spacelang_runtime.tasks.registry import task
 from spacelang_runtime.tasks.transfer.memory import estimate
 from spacelang_runtime.tasks.transfer.model import load
-from spacelang_runtime.tasks.transfer.run import find
-from spacelang_runtime.tasks.transfer.start import Order, new, opened, resumed
-from spacelang_runtime.tasks.transfer.train import Job, train
+from spacelang_runtime.tasks.transfer.objective import TransferSetup, training
+from spacelang_runtime.tasks.transfer.run import TASKS, measured
+from spacelang_runtime.tasks.transfer.start import TransferRequest, new, opened, resumed
 
 ALONE = World(0, 1, torch.device("cpu"))
 EVERY = sorted(RECIPES)
@@ -43,21 +46,23 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def order(place: Path, name: str, family: str = "pyramid", settings: dict[str, Any] | None = None) -> Order:
-    return Order(recipe(name, settings), place / family, place / name)
+def request(
+    place: Path, name: str, family: str = "pyramid", settings: dict[str, Any] | None = None
+) -> TransferRequest:
+    return TransferRequest(recipe(name, settings), place / family, place / name)
 
 
-def learn(job: Job, world: World = ALONE) -> tuple[list[Step], dict[str, float]]:
+def learn(setup: TransferSetup, world: World = ALONE, **how: Any) -> tuple[list[Step], dict[str, float]]:
     steps: list[Step] = []
-    return steps, train(job, world, steps.append, lambda *_: None)
+    return steps, train(training(setup, lambda *_: None), world, steps.append, **how).figures
 
 
 @pytest.mark.parametrize("family", ["pyramid", "column"])
 @pytest.mark.parametrize("name", EVERY)
 def test_a_step_has_finite_losses_and_reaches_every_parameter(place: Path, name: str, family: str) -> None:
-    found = opened(order(place, name, family))
-    made = task(name).build(found.network, found.order.recipe, found.data.labels, None).train()
-    for batch in (part for step in range(3) for part in found.data.parts(0, 1)(step)):
+    ready = opened(request(place, name, family))
+    made = task(name).build(ready.network, ready.request.recipe, ready.data.labels, None).train()
+    for batch in (part for step in range(3) for part in ready.data.parts(0, 1)(step)):
         losses = made(batch)
         assert tuple(losses) == task(name).losses
         assert all(torch.isfinite(loss) and loss > 0 for loss in losses.values()), losses
@@ -69,9 +74,9 @@ def test_a_step_has_finite_losses_and_reaches_every_parameter(place: Path, name:
 @pytest.mark.parametrize("name", EVERY)
 def test_passes_in_bf16_give_losses_in_float32(place: Path, name: str) -> None:
     """As on a GPU: what boxes, pixels and answers are scored by has its digits."""
-    found = opened(order(place, name))
-    made = task(name).build(found.network, found.order.recipe, found.data.labels, None).train()
-    (batch,) = found.data.parts(0, 1)(0)
+    ready = opened(request(place, name))
+    made = task(name).build(ready.network, ready.request.recipe, ready.data.labels, None).train()
+    (batch,) = ready.data.parts(0, 1)(0)
     with torch.autocast("cpu", torch.bfloat16):
         losses = made(batch)
     assert {loss.dtype for loss in losses.values()} == {torch.float32}
@@ -83,35 +88,35 @@ def test_passes_in_bf16_give_losses_in_float32(place: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_run_is_trained_measured_and_kept(place: Path, name: str, tmp_path: Path) -> None:
-    job = new(opened(order(place, name)), tmp_path, ALONE, 0)
-    steps, figures = learn(job)
+    setup = new(opened(request(place, name)), tmp_path, ALONE, 0)
+    steps, figures = learn(setup)
     assert [step.step for step in steps] == [1, 2, 3, 4]
     assert all(0 <= value <= 1 for value in figures.values())
-    run = find(tmp_path, name)
+    run = find(tmp_path, tasks=(name,))
     notes = [json.loads(line) for line in (run.folder / "journal.jsonl").read_text().splitlines()]
     assert [note["what"] for note in notes] == ["began", "measured"]
     assert notes[1]["figures"] == figures
     kept = load(run.model, ALONE.device)
-    assert kept.recipe == job.run.record.recipe
-    assert kept.labels == json.loads(json.dumps(job.data.labels))
-    for key, tensor in job.model.state_dict().items():
+    assert kept.recipe == setup.recipe
+    assert kept.labels == json.loads(json.dumps(setup.data.labels))
+    for key, tensor in setup.model.state_dict().items():
         assert torch.equal(kept.model.state_dict()[key], tensor)
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_backbone_whose_rate_is_zero_stays_as_it_is(place: Path, name: str, tmp_path: Path) -> None:
-    job = new(opened(order(place, name, settings={"backbone_learning_rate": 0.0})), tmp_path, ALONE, 0)
-    before = {key: tensor.clone() for key, tensor in job.model.state_dict().items()}
-    learn(job)
-    moved = {key for key, tensor in job.model.state_dict().items() if not torch.equal(before[key], tensor)}
+    setup = new(opened(request(place, name, settings={"backbone_learning_rate": 0.0})), tmp_path, ALONE, 0)
+    before = {key: tensor.clone() for key, tensor in setup.model.state_dict().items()}
+    learn(setup)
+    moved = {key for key, tensor in setup.model.state_dict().items() if not torch.equal(before[key], tensor)}
     assert moved
     assert not {key for key in moved if key.startswith("backbone.")}
     frozen, learning = (
         estimate(
             task(name),
-            job.model.backbone.network.architecture,
+            setup.model.backbone.network.architecture,
             recipe(name, {"backbone_learning_rate": rate}),
-            job.data.labels,
+            setup.data.labels,
             4,
             ALONE.device,
         )
@@ -123,17 +128,19 @@ def test_a_backbone_whose_rate_is_zero_stays_as_it_is(place: Path, name: str, tm
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_run_that_was_cut_and_resumed_repeats_the_uncut_one(place: Path, name: str, tmp_path: Path) -> None:
-    whole = new(opened(order(place, name)), tmp_path / "whole", ALONE, 0)
+    whole = new(opened(request(place, name)), tmp_path / "whole", ALONE, 0)
     learn(whole)
-    first = new(opened(order(place, name)), tmp_path / "cut", ALONE, 0)
+    first = new(opened(request(place, name)), tmp_path / "cut", ALONE, 0)
 
     def interrupt(step: Step) -> None:
         if step.step == 2:
             os.kill(os.getpid(), 2)
 
-    with pytest.raises(Interrupted, match="stopped at step 3 of 4"):
-        train(first, ALONE, interrupt, lambda *_: None)
-    second = resumed(find(tmp_path / "cut", name), ALONE, 0, None, None)
+    with pytest.raises(Interrupted, match="stopped at step 2 of 4") as caught:
+        train(training(first, lambda *_: None), ALONE, interrupt)
+    again = f"{first.run.name} --runs {tmp_path / 'cut'} --resume"
+    assert caught.value.remedy == f"go on with: spacelang transfer {name} {again}"
+    second = resumed(find(tmp_path / "cut", tasks=(name,)), ALONE, 0, None, None)
     learn(second)
     for key, tensor in whole.model.state_dict().items():
         assert torch.equal(second.model.state_dict()[key], tensor), key
@@ -144,17 +151,17 @@ def test_a_run_that_was_cut_and_resumed_repeats_the_uncut_one(place: Path, name:
 @pytest.mark.parametrize("name", EVERY)
 def test_a_gpu_trains_measures_and_estimates_as_well(place: Path, name: str, tmp_path: Path) -> None:
     world = World(0, 1, torch.device("cuda:0"))
-    found = opened(order(place, name))
-    steps, figures = learn(new(found, tmp_path, world, 2), world)
+    ready = opened(request(place, name))
+    steps, figures = learn(new(ready, tmp_path, world, 2), world)
     assert not any(step.problem for step in steps)
     assert all(0 <= value <= 1 for value in figures.values())
-    architecture = opened(order(place, name)).network.architecture
-    assert estimate(task(name), architecture, recipe(name), found.data.labels, 4, world.device).kept > 0
+    architecture = opened(request(place, name)).network.architecture
+    assert estimate(task(name), architecture, recipe(name), ready.data.labels, 4, world.device).kept > 0
 
 
 def test_an_ended_run_goes_on_only_with_more(place: Path, tmp_path: Path) -> None:
-    learn(new(opened(order(place, "segment")), tmp_path, ALONE, 0))
-    run = find(tmp_path, "segment")
+    learn(new(opened(request(place, "segment")), tmp_path, ALONE, 0))
+    run = find(tmp_path, tasks=("segment",))
     with pytest.raises(Failure, match="segment-segment-1 has ended: 4 steps of 4"):
         resumed(run, ALONE, 0, None, None)
     assert resumed(run, ALONE, 0, 6, None).limits == Limits(6)
@@ -163,22 +170,22 @@ def test_an_ended_run_goes_on_only_with_more(place: Path, tmp_path: Path) -> Non
 def test_a_run_that_was_stopped_before_its_last_measurement_is_measured_when_it_goes_on(
     place: Path, tmp_path: Path
 ) -> None:
-    _, figures = learn(new(opened(order(place, "segment")), tmp_path, ALONE, 0))
-    run = find(tmp_path, "segment")
+    _, figures = learn(new(opened(request(place, "segment")), tmp_path, ALONE, 0))
+    run = find(tmp_path, tasks=("segment",))
     (run.model / "config.json").unlink()
     steps, again = learn(resumed(run, ALONE, 0, None, None))
     assert not steps
     assert again == figures
-    assert run.measured == 4
+    assert measured(run) == 4
 
 
 def test_a_run_whose_data_has_changed_is_not_resumed(place: Path, tmp_path: Path) -> None:
     data = MAKE["vqa"](tmp_path / "asked")
-    learn(new(opened(evolve(order(place, "vqa"), data=data)), tmp_path, ALONE, 0))
+    learn(new(opened(evolve(request(place, "vqa"), data=data)), tmp_path, ALONE, 0))
     text = (data / "train.csv").read_text()
     (data / "train.csv").write_text(text.replace("left", "upper left"))
     with pytest.raises(Failure, match="is not what vqa-asked-1 was trained on"):
-        resumed(find(tmp_path, "vqa"), ALONE, 0, 9, None)
+        resumed(find(tmp_path, tasks=("vqa",)), ALONE, 0, 9, None)
 
 
 def test_a_batch_in_parts_gives_the_step_of_the_whole(place: Path, tmp_path: Path) -> None:
@@ -187,15 +194,15 @@ def test_a_batch_in_parts_gives_the_step_of_the_whole(place: Path, tmp_path: Pat
     models = []
     for micro in (0, 4):
         settings = {"batch": 16, "micro": micro, "iterations": 2}
-        job = new(opened(order(place, "vqa", settings=settings)), tmp_path, ALONE, 0)
-        learn(job)
-        models.append(job.model.state_dict())
+        setup = new(opened(request(place, "vqa", settings=settings)), tmp_path, ALONE, 0)
+        learn(setup)
+        models.append(setup.model.state_dict())
     for key, tensor in models[0].items():
         torch.testing.assert_close(models[1][key], tensor, rtol=1e-3, atol=2e-4)
 
 
 def test_a_budget_ends_a_run_and_cools_it_down(place: Path, tmp_path: Path) -> None:
-    short = evolve(order(place, "vqa"), steps=10_000, budget=2.0)
+    short = evolve(request(place, "vqa"), steps=10_000, budget=2.0)
     steps, _ = learn(new(opened(short), tmp_path, ALONE, 0))
     assert steps[-1].progress == 1
     assert steps[-1].step < 10_000
@@ -203,15 +210,15 @@ def test_a_budget_ends_a_run_and_cools_it_down(place: Path, tmp_path: Path) -> N
 
 
 def test_measuring_comes_as_often_as_asked(place: Path, tmp_path: Path) -> None:
-    job = new(opened(order(place, "segment", settings={"iterations": 6, "evaluations": 3})), tmp_path, ALONE, 0)
-    learn(job)
-    lines = (job.run.folder / "journal.jsonl").read_text().splitlines()
+    setup = new(opened(request(place, "segment", settings={"iterations": 6, "evaluations": 3})), tmp_path, ALONE, 0)
+    learn(setup)
+    lines = (setup.run.folder / "journal.jsonl").read_text().splitlines()
     assert [json.loads(line).get("step") for line in lines] == [None, 2, 4, 6]
 
 
 def test_random_weights_are_the_same_network_without_what_it_learned(place: Path) -> None:
-    learned, fresh = (opened(evolve(order(place, "detect"), random=r)).network for r in (False, True))
-    again = opened(evolve(order(place, "detect"), random=True)).network
+    learned, fresh = (opened(evolve(request(place, "detect"), random=r)).network for r in (False, True))
+    again = opened(evolve(request(place, "detect"), random=True)).network
     assert learned.architecture == fresh.architecture
     assert not torch.equal(learned.stem.patches.weight, fresh.stem.patches.weight)
     assert torch.equal(again.stem.patches.weight, fresh.stem.patches.weight)
@@ -219,12 +226,12 @@ def test_random_weights_are_the_same_network_without_what_it_learned(place: Path
 
 @pytest.mark.parametrize("name", EVERY)
 def test_the_estimate_of_memory_counts_the_model_exactly_and_grows_with_the_batch(place: Path, name: str) -> None:
-    found = opened(order(place, name))
-    architecture, own = found.network.architecture, found.order.recipe
+    ready = opened(request(place, name))
+    architecture, own = ready.network.architecture, ready.request.recipe
     little, much = (
-        estimate(task(name), architecture, own, found.data.labels, images, ALONE.device) for images in (4, 16)
+        estimate(task(name), architecture, own, ready.data.labels, images, ALONE.device) for images in (4, 16)
     )
-    model = task(name).build(found.network, own, found.data.labels, None)
+    model = task(name).build(ready.network, own, ready.data.labels, None)
     assert little.params == sum(parameter.numel() for parameter in model.parameters())
     assert little.states == 16 * little.params
     assert 3.5 < much.kept / little.kept < 4.5
@@ -236,10 +243,10 @@ def _process(rank: int, port: int, place: Path, answers: Any) -> None:
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     try:
         with join("cpu") as world:
-            found = opened(order(place, "vqa", settings={"batch": 16, "iterations": 3}))
-            job = new(found, place / "runs", world, 0)
-            _, figures = learn(job, world)
-        answers.put((rank, figures, {key: tensor.tolist() for key, tensor in job.model.state_dict().items()}))
+            ready = opened(request(place, "vqa", settings={"batch": 16, "iterations": 3}))
+            setup = new(ready, place / "runs", world, 0)
+            _, figures = learn(setup, world)
+        answers.put((rank, figures, {key: tensor.tolist() for key, tensor in setup.model.state_dict().items()}))
     except BaseException:
         answers.put((rank, traceback.format_exc(), None))
         raise
@@ -254,21 +261,37 @@ def test_two_processes_learn_and_measure_what_one_does(place: Path, tmp_path: Pa
     processes = [context.Process(target=_process, args=(rank, port, place, answers)) for rank in range(2)]
     for process in processes:
         process.start()
-    found = sorted((answers.get(timeout=240) for _ in processes), key=lambda answer: answer[0])
+    answered = sorted((answers.get(timeout=240) for _ in processes), key=lambda answer: answer[0])
     for process in processes:
         process.join()
-    assert [process.exitcode for process in processes] == [0, 0], found
-    (_, first, leader), (_, second, follower) = found
-    job = new(opened(order(place, "vqa", settings={"batch": 16, "iterations": 3})), tmp_path, ALONE, 0)
-    _, figures = learn(job)
+    assert [process.exitcode for process in processes] == [0, 0], answered
+    (_, first, leader), (_, second, follower) = answered
+    setup = new(opened(request(place, "vqa", settings={"batch": 16, "iterations": 3})), tmp_path, ALONE, 0)
+    _, figures = learn(setup)
     assert first == second == pytest.approx(figures)
     assert leader == follower
-    for key, tensor in job.model.state_dict().items():
+    for key, tensor in setup.model.state_dict().items():
         torch.testing.assert_close(torch.tensor(leader[key]), tensor, rtol=1e-3, atol=2e-4)
 
 
 def test_a_run_that_has_made_more_steps_than_asked_for_is_told_how_they_count(place: Path, tmp_path: Path) -> None:
-    learn(new(opened(order(place, "segment")), tmp_path, ALONE, 0))
+    learn(new(opened(request(place, "segment")), tmp_path, ALONE, 0))
     with pytest.raises(Failure, match="has made 4 steps, and --steps counts from its beginning") as caught:
-        resumed(find(tmp_path, "segment"), ALONE, 0, 3, None)
+        resumed(find(tmp_path, tasks=("segment",)), ALONE, 0, 3, None)
     assert "for 3 more: --steps 7" in caught.value.remedy
+
+
+def test_a_run_that_torchrun_starts_again_is_found_by_its_job(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "a job")
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "0")
+    assert restarted(tmp_path, ALONE, said.append, TASKS) is None
+    setup = new(opened(request(place, "segment")), tmp_path, ALONE, 0)
+    new(opened(request(place, "vqa")), tmp_path / "others", ALONE, 0)
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    assert restarted(tmp_path, ALONE, said.append, TASKS) == setup.run
+    assert said == ["a process has died: segment-segment-1 goes on from its last checkpoint (restart 1)"]
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "another job")
+    assert restarted(tmp_path, ALONE, said.append, TASKS) is None

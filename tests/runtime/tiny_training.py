@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import torch
 from attrs import evolve, frozen
@@ -17,9 +18,11 @@ from spacelang_runtime.data import Batch
 from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.record import Data, Limits, Record
 from spacelang_runtime.engine.run import Run, create
+from spacelang_runtime.engine.step import Observe
 from spacelang_runtime.engine.supernet import untrained
-from spacelang_runtime.tasks.supernet.sandwich import source_of
-from spacelang_runtime.tasks.supernet.train import Job
+from spacelang_runtime.engine.train import TrainingResult, train
+from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
+from spacelang_runtime.tasks.supernet.sandwich import subnets_of
 
 ALONE = World(0, 1, torch.device("cpu"))
 
@@ -82,18 +85,28 @@ class Noise:
 
 def new_run(runs: Path, space: Space = SPACE, limits: Limits = Limits(12)) -> Run:
     record = Record(
-        space=space.name,
+        task="supernet",
         data=Data("noise", "noise", "0", ("a", "b", "c", "d")),
-        recipe=space.train,
         limits=limits,
         device="cpu",
         command=("spacelang", "train", "tiny.space"),
+        space=space.name,
     )
     return create(runs, record, "space tiny\n", space)
 
 
-def new_job(runs: Path, recipe: Train = RECIPE, limits: Limits = Limits(12), dataset: Noise = Noise()) -> Job:
+def new_setup(
+    runs: Path, recipe: Train = RECIPE, limits: Limits = Limits(12), dataset: Noise = Noise()
+) -> SupernetSetup:
     space = evolve(SPACE, train=recipe)
     run = new_run(runs, space, limits)
     lowered = lower(space)
-    return Job(run, space, untrained(lowered, torch.device("cpu")), source_of(lowered), dataset, limits)
+    model = untrained(lowered, torch.device("cpu"))
+    return SupernetSetup(run, space, model, subnets_of(lowered), dataset, limits)
+
+
+def learn(
+    setup: SupernetSetup, observe: Observe = lambda _: None, world: World = ALONE, **how: Any
+) -> TrainingResult:
+    """Train what a setup is of."""
+    return train(training(setup), world, observe, **how)

@@ -15,9 +15,13 @@ from networks import AWKWARD, draw, stirred
 from PIL import Image
 
 from spacelang.lower.lowered import lower
+from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.nn.network import Network
+from spacelang_runtime.nn.saved import save
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.recipe_text import structured
+from spacelang_runtime.tasks.transfer.objective import TransferSetup
+from spacelang_runtime.tasks.transfer.start import TransferRequest, new, opened
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220)}
 WIDE, HIGH = 64, 48
@@ -166,3 +170,13 @@ def questions(folder: Path, images: int = 6) -> Path:
 
 
 MAKE = {"detect": coco, "segment": masks, "vqa": questions}
+
+
+def new_transfer(folder: Path, task: str, settings: dict[str, Any] | None = None) -> TransferSetup:
+    """A transfer of a small network in a folder, with all that it is made from."""
+    data = folder / "data" / task
+    if not data.exists():
+        MAKE[task](data)
+    save(network("column"), folder / "column", {})
+    request = TransferRequest(recipe(task, settings), folder / "column", data)
+    return new(opened(request), folder / "runs", World(0, 1, torch.device("cpu")), 0)

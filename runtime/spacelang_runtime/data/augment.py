@@ -18,7 +18,7 @@ from timm.data.transforms import RandomResizedCropAndInterpolation
 from torch import Tensor
 
 from spacelang.recipe import Train
-from spacelang_runtime.data.frame import framed
+from spacelang_runtime.data.frame import framed, planes
 from spacelang_runtime.data.normalise import moments
 from spacelang_runtime.data.rand_augment import drawn, on, rand_augment
 from spacelang_runtime.ops.memoize import memoize
@@ -43,19 +43,18 @@ class View:
         view = self.crop(picture) if self.crop else framed(picture, self.side, self.preprocessing)
         return planes(view, self.channels)
 
+    def box(self, picture: Image.Image) -> tuple[int, int, int, int]:
+        """Where a view lies in a picture: top, left, height and width. Raises ValueError where it is no crop."""
+        if self.crop is None:
+            raise ValueError("a view that is no crop has no box")
+        return self.crop.get_params(picture, self.crop.scale, self.crop.ratio)
+
 
 def view_of(recipe: Train, side: int, channels: int, preprocessing: Preprocessing) -> View:
     """The views of a recipe. preprocessing: what its networks are scored by."""
     crop = float(recipe.crop)
     random = RandomResizedCropAndInterpolation(side, (crop, 1.0), interpolation="bicubic") if crop < 1 else None
     return View(side, channels, random, preprocessing)
-
-
-def planes(picture: Image.Image, channels: int) -> NDArray[np.uint8]:
-    """A picture as [channels, height, width], for 3 channels, or for 1 its luma."""
-    if channels == 1:
-        return np.asarray(picture.convert("L"))[None]
-    return np.asarray(picture).transpose(2, 0, 1)
 
 
 def augmented(images: Tensor, recipe: Train, step: int, rank: int, world: int) -> Tensor:

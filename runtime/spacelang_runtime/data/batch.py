@@ -1,7 +1,8 @@
-"""The two jobs of the workers: the views of a part of a step, and images to score."""
+"""The jobs of the workers: the views of a part of a step, or only the boxes that they show; images to score."""
 
 from __future__ import annotations
 
+import random
 from typing import NamedTuple
 
 import numpy as np
@@ -11,14 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from spacelang_runtime.data.augment import View, planes
+from spacelang_runtime.data.augment import View
 from spacelang_runtime.data.decode import Broken
-from spacelang_runtime.data.frame import framed
+from spacelang_runtime.data.frame import Framing
 from spacelang_runtime.data.pictures import Pictures
 from spacelang_runtime.data.sampler import Sampler
 from spacelang_runtime.data.source import Split
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.seeding import borrowed_generators, seed_generators, seed_of
 
 # A piece has as many images as make up so many bytes, and so many at least: to receive one takes about as long,
@@ -68,12 +68,13 @@ class Views:
         broken: list[tuple[str, str]] = []
         with borrowed_generators():
             for slot, position in enumerate(schedule.positions(*place)[rows]):
-                picture, indices[slot] = self._readable(int(indices[slot]), broken)
+                picture, indices[slot] = self.readable(int(indices[slot]), broken)
                 seed_generators(seed_of("view", schedule.seed, schedule.epoch(step), position))
                 views.append(self.view(picture))
         return Images(torch.from_numpy(np.stack(views)), torch.from_numpy(self.labels[indices]), broken)
 
-    def _readable(self, index: int, broken: list[tuple[str, str]]) -> tuple[Image.Image, int]:
+    def readable(self, index: int, broken: list[tuple[str, str]]) -> tuple[Image.Image, int]:
+        """A picture, or the next one that can be read, and its index. broken: told of those that cannot."""
         for candidate in range(index, index + PATIENCE):
             try:
                 return self.pictures.read(candidate % len(self.labels)), candidate % len(self.labels)
@@ -87,27 +88,50 @@ class Views:
 
 
 @frozen
+class Boxes:
+    """Where `Views` crops, for a device that holds the pictures itself: each step is one piece, and its `images`
+    are int64 [b, 5], a picture's index, then top, left, height and width of its box."""
+
+    views: Views
+
+    def __call__(self, step: int) -> Images:
+        views, schedule = self.views, self.views.schedule
+        place = (step, views.rank, views.world)
+        broken: list[tuple[str, str]] = []
+        indices, positions = schedule.indices(*place), schedule.positions(*place)
+        boxes = np.empty((len(indices), 5), dtype=np.int64)
+        with borrowed_generators():
+            for slot, position in enumerate(positions):
+                picture, boxes[slot, 0] = views.readable(int(indices[slot]), broken)
+                random.seed(seed_of("view", schedule.seed, schedule.epoch(step), position))  # a box draws no other
+                boxes[slot, 1:] = views.view.box(picture)
+        return Images(torch.from_numpy(boxes), torch.from_numpy(views.labels[boxes[:, 0]]), broken)
+
+
+@frozen
 class Framed:
-    """The images of a batch to score, framed; the broken ones are left out."""
+    """The images of a split to score, framed, each batch in so many `parts`; the broken ones are left out."""
 
     split: Split
-    side: int
-    channels: int
+    framing: Framing
     batch: int
-    preprocessing: Preprocessing
+    parts: int
 
     def __call__(self, number: int) -> Images:
-        first = number * self.batch
-        indices = np.arange(first, min(first + self.batch, len(self.split)))
-        images = np.empty((len(indices), self.channels, self.side, self.side), dtype=np.uint8)
+        batch, part = divmod(number, self.parts)
+        indices = np.arange(batch * self.batch, min((batch + 1) * self.batch, len(self.split)))
+        indices = indices[part * len(indices) // self.parts : (part + 1) * len(indices) // self.parts]
+        side = self.framing.side
+        images = np.empty((len(indices), self.framing.channels, side, side), dtype=np.uint8)
         readable = np.ones(len(indices), dtype=np.bool_)
         broken: list[tuple[str, str]] = []
         for slot, index in enumerate(indices.tolist()):
             try:
-                picture = framed(self.split.pictures.read(index), self.side, self.preprocessing)
-                images[slot] = planes(picture, self.channels)
+                images[slot] = self.framing(self.split.pictures.read(index))
             except Broken as error:
                 readable[slot] = False
                 broken.append((error.name, error.reason))
+        if broken:
+            images = images[readable]
         labels = self.split.labels[indices[readable]]
-        return Images(torch.from_numpy(images[readable]), torch.from_numpy(labels), broken)
+        return Images(torch.from_numpy(images), torch.from_numpy(labels), broken)

@@ -1,12 +1,14 @@
 """Decoded pictures on the disk, in the user's cache folder; and an account of all that lies there.
 
-    train/SET/pixels       the bytes of all pictures, one after the other
-    train/SET/index.json   their shapes, the broken files, and what they were decoded from
-    *.images               the held-out pictures that searches score on (`search.decoded`)
-    *.kept                 counts and marks of draws of the exact arithmetic (`spacelang.cache`)
+    decoded/KEY.json          which set some files lead to
+    decoded/SET/pixels        the bytes of all pictures, one after the other
+    decoded/SET/index.json    their shapes, the broken files, and what they were decoded from
+    *.kept                    counts and marks of draws of the exact arithmetic (`spacelang.cache`)
 
-A set is known by its files' names, sizes and times of change and by the limit of its pictures' sides: another file,
-or one that was touched, makes another set. Its folder is written under another name first, so it is whole or not
+A key is quick: a hash of what is made of the pictures and of the files' names, sizes and times of change. None of
+them is opened for it. A set is known by its content: the SHA-256 of what is made and of every file's bytes, taken
+while they were decoded. So a file that changes, or is touched, leads to another key; and copies of the same files
+lead to the same set, which is kept once. A set's folder is written under another name first, so it is whole or not
 there. This module does not import torch, so that looking at sets answers at once.
 """
 
@@ -19,9 +21,9 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from attrs import frozen
@@ -35,22 +37,34 @@ from spacelang_runtime.failure import Failure
 if TYPE_CHECKING:
     from spacelang_runtime.data.pictures import Files
 
-FORMAT = "spacelang.decoded/1"
-_KEPT = re.compile(r"[0-9a-f]+\.kept|\.\w+\.part|grammar\.lark-cache")  # the last: of versions before
-_NAME = re.compile(r"[0-9a-f]+")  # of everything that is kept: a digest
-_ELSEWHERE = "name a folder of your own: SPACELANG_CACHE=FOLDER"
+FORMAT = "spacelang.decoded/2"
+NAME = 24  # characters of a set's digest that it is named by
 SPARE = 4  # a set may take so small a part of what the disk has left
+EARLIER = r"train/[0-9a-f]+|[0-9a-f]+\.images"  # what earlier versions kept: shown and removed, not read
+_OURS = re.compile(
+    rf"{EARLIER}|train/[0-9a-f]+\.part|(train/)?[0-9a-f]+\.lock|[0-9a-f]+\.kept|\.\w[\w.]*\.part|grammar\.lark-cache"
+)
+_DIGEST = re.compile(r"[0-9a-f]+")  # of a set, or a key
+_ELSEWHERE = "name a folder of your own: SPACELANG_CACHE=FOLDER"
 
 
-class Part(Protocol):
-    """Some pictures, as `hold.Decoded` has them."""
+UNREAD = b"unread"  # in place of a digest
 
-    @property
-    def pixels(self) -> NDArray[np.uint8]: ...
-    @property
-    def shapes(self) -> NDArray[np.int64]: ...
-    @property
-    def broken(self) -> list[tuple[str, str]]: ...
+
+class Pixels(NamedTuple):
+    """Decoded pictures. pixels: their bytes, one picture behind the other. shapes: [n, 2], height and width, both 0
+    where a file was broken. broken: of these, the place in the list of files and the reason."""
+
+    pixels: NDArray[np.uint8]
+    shapes: NDArray[np.int64]
+    broken: list[tuple[int, str]]
+
+
+class Chunk(NamedTuple):
+    """Some of them. content: SHA-256 over the bytes of each file, in their order, or `UNREAD`."""
+
+    decoded: Pixels
+    content: list[bytes]
 
 
 @frozen
@@ -65,8 +79,7 @@ class Cached:
 
 
 def folder() -> Path:
-    """Where all that is decoded lies. Raises `Failure` where the user's cache is switched off, or is not ours
-    alone."""
+    """Where all that is kept lies. Raises `Failure` where the cache is switched off, or is not ours alone."""
     if (found := cache.named()) is None:
         raise Failure("there is no cache", _ELSEWHERE)
     if why := cache.refused():
@@ -82,51 +95,60 @@ def ready() -> Path:
 
 
 def home() -> Path:
-    """Where the sets lie that training reads."""
-    return folder() / "train"
+    """Where the sets lie."""
+    return folder() / "decoded"
 
 
 def fits(size: int) -> bool:
-    """Whether the disk takes so many bytes easily, and lets itself be written."""
-    try:
-        ready()
-        home().mkdir(exist_ok=True)
-        return os.access(home(), os.W_OK) and SPARE * size <= shutil.disk_usage(home()).free
-    except (Failure, OSError):
-        return False
+    """Whether the disk takes so many bytes easily, and lets itself be written. Raises `Failure` where there is no
+    cache, and OSError where there can be no such folder."""
+    ready()
+    home().mkdir(exist_ok=True)
+    return os.access(home(), os.W_OK) and SPARE * size <= shutil.disk_usage(home()).free
 
 
-def place(files: Files) -> Path:
-    """The folder of a set."""
-    digest = blake2b(f"{FORMAT} {files.most} {files.folder.resolve()}".encode(), digest_size=12)
+def key(files: Files, made: str) -> str:
+    """What finds the set of some files again. made: what is made of each picture."""
+    digest = blake2b(f"{FORMAT} {made} {files.most} {files.folder.resolve()}".encode(), digest_size=16)
     for index in range(len(files)):
         path = files.path(index)
         try:
             stat = path.stat()
-            digest.update(f"{os.fspath(path)!r} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+            digest.update(f"{path.parent.name!r} {path.name!r} {stat.st_size} {stat.st_mtime_ns}\n".encode())
         except OSError:
-            digest.update(f"{os.fspath(path)!r} is gone\n".encode())
-    return home() / digest.hexdigest()
+            digest.update(f"{path.parent.name!r} {path.name!r} is gone\n".encode())
+    return digest.hexdigest()
 
 
 @contextmanager
-def alone(place: Path, wait: bool = True) -> Iterator[None]:
-    """Inside, no other process of this host is about the same set: one decodes it, the others wait for it.
+def alone(key: str, wait: bool = True) -> Iterator[None]:
+    """Inside, no other process of this host is about the same files: one decodes them, the others wait for it.
 
     Raises BlockingIOError where it should not wait and another one is.
     """
-    with open(place.with_suffix(".lock"), "w") as lock:
+    with open(home() / f"{key}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 
 
+def found(key: str) -> Path | None:
+    """The folder of the set that a key leads to; None where it is not there, or not whole."""
+    try:
+        name = parse(read_text(home() / f"{key}.json"))["set"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not isinstance(name, str) or not _DIGEST.fullmatch(name):
+        return None
+    return home() / name if complete(home() / name) else None
+
+
 def complete(place: Path) -> bool:
-    """Whether the set is there, and whole: a machine that lost its power may have kept half of it."""
+    """Whether a set is there, and whole: a machine that lost its power may have kept half of it."""
     try:
         about = _index(place)
-        size = sum(3 * height * width for height, width in about["shapes"])
-        told = isinstance(about["of"], str) and all(len(one) == 2 for one in about["broken"])
-        return told and all(map(_side, about["shapes"])) and (place / "pixels").stat().st_size == size
+        size = about["channels"] * sum(height * width for height, width in about["shapes"])
+        told = isinstance(about["of"], str) and all(_broken(*one) for one in about["broken"])
+        return told and all(map(_side, about["shapes"])) and bool((place / "pixels").stat().st_size == size)
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return False
 
@@ -135,23 +157,41 @@ def _side(shape: list[object]) -> bool:
     return all(isinstance(side, int) and 0 <= side < 1 << 20 for side in shape)
 
 
-def write(place: Path, files: Files, parts: Iterable[Part]) -> None:
-    """Put a set on the disk. Raises `Failure` where the disk is full after all."""
-    unfinished = place.with_suffix(".part")
-    for left in (unfinished, place):  # by a process or a machine that was killed
-        shutil.rmtree(left, ignore_errors=True)
+def _broken(index: object, reason: object) -> bool:
+    return isinstance(index, int) and isinstance(reason, str)
+
+
+def write(key: str, of: str, made: str, channels: int, chunks: Iterable[Chunk]) -> Path:
+    """Put a set on the disk, where no other has the same content, and have the key lead to it.
+
+    of: what it is, for people. made: what was made of each picture, with so many channels. Raises `Failure` where
+    the disk is full after all.
+    """
+    unfinished, readable = home() / f"{key}.part", True
+    shutil.rmtree(unfinished, ignore_errors=True)  # by a process or a machine that was killed
+    content = sha256(f"{FORMAT} {made}".encode())
     shapes: list[list[int]] = []
-    broken: list[tuple[str, str]] = []
+    broken: list[tuple[int, str]] = []
     try:
         unfinished.mkdir()
         with open(unfinished / "pixels", "wb") as file:
-            for part in parts:
-                part.pixels.tofile(file)
-                shapes += part.shapes.tolist()
-                broken += part.broken
-        about = {"format": FORMAT, "of": str(files.folder), "shapes": shapes, "broken": broken}
+            for chunk in chunks:
+                chunk.decoded.pixels.tofile(file)
+                shapes += chunk.decoded.shapes.tolist()
+                broken += chunk.decoded.broken
+                for one in chunk.content:
+                    content.update(one)
+                readable &= UNREAD not in chunk.content
+        about = {"format": FORMAT, "of": of, "channels": channels, "shapes": shapes, "broken": broken}
         (unfinished / "index.json").write_text(json.dumps(about))
-        unfinished.rename(place)
+        place = home() / content.hexdigest()[:NAME]
+        if readable:  # else the disk may be well again the next time, and then no set is to be found
+            # Before the set is there: one that no key leads to may be taken away.
+            (home() / f"{key}.json").write_text(json.dumps({"format": FORMAT, "set": place.name}))
+        if not complete(place):
+            shutil.rmtree(place, ignore_errors=True)
+            with suppress(FileExistsError):  # by another process, just now, from copies of these files
+                unfinished.rename(place)
     except OSError as error:
         raise Failure(
             f"cannot keep decoded images in {home()}: {error.strerror or error}",
@@ -159,67 +199,75 @@ def write(place: Path, files: Files, parts: Iterable[Part]) -> None:
         ) from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+    return place
 
 
-class Mapped(NamedTuple):
-    """A set: the bytes of its pictures, mapped, their (height, width), and the broken files as (name, reason)."""
-
-    pixels: NDArray[np.uint8]
-    shapes: NDArray[np.int64]
-    broken: list[tuple[str, str]]
-
-
-def read(place: Path) -> Mapped:
-    """A complete set."""
+def read(place: Path) -> Pixels:
+    """A complete set, mapped; what is written to it stays with the process."""
     about = _index(place)
-    os.utime(place / "index.json")
+    with suppress(OSError):  # a folder that only others may write
+        os.utime(place / "index.json")
     shapes = np.array(about["shapes"], dtype=np.int64).reshape(-1, 2)
-    pixels = np.memmap(place / "pixels", dtype=np.uint8, mode="r") if shapes.any() else np.zeros(0, np.uint8)
-    return Mapped(pixels, shapes, [(name, reason) for name, reason in about["broken"]])
+    pixels = np.memmap(place / "pixels", dtype=np.uint8, mode="c") if shapes.any() else np.zeros(0, np.uint8)
+    return Pixels(pixels, shapes, [(index, reason) for index, reason in about["broken"]])
 
 
 def every() -> list[Cached]:
     """All that is kept, the last used first."""
-    found = []
+    kept = []
     for place in (index.parent for index in home().glob("*/index.json")):
         if complete(place):
-            about, size = _index(place), sum(path.stat().st_size for path in place.iterdir())
-            used = (place / "index.json").stat().st_mtime
-            found.append(Cached(place, f"{len(about['shapes'])} images of {about['of']}", size, used))
-    for path in folder().glob("*.images"):
-        stat = path.stat()
-        found.append(Cached(path, "held-out images, for searches", stat.st_size, max(stat.st_atime, stat.st_mtime)))
+            kept.append(Cached(place, _index(place)["of"], _size(place), (place / "index.json").stat().st_mtime))
+    for path in _earlier():
+        kept.append(Cached(path, "decoded images of an earlier version", _size(path), path.stat().st_mtime))
     if stats := [path.stat() for path in folder().glob("*.kept")]:
         of = f"exact counts of spaces, {len(stats)} of them"
-        found.append(Cached(folder() / "*.kept", of, sum(s.st_size for s in stats), max(s.st_mtime for s in stats)))
-    return sorted(found, key=lambda kept: -kept.used)
+        kept.append(Cached(folder() / "*.kept", of, sum(s.st_size for s in stats), max(s.st_mtime for s in stats)))
+    return sorted(kept, key=lambda one: -one.used)
 
 
 def clear() -> int:
-    """Remove all but what is being decoded, and nothing that does not carry a name of ours; gives how many bytes
-    that was. A run that reads a set goes on: what is mapped stays until it ends."""
-    freed = 0
-    for lock in [*home().glob("*.lock"), *folder().glob("*.lock")]:
-        if _NAME.fullmatch(lock.stem):
-            with suppress(BlockingIOError), alone(lock, wait=False):
-                places = [lock.with_suffix(end) for end in ("", ".part") if lock.parent == home()]
-                places += [lock.with_suffix(".images"), *folder().glob(f".{lock.stem}.images.*.part")]
-                freed += sum(map(_remove, places))
-                lock.unlink()
-    for path in folder().glob("*"):
-        if _KEPT.fullmatch(path.name):
+    """Remove all but what is being decoded or opened, and nothing that does not carry a name of ours; gives how
+    many bytes that was. A run that reads a set goes on: what is mapped stays until it ends."""
+    freed, busy = 0, set[Path | None]()
+    for lock in home().glob("*.lock"):
+        if not _DIGEST.fullmatch(lock.stem):
+            continue
+        try:
+            with alone(lock.stem, wait=False):
+                freed += sum(_remove(lock.with_suffix(end)) for end in (".part", ".json", ".lock"))
+        except BlockingIOError:
+            busy.add(found(lock.stem))
+    for place in (index.parent for index in home().glob("*/index.json")):
+        if place not in busy and _DIGEST.fullmatch(place.name):
+            freed += _remove(place)
+    for path in (*folder().glob("train/*"), *folder().glob("*")):
+        if _OURS.fullmatch(str(path.relative_to(folder()))):
             freed += _remove(path)
+    for place in (home(), folder() / "train"):
+        with suppress(OSError):  # not empty, or not there
+            place.rmdir()
     return freed
+
+
+def _earlier() -> list[Path]:
+    there = (*folder().glob("train/*"), *folder().glob("*.images"))
+    return [path for path in there if re.fullmatch(EARLIER, str(path.relative_to(folder())))]
 
 
 def _remove(path: Path) -> int:
     """Take a file or a folder away; gives its size, or 0 where it stays."""
-    size = sum(found.stat().st_size for found in (path, *path.rglob("*")) if found.is_file())
+    size = _size(path)
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
     return 0 if path.exists() else size
+
+
+def _size(place: Path) -> int:
+    files = place.rglob("*") if place.is_dir() else [place]
+    return sum(path.stat().st_size for path in files if path.is_file())
 
 
 def _index(place: Path) -> Any:

@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-import numpy as np
 import torch
-from attrs import define, field
+from attrs import define
 from torch import Tensor
 
 from spacelang.architecture import Frame
 from spacelang.recipe import Train
+from spacelang_runtime.data import resident
 from spacelang_runtime.data.augment import augmented, view_of
-from spacelang_runtime.data.batch import Framed, Images, Views
+from spacelang_runtime.data.batch import Boxes, Images, Views
 from spacelang_runtime.data.digits import digits
 from spacelang_runtime.data.folder import folder
-from spacelang_runtime.data.in_memory import neighbours, preload, room
+from spacelang_runtime.data.in_memory import preload, room
+from spacelang_runtime.data.labelled import LabelledSplit, labelled, require_channels
 from spacelang_runtime.data.mixup import mixed
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.data.pictures import Files, Grey, Held, Pictures
@@ -53,26 +54,16 @@ class Dataset:
     workers: int
     say: Callable[[str], None]
     train: Split
-    search: Split
-    test: Split
+    search: LabelledSplit
+    test: LabelledSplit
     room: int  # bytes of this host's memory that decoded images may take
     _skip: Skipped
     _held: Held | None = None
-    _scored: dict[tuple[str, int, int, int], dict[int, tuple[Tensor, Tensor]]] = field(factory=dict)
+    _resident: resident.Resident | None = None
 
     @property
     def train_size(self) -> int:
         return len(self.train)
-
-    @property
-    def search_size(self) -> int:
-        """Images of the search split, the broken ones counted too: they are found when they are read."""
-        return len(self.search)
-
-    @property
-    def test_size(self) -> int:
-        """Images of the test split, the broken ones counted too."""
-        return len(self.test)
 
     @property
     def held(self) -> bool:
@@ -131,20 +122,6 @@ class Dataset:
                 images = self.normalise(augmented(drawn.images, recipe, step, rank, world))
                 yield Batch(*mixed(images, drawn.labels, len(self.classes), recipe, step, rank))
 
-    def search_images(self, batch: int = 256, rank: int = 0, world: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
-        """The held-out images that the search scores on: (uint8 [b, channels, side, side], int64 [b]) pairs.
-
-        No augmentation, each decoded whole and resized once (`preprocessing`); one fixed order, mixed over the
-        classes, so that the first n are a fair sample. Broken images are left out, so a batch may be smaller. A
-        rank has every `world`-th batch. What fits into memory is decoded once and given again: do not write into
-        it.
-        """
-        return self._scoring("search", self.search, batch, rank, world)
-
-    def test_images(self, batch: int = 256, rank: int = 0, world: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
-        """The test images, like `search_images`."""
-        return self._scoring("test", self.test, batch, rank, world)
-
     def normalise(self, images: Tensor) -> Tensor:
         """Images of the splits as a network reads them: see `normalise`."""
         return normalise(images, self.preprocessing)
@@ -165,6 +142,13 @@ class Dataset:
         view = view_of(self.recipe, self.frame.image, self.frame.channels, self.preprocessing)
         held = self._hold(pictures, len(steps) * schedule.batch)
         job = Views(held, self.train.labels, schedule, view, rank, world)
+        if isinstance(held, Held) and view.crop is not None and resident.fits(held, device):
+            self._resident = self._resident or resident.resident(held, device)
+            with closing(worked(Boxes(job), steps, self.workers, ahead=STEPS_AHEAD)) as pieces:
+                for drawn in whole(pieces, 1, device):
+                    views = resident.crops(self._resident, drawn.images, view.side, view.channels)
+                    yield Images(views, drawn.labels, drawn.broken)
+            return
         numbers = range(steps.start * job.parts, steps.stop * job.parts)
         pieces = worked(job, numbers, self.workers, pin=device.type == "cuda", ahead=STEPS_AHEAD * job.parts)
         with closing(pieces):
@@ -176,25 +160,6 @@ class Dataset:
             found = preload(pictures, self.room, self.workers, self._skip, self.say)
             self._held = found if isinstance(found, Held) else None
         return self._held or pictures
-
-    def _scoring(
-        self, name: str, split: Split, batch: int, rank: int, world: int
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        side, channels = self.frame.image, self.frame.channels
-        numbers = range(rank, -(-len(split) // batch), world)
-        keep = len(numbers) * batch * channels * side**2 * neighbours() <= self.room
-        kept = self._scored.setdefault((name, batch, rank, world), {})  # the first of `numbers`, with no gap
-        again, rest = numbers[: len(kept)], numbers[len(kept) :]
-        for number in again:
-            yield kept[number]
-        job = Framed(split, side, channels, batch, self.preprocessing)
-        workers = self.workers if isinstance(split.pictures, Files) else 0
-        for number, drawn in zip(rest, worked(job, rest, workers), strict=True):
-            for broken, reason in drawn.broken:
-                self._skip(broken, reason)
-            if keep:  # as a copy: what a worker sends lies in the little memory that processes share
-                kept.setdefault(number, (drawn.images.clone(), drawn.labels.clone()))
-            yield drawn.images, drawn.labels
 
 
 def open_dataset(
@@ -213,11 +178,7 @@ def open_dataset(
     training images (`preprocessing.chosen`). Files are listed, not read, but for those sizes. Raises `Failure` for
     data that cannot be used.
     """
-    if frame.channels not in (1, 3):
-        raise Failure(
-            f"channels = {frame.channels}: pictures have 3 channels, or 1 where they are to be grey",
-            "write channels = 3 in the space",
-        )
+    require_channels(frame)
     source = digits(frame.image) if where == "digits" else folder(Path(os.path.expanduser(where)), 2 * frame.image)
     every = source.train
     held_out = stratified(every.labels, every.rank, round(recipe.holdout * len(every)))
@@ -227,20 +188,24 @@ def open_dataset(
             "and the search would have nothing to score on",
             "add training images (a class needs at least two), or write a larger holdout in the train block",
         )
-    search = every.take(held_out)
+    seen = preprocessing or chosen(every.pictures.shorter_sides(), frame.image)
+    skip = Skipped(say)
+
+    def scored(split: Split) -> LabelledSplit:
+        return labelled(source.name, source.classes, split, frame, seen, workers, skip)
+
     return Dataset(
         name=source.name,
         classes=source.classes,
         fingerprint=source.fingerprint,
         frame=frame,
         recipe=recipe,
-        preprocessing=preprocessing or chosen(every.pictures.shorter_sides(), frame.image),
+        preprocessing=seen,
         workers=workers,
         say=say,
         train=every.take(~held_out),
-        # By rank, which mixes the classes: then the first n images of a split are a fair sample of it.
-        search=search.take(np.argsort(search.rank)).whole(),
-        test=source.test.take(np.argsort(source.test.rank)).whole(),
+        search=scored(every.take(held_out)),
+        test=scored(source.test),
         room=room(),
-        skip=Skipped(say),
+        skip=skip,
     )

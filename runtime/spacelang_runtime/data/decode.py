@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +24,28 @@ class Broken(Exception):
 
 
 def decode(path: Path, most: int) -> Image.Image:
-    """The picture in a file, in RGB, its shorter side at most `most` pixels.
+    """The picture in a file, in RGB, its shorter side at most `most` pixels: see `picture_in`. Raises `Broken`."""
+    return picture_in(content_of(path), path, most)
+
+
+def content_of(path: Path) -> bytes:
+    """All bytes of a file. Raises `Broken` where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Broken(shown(path), error.strerror or str(error)) from None
+
+
+def picture_in(content: bytes, path: Path, most: int) -> Image.Image:
+    """The picture that the bytes of a file are, in RGB, its shorter side at most `most` pixels.
 
     Grey and palette are spread to three channels; transparency is laid over white; CMYK is converted; of 16 bits
-    the upper 8 count. Orientation tags are not followed, as in the published ImageNet figures. Raises `Broken`.
+    the upper 8 count. Orientation tags are not followed, as in the published ImageNet figures. path: the file, for
+    its name. Raises `Broken`.
     """
     try:
         # Remarks about odd metadata are of no use to a person who waits for a network.
-        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as file:
+        with warnings.catch_warnings(), Image.open(BytesIO(content), formats=FORMATS) as file:
             warnings.simplefilter("ignore")
             file.draft(None, (most, most))  # a JPEG far larger than that is decoded at 1/2, 1/4 or 1/8
             return shrunk(rgb(file), most)
@@ -69,6 +84,9 @@ def rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    if image.mode == "RGB":  # `convert` would copy it
+        image.load()
+        return image
     return image.convert("RGB")
 
 

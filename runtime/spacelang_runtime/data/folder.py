@@ -8,14 +8,16 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spacelang_runtime.data.decode import shown
+from spacelang_runtime.data.decode import ANY_SIDE, shown
 from spacelang_runtime.data.pictures import Files
 from spacelang_runtime.data.source import Source, Split
 from spacelang_runtime.data.stratify import ranks
 from spacelang_runtime.failure import Failure
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+TESTS = ("val", "test")  # the folder of the test images: the first that is there
 LAYOUT = "data is a folder with train/CLASS/* and val/CLASS/*, images in JPEG, PNG or WebP"
 
 
@@ -27,16 +29,11 @@ def folder(root: Path, most: int) -> Source:
     shorter side in pixels when a picture is read. Raises `Failure` for a folder that is not laid out so, a class
     without images, and classes of the splits that differ.
     """
-    if not root.is_dir():
-        what = "is a file" if root.exists() else "does not exist"
-        raise Failure(f"{shown(root)}: this data folder {what}", f"give digits (built in) or a folder: {LAYOUT}")
-    train = root / "train"
-    test = next((root / name for name in ("val", "test") if (root / name).is_dir()), None)
+    _require_folder(root)
+    train, test = root / "train", _test(root)
     if not train.is_dir() or test is None:
         missing = "train" if not train.is_dir() else "val (or test)"
-        inner = next((path for path in sorted(root.iterdir()) if (path / "train").is_dir()), None)
-        remedy = f"did you mean {shown(inner)}?" if inner else LAYOUT
-        raise Failure(f"{shown(root)}: there is no folder {missing} in it", remedy)
+        raise _without(root, missing, "train")
 
     classes, wanted = class_folders(train), class_folders(test)
     differing = sorted(set(classes) ^ set(wanted))
@@ -47,23 +44,66 @@ def folder(root: Path, most: int) -> Source:
             f"{shown(root)}: train and {test.name} have different classes: {', '.join(only)}{more}",
             f"give every class a folder in both train and {test.name}",
         )
-    if len(classes) < 2:
-        raise Failure(f"{shown(train)}: one class, {classes[0]}, leaves nothing to tell apart", LAYOUT)
-
+    _require_several(train, classes)
     digest = sha256("\0".join(classes).encode())
-    splits = {}
+    splits = []
     for path in (train, test):
-        listed = _listed(path, classes)
-        names = np.array([name for files in listed for name, _ in files])
-        labels = np.repeat(np.arange(len(classes)), [len(files) for files in listed])
-        sizes = np.array([size for files in listed for _, size in files], dtype="<i8")
-        for part in (names, labels.astype("<i8"), sizes):
+        split, sizes = _split(path, classes, most)
+        assert isinstance(split.pictures, Files)
+        for part in (split.pictures.names, split.labels.astype("<i8"), sizes):
             digest.update(part.tobytes())
-        rank = ranks(
-            classes[label].encode() + b"/" + name for label, files in enumerate(listed) for name, _ in files
-        )
-        splits[path] = Split(Files(path, classes, names, labels, most), labels, rank)
-    return Source(root.resolve().name, classes, splits[train], splits[test], digest.hexdigest())
+        splits.append(split)
+    return Source(root.resolve().name, classes, *splits, digest.hexdigest())
+
+
+def test_folder(root: Path) -> tuple[str, tuple[str, ...], Split]:
+    """The name of a folder's data, its classes, and its test images alone: those of `val/`, or of `test/`, or of
+    class folders that lie in it. Raises `Failure` like `folder`."""
+    _require_folder(root)
+    path = _test(root)
+    if path is None and ((root / "train").is_dir() or _inside(root, *TESTS)):
+        raise _without(root, "val (or test)", *TESTS)
+    path = path or root
+    classes = class_folders(path)
+    _require_several(path, classes)
+    return root.resolve().name, classes, _split(path, classes, ANY_SIDE)[0]
+
+
+def _require_folder(root: Path) -> None:
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "does not exist"
+        raise Failure(f"{shown(root)}: this data folder {what}", f"give digits (built in) or a folder: {LAYOUT}")
+
+
+def _test(root: Path) -> Path | None:
+    return next((root / name for name in TESTS if (root / name).is_dir()), None)
+
+
+def _without(root: Path, missing: str, *known_by: str) -> Failure:
+    """That a folder of a split is not there. known_by: what the folder has that was meant, if one inside was."""
+    inner = _inside(root, *known_by)
+    remedy = f"did you mean {shown(inner)}?" if inner else LAYOUT
+    return Failure(f"{shown(root)}: there is no folder {missing} in it", remedy)
+
+
+def _inside(root: Path, *names: str) -> Path | None:
+    """The first folder inside that has one of some folders."""
+    return next((path for path in sorted(root.iterdir()) if any((path / name).is_dir() for name in names)), None)
+
+
+def _require_several(path: Path, classes: tuple[str, ...]) -> None:
+    if len(classes) < 2:
+        raise Failure(f"{shown(path)}: one class, {classes[0]}, leaves nothing to tell apart", LAYOUT)
+
+
+def _split(path: Path, classes: tuple[str, ...], most: int) -> tuple[Split, NDArray[np.int64]]:
+    """The images of a split, and the sizes of their files in bytes."""
+    listed = _listed(path, classes)
+    names = np.array([name for files in listed for name, _ in files])
+    labels = np.repeat(np.arange(len(classes)), [len(files) for files in listed])
+    sizes = np.array([size for files in listed for _, size in files], dtype="<i8")
+    rank = ranks(classes[label].encode() + b"/" + name for label, files in enumerate(listed) for name, _ in files)
+    return Split(Files(path, classes, names, labels, most), labels, rank), sizes
 
 
 def class_folders(split: Path) -> tuple[str, ...]:

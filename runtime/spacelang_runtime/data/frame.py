@@ -2,9 +2,42 @@
 
 from __future__ import annotations
 
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
 from PIL import Image
 
 from spacelang_runtime.preprocessing import Preprocessing
+
+
+@frozen
+class Framing:
+    """What is made of a picture that networks are scored on: its middle, `side` × `side` pixels of bytes."""
+
+    side: int
+    channels: int
+    preprocessing: Preprocessing
+
+    def __call__(self, picture: Image.Image) -> NDArray[np.uint8]:
+        """The framed picture, [channels, side, side]."""
+        return planes(framed(picture, self.side, self.preprocessing), self.channels)
+
+    def __str__(self) -> str:
+        crop, interpolation = self.preprocessing.crop, self.preprocessing.interpolation
+        return f"framed {self.channels} {self.side} {crop!r} {interpolation}"
+
+
+@frozen
+class Unframed:
+    """A picture as it is read, [height, width, 3]."""
+
+    channels: int = 3
+
+    def __call__(self, picture: Image.Image) -> NDArray[np.uint8]:
+        return np.asarray(picture)
+
+    def __str__(self) -> str:
+        return "unframed"
 
 
 def framed(picture: Image.Image, side: int, preprocessing: Preprocessing) -> Image.Image:
@@ -19,3 +52,10 @@ def framed(picture: Image.Image, side: int, preprocessing: Preprocessing) -> Ima
         picture = picture.resize((width, height), Image.Resampling[preprocessing.interpolation.upper()])
     left, top = (round((length - side) / 2) for length in size)
     return picture.crop((left, top, left + side, top + side))
+
+
+def planes(picture: Image.Image, channels: int) -> NDArray[np.uint8]:
+    """A picture as [channels, height, width], for 3 channels, or for 1 its luma."""
+    if channels == 1:
+        return np.asarray(picture.convert("L"))[None]
+    return np.asarray(picture).transpose(2, 0, 1)

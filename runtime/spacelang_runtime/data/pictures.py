@@ -17,10 +17,18 @@ from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
 from PIL import Image
 
-from spacelang_runtime.data.decode import ANY_SIDE, Broken, decode, decoded_bytes, shorter_side, shown
+from spacelang_runtime.data.decode import (
+    ANY_SIDE,
+    Broken,
+    content_of,
+    decode,
+    decoded_bytes,
+    picture_in,
+    shorter_side,
+    shown,
+)
 
 Which = NDArray[np.bool_] | NDArray[np.int64]
-CHUNK = 64
 MEASURED = 2000  # pictures whose sizes stand for those of all
 
 
@@ -54,6 +62,14 @@ class Files:
 
     def read(self, index: int) -> Image.Image:
         return decode(self.path(index), self.most)
+
+    def content(self, index: int) -> bytes:
+        """The bytes of a file. Raises `Broken`."""
+        return content_of(self.path(index))
+
+    def picture(self, index: int, content: bytes) -> Image.Image:
+        """What `read` gives, from the bytes of the file."""
+        return picture_in(content, self.path(index), self.most)
 
     def take(self, which: Which) -> Files:
         return Files(self.folder, self.classes, self.names[which], self.labels[which], self.most)

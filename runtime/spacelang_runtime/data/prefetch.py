@@ -31,7 +31,7 @@ def whole(pieces: Iterator[Images], parts: int, device: torch.device) -> Iterato
     """The images of each step, which come in so many pieces, as one batch of bytes on a device."""
     while step := list(islice(pieces, parts)):
         ends = torch.tensor([0, *(len(piece.labels) for piece in step)]).cumsum(0).tolist()
-        images = torch.empty((ends[-1], *step[0].images.shape[1:]), dtype=torch.uint8, device=device)
+        images = torch.empty((ends[-1], *step[0].images.shape[1:]), dtype=step[0].images.dtype, device=device)
         labels = torch.empty(ends[-1], dtype=torch.int64, device=device)
         for piece, start, end in zip(step, ends, ends[1:], strict=False):
             images[start:end].copy_(piece.images, non_blocking=True)

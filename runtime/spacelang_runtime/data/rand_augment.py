@@ -110,7 +110,7 @@ def _factor(turn: Turn) -> NDArray[np.float32]:
 
 
 def _contrast(images: Tensor, pixels: Tensor, turn: Turn) -> Tensor:
-    mean = (_grey(images).flatten(1).double().mean(1) + 0.5).floor().float()[:, None, None]
+    mean = (grey(images).flatten(1).double().mean(1) + 0.5).floor().float()[:, None, None]
     tones = torch.arange(256, device=images.device).float()
     return _blend(mean, tones, on(_factor(turn), images.device)[:, None, None])
 
@@ -140,7 +140,7 @@ def _colored(images: Tensor, turn: Turn) -> Tensor:
     if images.shape[1] == 1:
         return images
     return _blend(
-        _grey(images)[:, None].float(), images.float(), on(_factor(turn), images.device)[:, None, None, None]
+        grey(images)[:, None].float(), images.float(), on(_factor(turn), images.device)[:, None, None, None]
     )
 
 
@@ -182,7 +182,7 @@ def _maps(turn: Turn) -> NDArray[np.float32]:
     return maps.astype(np.float32)
 
 
-def _grey(images: Tensor) -> Tensor:
+def grey(images: Tensor) -> Tensor:
     """The luma of images, int32 [b, side, side], as Pillow rounds it."""
     if images.shape[1] == 1:
         return images[:, 0].int()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Generic, TypeVar
 
 import torch
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 def worked(
     job: Callable[[int], Result], numbers: Sequence[int], workers: int, pin: bool = False, ahead: int = 0
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """`job` of each number, in their order; `workers` processes are ahead of the reader (0: none, all here).
 
     job: must be picklable where processes are spawned, not forked. pin: put tensors of the results in page-locked

@@ -1,5 +1,5 @@
-"""What every training stands on: the run on the disk, its record and checkpoints; the gradient, the optimizer, the
-schedule; the processes that train together; and how a trained network is scored.
+"""What every training stands on: the run on the disk, its record and checkpoints; the one trainer, with its
+gradient, optimizer and schedule; the processes that train together; and how a trained network is scored.
 
 What is trained, and on which data, is said by `tasks`; nothing here knows them.
 """

@@ -42,7 +42,8 @@ def _verify(record: Any) -> None:
             from_record(bound)
     except (KeyError, TypeError, ValueError):
         raise NotJson(f"'bounds' is {shown(record.get('bounds'))}, and must be a list of bounds") from None
-    try:
-        from_json(record.get("architecture"))
-    except NotAnArchitecture as reason:
-        raise NotJson(f"'architecture': {reason}") from None
+    for name in ("architecture", *(["cheapest"] if "cheapest" in record else [])):
+        try:
+            from_json(record.get(name))
+        except NotAnArchitecture as reason:
+            raise NotJson(f"{name!r}: {reason}") from None

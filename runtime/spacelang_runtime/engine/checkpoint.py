@@ -12,27 +12,31 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
+import attrs
 import torch
-from attrs import asdict, evolve, field, frozen
+from attrs import field, frozen
 from torch import Tensor
 
 from spacelang import interchange
-from spacelang.outside import NotJson
+from spacelang.outside import NotJson, shown
 from spacelang.recipe import Evolve, Refine, Train
 from spacelang.space import Space
 from spacelang_runtime.atomic import replace
+from spacelang_runtime.engine.loss_scale import LossScale
 from spacelang_runtime.engine.record import Limits, structured
 from spacelang_runtime.failure import Failure
 
-FORMAT = "spacelang.checkpoint/1"
-STREAK = 10  # steps without a finite loss, one after the other, that end a run
+FORMAT = "spacelang.checkpoint/2"
+EARLIER = ("spacelang.checkpoint/1", "spacelang.transfer.checkpoint/1")
 
 
 @frozen
-class Standing:
+class TrainerState:
     """How far a training has come. step: steps done, skipped ones included. elapsed: seconds of training.
-    skipped: steps whose loss was not finite; streak: how many of them were the last. losses: the last ones.
-    waited: seconds of `elapsed` that were spent waiting for data."""
+    skipped: steps whose loss or gradient was not finite; streak: how many of them were the last, overflows of a
+    loss scale left out. losses: the last ones. waited: seconds of `elapsed` that were spent waiting for data.
+    micro: how many images a process takes at a time where memory has not borne as many as asked for; 0: as many
+    as those. loss_scale: in fp16, of the next step."""
 
     step: int = 0
     elapsed: float = 0.0
@@ -40,28 +44,37 @@ class Standing:
     streak: int = 0
     losses: dict[str, float] = field(factory=dict)
     waited: float = 0.0
+    micro: int = 0
+    loss_scale: LossScale | None = None
 
-    def after(self, elapsed: float, losses: dict[str, float], waited: float, problem: str) -> Standing:
-        """One step later. problem: why it was skipped; empty where it was not."""
-        return Standing(
+    def after(
+        self, elapsed: float, losses: dict[str, float], waited: float, problem: str, overflowed: bool = False
+    ) -> TrainerState:
+        """One step later. problem: why it was skipped; empty where it was not. overflowed: whether all that was
+        wrong was its loss scale."""
+        counted = bool(problem) and not overflowed
+        return TrainerState(
             step=self.step + 1,
             elapsed=elapsed,
             skipped=self.skipped + bool(problem),
-            streak=self.streak + 1 if problem else 0,
+            streak=self.streak + 1 if counted else self.streak if problem else 0,
             losses=losses,
             waited=self.waited + waited,
+            micro=self.micro,
+            loss_scale=self.loss_scale.after(overflowed) if self.loss_scale else None,
         )
 
 
 @frozen(eq=False)
 class Checkpoint:
-    """A training at rest. space, digest: of the space whose supernet this is. weights: the supernet's;
-    average: its averaged ones, where the recipe averages. optimizer: torch's state of it."""
+    """A training at rest. name, digest: of what is trained; the digest is empty where the run alone says what
+    that is. weights: the model's, running means of norms included; average: its averaged ones, where the recipe
+    averages. optimizer: torch's state of it."""
 
-    space: str
+    name: str
     digest: str
     limits: Limits
-    standing: Standing
+    state: TrainerState
     weights: dict[str, Tensor]
     average: dict[str, Tensor] | None
     optimizer: dict[str, Any]
@@ -76,67 +89,60 @@ def spoiled(path: Path) -> str | None:
 
 def digest(space: Space) -> str:
     """SHA-256 of what is trained, whatever the recipes say about how."""
-    bare = evolve(space, train=Train(), evolve=Evolve(), refine=Refine())
+    bare = attrs.evolve(space, train=Train(), evolve=Evolve(), refine=Refine())
     return hashlib.sha256(interchange.to_json(bare).encode()).hexdigest()
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Put a checkpoint in the place of the last one. Raises `Failure` where it cannot; the last one then stays."""
-    record = {
-        "format": FORMAT,
-        "space": checkpoint.space,
-        "digest": checkpoint.digest,
-        "limits": asdict(checkpoint.limits),
-        "standing": asdict(checkpoint.standing),
-        "weights": checkpoint.weights,
-        "average": checkpoint.average,
-        "optimizer": checkpoint.optimizer,
-    }
-    replace(path, lambda file: torch.save(record, file))
+    values = {name: getattr(checkpoint, name) for name in attrs.fields_dict(Checkpoint)}
+    values |= {"format": FORMAT, "limits": attrs.asdict(checkpoint.limits), "state": attrs.asdict(checkpoint.state)}
+    replace(path, lambda file: torch.save(values, file))
 
 
-def load(path: Path, space: Space) -> Checkpoint:
+def load(path: Path, space: Space | None = None) -> Checkpoint:
     """The checkpoint in a file, in main memory. Raises `Failure` where there is none, where it is damaged, and
     where it is of another space than `space`."""
-    record = read(path, FORMAT)
-    if record.get("digest") != digest(space):
+    values = _read(path)
+    name, of = part(path, values, "name", str), part(path, values, "digest", str)
+    if space is not None and of != digest(space):
         raise Failure(
-            f"{path} is of space {record.get('space')} ({str(record.get('digest'))[:8]}), and this is space "
-            f"{space.name} ({digest(space)[:8]}): their supernets differ",
+            f"{path} is of space {name} ({of[:8]}), and this is space {space.name} "
+            f"({digest(space)[:8]}): their supernets differ",
             "take the run of this space, or train it",
         )
-    average = record.get("average")
     return Checkpoint(
-        space=str(record.get("space")),
-        digest=record["digest"],
-        limits=part(path, record, "limits", Limits),
-        standing=part(path, record, "standing", Standing),
-        weights=part(path, record, "weights", dict),
-        average=None if average is None else part(path, record, "average", dict),
-        optimizer=part(path, record, "optimizer", dict),
+        name=name,
+        digest=of,
+        limits=part(path, values, "limits", Limits),
+        state=part(path, values, "state", TrainerState),
+        weights=part(path, values, "weights", dict),
+        average=None if values.get("average") is None else part(path, values, "average", dict),
+        optimizer=part(path, values, "optimizer", dict),
     )
 
 
-def part(path: Path, record: dict[str, Any], name: str, kind: type[Any]) -> Any:
+def part(path: Path, values: dict[str, Any], name: str, kind: type[Any]) -> Any:
     """A part of a checkpoint of a kind. Raises `Failure` where it is none."""
     try:
-        if kind is not dict:
-            return structured(record[name], kind)
-        if isinstance(record[name], dict):
-            return record[name]
-        raise NotJson("it is no table")
+        if kind not in (dict, str):
+            return structured(values[name], kind)
+        if isinstance(values[name], kind):
+            return values[name]
+        raise NotJson("it is no table" if kind is dict else f"{shown(values[name])} is no text")
     except (KeyError, NotJson) as reason:
-        raise Failure(f"{path} is damaged: {name}: {reason}", "restore it, or train anew") from None
+        said = "it is missing" if isinstance(reason, KeyError) else reason
+        raise Failure(f"{path} is damaged: {name}: {said}", "restore it, or train anew") from None
 
 
-def read(path: Path, form: str) -> dict[str, Any]:
-    """The values in a checkpoint's file of a format. Raises `Failure` where there are none, and where a part of the
-    file is not as it was written."""
+def _read(path: Path) -> dict[str, Any]:
+    """The values in a checkpoint's file, under their names of today. Raises `Failure` where there are none,
+    and where a part of the file is not as it was written."""
     try:
         if part := spoiled(path):
             raise Failure(f"{path} is damaged: {part} in it is not as it was written", "restore it, or train anew")
         # The file is mapped, not read: what is only compared or copied to a device is never held twice.
-        record = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        values = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except FileNotFoundError:
         raise Failure(
             f"{path.parent} has no checkpoint: its training ended before the first one", "train it anew"
@@ -144,6 +150,10 @@ def read(path: Path, form: str) -> dict[str, Any]:
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise Failure(f"{path} cannot be read: {reason}", "restore the file, or train anew") from None
-    if not isinstance(record, dict) or record.get("format") != form:
-        raise Failure(f"{path} is no checkpoint of this version ({form})", "train anew")
-    return record
+    if not isinstance(values, dict) or values.get("format") not in (FORMAT, *EARLIER):
+        raise Failure(f"{path} is no checkpoint of this version ({FORMAT})", "train anew")
+    if values["format"] in EARLIER:
+        # A transfer's checkpoint named nothing and had no average.
+        values |= {"name": values.get("space", ""), "digest": values.get("digest", "")}
+        values |= {"state": values.get("standing"), "average": values.get("average")}
+    return values

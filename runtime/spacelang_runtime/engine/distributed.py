@@ -91,10 +91,27 @@ def devices() -> list[str]:
     return ["cpu", *(f"{kind}:{number}" for number in range(torch.accelerator.device_count()))]
 
 
-def precision(device: torch.device) -> torch.autocast:
-    """The arithmetic of forward passes on a device: bf16 where a GPU has it, else float32."""
-    fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.autocast(device.type, torch.bfloat16, enabled=fast)
+def precision(device: torch.device, dtype: torch.dtype | None = None) -> torch.autocast:
+    """The arithmetic of forward passes on a device: of the type given, else bf16 where a GPU has it, else
+    float32."""
+    if dtype is None:
+        dtype = torch.bfloat16 if _has_bf16(device) else torch.float32
+    half = dtype != torch.float32
+    return torch.autocast(device.type, dtype if half else torch.bfloat16, enabled=half)
+
+
+def training_dtype(device: torch.device) -> torch.dtype:
+    """The type of the products of a training on a device: bf16 where a GPU has it; fp16, which needs loss scaling
+    (`loss_scale`), where a GPU is fast in that alone (T4, V100: compute capability 7); else float32."""
+    if _has_bf16(device):
+        return torch.bfloat16
+    if device.type == "cuda" and torch.version.hip is None and torch.cuda.get_device_capability(device)[0] >= 7:
+        return torch.float16
+    return torch.float32
+
+
+def _has_bf16(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 @contextmanager

@@ -66,16 +66,18 @@ class Gradient:
             elif dist.is_initialized():
                 dist.all_reduce(self.buffer)
             squares = torch.linalg.vector_norm(self.own).square()
-            told = torch.cat([squares[None], self.notes])
+            figures = torch.cat([squares[None], self.notes])
             if self.sharded:
-                dist.all_reduce(told)
-        square, *notes = told.tolist()
+                dist.all_reduce(figures)
+        square, *notes = figures.tolist()
         return square**0.5, notes
 
-    def clip(self, norm: float, limit: float) -> None:
-        """Scale the gradient, whose norm is `norm`, down to `limit`; a limit of 0 is none."""
-        if limit and norm > limit:
-            self.own.mul_(limit / norm)
+    def clip(self, norm: float, limit: float, scale: float = 1.0) -> None:
+        """Make a gradient that was scaled by `scale`, and without that has the norm `norm`, what it is; and scale
+        it down to `limit`. A limit of 0 is none."""
+        factor = (limit / norm if limit and norm > limit else 1.0) / scale
+        if factor != 1.0:
+            self.own.mul_(factor)
 
 
 def attach(parameters: Iterable[nn.Parameter], notes: int, shards: int = 1) -> Gradient:
@@ -87,8 +89,8 @@ def attach(parameters: Iterable[nn.Parameter], notes: int, shards: int = 1) -> G
     starts, length = [], 0
     for parameter in parameters:
         starts.append(length)
-        length += _rounded(parameter.numel(), ALIGNMENT)
-    length = _rounded(length, ALIGNMENT * shards)
+        length += rounded(parameter.numel(), ALIGNMENT)
+    length = rounded(length, ALIGNMENT * shards)
     buffer = torch.zeros(length + notes, device=parameters[0].device)
     values = buffer[:length]
     for parameter, start in zip(parameters, starts, strict=True):
@@ -97,6 +99,6 @@ def attach(parameters: Iterable[nn.Parameter], notes: int, shards: int = 1) -> G
     return Gradient(values, buffer[length:], buffer, parameters, tuple(starts), own)
 
 
-def _rounded(number: int, step: int) -> int:
+def rounded(number: int, step: int) -> int:
     """The least multiple of `step` that is not less than `number`."""
     return -(-number // step) * step

@@ -25,7 +25,7 @@ def serving(runs: Path, name: str | None, need: Need, say: Callable[[str], None]
     newest = find(runs, name)
     if name is not None:
         return newest
-    whole = [run for run in every(runs) if not run.record.network]
+    whole = [run for run in every(runs) if run.record.task != "finetune"]
     passed: list[str] = []
     for run in sorted(whole, key=lambda run: (run.record.created, run.name), reverse=True):
         if (reason := lacks(run, need)) is None:
@@ -52,6 +52,24 @@ def lacks(run: Run, need: Need) -> str | None:
     if need == "best" and best is None:
         return "it has not been searched"
     return None
+
+
+def transferring(
+    runs: Path, name: str | None, task: str, need: Literal["checkpoint", "model"], say: Callable[[str], None]
+) -> Run:
+    """The transfer of that name; with no name, the task's latest that has what is needed, and where none has, its
+    latest. say: told of those that are passed over. Raises `Failure` where there is none."""
+    newest = find(runs, name, (task,))
+    if name is not None:
+        return newest
+    passed: list[Run] = []
+    for run in sorted(every(runs, (task,)), key=lambda run: (run.record.created, run.name), reverse=True):
+        if (run.checkpoint if need == "checkpoint" else run.model / "config.json").is_file():
+            for one in passed:
+                say(f"passed over {one.name}: it was stopped before it had kept anything")
+            return run
+        passed.append(run)
+    return newest
 
 
 def _remedy(run: Run, need: Need) -> str:

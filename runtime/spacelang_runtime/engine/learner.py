@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from attrs import frozen
 from timm.utils import ModelEmaV3
+from torch import nn
 
-from spacelang.recipe import Train
-from spacelang.space import Space
 from spacelang_runtime.engine import checkpoint as checkpoints
-from spacelang_runtime.engine.checkpoint import Checkpoint, Standing
+from spacelang_runtime.engine.checkpoint import Checkpoint, TrainerState
 from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.gradient import Gradient
-from spacelang_runtime.engine.optimizer import Optimizer, adamw
+from spacelang_runtime.engine.optimizer import Optimizer
 from spacelang_runtime.engine.record import Limits, State
 from spacelang_runtime.engine.run import Run, write_state
 from spacelang_runtime.engine.schedule import finished
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.nn.supernet import Supernet
 
 
 @frozen(eq=False)
 class Learner:
-    """A supernet with what changes its weights. average: their moving average, where the recipe wants one."""
+    """A model with what changes its weights. average: their moving average, where the recipe wants one."""
 
-    model: Supernet
+    model: nn.Module
     optimizer: Optimizer
     average: ModelEmaV3 | None
 
@@ -37,27 +35,28 @@ class Learner:
         if self.average:
             self.average.update(self.model, step)
 
-    def save(self, run: Run, space: Space, limits: Limits, at: Standing, world: World) -> None:
-        """Put the training's checkpoint and its state on the disk. All processes take part, the leader writes."""
+    def save(self, run: Run, name: str, digest: str, limits: Limits, state: TrainerState, world: World) -> None:
+        """Put the training's checkpoint and its state on the disk. All processes take part, the leader writes.
+        name, digest: see `Checkpoint`."""
         optimizer = self.optimizer.state()
         if not world.is_main:
             return
         checkpoints.save(
             run.checkpoint,
             Checkpoint(
-                space=space.name,
-                digest=checkpoints.digest(space),
+                name=name,
+                digest=digest,
                 limits=limits,
-                standing=at,
+                state=state,
                 weights=self.model.state_dict(),
                 average=self.average.module.state_dict() if self.average else None,
                 optimizer=optimizer,
             ),
         )
-        done = finished(limits, at.step, at.elapsed)
-        write_state(run, State(at.step, limits, at.elapsed, at.losses, at.skipped, done))
+        done = finished(limits, state.step, state.elapsed)
+        write_state(run, State(state.step, limits, state.elapsed, state.losses, state.skipped, done))
 
-    def restore(self, run: Run, checkpoint: Checkpoint) -> Standing:
+    def restore(self, run: Run, checkpoint: Checkpoint) -> TrainerState:
         """Take over a checkpoint, in any number of processes: gives how far it is."""
         try:
             self.model.load_state_dict(checkpoint.weights)
@@ -66,18 +65,15 @@ class Learner:
                 self.average.module.load_state_dict(checkpoint.average or checkpoint.weights)
         except (RuntimeError, ValueError, KeyError) as error:
             reason = str(error).splitlines()[0]
-            raise Failure(f"{run.checkpoint} does not fit its space: {reason}", "train anew") from None
-        return checkpoint.standing
+            raise Failure(f"{run.checkpoint} does not fit what {run.name} trains: {reason}", "train anew") from None
+        return checkpoint.state
 
 
-def learner(model: Supernet, recipe: Train, notes: int, shards: int = 1) -> Learner:
-    """What trains a model by a recipe. notes, shards: see `gradient.attach`.
+def learner(model: nn.Module, optimizer: Optimizer, decay: float) -> Learner:
+    """What trains a model by an optimizer. decay: of the average of its weights; 0: none.
 
-    The average's decay rises to the recipe's, so that a short run does not average over the weights that it
-    began with.
+    The average's decay rises to that, so that a short run does not average over the weights that it began with.
     """
-    optimizer = adamw(model, recipe, notes, shards)
-    if not recipe.ema:
+    if not decay:
         return Learner(model, optimizer, None)
-    average = ModelEmaV3(model, decay=float(recipe.ema), use_warmup=True, exclude_buffers=True)
-    return Learner(model, optimizer, average)
+    return Learner(model, optimizer, ModelEmaV3(model, decay=decay, use_warmup=True, exclude_buffers=True))

@@ -1,4 +1,4 @@
-"""AdamW over a supernet's weights (Loshchilov and Hutter, 2019), which lie in one vector as its gradients do.
+"""AdamW over a model's weights (Loshchilov and Hutter, 2019), which lie in one vector as its gradients do.
 
 The weights become views of that vector, so an update is one pass over it, or over this process's part of it where
 the gradient is sharded. What is kept on the disk is torch's own state of AdamW over the parameters one by one: it
@@ -7,7 +7,7 @@ goes on in any number of processes, sharded or not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,12 +15,20 @@ import torch.distributed as dist
 from attrs import frozen
 from torch import Tensor, nn
 
-from spacelang.recipe import Train
 from spacelang_runtime.engine.distributed import together
-from spacelang_runtime.engine.gradient import Gradient, attach
-from spacelang_runtime.nn.supernet import Supernet
+from spacelang_runtime.engine.gradient import ALIGNMENT, Gradient, attach, rounded
 
 MOMENTS = ("exp_avg", "exp_avg_sq")  # torch's names of the two running means
+
+
+@frozen
+class Group:
+    """What parameters that are updated alike have in common. name: tells groups apart. rate: their learning rate,
+    as a multiple of the one that a step is made at. decay: their weight decay."""
+
+    name: str
+    rate: float
+    decay: float
 
 
 @frozen(eq=False)
@@ -28,19 +36,19 @@ class Optimizer:
     """What updates the weights by a gradient.
 
     weights: all of them, as the gradient's values lie. moments: of this process's own part, in the order of
-    `MOMENTS`. decaying: how many of the parameters, which come first, decay.
+    `MOMENTS`. groups: the parameters' indices in the gradient, by group, in the order of torch's state.
     """
 
     gradient: Gradient
     weights: Tensor
     moments: tuple[Tensor, Tensor]
-    decaying: int
+    groups: Mapping[Group, Sequence[int]]
     adamw: torch.optim.AdamW
 
     def step(self, rate: float) -> None:
         """One update at a learning rate. Every process has the new weights afterwards."""
-        for group in self.adamw.param_groups:
-            group["lr"] = rate
+        for ours, theirs in zip(self.groups, self.adamw.param_groups, strict=True):
+            theirs["lr"] = ours.rate * rate
         self.adamw.step()
         if self.gradient.sharded:
             with together():
@@ -49,17 +57,17 @@ class Optimizer:
         torch.autograd.graph.increment_version(self.gradient.parameters)
 
     def state(self) -> dict[str, Any]:
-        """The state as `torch.optim.AdamW` has it over the parameters one by one: those that decay, then the
-        others. Where it is sharded every process has to ask for it."""
+        """The state as `torch.optim.AdamW` has it over the parameters one by one, group after group. Where it is
+        sharded every process has to ask for it."""
         whole = [self._gathered(moment) for moment in self.moments]
         made = next(iter(self.adamw.state.values()))["step"]
-        pieces = zip(*(self._pieces(vector) for vector in whole), strict=True)
+        pieces = list(zip(*(self._pieces(vector) for vector in whole), strict=True))
         state = {
-            index: {"step": made.clone(), **dict(zip(MOMENTS, piece, strict=True))}
-            for index, piece in enumerate(pieces)
+            index: {"step": made.clone(), **dict(zip(MOMENTS, pieces[place], strict=True))}
+            for index, place in enumerate(self._order())
         }
-        count = len(self.gradient.parameters)
-        members = (list(range(self.decaying)), list(range(self.decaying, count)))
+        counts = iter(range(len(pieces)))
+        members = [[next(counts) for _ in places] for places in self.groups.values()]
         groups = self.adamw.state_dict()["param_groups"]
         return {
             "state": state,
@@ -73,11 +81,17 @@ class Optimizer:
             return  # of a run that was stopped before its first update
         for name, moment in zip(MOMENTS, self.moments, strict=True):
             whole = torch.zeros_like(self.weights)
-            for index, piece in enumerate(self._pieces(whole)):
-                piece.copy_(kept["state"][index][name])
+            pieces = list(self._pieces(whole))
+            for index, place in enumerate(self._order()):
+                pieces[place].copy_(kept["state"][index][name])
             moment.copy_(self._own(whole))
         for state in self.adamw.state.values():
             state["step"].copy_(kept["state"][0]["step"])
+
+    def _order(self) -> Iterator[int]:
+        """The parameters' indices in the gradient, as torch's state has them."""
+        for places in self.groups.values():
+            yield from places
 
     def _own(self, vector: Tensor) -> Tensor:
         place = self.gradient.place
@@ -96,18 +110,14 @@ class Optimizer:
         return whole
 
 
-def adamw(model: Supernet, recipe: Train, notes: int, shards: int = 1) -> Optimizer:
-    """The optimizer of a recipe, with the gradient that it updates by. Norms, biases, position tables and tokens
-    do not decay: they are no factors of a product.
+def adamw(stretches: Sequence[tuple[Group, Sequence[nn.Parameter]]], notes: int, shards: int = 1) -> Optimizer:
+    """The optimizer of parameters by their groups, with the gradient that it updates by.
 
-    notes, shards: see `gradient.attach`. The model's weights are moved into one vector: what points to where they
-    lay before points to old ones.
+    stretches: parameters in the order in which they are to lie; those of a stretch are updated as one, with the
+    space after each. notes, shards: see `gradient.attach`. The weights are moved into one vector: what points to
+    where they lay before points to old ones.
     """
-    free = model.no_weight_decay()
-    named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    decaying = [parameter for name, parameter in named if name not in free]
-    others = [parameter for name, parameter in named if name in free]
-    gradient = attach([*decaying, *others], notes, shards)
+    gradient = attach([parameter for _, own in stretches for parameter in own], notes, shards)
     weights = torch.zeros_like(gradient.values)
     for parameter, start in zip(gradient.parameters, gradient.starts, strict=True):
         place = weights[start : start + parameter.numel()].view_as(parameter)
@@ -115,19 +125,29 @@ def adamw(model: Supernet, recipe: Train, notes: int, shards: int = 1) -> Optimi
         parameter.data = place
 
     begin, length = gradient.place, len(gradient.own)
-    border = gradient.starts[len(decaying)] if others else len(weights)
-    border = min(max(border - begin, 0), length)  # in this process's own part
     moments = (torch.zeros_like(gradient.own), torch.zeros_like(gradient.own))
-    groups, states = [], {}
-    for part, decay in ((slice(0, border), float(recipe.weight_decay)), (slice(border, length), 0.0)):
-        flat = nn.Parameter(weights[begin : begin + length][part])
-        flat.grad = gradient.own[part]
-        groups.append({"params": [flat], "weight_decay": decay})
-        states[flat] = {
+    groups: dict[Group, list[int]] = {group: [] for group, _ in stretches}
+    flat: dict[Group, list[nn.Parameter]] = {group: [] for group in groups}
+    states, count = {}, 0
+    for group, own in stretches:
+        last = count + len(own) - 1
+        size = own[-1].numel()
+        ends = gradient.starts[count], gradient.starts[last] + (rounded(size, ALIGNMENT) if len(own) > 1 else size)
+        part = slice(*(min(max(end - begin, 0), length) for end in ends))  # what this process keeps of it
+        piece = nn.Parameter(weights[begin : begin + length][part])
+        piece.grad = gradient.own[part]
+        flat[group].append(piece)
+        states[piece] = {
             "step": torch.zeros((), device=weights.device),
             **{name: moment[part] for name, moment in zip(MOMENTS, moments, strict=True)},
         }
+        groups[group] += range(count, last + 1)
+        count = last + 1
     # Fused: one pass over all of it, on CPU and GPU alike.
-    optimizer = torch.optim.AdamW(groups, lr=float(recipe.rate), fused=True)
+    optimizer = torch.optim.AdamW(
+        [{"params": flat[group], "weight_decay": group.decay} for group in groups],
+        lr=max(group.rate for group in groups),
+        fused=True,
+    )
     optimizer.state.update(states)
-    return Optimizer(gradient, weights, moments, len(decaying), optimizer)
+    return Optimizer(gradient, weights, moments, groups, optimizer)

@@ -5,7 +5,6 @@ This module does not import torch, so that commands that only look at runs answe
 
 from __future__ import annotations
 
-from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
@@ -15,28 +14,27 @@ import cattrs
 from attrs import field, frozen
 from attrs.validators import and_, ge, le, optional
 
-from spacelang import __version__
-from spacelang.expression import Number
-from spacelang.expression import written as number
 from spacelang.outside import NotJson, parse, shown
 from spacelang.outside import read as read_file
-from spacelang.recipe import Train
+from spacelang.version import __version__
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 
-FORMAT = "spacelang.run/1"
+FORMAT = "spacelang.run/2"
 _COUNT = and_(ge(0), le(10**12))
 _SECONDS = and_(ge(0), le(10**10))
+OF_SPACES = ("supernet", "finetune")  # the tasks that train images' classes: a whole space, or one network
 
 
 @frozen
 class Data:
-    """What was trained on. where: as the user wrote it. fingerprint: the same for the same images."""
+    """What was trained on. where: as the user wrote it. fingerprint: the same for the same data. classes: of
+    images; empty where a task has answers of another kind."""
 
     where: str
     name: str
     fingerprint: str
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
 
 
 @frozen
@@ -48,22 +46,46 @@ class Limits:
 
 
 @frozen
-class Record:
-    """Where a run came from. name: of its folder, given by `create`. created: UTC, ISO 8601.
-    overrides: what the command line changed in the recipe, as written. processes: how many trained together.
-    network: the line of the one network that is trained (`finetune`); empty where the whole space is.
-    preprocessing: what its networks are scored by; None in runs from before that was recorded."""
+class Initial:
+    """What a training began with. model: the folder of a network, as written. random: whether its weights were left
+    aside. bert: the folder of a language model, as written."""
 
-    space: str
+    model: str
+    random: bool = False
+    bert: str | None = None
+
+
+@frozen
+class Distillation:
+    """What a network learns from besides labels. teacher, weights: as written. share: of the teacher in a
+    target."""
+
+    teacher: str
+    share: float
+    weights: str | None = None
+
+
+@frozen
+class Record:
+    """Where a run came from. task: supernet, finetune, detect, segment or vqa. overrides: what the command line
+    changed in the recipe, as written. space: the name of the space that is trained; empty for tasks that train
+    none. network: the line of the one network that is trained (`finetune`). preprocessing: what its networks are
+    scored by; None in runs from before that was recorded. initial: None where all weights were random from the
+    start. processes: how many trained together. name: of its folder, given when it is made. created: UTC, ISO
+    8601."""
+
+    task: str
     data: Data
-    recipe: Train
     limits: Limits
     device: str
     command: tuple[str, ...]
     overrides: dict[str, str] = field(factory=dict)
-    preview: bool = False
+    space: str = ""
     network: str = ""
+    preview: bool = False
     preprocessing: Preprocessing | None = None
+    initial: Initial | None = None
+    distillation: Distillation | None = None
     processes: int = field(default=1, validator=_COUNT)
     name: str = ""
     created: str = ""
@@ -73,8 +95,8 @@ class Record:
 
 @frozen
 class State:
-    """How far training has come at the last checkpoint. losses: the last, by kind of network (largest,
-    smallest, random). elapsed: seconds of training. skipped: steps whose loss was not finite."""
+    """How far training has come at the last checkpoint. losses: the last, by name (of a supernet: largest,
+    smallest, random). elapsed: seconds of training. skipped: steps whose loss or gradient was not finite."""
 
     step: int = field(validator=_COUNT)
     limits: Limits
@@ -84,15 +106,47 @@ class State:
     finished: bool
 
 
+def upgraded(kept: dict[str, Any]) -> dict[str, Any]:
+    """A record as it is written today, of one that an earlier version wrote.
+
+    Until spacelang.run/2 a record held its recipe, which lies beside it too; `finetune` kept what it began with and
+    its teacher among the overrides; and transfers had a record of their own.
+    """
+    match kept.get("format"):
+        case "spacelang.run/1":
+            kept = {name: value for name, value in kept.items() if name != "recipe"} | {"task": "supernet"}
+            if kept.get("network"):
+                words = dict(kept["overrides"])
+                model, random = words.pop("from", None), words.pop("from_scratch", None)
+                teacher, weights = words.pop("teacher", None), words.pop("teacher_weights", None)
+                share = words.pop("share", "0.5")
+                kept |= {"task": "finetune", "overrides": words}
+                if model is not None:
+                    kept["initial"] = {"model": model, "random": random is not None}
+                if teacher is not None:
+                    kept["distillation"] = {"teacher": teacher, "share": float(share), "weights": weights}
+        case "spacelang.transfer/1":
+            where = kept["data"]
+            kept = {
+                **{name: kept[name] for name in ("limits", "device", "command", "processes", "name", "created")},
+                "task": kept["recipe"]["task"],
+                "data": {"where": where, "name": Path(where).name, "fingerprint": kept["fingerprint"]},
+                "overrides": dict(line.split("=", 1) for line in kept["overrides"]),
+                "initial": {name: kept[name] for name in ("model", "random", "bert")},
+                "versions": kept["versions"],
+            }
+    return kept | {"format": FORMAT}
+
+
 def versions() -> dict[str, str]:
     """The versions of what a run's numbers depend on."""
-    found = {"python": python_version(), "spacelang": __version__}
+    versions = {"python": python_version(), "spacelang": __version__}
     for package in ("torch", "torchvision", "timm"):
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            versions[package] = "not installed"
+    return versions
 
 
 def written(value: Any) -> Any:
@@ -102,10 +156,13 @@ def written(value: Any) -> Any:
 
 def read(path: Path, kind: type[Any]) -> Any:
     """The value of that kind in a file. Raises `Failure` for one that is damaged."""
+    kept = read_json(path)
     try:
-        return structured(read_json(path), kind)
+        return structured(upgraded(kept) if kind is Record and isinstance(kept, dict) else kept, kind)
     except NotJson as reason:
         raise damaged(path, str(reason)) from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:  # of an old record
+        raise damaged(path, f"{type(error).__name__} {error}") from None
 
 
 def structured(record: Any, kind: type[Any]) -> Any:
@@ -141,14 +198,4 @@ def damaged(path: Path, reason: str) -> Failure:
     return Failure(f"{path} is damaged: {reason}", f"restore it, or delete {path.parent} and run again")
 
 
-def _converter() -> cattrs.Converter:
-    converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_unstructure_hook(Fraction, lambda v: int(v) if v.denominator == 1 else str(v))
-    converter.register_structure_hook_func(lambda t: t == Number, lambda v, _: number(v))
-    converter.register_structure_hook_func(
-        lambda t: t == Number | None, lambda v, _: None if v is None else number(v)
-    )
-    return converter
-
-
-_convert = _converter()
+_convert = cattrs.Converter(forbid_extra_keys=True)

@@ -1,13 +1,23 @@
-"""A run: the folder `runs/NAME/` that keeps one experiment, from its text to its best network.
+"""A run: the folder `runs/NAME/` that keeps one experiment.
+
+    run.json         where it came from (`Record`); written last, so a folder that has it is complete
+    state.json       how far training has come (`State`)
+    checkpoint.pt    weights and all that training needs to go on
+    launch           the torchrun job that last trained it, so that its restarts find it
+    tensorboard/     scalars; trace/: profiles
+
+Of a space, or of one network that is fine-tuned:
 
     source.space     the text as it was
     space.json       the compiled space, with the recipes and the classes really used
-    run.json         where it came from (`Record`); written last, so a folder that has it is complete
-    state.json       how far training has come (`State`)
-    checkpoint.pt    the supernet's weights and all that training needs to go on
     best.json        the best network that a search has found
-    launch           the torchrun job that last trained it, so that its restarts find it
-    tensorboard/     scalars; trace/: profiles
+
+Of a task that has a network as its backbone (`tasks.transfer`):
+
+    recipe.json      the recipe really used, and what its answers are called
+    network/         the network that it began with
+    journal.jsonl    what happened: one line for each beginning, each measurement
+    model/           the trained model, which answers by itself
 
 This module does not import torch, so that commands that only look at runs answer at once.
 """
@@ -15,21 +25,33 @@ This module does not import torch, so that commands that only look at runs answe
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve, frozen
+import attrs
+from attrs import frozen
 
 from spacelang import interchange
 from spacelang.space import Space
 from spacelang_runtime.atomic import replace, replace_json
 from spacelang_runtime.engine.best import read_best
-from spacelang_runtime.engine.record import Record, State, damaged, read, read_text, versions, written
+from spacelang_runtime.engine.record import (
+    OF_SPACES,
+    Record,
+    State,
+    damaged,
+    read,
+    read_text,
+    versions,
+    written,
+)
 from spacelang_runtime.failure import Failure
+
+RECORDS = ("run.json", "transfer.json")  # the second of transfers from before all runs had one record
 
 
 @frozen
@@ -54,6 +76,16 @@ class Run:
     @property
     def trace(self) -> Path:
         return self.folder / "trace"
+
+    @property
+    def network(self) -> Path:
+        """The folder of the network that a transfer began with."""
+        return self.folder / "network"
+
+    @property
+    def model(self) -> Path:
+        """The folder of the model that a transfer has trained."""
+        return self.folder / "model"
 
     @property
     def source(self) -> str:
@@ -90,16 +122,21 @@ class Run:
 
 def create(runs: Path, record: Record, source: str, space: Space) -> Run:
     """A new run of `space` in the folder `runs`, under a name of its own: s3-1, s3-2, …"""
-    folder = take(runs, space.name)
-    record = evolve(
-        record,
-        name=folder.name,
-        created=datetime.now(UTC).isoformat(timespec="microseconds"),
-        versions=versions(),
-    )
-    replace(folder / "source.space", lambda file: file.write(source.encode()))
-    replace(folder / "space.json", lambda file: file.write(interchange.to_json(space).encode()))
-    replace_json(folder / "run.json", written(record))
+
+    def write(folder: Path) -> None:
+        replace(folder / "source.space", lambda file: file.write(source.encode()))
+        replace(folder / "space.json", lambda file: file.write(interchange.to_json(space).encode()))
+
+    return create_with(runs, record, space.name, write)
+
+
+def create_with(runs: Path, record: Record, stem: str, write: Callable[[Path], None]) -> Run:
+    """A new run in the folder `runs`, named after a stem. write: puts into its folder what its task keeps there."""
+    folder = take(runs, stem)
+    created = datetime.now(UTC).isoformat(timespec="microseconds")
+    record = attrs.evolve(record, name=folder.name, created=created, versions=versions())
+    write(folder)
+    replace_json(folder / RECORDS[0], written(record))
     return Run(folder, record)
 
 
@@ -128,34 +165,53 @@ def take(runs: Path, stem: str) -> Path:
         ) from None
 
 
-def find(runs: Path, name: str | None = None) -> Run:
-    """The run of that name or in that folder; with no name, the last one created that trains a
-    whole space.
+def find(runs: Path, name: str | None = None, tasks: Collection[str] = OF_SPACES) -> Run:
+    """The run of that name or in that folder; with no name, the last one created that trains a whole space, or
+    where `tasks` are not those of spaces, the last of theirs.
 
-    Raises `Failure` where there is none.
+    Raises `Failure` where there is none, and where the run of that name is of another task.
     """
     _folder(runs)
+    of_spaces = set(tasks) <= set(OF_SPACES)
     if name is None:
-        found = [run for run in every(runs) if not run.record.network]
-        if not found:
+        candidates = [run for run in every(runs, tasks) if run.record.task != "finetune"]
+        if not candidates and of_spaces:
             raise Failure(f"there are no runs in {runs}/ yet", "make one: spacelang train spaces/digits.space")
-        return max(found, key=lambda run: (run.record.created, run.name))
+        if not candidates:
+            which = ", ".join(tasks)
+            raise Failure(
+                f"there is no run of transfer {which} in {runs}/ yet", "train one, with a model and --data"
+            )
+        return max(candidates, key=lambda run: (run.record.created, run.name))
     for folder in (runs / name, Path(name)):
-        if (folder / "run.json").is_file():
-            return _open(folder)
-    names = [run.name for run in every(runs)]
+        run = open_run(folder)
+        if run is not None and run.record.task in tasks:
+            return run
+        if run is not None:
+            raise Failure(*_of_another_task(run, of_spaces))
+    names = [run.name for run in every(runs, tasks)]
     near = get_close_matches(Path(name).name.removesuffix(".space"), names, n=3)
     known = f"did you mean {' or '.join(near)}?" if near else f"the runs there: {', '.join(names) or 'none'}"
-    raise Failure(f"there is no run {name!r} in {runs}/", known)
+    of = "" if of_spaces else f" of transfer {', '.join(tasks)}"
+    raise Failure(f"there is no run {name!r}{of} in {runs}/", known)
 
 
-def every(runs: Path) -> Iterator[Run]:
-    """All complete runs of a folder, by name, but for damaged ones: opening those by name says what is wrong."""
-    for path in sorted(runs.glob("*/run.json")):
+def every(runs: Path, tasks: Collection[str] = OF_SPACES) -> Iterator[Run]:
+    """All complete runs of some tasks in a folder, by name, but for damaged ones: opening those by name says what
+    is wrong."""
+    for folder in sorted({path.parent for record in RECORDS for path in runs.glob(f"*/{record}")}):
         try:
-            yield _open(path.parent)
+            run = open_run(folder)
         except Failure:
             continue
+        if run is not None and run.record.task in tasks:
+            yield run
+
+
+def open_run(folder: Path) -> Run | None:
+    """The run in a folder; None where it holds none. Raises `Failure` where its record is damaged."""
+    record = next((path for name in RECORDS if (path := folder / name).is_file()), None)
+    return None if record is None else Run(folder, read(record, Record))
 
 
 def write_state(run: Run, state: State) -> None:
@@ -173,14 +229,14 @@ def write_best(run: Run, best: dict[str, Any]) -> None:
     replace_json(run.folder / "best.json", best)
 
 
-def of_launch(runs: Path, launch: str) -> Run | None:
+def of_launch(runs: Path, launch: str, tasks: Collection[str] = OF_SPACES) -> Run | None:
     """The run that a torchrun job trains; None where it has not made one yet."""
-    trained = [run for run in every(runs) if run.launch == launch]
+    trained = [run for run in every(runs, tasks) if run.launch == launch]
     return max(trained, key=lambda run: (run.record.created, run.name), default=None)
 
 
 @contextmanager
-def kept_if_learned(run: Run) -> Iterator[None]:
+def removed_unless_saved(run: Run) -> Iterator[None]:
     """Take the run away where what happens inside fails before the first checkpoint: there is nothing to go on
     with, and nobody should find it as the latest."""
     try:
@@ -196,5 +252,11 @@ def _folder(runs: Path) -> None:
         raise Failure(f"{runs} is a file, not a folder of runs", "name a folder: --runs FOLDER")
 
 
-def _open(folder: Path) -> Run:
-    return Run(folder, read(folder / "run.json", Record))
+def _of_another_task(run: Run, of_spaces: bool) -> tuple[str, str]:
+    """What to say of a run that the command at hand is not for, and what to do."""
+    of = run.record.task
+    if of in OF_SPACES:
+        return f"{run.name} is no run of transfer", "train one, with a model and --data"
+    again = "ask it by spacelang transfer: --eval, --predict, --resume"
+    said = again if of_spaces else f"give the same command with transfer {of}"
+    return f"{run.name} is a run of transfer {of}", said

@@ -52,9 +52,9 @@ def progress(limits: Limits, step: int, elapsed: float) -> float:
     return min(1.0, max(step / limits.steps, spent))
 
 
-def remaining(limits: Limits, step: int, elapsed: float, pace: float) -> float:
-    """Seconds until a run ends that takes `pace` seconds a step."""
-    by_count = (limits.steps - step) * pace
+def remaining(limits: Limits, step: int, elapsed: float, seconds: float) -> float:
+    """Seconds until a run ends that takes so many seconds a step."""
+    by_count = (limits.steps - step) * seconds
     return max(0.0, by_count if limits.budget is None else min(by_count, limits.budget - elapsed))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
-from spacelang_runtime.engine.checkpoint import Standing
+from spacelang_runtime.engine.checkpoint import TrainerState
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.schedule import progress, remaining
 from spacelang_runtime.engine.throughput import Throughput
@@ -17,10 +17,11 @@ class Step:
     """A step of training, when it has ended.
 
     step: updates so far, this one included. steps: at which the run ends, unless its budget ends it before.
-    progress: from 0 to 1. losses: by kind of network (largest, smallest, random), over all processes.
-    rate: learning rate. norm: of the gradient, before clipping. images: a second, over all processes, each
-    counted once whatever the sandwich. waiting: share of the time spent waiting for data. elapsed, left:
-    seconds. skipped: steps so far whose loss was not finite; problem: says so if this was one, else empty.
+    progress: from 0 to 1. losses: by kind of network (largest, smallest, random), over all processes. rate:
+    learning rate. norm: of the gradient, before clipping. images: a second, over all processes, each counted once
+    whatever the sandwich. waiting: share of the time spent waiting for data. elapsed, left: seconds. skipped:
+    steps so far whose loss or gradient was not finite; problem: says so if this was one, else empty. notice: what
+    else the user is to know of, such as memory that does not bear a batch at a time; else empty.
     """
 
     step: int
@@ -35,26 +36,35 @@ class Step:
     left: float
     skipped: int
     problem: str
+    notice: str = ""
 
 
 Observe = Callable[[Step], None]
 
 
 def step_after(
-    limits: Limits, at: Standing, pace: Throughput, batch: int, rate: float, norm: float, problem: str
+    limits: Limits,
+    state: TrainerState,
+    throughput: Throughput,
+    batch: int,
+    rate: float,
+    norm: float,
+    problem: str,
+    notice: str = "",
 ) -> Step:
-    """The step that has led to `at`, of so many images."""
+    """The step that has led to `state`, of so many images."""
     return Step(
-        step=at.step,
+        step=state.step,
         steps=limits.steps,
-        progress=progress(limits, at.step, at.elapsed),
-        losses=at.losses,
+        progress=progress(limits, state.step, state.elapsed),
+        losses=state.losses,
         rate=rate,
         norm=norm,
-        images=batch / pace.seconds,
-        waiting=pace.waiting,
-        elapsed=at.elapsed,
-        left=remaining(limits, at.step, at.elapsed, pace.seconds),
-        skipped=at.skipped,
+        images=batch / throughput.seconds,
+        waiting=throughput.waiting,
+        elapsed=state.elapsed,
+        left=remaining(limits, state.step, state.elapsed, throughput.seconds),
+        skipped=state.skipped,
         problem=problem,
+        notice=notice,
     )

@@ -52,4 +52,4 @@ def trained_at(run: Run, lowered: Lowered, device: torch.device) -> tuple[Supern
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise Failure(f"{run.checkpoint} does not fit its space: {reason}", "train anew") from None
-    return model.eval(), kept.standing.step
+    return model.eval(), kept.state.step

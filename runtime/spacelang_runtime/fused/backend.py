@@ -11,7 +11,7 @@ from spacelang_runtime.fused.layer import LayerPass
 from spacelang_runtime.fused.patch_embed import PatchEmbedPass, TokensPass
 from spacelang_runtime.fused.patch_merging import PatchMergingPass
 from spacelang_runtime.fused.weights import Weights, weights
-from spacelang_runtime.nn.supernet import Supernet
+from spacelang_runtime.nn.supernet import Rows, Supernet
 from spacelang_runtime.ops import attention
 from spacelang_runtime.ops.kernels.hardware import PRESENT
 
@@ -37,16 +37,19 @@ def serves(model: Supernet, images: Tensor) -> bool:
     )
 
 
-def drop_path_factors(images: Tensor, layers: int, step: float) -> Tensor | None:
+def drop_path_factors(images: Tensor, layers: int, step: float, rows: Rows | None = None) -> Tensor | None:
     """Factors for the branches of so many layers, drawn by torch's generator of the device: [2·layers, samples].
 
     A layer's branches are left out with `step` times the number of layers before it; what stays is scaled so that
-    the expectation is 1. None where nothing is left out.
+    the expectation is 1. None where nothing is left out. rows: which of a batch the images are, where they are
+    not all of it.
     """
     if step == 0.0:
         return None
     chances = step * (torch.arange(2 * layers, device=images.device) // 2)[:, None]
-    drawn = torch.rand(2 * layers, len(images), device=images.device)
+    drawn = torch.rand(2 * layers, len(images) if rows is None else rows.whole, device=images.device)
+    if rows is not None:
+        drawn = drawn[:, rows.first : rows.first + len(images)]
     return (drawn >= chances) / (1.0 - chances)
 
 

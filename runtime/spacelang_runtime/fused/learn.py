@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from spacelang.architecture import Architecture
 from spacelang_runtime.fused import backend
 from spacelang_runtime.fused.weights import Weights, gradient, weights
-from spacelang_runtime.nn.supernet import Supernet
+from spacelang_runtime.nn.supernet import Rows, Supernet
 
 OFTEN = 3  # how many times a network comes before it is recorded
 MANY = 1000  # networks whose coming is counted; beyond, all counts begin anew
@@ -29,19 +29,20 @@ def learn(
     targets: Tensor,
     drop_path: float,
     share: float,
+    rows: Rows | None = None,
     records: bool = True,
 ) -> Tensor:
     """The cross-entropy of an architecture, of which `share` times the gradient is added to the parameters'
     `.grad`.
 
-    Called where `distributed.precision` is on, by a training whose optimizer counts the versions of the parameters
-    up.
-    records: whether networks that come again may be recorded.
+    Called where `distributed.precision` is on, by a training whose optimizer counts the versions of the
+    parameters up. rows: which of a batch the images are, where they are not all of it. records: whether networks
+    that come again may be recorded.
     """
     if records and backend.serves(model, images):
         book = _BOOKS.setdefault(model, Book())
-        return book.learn(model, architecture, images, targets, drop_path, share)
-    loss = cross_entropy(model(images, architecture, drop_path).float(), targets)
+        return book.learn(model, architecture, images, targets, drop_path, share, rows)
+    loss = cross_entropy(model(images, architecture, drop_path, rows).float(), targets)
     (loss * share).backward()
     return loss.detach()
 
@@ -52,7 +53,7 @@ class Book:
     def __init__(self) -> None:
         self._seen: dict[tuple[object, ...], int] = {}
         self._graphs: dict[tuple[object, ...], Recording] = {}
-        self._inputs: Inputs | None = None
+        self._inputs: dict[torch.Size, Inputs] = {}  # by the images' shape: parts of a batch may differ by one
         self._bound: tuple[Weights, int] | None = None
         self._records = True
 
@@ -64,15 +65,17 @@ class Book:
         targets: Tensor,
         drop_path: float,
         share: float,
+        rows: Rows | None = None,
     ) -> Tensor:
         low = weights(model, torch.bfloat16, counted=True)
         bound = (low, gradient(model.head.bias).data_ptr())
         if self._bound != bound:  # other memory: what was recorded reads and writes elsewhere
             self._graphs.clear()
             self._seen.clear()
-            self._inputs, self._bound = None, bound
+            self._inputs.clear()
+            self._bound = bound
         step = drop_path / max(architecture.depth - 1, 1) if model.training else 0.0
-        keep = backend.drop_path_factors(images, architecture.depth, step)
+        keep = backend.drop_path_factors(images, architecture.depth, step, rows)
         key = (architecture, images.shape, targets.shape, targets.dtype, step, share)
         if key not in self._graphs:
             seen = self._seen.get(key, 0) + 1
@@ -81,15 +84,16 @@ class Book:
             self._seen[key] = seen
             if seen <= OFTEN or not self._records or not _roomy(images.device):
                 return eager(model, architecture, images, targets, keep, share, low)
-            if self._inputs is None:
-                self._inputs = Inputs(images, targets)
+            if images.shape not in self._inputs:
+                self._inputs[images.shape] = Inputs(images, targets)
+            inputs = self._inputs[images.shape]
             try:
-                self._graphs[key] = Recording(model, architecture, self._inputs, keep, share, low)
+                self._graphs[key] = Recording(model, architecture, inputs, keep, share, low)
             except RuntimeError:  # out of memory, or a call from elsewhere that a recording does not bear
                 self._records = False
                 torch.cuda.synchronize()
                 return eager(model, architecture, images, targets, keep, share, low)
-        self._inputs.fill(images, targets)
+        self._inputs[images.shape].fill(images, targets)
         return self._graphs[key].replay(keep)
 
 

@@ -173,6 +173,16 @@ def load(folder: Path | str) -> Network:
     return network.eval()
 
 
+def require_finite(network: Network, folder: Path | str) -> None:
+    """Make sure that every weight of the network of a folder is a number. Raises `Failure` that names a tensor."""
+    for name, tensor in network.state_dict().items():
+        if wrong := int((~tensor.float().isfinite()).sum()):
+            raise Failure(
+                f"{Path(folder) / WEIGHTS}: {wrong} of the {tensor.numel()} weights of {name} are NaN or infinite",
+                "the training that they come from went astray, or the file is damaged: export another network",
+            )
+
+
 def record_of(folder: Path | str) -> dict[str, Any]:
     """What the `config.json` of a model's folder holds. Raises `Failure` where there is none of ours."""
     config = Path(folder) / CONFIG

@@ -8,6 +8,7 @@ rows i·d to (i + 1)·d of each. The logits are those of `network.Network` with 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +25,16 @@ from spacelang_runtime.ops.slices import prefix
 from spacelang_runtime.ops.windows import Grid, cut, grid_of
 
 Slices = dict[str, Tensor]
+
+
+class Rows(NamedTuple):
+    """Which samples of a batch some are: those from `first` on of `whole`. What is drawn for them is what would be
+    drawn for them in the whole batch."""
+
+    first: int
+    whole: int
+
+
 # (supernet, images, architecture, by how much a layer's chance to be skipped grows) → its logits; None where the
 # images are not for this backend.
 Backend = Callable[["Supernet", Tensor, Architecture, float], Tensor | None]
@@ -60,18 +71,25 @@ class Supernet(nn.Module):
                 case Head():
                     self.head = ElasticHead(blueprint, frame)
 
-    def forward(self, images: Tensor, architecture: Architecture, drop_path: float = 0.0) -> Tensor:
+    def forward(
+        self, images: Tensor, architecture: Architecture, drop_path: float = 0.0, rows: Rows | None = None
+    ) -> Tensor:
         """The logits of an architecture: [B, channels, H, W] → [B, classes].
 
         H and W are multiples of the patch; windows follow the map at hand. drop_path: in training, the chance
         that a sample skips half a layer; it rises linearly from 0 in the first layer that the architecture has
-        to this value in its last (stochastic depth, Huang et al., 2016). Raises ValueError where the
+        to this value in its last (stochastic depth, Huang et al., 2016). rows: which of a batch the
+        images are, where they are not all of it. Raises ValueError where the
         architecture is no part of the supernet, with the stage, the layer and the dimension, and for images that
         are not whole patches.
         """
         require_subnet(self.frame, self.limits, architecture)
         step = drop_path / max(architecture.depth - 1, 1) if self.training else 0.0
-        if self.backend is not None and (logits := self.backend(self, images, architecture, step)) is not None:
+        if (
+            self.backend is not None
+            and rows is None
+            and (logits := self.backend(self, images, architecture, step)) is not None
+        ):
             return logits
         before = 0
         x, grid = self.stem(images, architecture.stages[0].embed)
@@ -82,7 +100,7 @@ class Supernet(nn.Module):
                 x, grid = modules.merge(x, grid, stage.embed)
             # A shallower architecture leaves the last layers of a stage out.
             for module, layer in zip(modules.layers, stage.layers, strict=False):
-                about = (grid, layer, stage.hidden(layer), step * before)
+                about = (grid, layer, stage.hidden(layer), step * before, rows)
                 if self.checkpointing and self.training:
                     x = checkpoint(module, x, *about, use_reentrant=False)
                 else:
@@ -246,7 +264,7 @@ class ElasticLayer(nn.Module):
             slices["attention.relative"] = prefix(self.relative, 4, self.relative.shape[1], layer.head_width)
         return slices
 
-    def forward(self, x: Tensor, grid: Grid, layer: Layer, hidden: int, drop: float) -> Tensor:
+    def forward(self, x: Tensor, grid: Grid, layer: Layer, hidden: int, drop: float, rows: Rows | None) -> Tensor:
         channels = (x.shape[-1],)
         w = self.slices(x.shape[-1], layer, hidden)
         windows = cut(grid, layer.window, self.shifted, self.token)
@@ -261,10 +279,10 @@ class ElasticLayer(nn.Module):
             w.get("attention.relative"),
             layer.window == "global",
         )
-        x = x + skipping(mixed, drop)
+        x = x + skipping(mixed, drop, rows)
         normed = F.layer_norm(x, channels, w["norm2.weight"], w["norm2.bias"])
         inner = F.gelu(F.linear(normed, w["expand.weight"], w["expand.bias"]))
-        return x + skipping(F.linear(inner, w["contract.weight"], w["contract.bias"]), drop)
+        return x + skipping(F.linear(inner, w["contract.weight"], w["contract.bias"]), drop, rows)
 
 
 class ElasticHead(nn.Module):
@@ -294,11 +312,14 @@ class ElasticHead(nn.Module):
         return F.linear(pooled, w["classify.weight"], w["classify.bias"])
 
 
-def skipping(x: Tensor, chance: float) -> Tensor:
+def skipping(x: Tensor, chance: float, rows: Rows | None = None) -> Tensor:
     """x with each sample zeroed by this chance, and the others scaled so that the expectation is x."""
     if chance == 0.0:
         return x
-    keep = x.new_empty(x.shape[0], *(1,) * (x.dim() - 1)).bernoulli_(1.0 - chance)
+    samples = len(x) if rows is None else rows.whole
+    keep = x.new_empty(samples, *(1,) * (x.dim() - 1)).bernoulli_(1.0 - chance)
+    if rows is not None:
+        keep = keep[rows.first : rows.first + len(x)]
     return x * (keep / (1.0 - chance))
 
 

@@ -1,6 +1,7 @@
-"""What a run's journal knows of measurements, in tables of its own beside those of searches.
+"""What a run's journal knows of measurements, beside its searches.
 
-    measurement  account: recipe, bounds and space as JSON; step and total images of its scores; began, ended
+    measurement  account: recipe, bounds and space as JSON; step and total images of its scores; began, ended;
+                 judgement: what followed, as JSON
     sample       measurement, place: the key; architecture; given: the choice that it was drawn for, as JSON
 
 The scores themselves are the journal's: a network has one score for the same weights and images, whoever asked.
@@ -9,31 +10,17 @@ The scores themselves are the journal's: a network has one score for the same we
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from spacelang.expression import decimal
 from spacelang.refine.sample import Sample
-from spacelang_runtime.search.journal import Entry, Journal, Search
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS measurement (
-    measurement INTEGER PRIMARY KEY, account TEXT NOT NULL, step INTEGER NOT NULL, total INTEGER NOT NULL,
-    began TEXT NOT NULL, ended TEXT, UNIQUE (account, step, total)
-);
-CREATE TABLE IF NOT EXISTS sample (
-    measurement INTEGER NOT NULL REFERENCES measurement, place INTEGER NOT NULL,
-    architecture TEXT NOT NULL REFERENCES network, given TEXT,
-    PRIMARY KEY (measurement, place)
-) WITHOUT ROWID;
-"""
+from spacelang_runtime.search.journal import Entry, Journal, Search, row, told
 
 
 def begin(journal: Journal, key: Search, entries: Sequence[Entry], samples: Sequence[Sample]) -> int:
     """The number of a measurement with its networks kept: the one begun before, or a new one."""
     with journal.database as db:
-        for statement in _SCHEMA.split(";")[:-1]:
-            db.execute(statement)
         db.execute(
             "INSERT OR IGNORE INTO measurement (account, step, total, began) VALUES (?, ?, ?, ?)",
             (key.account, key.step, key.total, _now()),
@@ -60,6 +47,21 @@ def close(journal: Journal, number: int) -> None:
     """The measurement has come to its end."""
     with journal.database as db:
         db.execute("UPDATE measurement SET ended = coalesce(ended, ?) WHERE measurement = ?", (_now(), number))
+
+
+def keep(journal: Journal, number: int, judgement: Mapping[str, object]) -> None:
+    """What followed from a measurement, as JSON values."""
+    with journal.database as db:
+        db.execute("UPDATE measurement SET judgement = ? WHERE measurement = ?", (json.dumps(judgement), number))
+
+
+def judgements(journal: Journal) -> list[tuple[int, dict[str, object]]]:
+    """The training step of each measurement that was judged, and what followed, in the order begun."""
+    rows = journal.database.execute(
+        "SELECT step, judgement FROM measurement WHERE judgement IS NOT NULL ORDER BY measurement"
+    )
+    found = [row(one, int, str) for one in rows]
+    return [(step, told(text, dict)) for step, text in found]
 
 
 def _given(sample: Sample) -> str | None:

@@ -64,7 +64,7 @@ def generations(story: SearchSummary) -> go.Figure:
         marker={"color": OTHERS},
         boxpoints=False,
     )
-    best = [generation.best / story.total for generation in story.generations]
+    best = [generation.best / (generation.images or story.total) for generation in story.generations]
     figure.add_scatter(x=numbers, y=best, name="best so far", line={"color": WINNER})
     if any(generation.volume is not None for generation in story.generations):
         volumes = [generation.volume for generation in story.generations]

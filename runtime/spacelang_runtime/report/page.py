@@ -13,8 +13,9 @@ from spacelang import notation
 from spacelang.amount import clock, short, spaced
 from spacelang.lower.lowered import Lowered
 from spacelang.lower.too_large import TooLarge
+from spacelang_runtime.engine import by_class
 from spacelang_runtime.engine.run import Run
-from spacelang_runtime.report import figures
+from spacelang_runtime.report import classes, figures
 from spacelang_runtime.report.curves import curves_of
 from spacelang_runtime.report.search_summary import SearchSummary, summary_of
 
@@ -50,6 +51,12 @@ def page(run: Run, lowered: Lowered) -> str:
     if any(tag.startswith("loss/") for tag in curves):
         said = "The losses of the supernet, by kind of network."
         parts.append(_section("Training", said, figures.training(curves)))
+    for found in by_class.of(run):
+        said = f"Of its {found.split} images, each class with its 95 % interval."
+        parts.append(_section(f"Classes of {found.name}", said, classes.shares(found)))
+        if (figure := classes.matrix(found)) is not None:
+            said = "Which classes (rows) are taken for which (columns)."
+            parts.append(_section(f"Confusions of {found.name}", said, figure))
     parts.append(_space(lowered, story))
     return (
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
@@ -86,8 +93,8 @@ def _searched(story: SearchSummary) -> list[tuple[str, str]]:
         rows.append(
             (
                 "images",
-                f"{story.total} a score; networks were judged on {spaced(last.spent)}, races left "
-                f"{spaced(last.saved)} unseen ({share:.0%}); spread of a generation {spread:.2%} (median)",
+                f"{story.total} held out; networks were judged on {spaced(last.spent)}, and not on "
+                f"{spaced(last.saved)} ({share:.0%}); accuracies of a generation: sd {spread:.2%} (median)",
             )
         )
         if last.volume is not None:

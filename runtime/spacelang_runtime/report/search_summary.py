@@ -18,8 +18,8 @@ from spacelang_runtime.search.journal_file import look
 
 @frozen
 class Member:
-    """A network that the search asked for, as it came first. accuracy: on the images it was judged on; left: not on
-    all, since it lost its race. costs: by measure."""
+    """A network that the search asked for, as it came first. accuracy, loss: on the images it was judged on; loss:
+    None where it was not kept. left: others were judged on more. costs: by measure."""
 
     name: str
     architecture: Architecture
@@ -29,6 +29,7 @@ class Member:
     costs: Mapping[str, int]
     accuracy: float
     left: bool
+    loss: float | None = None
 
 
 @frozen
@@ -46,7 +47,12 @@ class SearchSummary:
     def best(self) -> str | None:
         """The winner; while there is none, the best so far."""
         full = [digest for digest, member in self.members.items() if not member.left]
-        return self.winner or max(full, key=lambda digest: self.members[digest].accuracy, default=None)
+
+        def key(digest: str) -> tuple[float, float]:
+            member = self.members[digest]
+            return member.loss or 0.0, -member.accuracy
+
+        return self.winner or min(full, key=key, default=None)
 
     def ancestors(self, digest: str) -> dict[str, Member]:
         """A network and all that it descends from."""
@@ -72,22 +78,22 @@ def summary_of(run: Run) -> SearchSummary | None:
             total=search.total,
             ended=search.ended,
             winner=row(winner, str | None)[0],
-            members=dict(_members(journal, search.number, search.total)),
+            members=dict(_members(journal, search.number)),
             generations=tuple(journal.generations(search)),
         )
 
 
-def _members(journal: Journal, number: int, total: int) -> Iterator[tuple[str, Member]]:
+def _members(journal: Journal, number: int) -> Iterator[tuple[str, Member]]:
     rows = journal.database.execute(
-        """SELECT architecture, line, generation, operator, parents, costs, images, correct
+        """SELECT architecture, line, generation, operator, parents, costs, images, correct, loss,
+               max(images) OVER ()
            FROM candidate JOIN network USING (architecture)
            WHERE search = ? AND images IS NOT NULL ORDER BY generation DESC, place DESC""",
         (number,),
     )
+    kinds = (str, str, int, str, str, str, int, int, float | None, int)
     for found in rows:  # the first time comes last
-        digest, line, generation, operator, parents, costs, images, correct = row(
-            found, str, str, int, str, str, str, int, int
-        )
+        digest, line, generation, operator, parents, costs, images, correct, loss, most = row(found, *kinds)
         try:
             architecture = notation.read(line)
         except NotAnArchitecture as reason:
@@ -102,7 +108,8 @@ def _members(journal: Journal, number: int, total: int) -> Iterator[tuple[str, M
                 parents=tuple(map(str, told(parents, list))),
                 costs=_costs(costs),
                 accuracy=correct / max(1, images),
-                left=images < total,
+                left=images < most,
+                loss=loss,
             ),
         )
 

@@ -9,6 +9,8 @@ networks a generation, so that they can be compared at equal cost.
                  `parents` drawn from these (aging evolution: Real et al., 2019)
     nsga2        the `population` best by non-dominated fronts, then by crowding; parents win tournaments of two by
                  the same order (Deb et al., 2002)
+    predictor    a regression over genes proposes each generation, out of thousands of networks (`proposals`); while
+                 it is not to be believed (`predictor`), a generation is made as by `paper`
 
 The first was made for one generation at a time; the others take the recipe's words as said above. Regularized
 evolution makes `crossover + mutation` children at once, where its authors make one: with `crossover=0` and
@@ -17,7 +19,7 @@ evolution makes `crossover + mutation` children at once, where its authors make 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal, get_args
 
 from attrs import frozen
@@ -27,10 +29,16 @@ from spacelang.lower.draw import Stream, draw
 from spacelang.lower.operators import Child, Rates, cross, mutate
 from spacelang.recipe import Evolve
 from spacelang_runtime.search.pareto import Point, crowding, fronts
+from spacelang_runtime.search.predictor import Predictor
+from spacelang_runtime.search.proposals import proposed
 
-Algorithm = Literal["paper", "random", "regularized", "nsga2"]
+Algorithm = Literal["paper", "random", "regularized", "nsga2", "predictor"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
-BY_RANK: tuple[Algorithm, ...] = ("paper", "random")  # only the best of everything scored matter to these
+BY_RANK: tuple[Algorithm, ...] = (
+    "paper",
+    "random",
+    "predictor",
+)  # only the best of everything scored matter to these
 
 
 @frozen
@@ -45,12 +53,15 @@ class Standing:
 
 @frozen
 class Field:
-    """What children are drawn from: the space's chain, the bounds, the recipe and a stream of numbers."""
+    """What children are drawn from: the space's chain, the bounds, the recipe and a stream of numbers. predictor:
+    what was learned so far, None: nothing. scored: networks with a score."""
 
     chain: Chain
     bounds: Bounds
     recipe: Evolve
     source: Stream
+    predictor: Predictor | None = None
+    scored: Collection[Genotype] = ()
 
 
 def survivors(
@@ -63,7 +74,7 @@ def survivors(
     """Who is kept after a generation. before: who was kept so far. told: this generation, in the order asked.
     ranked: the best so many of everything scored."""
     match algorithm:
-        case "paper":
+        case "paper" | "predictor":
             return tuple(ranked(recipe.parents))
         case "random":
             return ()
@@ -82,6 +93,14 @@ def children(
     match algorithm:
         case "paper":
             return _crossed_and_mutated(field, _anyone(kept), _anyone_else(kept))
+        case "predictor":
+            made = _crossed_and_mutated(field, _anyone(kept), _anyone_else(kept))
+            if field.predictor is None or not field.predictor.believed:
+                return made
+            descended = [child.genotype for child in made]
+            return proposed(
+                field.chain, field.bounds, field.predictor, descended, field.scored, len(made), field.source
+            )
         case "random":
             return tuple(draw(field.chain, recipe.crossover + recipe.mutation, field.source, bounds=field.bounds))
         case "regularized":

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import islice
 
+import numpy as np
 from attrs import define, field, frozen
 
 from spacelang.architecture import Architecture
@@ -21,14 +22,16 @@ from spacelang.lower.operators import Child
 from spacelang.recipe import Evolve
 from spacelang_runtime.search import pareto
 from spacelang_runtime.search.algorithms import Algorithm, Field, Standing, children, survivors
+from spacelang_runtime.search.genes import Genes, genes, points
+from spacelang_runtime.search.predictor import Observed, Predictor, learned
 
 ACCURACY = "accuracy"
 
 
 @frozen
 class Candidate:
-    """A network to score. costs: by measure of the space. operator: what made it, `draw`, `crossover` or
-    `mutation`. parents: their digests. digest: of the architecture."""
+    """A network to score. costs: by measure of the space. operator: what made it, `draw`, `crossover`, `mutation`
+    or `predictor`. parents: their digests. digest: of the architecture."""
 
     architecture: Architecture
     genotype: Genotype
@@ -51,14 +54,31 @@ class Candidate:
 
 
 @frozen
+class Result:
+    """How a candidate did. value: less is better. images: it was judged on; who was judged on more ranks before
+    those who were not. correct: how many of them it told right. relative: the value less that of networks that saw
+    the same images, so that candidates compare that saw different numbers of them; None: the value. error: the
+    standard error of that; None: not known."""
+
+    value: float
+    images: int = 0
+    correct: int = 0
+    relative: float | None = None
+    error: float | None = None
+
+
+@frozen
 class Goals:
-    """What a search is after. names: `accuracy` first, then measures, of which less is better."""
+    """What a search is after. names: `accuracy` first, then measures, of which less is better. Where accuracy is
+    all, what counts is the score, whatever it is of."""
 
     names: tuple[str, ...] = (ACCURACY,)
 
-    def point(self, candidate: Candidate, score: int) -> pareto.Point:
+    def point(self, candidate: Candidate, result: Result) -> pareto.Point:
         """A candidate as less-is-better numbers."""
-        return (-score, *(candidate.costs[name] for name in self.names[1:]))
+        if len(self.names) == 1:
+            return (result.value,)
+        return (-result.correct, *(candidate.costs[name] for name in self.names[1:]))
 
 
 @define
@@ -66,7 +86,8 @@ class Evolution:
     """A search in progress.
 
     budget: how many different networks it may ask for in all, None: as many as the recipe says. scores: by digest,
-    of everything told: images told right; None: left in a race, below the parents of its time.
+    of everything told; None: left in a race, below the parents of its time. predictor: what was learned from them,
+    where the algorithm learns and there is enough.
     """
 
     lowered: Lowered
@@ -74,10 +95,13 @@ class Evolution:
     algorithm: Algorithm = "paper"
     goals: Goals = Goals()
     budget: int | None = None
-    scores: dict[str, int | None] = field(factory=dict)
+    scores: dict[str, Result | None] = field(factory=dict)
     seen: dict[str, Candidate] = field(factory=dict)
     kept: tuple[Standing, ...] = ()
     generation: int = 0
+    predictor: Predictor | None = None
+    _genes: Genes | None = None
+    _order: list[Candidate] | None = None  # `ranked`, until more is told
 
     @property
     def finished(self) -> bool:
@@ -99,14 +123,19 @@ class Evolution:
             drawn = draw(chain, self.recipe.population, random, bounds=bounds)
             return self._affordable([self._candidate(genotype, "draw", ()) for genotype in drawn])
         names = {standing.genotype: standing.name for standing in self.kept}
-        made = children(self.algorithm, self.kept, Field(chain, bounds, self.recipe, random))
+        scored = [candidate.genotype for candidate, _ in self._scored()]
+        known = Field(chain, bounds, self.recipe, random, self.predictor, scored)
+        made = children(self.algorithm, self.kept, known)
         return self._affordable([self._made(one, names) for one in made])
 
-    def tell(self, candidates: tuple[Candidate, ...], scores: Mapping[str, int | None]) -> None:
+    def tell(self, candidates: tuple[Candidate, ...], scores: Mapping[str, Result | None]) -> None:
         """The scores of a generation, by digest: the next one can be asked for."""
         for candidate in candidates:
             self.scores.setdefault(candidate.digest, scores[candidate.digest])
             self.seen.setdefault(candidate.digest, candidate)
+        self._order = None
+        if self.algorithm == "predictor":
+            self.predictor = self._learned()
         told = [self._standing(c) for c in candidates if self.scores[c.digest] is not None]
         self.kept = survivors(
             self.algorithm,
@@ -118,15 +147,26 @@ class Evolution:
         self.generation += 1
 
     def ranked(self) -> list[Candidate]:
-        """Everything scored in full so far, the best first: by score, then by fewer MACs, then by digest."""
-        full = sorted(self._scored(), key=lambda scored: (-scored[1], scored[0].flops, scored[0].digest))
-        return [candidate for candidate, _ in full]
+        """Everything scored so far, the best first: those judged on more images before others, then by the score,
+        then by fewer MACs, then by digest. Where a predictor is believed, by what it expects, whatever they saw."""
+        if self._order is None:
+            scored = self._scored()
+            expected = [0.0] * len(scored)
+            seen = [-result.images for _, result in scored]
+            if self.predictor is not None and self.predictor.believed:
+                expected, seen = self.predictor.expected.tolist(), [0] * len(scored)
+            order = sorted(
+                range(len(scored)),
+                key=lambda i: (seen[i], expected[i], *self._key(*scored[i])),
+            )
+            self._order = [scored[i][0] for i in order]
+        return self._order
 
     def front(self) -> list[Candidate]:
         """Of everything scored in full, what no other beats in all goals, from the least accurate on."""
         ranked = self.ranked()
-        members = pareto.front([self.goals.point(c, self._score(c)) for c in ranked])
-        return sorted((ranked[i] for i in members), key=lambda c: (self._score(c), c.digest))
+        members = pareto.front([self.goals.point(c, self.result(c)) for c in ranked])
+        return sorted((ranked[i] for i in members), key=lambda c: (self.result(c).correct, c.digest))
 
     def volume(self, images: int) -> float:
         """The hypervolume of everything scored in full, as a share of the whole field from 0 to 1.
@@ -144,20 +184,39 @@ class Evolution:
         field = 1
         for far, near in zip(worst, best, strict=True):
             field *= max(far - near, 1)
-        points = [self.goals.point(candidate, self._score(candidate)) for candidate in self.front()]
-        return pareto.hypervolume(points, tuple(worst)) / field
+        members = [self.goals.point(candidate, self.result(candidate)) for candidate in self.front()]
+        return pareto.hypervolume(members, tuple(worst)) / field
 
-    def _scored(self) -> list[tuple[Candidate, int]]:
+    def _scored(self) -> list[tuple[Candidate, Result]]:
         scored = ((candidate, self.scores[digest]) for digest, candidate in self.seen.items())
         return [(candidate, score) for candidate, score in scored if score is not None]
 
-    def _score(self, candidate: Candidate) -> int:
-        score = self.scores[candidate.digest]
-        assert score is not None, "asked of what was scored in full"
-        return score
+    def result(self, candidate: Candidate) -> Result:
+        """How a candidate did that has a score."""
+        result = self.scores[candidate.digest]
+        assert result is not None, "asked of what was scored"
+        return result
+
+    def _key(self, candidate: Candidate, result: Result) -> tuple[float | str, ...]:
+        return (*self.goals.point(candidate, result)[:1], result.value, candidate.flops, candidate.digest)
 
     def _standing(self, candidate: Candidate) -> Standing:
-        return Standing(candidate.genotype, self.goals.point(candidate, self._score(candidate)), candidate.digest)
+        return Standing(candidate.genotype, self.goals.point(candidate, self.result(candidate)), candidate.digest)
+
+    def _learned(self) -> Predictor | None:
+        """What the scores so far teach, in the order in which the networks were asked for."""
+        if self._genes is None:
+            self._genes = genes(self.lowered)
+        scored = self._scored()
+        results = [result for _, result in scored]
+        told = Observed(
+            networks=points(self.lowered.chain, [candidate.genotype for candidate, _ in scored]),
+            values=np.array([r.value if r.relative is None else r.relative for r in results], np.float64),
+            counts=np.array([max(r.images, 1) for r in results], np.float64),
+            errors=np.array([np.nan if r.error is None else r.error for r in results], np.float64),
+            costs=np.array([(c.flops, c.params) for c, _ in scored], np.int64).reshape(-1, 2),
+        )
+        return learned(self._genes, told)
 
     def _affordable(self, candidates: list[Candidate]) -> tuple[Candidate, ...]:
         """The candidates up to the last that the budget pays for."""
@@ -173,7 +232,7 @@ class Evolution:
     def _made(self, one: Child | Genotype, names: Mapping[Genotype, str]) -> Candidate:
         match one:
             case Genotype():
-                return self._candidate(one, "draw", ())
+                return self._candidate(one, "predictor" if self.algorithm == "predictor" else "draw", ())
             case Child(genotype=genotype, origin=origin, parents=parents):
                 return self._candidate(genotype, origin, tuple(names[parent] for parent in parents))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -11,8 +12,9 @@ from attrs import frozen
 from torch import Tensor
 
 from spacelang.architecture import Frame
+from spacelang_runtime.data.decoded import Decoded
 from spacelang_runtime.data.in_memory import room
-from spacelang_runtime.search.decoded import Decoded
+from spacelang_runtime.search.halving import FIRST, TOP
 
 TOKENS = 256 * 56 * 56  # of the first stage, in a batch: enough to keep a GPU at work
 LEAST, MOST = 64, 1024  # images in a batch
@@ -35,9 +37,12 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batches(self, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """The images from `start` on as batches on the device, in their fixed order."""
-        spans = [(at, min(at + self.batch, len(self))) for at in range(start, len(self), self.batch)]
+    def batches(self, start: int = 0, end: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """The images from `start` on, to the last or before `end`, as batches on the device, in their fixed
+        order."""
+        last = len(self) if end is None else end
+        ends = [start, *(cut for cut in cuts(last, self.batch) if cut > start)]
+        spans = list(pairwise(ends))
         match self.place:
             case "device":
                 for first, last in spans:
@@ -80,6 +85,15 @@ def place(decoded: Decoded, frame: Frame, device: torch.device) -> Images:
     if size <= room():
         return Images(pictures.pin_memory(), labels, device, "pinned", batch)
     return Images(pictures, labels, device, "host", batch)
+
+
+def cuts(images: int, batch: int) -> tuple[int, ...]:
+    """After how many of so many images a batch ends: where a generation is parted, then every `batch`, then at all.
+
+    So a network is computed in the same batches however often it was stopped on the way.
+    """
+    early = [FIRST * 2**k for k in range(TOP // FIRST) if FIRST * 2**k < min(images, TOP)]
+    return (*early, *range(TOP, images, batch), images)
 
 
 def batch_of(frame: Frame, images: int) -> int:

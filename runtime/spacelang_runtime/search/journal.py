@@ -1,5 +1,4 @@
-"""The journal of a run's searches: every score, as it comes, in SQLite. Its tables are told in docs/journal.md;
-`journal_file` opens it.
+"""The journal of a run's searches: every score, as it comes, in SQLite. Its tables are told in docs/journal.md.
 
 A score belongs to the weights it was taken with (the training step of the run), to the images it was taken on
 (how many of the held-out split, from its beginning) and to an architecture; once `record` returns it is on the
@@ -16,11 +15,10 @@ from types import UnionType
 from typing import Any
 
 import attrs
-import numpy as np
 from attrs import field, frozen
 
 from spacelang.outside import NotJson, parse, shown
-from spacelang_runtime.search.racing import Right
+from spacelang_runtime.search.answers import Answers, Score, packed, unpacked
 
 _MOST = 2**62  # of any number in a journal
 
@@ -29,11 +27,11 @@ class NotAJournal(ValueError):
     """What a row of a journal holds that was never written there."""
 
 
-def row(found: tuple[Any, ...], *kinds: type[Any] | UnionType) -> tuple[Any, ...]:
-    """A row of a journal, with a value of the right kind in each column, and no number below 0. Raises
+def row(found: tuple[Any, ...], *kinds: type[Any] | UnionType, least: int = 0) -> tuple[Any, ...]:
+    """A row of a journal, with a value of the right kind in each column, and no number below the least. Raises
     `NotAJournal`: tables of SQLite take anything, and a damaged file may hold it."""
     for value, kind in zip(found, kinds, strict=True):
-        if not isinstance(value, kind) or (isinstance(value, int | float) and not 0 <= value <= _MOST):
+        if not isinstance(value, kind) or (isinstance(value, int | float) and not least <= value <= _MOST):
             raise NotAJournal(f"a row holds {shown(value)}, which is never written there")
     return found
 
@@ -71,12 +69,14 @@ class Proposed:
 
 
 @frozen
-class Score:
-    """A network with the held-out images that it told right, of how many."""
+class Scored:
+    """A network with the held-out images that it told right, of how many, and its mean cross-entropy on them; None
+    where that was not kept."""
 
     entry: Entry
     correct: int
     images: int
+    loss: float | None = None
 
     @property
     def accuracy(self) -> float:
@@ -97,9 +97,9 @@ class Search:
 
 @frozen
 class Generation:
-    """How a generation went. best: most images right so far. spread: standard deviation of the accuracies of its
-    networks, those left in a race by the images they saw. spent, saved: images that the networks so far were judged
-    on, and those that races left unseen.
+    """How a generation went. best: images that the best so far told right, of `images`; loss: its mean
+    cross-entropy on them. spread: standard deviation of the accuracies of the generation's networks, each on the
+    images it was judged on. spent, saved: images that the networks so far were judged on, and those left unseen.
     volume: hypervolume of the front so far, where there are several goals. parents: digests of those kept."""
 
     number: int
@@ -109,15 +109,45 @@ class Generation:
     saved: int
     volume: float | None
     parents: tuple[str, ...]
+    images: int | None = None
+    loss: float | None = None
+
+
+@frozen
+class Judged:
+    """After how many images a candidate was judged, and what it did on them. loss: mean cross-entropy."""
+
+    images: int
+    correct: int
+    loss: float | None = None
+
+
+@frozen
+class Finalist:
+    """A network that was looked at until it was decided on all images that the search may read. images: how many
+    these were; correct, loss: on them. low, high: the interval of its mean score less that of the best; None of the
+    best itself, and of one that was left."""
+
+    architecture: str
+    images: int
+    correct: int
+    loss: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @frozen(eq=False)
 class Journal:
-    """An open journal. whole: whether all its scores were taken of images that were decoded whole; before, large
-    JPEGs were decoded at a reduced size."""
+    """An open journal."""
 
     database: sqlite3.Connection
-    whole: bool = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether all its scores were taken of images that were decoded whole; before version 3, large JPEGs were
+        decoded at a reduced size."""
+        reduced = self.database.execute("SELECT EXISTS (SELECT 1 FROM score WHERE NOT whole)").fetchone()
+        return not reduced[0]
 
     def search(self, account: str, step: int, total: int) -> Search:
         """The search of this account with these weights and images: the one begun before, or a new one."""
@@ -140,57 +170,70 @@ class Journal:
                 [(c.entry.architecture, c.entry.line, c.entry.flops, c.entry.params) for c in candidates],
             )
             db.executemany(
-                "INSERT OR IGNORE INTO candidate VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+                "INSERT OR IGNORE INTO candidate VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
                 [
                     (search.number, generation, place, c.entry.architecture, c.operator, *_texts(c))
                     for place, c in enumerate(candidates)
                 ],
             )
 
-    def known(self, search: Search) -> dict[str, Right]:
-        """What each network already looked at told right of the first images, with this search's weights."""
+    def known(self, search: Search) -> dict[str, Answers]:
+        """The answers of each network already looked at, on the first images, with this search's weights."""
         rows = self.database.execute(
-            "SELECT architecture, images, right FROM score WHERE step = ? AND total = ?",
+            "SELECT architecture, right, losses, images FROM score WHERE step = ? AND total = ?",
             (search.step, search.total),
         )
-        return {name: _unpacked(bits, images) for name, images, bits in (row(one, str, int, bytes) for one in rows)}
+        return {one[0]: _answers(*row(one, str, bytes, bytes | None, int)[1:]) for one in rows}
 
-    def record(self, search: Search, architecture: str, right: Right, seconds: float, device: str) -> None:
-        """Keep what a network told right of the first `len(right)` images. Once this returns, it is on the disk.
+    def lossless(self, search: Search) -> bool:
+        """Whether some scores with this search's weights are from before losses were kept."""
+        found = self.database.execute(
+            "SELECT EXISTS (SELECT 1 FROM score WHERE step = ? AND total = ? AND losses IS NULL)",
+            (search.step, search.total),
+        ).fetchone()
+        return bool(found[0])
+
+    def record(self, search: Search, architecture: str, answers: Answers, seconds: float, device: str) -> None:
+        """Keep what a network did on the first `len(answers)` images. Once this returns, it is on the disk.
 
         What is known already stands; more images of the same network take its place.
         """
-        correct, bits = int(right.sum()), np.packbits(right).tobytes()
+        right, losses = packed(answers)
+        loss = None if losses is None else answers.loss
         key = (search.step, search.total, architecture)
         with self.database as db:
             db.execute(
-                """INSERT INTO score VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """INSERT INTO score VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
                    ON CONFLICT DO UPDATE SET images = excluded.images, correct = excluded.correct,
                        right = excluded.right, seconds = seconds + excluded.seconds,
-                       device = excluded.device, at = excluded.at
+                       device = excluded.device, at = excluded.at, loss = excluded.loss, losses = excluded.losses
                    WHERE excluded.images > images""",
-                (*key, len(right), correct, bits, seconds, device, _now()),
+                (*key, len(answers), answers.correct, right, seconds, device, _now(), loss, losses),
             )
 
-    def close_generation(
-        self, search: Search, generation: Generation, judged: Mapping[str, tuple[int, int]]
-    ) -> None:
-        """A generation has been judged. judged: by digest, after how many images, and how many right."""
-        number, *figures = attrs.astuple(generation, recurse=False)[:-1]
+    def close_generation(self, search: Search, generation: Generation, judged: Mapping[str, Judged]) -> None:
+        """A generation has been judged. judged: by digest."""
+        figures = attrs.astuple(attrs.evolve(generation, parents=()), recurse=False)
+        number, best, spread, spent, saved, volume, _, images, loss = figures
         with self.database as db:
             db.executemany(
-                """UPDATE candidate SET images = ?, correct = ?
+                """UPDATE candidate SET images = ?, correct = ?, loss = ?
                    WHERE search = ? AND generation = ? AND architecture = ?""",
-                [(*found, search.number, number, name) for name, found in judged.items()],
+                [(*attrs.astuple(found), search.number, number, name) for name, found in judged.items()],
             )
+            kept = json.dumps(generation.parents)
             db.execute(
-                "INSERT OR IGNORE INTO generation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (search.number, number, *figures, json.dumps(generation.parents), _now()),
+                "INSERT OR IGNORE INTO generation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (search.number, number, best, spread, spent, saved, volume, kept, _now(), images, loss),
             )
 
-    def close_search(self, search: Search, winner: str) -> None:
-        """The search has come to its end."""
+    def close_search(self, search: Search, winner: str, finalists: Sequence[Finalist] = ()) -> None:
+        """The search has come to its end. finalists: the winner first, then as they rank."""
         with self.database as db:
+            db.executemany(
+                "INSERT OR IGNORE INTO finalist VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(search.number, place, *attrs.astuple(one)) for place, one in enumerate(finalists)],
+            )
             db.execute(
                 "UPDATE search SET ended = coalesce(ended, ?), winner = ? WHERE search = ?",
                 (_now(), winner, search.number),
@@ -206,28 +249,49 @@ class Journal:
         number, account, step, total, ended = row(found, int, str, int, int, int)
         return Search(number, account, step, total, bool(ended))
 
-    def best(self, count: int = 1) -> list[Score]:
-        """The best networks of the search begun last, of those scored on all images; the best first."""
-        rows = self.database.execute(
-            """SELECT DISTINCT n.architecture, n.line, n.flops, n.params, s.correct, s.images
-               FROM search JOIN candidate c USING (search) JOIN network n USING (architecture)
-               JOIN score s ON s.architecture = n.architecture AND s.step = search.step AND s.total = search.total
-               WHERE search.search = (SELECT max(search) FROM search) AND s.images = s.total
-               ORDER BY s.correct DESC, n.flops, n.architecture LIMIT ?""",
+    def best(self, count: int = 1, by: Score = "loss") -> list[Scored]:
+        """The best networks of the search begun last, the best first: its finalists as they were placed; before
+        there are any, those looked at on the most images."""
+        placed = self.database.execute(
+            """SELECT n.architecture, n.line, n.flops, n.params, f.correct, f.images, f.loss
+               FROM finalist f JOIN network n USING (architecture)
+               WHERE search = (SELECT max(search) FROM search) ORDER BY place LIMIT ?""",
+            (count,),
+        ).fetchall()
+        order = "s.correct DESC, s.loss" if by == "accuracy" else "s.loss IS NULL, s.loss, s.correct DESC"
+        rows = placed or self.database.execute(
+            f"""SELECT DISTINCT n.architecture, n.line, n.flops, n.params, s.correct, s.images, s.loss
+                FROM search JOIN candidate c USING (search) JOIN network n USING (architecture)
+                JOIN score s ON s.architecture = n.architecture AND s.step = search.step AND s.total = search.total
+                WHERE search.search = (SELECT max(search) FROM search)
+                ORDER BY n.architecture IS search.winner DESC, s.images DESC, {order}, n.flops, n.architecture
+                LIMIT ?""",
             (count,),
         )
-        found = [row(one, str, str, int, int, int, int) for one in rows]
-        return [Score(Entry(*one[:4]), one[4], max(1, one[5])) for one in found]
+        found = [row(one, str, str, int, int, int, int, float | None) for one in rows]
+        return [Scored(Entry(*one[:4]), one[4], max(1, one[5]), one[6]) for one in found]
+
+    def finalists(self, search: Search) -> list[Finalist]:
+        """The finalists of a search that has ended, the winner first."""
+        rows = self.database.execute(
+            "SELECT architecture, images, correct, loss, low, high FROM finalist WHERE search = ? ORDER BY place",
+            (search.number,),
+        )
+        of = (str, int, int, float | None)
+        return [
+            Finalist(*row(one[:4], *of), *row(one[4:], float | None, float | None, least=-_MOST)) for one in rows
+        ]
 
     def generations(self, search: Search) -> list[Generation]:
         """How the generations of a search went, those that have ended."""
         rows = self.database.execute(
-            "SELECT generation, best, spread, spent, saved, volume, parents FROM generation WHERE search = ? "
-            "ORDER BY generation",
+            """SELECT generation, best, spread, spent, saved, volume, parents, images, loss FROM generation
+               WHERE search = ? ORDER BY generation""",
             (search.number,),
         )
-        found = [row(one, int, int, float, int, int, float | None, str) for one in rows]
-        return [Generation(*one[:6], tuple(map(str, told(one[6], list)))) for one in found]
+        kinds = (int, int, float, int, int, float | None, str, int | None, float | None)
+        found = [row(one, *kinds) for one in rows]
+        return [Generation(*one[:6], tuple(map(str, told(one[6], list))), *one[7:]) for one in found]
 
     def named(self, prefix: str) -> list[Entry]:
         """The networks whose digest begins so."""
@@ -248,10 +312,11 @@ def _texts(proposed: Proposed) -> tuple[str, str]:
     return json.dumps(proposed.parents), json.dumps(dict(proposed.costs))
 
 
-def _unpacked(bits: bytes, images: int) -> Right:
-    if images > 8 * len(bits):
-        raise NotAJournal(f"a row tells of {images} images, and holds {8 * len(bits)} answers")
-    return np.unpackbits(np.frombuffer(bits, np.uint8), count=images).astype(np.bool_)
+def _answers(right: bytes, losses: bytes | None, images: int) -> Answers:
+    if images > 8 * len(right) or (losses is not None and len(losses) != 2 * images):
+        many = f"{8 * len(right)} answers" + ("" if losses is None else f" and {len(losses) // 2} losses")
+        raise NotAJournal(f"a row tells of {images} images, and holds {many}")
+    return unpacked(right, losses, images)
 
 
 def _now() -> str:

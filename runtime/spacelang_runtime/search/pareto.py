@@ -1,8 +1,8 @@
 """More than one goal: which points no other one beats, and how much of the field they command.
 
-A point is a tuple of whole numbers, one a goal, of which less is better (accuracy enters as images told wrong), so
-that nothing here is rounded. a dominates b where it is nowhere worse and somewhere better; equal points do not
-dominate each other.
+A point is a tuple of numbers, one a goal, of which less is better. Fronts and crowding only compare them; a volume
+is of whole numbers (accuracy enters as images told right, negated), so that nothing of it is rounded. a dominates
+b where it is nowhere worse and somewhere better; equal points do not dominate each other.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf
 
-Point = tuple[int, ...]
+Point = tuple[float, ...]
 
 
 def dominates(one: Point, other: Point) -> bool:
@@ -68,7 +68,7 @@ def front(points: Sequence[Point]) -> list[int]:
     return sorted(first[point] for point in found)
 
 
-def hypervolume(points: Sequence[Point], reference: Point) -> int:
+def hypervolume(points: Sequence[Point], reference: Point) -> float:
     """How much of the field below `reference` the points dominate, exactly (Zitzler & Thiele, 1999).
 
     The measure of the union of the boxes from each point to the reference. Points beyond it add nothing. By slices
@@ -81,7 +81,7 @@ def hypervolume(points: Sequence[Point], reference: Point) -> int:
     if len(reference) == 1:
         return reference[0] - inside[0][0]
     inside.sort(key=lambda point: point[-1])
-    volume = 0
+    volume: float = 0
     for number, point in enumerate(inside):
         upper = inside[number + 1][-1] if number + 1 < len(inside) else reference[-1]
         if upper > point[-1]:

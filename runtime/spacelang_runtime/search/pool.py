@@ -10,7 +10,7 @@ dead, and its task is posted again in a wave of its own.
 
     end            the search is over
     alive/RANK     counts up
-    WAVE/tasks     the tasks and their race, as JSON
+    WAVE/tasks     the tasks and how far they go, as JSON
     WAVE/next      how many tasks have been taken
     WAVE/I/taker   the rank that has taken task I
     WAVE/I/verdict what came of it, as JSON
@@ -18,7 +18,6 @@ dead, and its task is posted again in a wave of its own.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import threading
@@ -34,14 +33,15 @@ from attrs import define, field, frozen
 from spacelang import notation
 from spacelang_runtime.engine.distributed import choose
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.search.racing import Race, Right
-from spacelang_runtime.search.scoring import Task, Verdict
+from spacelang_runtime.search.answers import from_text, to_text
+from spacelang_runtime.search.racing import Race
+from spacelang_runtime.search.scoring import Stretch, Task, Verdict
 
 BEAT = 0.5  # seconds between two signs of life
 PATIENCE = 15.0  # seconds without one, after which a process is taken for dead
 PAUSE = 0.005  # seconds between two looks at the store
 
-Judge = Callable[[Task, Race | None], Verdict]
+Judge = Callable[[Task, Stretch], Verdict]
 
 
 @frozen(eq=False)
@@ -106,18 +106,18 @@ class Dispatcher:
     wave: int = 0
     signs: dict[int, tuple[bytes, float]] = field(factory=dict)
 
-    def __call__(self, tasks: Sequence[Task], race: Race | None = None) -> Iterator[Verdict]:
+    def __call__(self, tasks: Sequence[Task], stretch: Stretch) -> Iterator[Verdict]:
         """The verdict on each task, in the order in which they come."""
         store = self.crew.store
         if store is None:
-            yield from (self.judge(task, race) for task in tasks)
+            yield from (self.judge(task, stretch) for task in tasks)
             return
         while tasks:
             self.wave += 1
-            store.set(f"{self.wave}/tasks", wave(tasks, race, self.images))
+            store.set(f"{self.wave}/tasks", wave(tasks, stretch, self.images))
             waiting = set(range(len(tasks)))
             while (number := _take(store, self.wave, self.crew.rank)) < len(tasks):
-                yield self.judge(tasks[number], race)
+                yield self.judge(tasks[number], stretch)
                 waiting.discard(number)
                 yield from self._come(store, waiting)
             lost: set[int] = set()
@@ -166,11 +166,11 @@ def follow(crew: Pool, judge: Judge, images: int) -> None:
                     store.add("parted", 1)
                     return
                 time.sleep(PAUSE)
-            tasks, race, total = _read_wave(store.get(f"{wave}/tasks"))
+            tasks, stretch, total = _read_wave(store.get(f"{wave}/tasks"))
             if total != images:
                 raise Failure(f"process {crew.rank} has {images} images, and the leading one {total}")
             while (number := _take(store, wave, crew.rank)) < len(tasks):
-                verdict = judge(tasks[number], race)
+                verdict = judge(tasks[number], stretch)
                 store.set(f"{wave}/{number}/verdict", _verdict(verdict))
     except dist.DistError as error:
         raise Failure(f"process {crew.rank} has lost the leading one: {str(error).splitlines()[0]}") from None
@@ -212,38 +212,32 @@ def _part(crew: Pool) -> None:
             return
 
 
-def wave(tasks: Sequence[Task], race: Race | None, images: int) -> str:
+def wave(tasks: Sequence[Task], stretch: Stretch, images: int) -> str:
+    race = stretch.race
     return json.dumps(
         {
             "images": images,
-            "tasks": [[notation.write(task.architecture), task.digest, *_packed(task.known)] for task in tasks],
-            "race": None if race is None else [*_packed(race.weakest), list(race.looks), race.risk],
+            "tasks": [[notation.write(task.architecture), task.digest, *to_text(task.known)] for task in tasks],
+            "until": stretch.images,
+            "race": None if race is None else [race.rival.tolist(), race.score, list(race.looks), race.risk],
         }
     )
 
 
-def _read_wave(text: bytes) -> tuple[list[Task], Race | None, int]:
+def _read_wave(text: bytes) -> tuple[list[Task], Stretch, int]:
     value = json.loads(text)
-    tasks = [Task(notation.read(line), digest, _unpacked(*known)) for line, digest, *known in value["tasks"]]
+    tasks = [Task(notation.read(line), digest, from_text(*known)) for line, digest, *known in value["tasks"]]
     race = None
     if value["race"] is not None:
-        bits, count, looks, risk = value["race"]
-        race = Race(_unpacked(bits, count), tuple(looks), risk)
-    return tasks, race, value["images"]
+        rival, score, looks, risk = value["race"]
+        race = Race(np.array(rival, np.float64), score, tuple(looks), risk)
+    return tasks, Stretch(value["until"], race), value["images"]
 
 
 def _verdict(verdict: Verdict) -> str:
-    return json.dumps([verdict.digest, *_packed(verdict.right), verdict.used, verdict.seconds, verdict.device])
+    return json.dumps([verdict.digest, *to_text(verdict.answers), verdict.used, verdict.seconds, verdict.device])
 
 
 def _read_verdict(text: bytes) -> Verdict:
-    digest, bits, count, used, seconds, device = json.loads(text)
-    return Verdict(digest, _unpacked(bits, count), used, seconds, device)
-
-
-def _packed(right: Right) -> tuple[str, int]:
-    return base64.b64encode(np.packbits(right).tobytes()).decode(), len(right)
-
-
-def _unpacked(bits: str, count: int) -> Right:
-    return np.unpackbits(np.frombuffer(base64.b64decode(bits), np.uint8), count=count).astype(np.bool_)
+    digest, right, losses, count, used, seconds, device = json.loads(text)
+    return Verdict(digest, from_text(right, losses, count), used, seconds, device)

@@ -1,68 +1,69 @@
-"""Races: a candidate that cannot reach the parents' set is left before all images are spent on it.
+"""Races: a network that cannot reach another one is left before all images are spent on it.
 
-Candidate c and the weakest parent t are compared on the same images, in one fixed order that mixes the classes.
-After n of them, t alone is right on b, c alone on a; on the others they agree and say nothing. c is left where this
-would hardly happen to a network that tells as many of all the images right as t does.
+Network c is compared with network t, of which every answer is known, on the same images in one fixed order that
+mixes the classes. An image counts x ≥ 0 against c and y ≥ 0 against t (cross-entropy, or one where it is told
+wrong). The hypothesis: over all N images c is at least as good, Σx ≤ Σy. Then the differences d = x − y are drawn
+without replacement from N numbers whose sum is at most 0; after n − 1 of them, of sum S, those left have a mean of
+at most m = −S / (N − n + 1). Who holds K and bets on the next difference has after it
 
-Were c at least as good as t on all images, at most half of those on which they differ would speak for t. The b
-that do among the m = a + b seen so far are then a draw without replacement from a population of which at most half
-count, so P(at least b) ≤ P(Bin(m, ½) ≥ b): the sign test, exact. The proof, and why the risks of all looks at all
-candidates of a search add up to the stated one, is in docs/search.md.
+    K · (1 + λ (d − m)),   0 ≤ λ ≤ ½ / (Y + m),
+
+where λ is chosen before d is seen and Y is the largest y left. Since x ≥ 0, d ≥ −Y: the wealth stays above half of
+K and never below 0, whatever the losses; nothing is clipped. Its mean under the hypothesis is at most K, so
+by Ville's inequality it ever comes to 1 / α with a probability of at most α, at whichever images one looks
+(Waudby-Smith & Ramdas, 2020, *Confidence sequences for sampling without replacement*). c is left when it does. The
+proof, and how the risk is shared out, is in docs/search.md.
 """
 
 from __future__ import annotations
-
-from fractions import Fraction
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-Right = NDArray[np.bool_]  # one entry an image, in order: whether it was told right
+from spacelang_runtime.search.answers import Score
+
+Real = NDArray[np.float64]
 
 RISK = 1e-3  # that a search ends with other parents than one that scores everything in full
+PRIOR = 4.0  # differences, of variance 1, that the first bets are made by
 
 
 @frozen(eq=False)
 class Race:
-    """What a candidate must reach. weakest: what the weakest parent told right of all images. looks: after how many
-    images a candidate is compared. risk: of one look."""
+    """What a network must reach. rival: what each image counts against the network that it is compared with, all of
+    them. score: by what. looks: after how many images it is compared. risk: of leaving one that is as good."""
 
-    weakest: Right
+    rival: Real
+    score: Score
     looks: tuple[int, ...]
     risk: float
 
-    def lost(self, right: Right) -> bool:
-        """Whether a candidate that did so on the first images cannot reach all of what the weakest parent did."""
-        seen = len(right)
-        behind = int((self.weakest[:seen] & ~right).sum())
-        ahead = int((~self.weakest[:seen] & right).sum())
-        if behind - ahead > len(self.weakest) - seen:  # not even with every image to come in its favour
+    def lost(self, errors: Real) -> bool:
+        """Whether a network against which the first images count so much is left."""
+        seen = len(errors)
+        if errors.sum() > self.rival.sum():  # not even where every image to come counts nothing
             return True
-        return unlikely(behind, ahead, self.risk)
+        return seen > 0 and bool(wealth(self.rival, errors).max() >= -np.log(self.risk))
 
 
-def unlikely(behind: int, ahead: int, risk: float) -> bool:
-    """Whether P(Bin(behind + ahead, ½) ≥ behind) is at most `risk`, in exact arithmetic."""
-    if behind <= ahead:
-        return False
-    differing = behind + ahead
-    ways = term = 1  # over k heads or more of so many tosses, from k = differing down to k = behind
-    for heads in range(differing, behind, -1):
-        term = term * heads // (differing - heads + 1)
-        ways += term
-    limit = Fraction(risk)
-    return ways * limit.denominator <= limit.numerator << differing
+def wealth(rival: Real, errors: Real) -> Real:
+    """The logarithm of the wealth after each of the first images, [len(errors)].
 
-
-def looks(images: int, batch: int) -> tuple[int, ...]:
-    """After how many images a race is looked at, before all: from one batch on, twice as many each time.
-
-    Whole batches, so that a network is computed on the same batches whether it races or not.
+    The bet is that on a normal variable of the mean and the variance seen so far.
     """
-    found = []
-    seen = batch
-    while seen < images:
-        found.append(seen)
-        seen *= 2
-    return tuple(found)
+    images, seen = len(rival), len(errors)
+    differences = errors - rival[:seen]
+    before = np.concatenate([[0.0], np.cumsum(differences)[:-1]])
+    squares = np.concatenate([[0.0], np.cumsum(differences**2)[:-1]])
+    done = np.arange(seen)
+    least = -before / (images - done)
+    most = np.maximum.accumulate(rival[::-1])[::-1][:seen]
+    mean = before / np.maximum(done, 1)
+    variance = np.maximum((squares + PRIOR) / (done + PRIOR) - mean**2, 1e-6)
+    edge = mean - least
+    room = most + least
+    with np.errstate(divide="ignore"):
+        limit = np.where(room > 0, 0.5 / room, np.inf)
+    bets = np.clip(edge / (variance + edge**2), 0.0, limit)
+    return np.cumsum(np.log1p(bets * (differences - least)))

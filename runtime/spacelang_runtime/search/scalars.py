@@ -12,13 +12,15 @@ from spacelang_runtime.search.journal import Generation
 
 
 @contextmanager
-def searching(run: Run, number: int) -> Iterator[Callable[[Generation, int], None]]:
-    """An observer of the generations of a run's search of that number. images: in a full score."""
+def searching(run: Run, number: int) -> Iterator[Callable[[Generation], None]]:
+    """An observer of the generations of a run's search of that number."""
     writer = SummaryWriter(str(run.tensorboard / f"search-{number}"), purge_step=0)
 
-    def observe(generation: Generation, images: int) -> None:
+    def observe(generation: Generation) -> None:
         at = generation.number
-        writer.add_scalar("search/best", generation.best / images, at)
+        writer.add_scalar("search/best", generation.best / (generation.images or 1), at)
+        if generation.loss is not None:
+            writer.add_scalar("search/loss of the best", generation.loss, at)
         writer.add_scalar("search/spread", generation.spread, at)
         writer.add_scalar("search/images spent", generation.spent, at)
         writer.add_scalar("search/images saved", generation.saved, at)

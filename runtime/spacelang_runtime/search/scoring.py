@@ -1,63 +1,72 @@
-"""What a candidate gets right: all of the images, or as many as it takes to see that it cannot keep up."""
+"""What a network does on the images: on as many as are asked for, or as it takes to see that it cannot keep up."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import torch
 from attrs import field, frozen
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from spacelang.architecture import Architecture
 from spacelang_runtime.engine.distributed import precision
 from spacelang_runtime.nn.supernet import Supernet
+from spacelang_runtime.search.answers import UNKNOWN, Answers
 from spacelang_runtime.search.images import Images
-from spacelang_runtime.search.racing import Race, Right
+from spacelang_runtime.search.racing import Race
 
-UNKNOWN: Right = np.zeros(0, np.bool_)
+GREATEST = 65504.0  # of float16: a loss beyond it, or none at all, counts as much
 
 
 @frozen(eq=False)
 class Task:
-    """A network to score. known: what it got right of the first images, from an earlier time."""
+    """A network to score. known: its answers on the first images, from an earlier time."""
 
     architecture: Architecture
     digest: str
-    known: Right = field(default=UNKNOWN)
+    known: Answers = field(default=UNKNOWN)
+
+
+@frozen(eq=False)
+class Stretch:
+    """How far networks are scored: to so many images, all that is known counting; or until a race is lost."""
+
+    images: int
+    race: Race | None = None
+
+    @property
+    def stops(self) -> tuple[int, ...]:
+        """After how many images a network is looked at, the end last."""
+        early = self.race.looks if self.race else ()
+        return (*(look for look in early if look < self.images), self.images)
 
 
 @frozen(eq=False)
 class Verdict:
-    """What a network got right. right: of the images known by now, in order. used: after how many of them it was
-    judged: all, or fewer where it lost its race. seconds: that scoring took, on `device`."""
+    """What a network did. answers: on the images known by now. used: after how many of them it was judged: all that
+    were asked for, or fewer where it lost its race. seconds: that scoring took, on `device`."""
 
     digest: str
-    right: Right
+    answers: Answers
     used: int
     seconds: float = 0.0
     device: str = ""
 
-    @property
-    def correct(self) -> int:
-        """Right among the images that it was judged on."""
-        return int(self.right[: self.used].sum())
 
-
-def judged(right: Right, race: Race | None, images: int) -> int | None:
-    """After how many images a network is decided that did so on the first ones; None where more must be seen."""
-    for stop in stops(race, images):
-        if len(right) < stop:
+def judged(answers: Answers, stretch: Stretch) -> int | None:
+    """After how many images a network with these answers is judged; None where more must be seen. Images beyond do
+    not matter, so that what is known from elsewhere decides nothing."""
+    race = stretch.race
+    for stop in stretch.stops:
+        if len(answers) < stop:
             return None
-        if stop == images or (race is not None and race.lost(right[:stop])):
+        if stop == stretch.images:
+            return stop
+        if race is not None and race.lost(answers.first(stop).errors(race.score)):
             return stop
     raise AssertionError("the last stop decides")
-
-
-def stops(race: Race | None, images: int) -> tuple[int, ...]:
-    """After how many images a candidate is looked at, all of them last."""
-    return (*(race.looks if race else ()), images)
 
 
 @frozen(eq=False)
@@ -72,32 +81,35 @@ class Scorer:
     def device(self) -> torch.device:
         return self.images.device
 
-    def judge(self, task: Task, race: Race | None = None) -> Verdict:
-        """Score a network from where it is known on, until it is decided."""
+    def judge(self, task: Task, stretch: Stretch) -> Verdict:
+        """Score a network from where it is known on, until it is judged."""
         began = time.monotonic()
-        right = task.known
-        told = self._told(task.architecture, len(right))
-        while (used := judged(right, race, len(self.images))) is None:
-            stop = next(stop for stop in stops(race, len(self.images)) if stop > len(right))
-            right = np.concatenate([right, _gather(told, stop - len(right))])
-        return Verdict(task.digest, right, used, time.monotonic() - began, str(self.device))
+        answers = task.known
+        told = self._told(task.architecture, len(answers), stretch.images)
+        while (used := judged(answers, stretch)) is None:
+            stop = next(stop for stop in stretch.stops if stop > len(answers))
+            answers = answers.then(_gather(told, stop - len(answers)))
+        return Verdict(task.digest, answers, used, time.monotonic() - began, str(self.device))
 
-    def right(self, architecture: Architecture) -> Right:
-        """What a network gets right of all images."""
-        return self.judge(Task(architecture, architecture.digest)).right
+    def answers(self, architecture: Architecture) -> Answers:
+        """What a network does on all images."""
+        return self.judge(Task(architecture, architecture.digest), Stretch(len(self.images))).answers
 
-    def _told(self, architecture: Architecture, start: int) -> Iterator[Tensor]:
-        """Of each batch, which images the network tells right. Nothing waits for the device here."""
-        for pictures, labels in self.images.batches(start):
+    def _told(self, architecture: Architecture, start: int, end: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Of each batch, which images the network tells right and what they lose. Nothing waits for the device."""
+        for pictures, labels in self.images.batches(start, end):
             with torch.inference_mode(), precision(self.device):
-                logits = self.model(self.normalise(pictures), architecture)
-                right = logits.argmax(1) == labels
-            yield right
+                logits = self.model(self.normalise(pictures), architecture).float()
+                losses = cross_entropy(logits, labels, reduction="none").nan_to_num(GREATEST)
+                told = logits.argmax(1) == labels, losses.clamp(0, GREATEST).half()
+            yield told
 
 
-def _gather(told: Iterator[Tensor], count: int) -> Right:
-    parts: list[Tensor] = []
+def _gather(told: Iterator[tuple[Tensor, Tensor]], count: int) -> Answers:
+    """The next so many answers, of whole batches."""
+    parts: list[tuple[Tensor, Tensor]] = []
     while count > 0:
         parts.append(next(told))
-        count -= len(parts[-1])
-    return torch.cat(parts).cpu().numpy()
+        count -= len(parts[-1][0])
+    right, losses = (torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True))
+    return Answers(right, losses)

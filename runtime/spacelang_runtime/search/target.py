@@ -1,9 +1,11 @@
-"""Which architecture a user means: `best`, `largest`, `smallest`, a name, a line of text or a JSON file."""
+"""Which architecture a user means: `best`, `cheapest`, `largest`, `smallest`, a name, a line of text or a JSON
+file."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from spacelang import notation
 from spacelang.architecture import Architecture, NotAnArchitecture, from_json
@@ -16,7 +18,7 @@ from spacelang_runtime.engine.run import Run
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.journal_file import look
 
-OF_A_RUN = ("best", "largest", "smallest")  # words for networks of a run
+OF_A_RUN = ("best", "cheapest", "largest", "smallest")  # words for networks of a run
 
 
 def read(text: str) -> Architecture | None:
@@ -47,19 +49,26 @@ def read(text: str) -> Architecture | None:
         ) from None
 
 
-def best_of(run: Run) -> Architecture:
-    """The best network that the last search of a run has found."""
+def best_of(run: Run, word: Literal["best", "cheapest"] = "best") -> Architecture:
+    """The best network that the last search of a run has found; or, of those that cannot be told from it, the
+    cheapest."""
     path = run.folder / "best.json"
     if not path.exists():
         raise Failure(f"{run.name} has not been searched yet", f"search it: spacelang evolve {called(run.folder)}")
-    return from_json((run.best or {})["architecture"])
+    record = run.best or {}
+    if word == "cheapest" and "cheapest" not in record:
+        raise Failure(
+            f"{run.name} was last searched by a version that had no finalists",
+            f"search it again: spacelang evolve {called(run.folder)}",
+        )
+    return from_json(record["architecture" if word == "best" else "cheapest"])
 
 
 def resolve(text: str, run: Run, lowered: Lowered) -> Architecture:
     """The architecture of a run that a text means. Raises `Failure` where it means none of its space."""
     match text:
-        case "best":
-            architecture = best_of(run)
+        case "best" | "cheapest":
+            architecture = best_of(run, text)
         case "largest" | "smallest":
             architecture = getattr(lowered, text)
         case _:
@@ -72,7 +81,9 @@ def resolve(text: str, run: Run, lowered: Lowered) -> Architecture:
 
 
 def _named(text: str, run: Run) -> Architecture:
-    words = "best, largest, smallest, a name that `inspect` shows, a line, a JSON file, or a model's folder"
+    words = (
+        "best, cheapest, largest, smallest, a name that `inspect` shows, a line, a JSON file, or a model's folder"
+    )
     if Path(text).is_dir():
         raise Failure(f"{text} is a folder without config.json: there is no model in it", f"give {words}")
     if not re.fullmatch(r"[0-9a-f]{4,64}", text):

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.ops import positions
-from spacelang_runtime.tasks.recipe import Train
+from spacelang_runtime.tasks.recipe import TaskTrain
 
 
 class Backbone(nn.Module):
@@ -16,7 +16,7 @@ class Backbone(nn.Module):
     `backbone_learning_rate` is 0, all of it stays as it is, and no gradient passes through it.
     """
 
-    def __init__(self, network: Network, recipe: Train) -> None:
+    def __init__(self, network: Network, recipe: TaskTrain) -> None:
         super().__init__()
         learns = recipe.backbone_learning_rate != 0
         network.head = nn.Identity()

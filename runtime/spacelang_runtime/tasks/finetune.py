@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import attrs
 import torch
-from attrs import evolve
 from torch import Tensor
 
 from spacelang.architecture import Architecture
@@ -26,10 +26,10 @@ EPOCHS, WARMUP, PART = 30, 5, 30
 def recipe_of(scratch: bool, given: Train = Train()) -> Train:
     """The recipe to begin with. scratch: the given one as it is (the paper's retraining); else a short one with a
     low rate. Nothing is held out: there is nothing to search."""
-    alone = evolve(given, sandwich=ALONE, holdout=0)
+    alone = attrs.evolve(given, sandwich=ALONE, holdout=0)
     if scratch:
         return alone
-    return evolve(alone, epochs=EPOCHS, warmup=WARMUP, learning_rate=given.rate / PART)
+    return attrs.evolve(alone, epochs=EPOCHS, warmup=WARMUP, learning_rate=given.rate / PART)
 
 
 def narrowest(architecture: Architecture, recipe: Train) -> Space:

@@ -15,7 +15,7 @@ _SHARE = validators.and_(validators.ge(0), validators.le(1))
 
 
 @frozen
-class Train:
+class TaskTrain:
     """How a model is trained, whatever its task.
 
     epochs or iterations: one of the two is given. batch: images (of vqa: texts) a step, over all GPUs; micro: how
@@ -140,5 +140,5 @@ class Recipe:
 
     name: str
     task: str
-    train: Train
+    train: TaskTrain
     model: Detect | Segment | Vqa

@@ -16,7 +16,7 @@ import cattrs
 
 from spacelang import resources
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.tasks.recipe import Detect, Recipe, Segment, Train, Vqa
+from spacelang_runtime.tasks.recipe import Detect, Recipe, Segment, TaskTrain, Vqa
 from spacelang_runtime.tasks.recipe_types import convert
 
 MODELS: dict[str, type[Detect] | type[Segment] | type[Vqa]] = {"detect": Detect, "segment": Segment, "vqa": Vqa}
@@ -55,7 +55,7 @@ def structured(record: Mapping[str, Any], name: str, where: str) -> Recipe:
         if key not in ("task", "train", task)
     ]
     sections: dict[str, Any] = {}
-    for section, kind in (("train", Train), (task, MODELS[task])):
+    for section, kind in (("train", TaskTrain), (task, MODELS[task])):
         given = record.get(section, {})
         if not isinstance(given, dict):
             wrong.append(f"{section} is no section: write [{section}]")
@@ -109,7 +109,7 @@ def _change(record: dict[str, Any], task: str, change: str) -> None:
     name, text = name.strip(), text.strip()
     if not equal:
         raise Failure(f"{change!r} is no setting", "write NAME=VALUE, such as batch=8")
-    fields = {"train": attrs.fields_dict(Train), task: attrs.fields_dict(MODELS[task])}
+    fields = {"train": attrs.fields_dict(TaskTrain), task: attrs.fields_dict(MODELS[task])}
     section = next((section for section, names in fields.items() if name in names), None)
     if section is None:
         own = [*fields["train"], *fields[task]]

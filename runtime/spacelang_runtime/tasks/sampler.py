@@ -12,7 +12,7 @@ from spacelang_runtime.seeding import seed_of
 
 
 @frozen
-class Sampler:
+class EpochSampler:
     """Each epoch goes through all items once, in a new order; the last batch is filled from the next epoch's first.
 
     items: how many. batch: items a step, over all ranks. kinds: [items], where given: a batch is of items of one

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ Labels = dict[str, Any]
 Show = Callable[[float, str], None]
 
 
-class Batch(Protocol):
+class TaskBatch(Protocol):
     """What a model learns from at once: some NamedTuple of tensors and of lists of them. size: how many images (of
     vqa: texts) it counts for in a mean over parts."""
 
@@ -27,12 +27,13 @@ class Batch(Protocol):
     def size(self) -> int: ...
 
 
-class Data(Protocol):
+class TaskData(Protocol):
     """The data of a task.
 
     labels: what the answers are called, as JSON; a model is made from it and it is kept with the model.
-    fingerprint: the same for the same data. per_epoch: updates. summary: what there is, in lines. parts: the
-    batches that a rank learns from in a step, in parts that are accumulated; picklable, run by worker processes.
+    fingerprint: the same for the same data. per_epoch: updates. multiple: the size of a part is a multiple of it.
+    summary: what there is, in lines. parts: the batches that a rank learns from in a step, in parts of at most
+    `micro` that are accumulated (0: all in one; None: as the recipe says); picklable, run by worker processes.
     """
 
     @property
@@ -41,8 +42,10 @@ class Data(Protocol):
     def fingerprint(self) -> str: ...
     @property
     def per_epoch(self) -> int: ...
+    @property
+    def multiple(self) -> int: ...
     def summary(self) -> list[str]: ...
-    def parts(self, rank: int, world: int) -> Callable[[int], Sequence[Batch]]: ...
+    def parts(self, rank: int, world: int, micro: int | None = None) -> Callable[[int], Sequence[TaskBatch]]: ...
 
 
 @frozen
@@ -78,13 +81,6 @@ def moved(value: Any, device: torch.device) -> Any:
             return type(value)(moved(part, device) for part in value)
         case _:
             return value
-
-
-def shares(items: Sequence[Any], micro: int) -> Iterator[Sequence[Any]]:
-    """Items in parts of at most `micro` (0: all in one), as even as can be."""
-    count = -(-len(items) // micro) if micro else 1
-    for part in range(count):
-        yield items[part * len(items) // count : (part + 1) * len(items) // count]
 
 
 def undecayed(model: nn.Module) -> set[str]:

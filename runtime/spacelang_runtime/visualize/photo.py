@@ -11,9 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from spacelang.architecture import Frame
-from spacelang_runtime.data.augment import planes
 from spacelang_runtime.data.decode import ANY_SIDE, Broken, decode
-from spacelang_runtime.data.frame import framed
+from spacelang_runtime.data.frame import framed, planes
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from spacelang.cli.inspect import architecture, run, space
 from spacelang.cli.terminal import fail, say
-from spacelang.cli.texts import meant
-from spacelang.diagnostics import listed
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
@@ -53,6 +49,8 @@ def inspect(
     """Show a space as a table with its size and costs, how far a run has come, or what a network is."""
     if plot is not None and plot.suffix.lower() not in (".svg", ".png"):
         raise typer.BadParameter(f"{plot} ends neither in .svg nor in .png", param_hint="--plot")
+    from spacelang.cli.inspect import space
+
     asked = space.Asked(
         flops, params, latency, tuple(cost or ()), tuple(bound or ()), histogram, of, bins, plot, options
     )
@@ -61,6 +59,7 @@ def inspect(
         return
     if asked != space.Asked(of=of, bins=bins):
         fail("bounds, costs, histograms and options are of a space", "name a .space file")
+    from spacelang.cli.inspect import architecture, run
     from spacelang_runtime.search.target import read
 
     found = read(what) if what is not None else None
@@ -84,6 +83,11 @@ def _run(runs: Path, what: str | None) -> Run:
 
 
 def _unknown(what: str, runs: Path, names: list[str]) -> NoReturn:
+    from difflib import get_close_matches
+
+    from spacelang.api.text import meant
+    from spacelang.diagnostics import listed
+
     known = f"the runs in {runs}/: {', '.join(names) or 'none'}"
     if what.endswith(".json"):
         fail(f"there is no file {what}", "name the JSON file of an architecture, or give its line")

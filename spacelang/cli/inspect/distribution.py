@@ -1,25 +1,21 @@
-"""How many networks cost how much: the histogram of a measure as bars in the terminal, as a picture, as JSON."""
+"""How many networks cost how much: the histogram of a measure as bars in the terminal."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from spacelang.amount import plain, spaced
-from spacelang.chart import Bars, drawn, heights
-from spacelang.cli.measures import LABELS, Measures
+from spacelang.amount import spaced
+from spacelang.api.histogram import Histogram
+from spacelang.api.measures import LABELS
+from spacelang.chart import heights
 from spacelang.cli.shares import share
-from spacelang.cli.terminal import console, fail, say
-from spacelang.drawing import save
-from spacelang.lower.chain import Window
+from spacelang.cli.terminal import console
 
-Bins = tuple[tuple[Window, int], ...]
 _LONGEST = 40
 _PARTS = " ▏▎▍▌▋▊▉"
 
 
-def show(bins: Bins, measure: str, measures: Measures) -> None:
+def show(histogram: Histogram) -> None:
     """Print a bar for each bin, from its least value, with its exact number of networks."""
+    measure, measures, bins = histogram.measure, histogram.measured, histogram.bins
     out = console()
     out.print()
     out.print(f"networks by {LABELS.get(measure, measure)}")
@@ -33,38 +29,3 @@ def show(bins: Bins, measure: str, measures: Measures) -> None:
         bar = "█" * (eighths // 8) + _PARTS[eighths % 8].strip()
         words = f"{spaced(count)} ({share(count, whole)})" if count else "0"
         out.print(f"{low:>{wide}}.. {bar:<{_LONGEST}} {words}")
-
-
-def plot(path: Path, name: str, bins: Bins, measure: str, measures: Measures) -> None:
-    """Write the histogram as a picture."""
-    label = LABELS.get(measure, measure)
-    ends = (
-        (measures.short(measure, bins[0][0].lo), f"{measures.short(measure, bins[-1][0].hi)} {label}")
-        if bins
-        else ("", "")
-    )
-    notes = tuple(
-        f"{measures.spaced(measure, window.lo)} to {measures.spaced(measure, window.hi)}: {spaced(count)} networks"
-        for window, count in bins
-    )
-    picture = Bars(f"{name}: networks by {label}", heights([count for _, count in bins]), notes, ends)
-    try:
-        save(drawn(picture), path)
-    except ValueError as reason:
-        fail(str(reason))
-    say(f"written {path}")
-
-
-def facts(bins: Bins, measure: str, measures: Measures) -> dict[str, Any]:
-    """The histogram as JSON values."""
-    return {
-        "measure": measure,
-        "bins": [
-            {
-                "low": measures.plain(measure, window.lo),
-                "high": measures.plain(measure, window.hi),
-                "count": plain(count),
-            }
-            for window, count in bins
-        ],
-    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spacelang.amount import plain, rough
-from spacelang.cli.measures import LABELS, Measures
+from spacelang.api.measures import LABELS, Measures
 from spacelang.cli.shares import share
 from spacelang.cli.terminal import console, grid
 from spacelang.cli.watch import progress
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def worth(lowered: Lowered, bounds: Bounds) -> tuple[Effect, ...]:
     """The effects of all options. Inside bounds they can take a while: how far they have come is shown."""
     from spacelang.lower.effect import effects
-    from spacelang.lower.remembered import worths
+    from spacelang.lower.remembered import remembered_effects
 
     if not bounds:
         return tuple(effects(lowered))
@@ -36,7 +36,7 @@ def worth(lowered: Lowered, bounds: Bounds) -> tuple[Effect, ...]:
     whole = sum(searched.values())
     made = []
     with progress("options") as tell:
-        for one in worths(lowered, bounds):
+        for one in remembered_effects(lowered, bounds):
             made.append(one)
             tell(len(made) / whole, f"{_where(one)}, {one.dimension} {_written(one.option)}")
     return tuple(made)

@@ -46,10 +46,10 @@ def show(run: Run, as_json: bool) -> None:
     found = best_of(run) if (run.folder / "best.json").exists() else None
     with look(run.folder) as journal:
         searches, scores = journal.counts()
-        leaders = journal.best(5)
         last = journal.last()
+        account = account_of(last.account) if last else {"bounds": [], "score": "loss"}
+        leaders = journal.best(5, account["score"])
         ended = journal.generations(last) if last else []
-        account = account_of(last.account) if last else {"bounds": []}
         bounds = [_bound(bound_of(bound)) for bound in account["bounds"]]
     if as_json:
         print(
@@ -80,7 +80,7 @@ def show(run: Run, as_json: bool) -> None:
     if state is None:
         out.print("training has kept no checkpoint yet")
     else:
-        on = f"not finished; if it was stopped: {resuming(run.folder, bool(record.network))}"
+        on = f"not finished; if it was stopped: {resuming(run.folder, record.task == 'finetune')}"
         status = "finished" if state.finished else on
         losses = ", ".join(f"{kind} {loss:.3f}" for kind, loss in state.losses.items())
         out.print(f"trained   {state.step} steps in {clock(state.elapsed)}, {status}; last losses: {losses}")
@@ -99,6 +99,7 @@ def show(run: Run, as_json: bool) -> None:
     body = [
         [
             s.entry.architecture[:8],
+            "" if s.loss is None else f"{s.loss:.4f}",
             f"{s.accuracy:.2%}",
             f"{s.correct}/{s.images}",
             short(s.entry.flops),
@@ -106,7 +107,7 @@ def show(run: Run, as_json: bool) -> None:
         ]
         for s in leaders
     ]
-    out.print(grid(["name", "held out", "right", "MACs", "params"], body))
+    out.print(grid(["name", "loss", "held out", "right", "MACs", "params"], body))
     out.print()
     if found is not None:
         if found.digest != leaders[0].entry.architecture:

@@ -9,23 +9,20 @@ from typing import Any
 
 from attrs import frozen
 
-from spacelang import notation
 from spacelang.amount import plain, short, spaced
-from spacelang.cli.inspect import distribution, options
-from spacelang.cli.measures import LABELS, Measures, nearest_known, priced
+from spacelang.api.error import SpaceError
+from spacelang.api.measures import LABELS, Measures, nearest_known
+from spacelang.api.space import Space
 from spacelang.cli.shares import share
-from spacelang.cli.terminal import console, fail, grid
-from spacelang.cli.texts import checked, open_text
+from spacelang.cli.terminal import console, fail, grid, refused, say
+from spacelang.cli.texts import open_text, told
 from spacelang.lower import cost
 from spacelang.lower.bounds import windows
 from spacelang.lower.bracket import Bracket
 from spacelang.lower.chain import Bounds, Window
-from spacelang.lower.chain import cost as cost_of
-from spacelang.lower.extremes import largest, smallest
-from spacelang.lower.lowered import Lowered, existing, lower
-from spacelang.lower.remembered import bracketed, known
+from spacelang.lower.lowered import Lowered
+from spacelang.lower.remembered import known
 from spacelang.recipe import TIMES
-from spacelang.table import rows
 
 
 @frozen
@@ -47,38 +44,55 @@ class Asked:
 def show(path: Path, asked: Asked, as_json: bool) -> None:
     """Print a space, and what is asked of it."""
     source = open_text(path)
-    result = checked(source)
-    if result.space is None:
+    space = told(source)
+    if isinstance(space, SpaceError):
         fail(f"{source.name} has errors")
-    lowered, measures = priced(lower(result.space), asked.costs)
-    ranges = _ranges(lowered)
-    named = {"flops": asked.flops, "params": asked.params, "latency": asked.latency}
-    bounds = windows(measures.bounds(lowered.chain, named, asked.bounds), lowered.chain)
-    if asked.of not in lowered.chain.measures:
-        fail(f"{asked.of} is no measure of the space", f"one of {', '.join(lowered.chain.measures)}")
-    facts = _facts(lowered, ranges, measures)
-    if not as_json:
-        _print(lowered, facts, ranges, measures)
-        for line in result.replaced:
+    with refused():
+        space = space.with_costs(*asked.costs)
+        bounds = space.windows(asked.flops, asked.params, asked.latency, asked.bounds)
+        space.known_measure(asked.of)
+    lowered, measures = space.lowered, space.measured
+    ranges = {measure: space.extent(measure) for measure in space.measures}
+    facts = _facts(space, ranges)
+    if as_json:
+        facts |= {"smallest": space.smallest.line, "largest": space.largest.line}
+    else:
+        _print(space, facts, ranges)
+        for line in space.replaced:
             console().print(f"stage {line.stage}: `{line.name}` of {line.by} replaces the one of {line.scope}")
-    inside = Bracket(lowered.count, lowered.count)
-    if not bounds and lowered.space.evolve.bounds and not as_json:
-        _print_known(lowered, lowered.count, measures)
+    everyone = space.count()
+    inside = Bracket(everyone, everyone)
+    if not bounds and space.checked.evolve.bounds and not as_json:
+        _print_known(space, everyone)
     if bounds:
-        inside = bracketed(lowered.chain, bounds)
-        facts["inside"] = _inside(inside, lowered.count)
+        inside = space.bracket(bounds)
+        facts["inside"] = _inside(inside, everyone)
         if not as_json:
-            _print_inside(inside, lowered.count, lowered, bounds, measures)
+            _print_inside(inside, everyone, lowered, bounds, measures)
     if asked.histogram or asked.plot:
-        from spacelang.lower.histogram import bins  # numpy, on use
+        from spacelang.cli.inspect import distribution
 
-        histogram = bins(lowered.chain, asked.of, asked.bins, bounds)
-        facts["histogram"] = distribution.facts(histogram, asked.of, measures)
+        histogram = space.histogram(
+            asked.of,
+            asked.bins,
+            flops=asked.flops,
+            params=asked.params,
+            latency=asked.latency,
+            bounds=asked.bounds,
+        )
+        facts["histogram"] = {
+            "measure": asked.of,
+            "bins": [one | {"count": plain(one["count"])} for one in histogram.records()],
+        }
         if asked.plot:
-            distribution.plot(asked.plot, lowered.space.name, histogram, asked.of, measures)
+            with refused():
+                histogram.plot(asked.plot)
+            say(f"written {asked.plot}")
         if asked.histogram and not as_json:
-            distribution.show(histogram, asked.of, measures)
+            distribution.show(histogram)
     if asked.options:
+        from spacelang.cli.inspect import options
+
         worth = options.worth(lowered, bounds)
         facts["options"] = [options.facts(one, measures) for one in worth]
         if not as_json:
@@ -87,43 +101,31 @@ def show(path: Path, asked: Asked, as_json: bool) -> None:
         print(json.dumps(facts, indent=2))
 
 
-def _ranges(lowered: Lowered) -> dict[str, Window]:
-    """The least and most that networks cost, by measure; found without numpy, which takes long to import."""
-    chain = lowered.chain
-    found = {}
-    for measure in chain.costs:
-        axis = chain.measures.index(measure)
-        ends = (smallest(chain, (measure,)), largest(chain, (measure,)))
-        low, high = (cost_of(chain, existing(end))[axis] for end in ends)
-        found[measure] = Window(low, high)
-    return found
-
-
-def _facts(lowered: Lowered, ranges: Mapping[str, Window], measures: Measures) -> dict[str, Any]:
-    space = lowered.space
+def _facts(space: Space, ranges: Mapping[str, Window]) -> dict[str, Any]:
+    frame = space.checked.frame
     return {
         "space": space.name,
-        "image": space.frame.image,
-        "patch": space.frame.patch,
-        "classes": space.frame.classes,
-        "position": list(space.frame.position),
-        "token": space.frame.token,
-        "pool": space.frame.pool,
-        "architectures": plain(lowered.count),
+        "image": frame.image,
+        "patch": frame.patch,
+        "classes": frame.classes,
+        "position": list(frame.position),
+        "token": frame.token,
+        "pool": frame.pool,
+        "architectures": plain(space.count()),
         **{
-            measure: {"smallest": measures.plain(measure, end.lo), "largest": measures.plain(measure, end.hi)}
+            measure: {
+                "smallest": space.measured.plain(measure, end.lo),
+                "largest": space.measured.plain(measure, end.hi),
+            }
             for measure, end in ranges.items()
         },
-        "supernet_params": cost.total(lowered.plan).params,
-        "table": rows(space, lowered.legal),
-        "smallest": notation.write(lowered.smallest),
-        "largest": notation.write(lowered.largest),
+        "supernet_params": cost.total(space.lowered.plan).params,
+        "table": space.table(),
     }
 
 
-def _print(lowered: Lowered, facts: Mapping[str, Any], ranges: Mapping[str, Window], measures: Measures) -> None:
-    space = lowered.space
-    frame = space.frame
+def _print(space: Space, facts: Mapping[str, Any], ranges: Mapping[str, Window]) -> None:
+    frame, measures = space.checked.frame, space.measured
     out = console()
     out.print(f"[bold]{space.name}[/]")
     words = [
@@ -141,7 +143,7 @@ def _print(lowered: Lowered, facts: Mapping[str, Any], ranges: Mapping[str, Wind
     heading, *body = facts["table"]
     out.print(grid(heading, body))
     out.print()
-    out.print(f"architectures   {spaced(lowered.count)}")
+    out.print(f"architectures   {spaced(space.count())}")
     for measure, end in ranges.items():
         ends = sorted({end.lo, end.hi})
         span = " to ".join(measures.short(measure, value) for value in ends)
@@ -149,7 +151,7 @@ def _print(lowered: Lowered, facts: Mapping[str, Any], ranges: Mapping[str, Wind
         out.print(f"{LABELS.get(measure, measure):<15} {span}" + (f"   ({exact})" if exact != span else ""))
     out.print(f"supernet        {short(facts['supernet_params'])} params   (every dimension at its largest)")
     out.print("largest         is the network with the most MACs, smallest that with the fewest")
-    for bound in space.evolve.bounds:
+    for bound in space.checked.evolve.bounds:
         untabled = bound.measure in TIMES and bound.measure not in measures.tables
         out.print(
             f"search bound    {bound}" + ("   (by a table: --cost, of spacelang measure)" if untabled else "")
@@ -168,12 +170,14 @@ def _print_inside(inside: Bracket, everyone: int, lowered: Lowered, bounds: Boun
         out.print(f"                {nearest_known(lowered.chain, bounds, measures)}")
 
 
-def _print_known(lowered: Lowered, everyone: int, measures: Measures) -> None:
+def _print_known(space: Space, everyone: int) -> None:
     """How many networks are inside the search's own bounds, where that has been counted before."""
-    bounds = windows(measures.tabled(lowered.space.evolve.bounds), lowered.chain)
-    if not bounds.keys() <= set(lowered.chain.measures):
+    chain = space.lowered.chain
+    with refused():
+        bounds = windows(space.measured.tabled(space.checked.evolve.bounds), chain)
+    if not bounds.keys() <= set(chain.measures):
         return
-    found = known(lowered.chain, bounds)
+    found = known(chain, bounds)
     if found is not None and found.exact:
         console().print(f"inside it       {spaced(found.lower)}   ({share(found.lower, everyone)}, exact)")
 

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from spacelang.cli.terminal import fail, grid_of_figures, say, say_once
 from spacelang.cli.train import readers
 from spacelang.cli.watch import progress
 from spacelang.runs import called
-
-if TYPE_CHECKING:
-    from spacelang_runtime.tasks.transfer.run import Run
 
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
@@ -28,11 +24,11 @@ def measure(
     runs: Path,
 ) -> None:
     """The figures of a trained model on the test images of its run's data, or of another folder."""
-    from spacelang_runtime.tasks.transfer.run import open_run
+    from spacelang_runtime.engine.run import open_run
 
     folder = _model(task, name, runs)
-    own = folder.parent / "transfer.json"
-    if data is None and not own.is_file():
+    run = open_run(folder.parent)
+    if data is None and run is None:
         fail(f"which images is {folder} to be measured on?", "name them: --data FOLDER")
 
     from spacelang_runtime.engine.distributed import join
@@ -42,10 +38,7 @@ def measure(
 
     with join(device) as world:
         trained, chosen = load(folder, world.device), task_of(task)
-        if data is None:
-            opened = data_of(open_run(folder.parent))
-        else:
-            opened = chosen.open(data, trained.recipe, trained.labels, None)
+        opened = data_of(run) if data is None else chosen.open(data, trained.recipe, trained.labels, None)
         with progress(f"measure {name or folder}") as show:
             seen = show if world.is_main else lambda *_: None
             args = (trained.recipe, world, readers(workers), seen, multi_scale)
@@ -90,9 +83,10 @@ def answer(task: str, name: str | None, photo: Path, question: str, output: Path
 
 def _model(task: str, name: str | None, runs: Path) -> Path:
     """The folder of a trained model: of a run, or by itself."""
-    from spacelang_runtime.tasks.transfer.run import RECORD, find
+    from spacelang_runtime.engine.latest import transferring
+    from spacelang_runtime.engine.run import open_run
 
-    if name is not None and (Path(name) / "config.json").is_file() and not (Path(name) / RECORD).is_file():
+    if name is not None and (Path(name) / "config.json").is_file() and open_run(Path(name)) is None:
         folder = Path(name)
         of = _task_of(folder)
         if of != task:
@@ -101,20 +95,14 @@ def _model(task: str, name: str | None, runs: Path) -> Path:
                 f"give the same command with transfer {of}" if of else "train it first, with --data and --recipe",
             )
         return folder
-    run = find(runs, task, name, _answers, say_once)
-    if not _answers(run):
+    run = transferring(runs, name, task, "model", say_once)
+    if not (run.model / "config.json").is_file():
         fail(
             f"{run.name} has no model yet: its training was stopped before the first measurement",
             f"go on with: spacelang transfer {task} {called(run.folder)} --resume",
         )
     model: Path = run.model
     return model
-
-
-def _answers(run: Run) -> bool:
-    """Whether a run has a model that can be asked."""
-    config: Path = run.model / "config.json"
-    return config.is_file()
 
 
 def _task_of(folder: Path) -> str:

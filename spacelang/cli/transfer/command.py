@@ -12,7 +12,7 @@ import typer
 
 from spacelang.cli.model import no_run
 from spacelang.cli.terminal import fail
-from spacelang.cli.train import time_of
+from spacelang.cli.train import MICRO, time_of
 from spacelang.runs import RUNS
 
 
@@ -60,6 +60,7 @@ def transfer(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The picture to write.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    micro: Annotated[int | None, typer.Option(min=1, max=10**6, help=MICRO)] = None,
     workers: Annotated[int | None, typer.Option(min=0, max=1024, help="Processes that read images.")] = None,
     profile: Annotated[
         bool, typer.Option("--profile", help="Keep a trace of a few steps for TensorBoard.")
@@ -102,7 +103,7 @@ def transfer(
 
         if data is not None or recipe is not None or settings or bert is not None or random_weights:
             fail("a run goes on with its own data and recipe", "leave these options out, or train a new run")
-        go_on(task, model, steps, limit, device, workers, profile, runs)
+        go_on(task, model, steps, limit, micro or 0, device, workers, profile, runs)
     else:
         from spacelang.cli.transfer.learn import begin
         from spacelang_runtime.tasks.recipe_text import named, shipped
@@ -110,7 +111,8 @@ def transfer(
         own = ", ".join(name for name, of in shipped().items() if of == task)
         if recipe is None:
             fail("by which recipe?", f"for {task}: {own}, or a .toml file: --recipe {own.split(', ')[0]}")
-        found = named(recipe, task, settings or [])  # before torch is loaded: a wrong line is answered at once
+        lines = [*(settings or []), *([] if micro is None else [f"micro={micro}"])]
+        chosen = named(recipe, task, lines)  # before torch is loaded: a wrong line is answered at once
         if model is None:
             fail("which model?", "name a folder that spacelang export or spacelang import wrote")
         if data is None:
@@ -118,10 +120,10 @@ def transfer(
         no_run(model, runs)
         _require_folder(Path(model))
 
-        from spacelang_runtime.tasks.transfer.start import Order
+        from spacelang_runtime.tasks.transfer.start import TransferRequest
 
-        order = Order(
-            recipe=found,
+        request = TransferRequest(
+            recipe=chosen,
             model=Path(model),
             data=data,
             random=random_weights,
@@ -129,9 +131,9 @@ def transfer(
             steps=steps,
             budget=limit,
             command=tuple(sys.argv[1:]),
-            overrides=tuple(settings or ()),
+            overrides={name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)},
         )
-        begin(order, dry_run, device, workers, profile, runs)
+        begin(request, dry_run, device, workers, profile, runs)
 
 
 def _require_folder(model: Path) -> None:

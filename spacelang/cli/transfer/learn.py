@@ -7,34 +7,43 @@ from typing import TYPE_CHECKING
 
 from spacelang.amount import clock, short, spaced
 from spacelang.cli.terminal import grid_of_figures, say, say_once
-from spacelang.cli.train import readers
+from spacelang.cli.train import readers, say_of, speaker
 from spacelang.cli.watch import progress
 from spacelang.runs import called
 
 if TYPE_CHECKING:
     from spacelang_runtime.engine.distributed import World
     from spacelang_runtime.engine.step import Step
-    from spacelang_runtime.tasks.transfer.start import Opened, Order
-    from spacelang_runtime.tasks.transfer.train import Job
+    from spacelang_runtime.tasks.transfer.objective import TransferSetup
+    from spacelang_runtime.tasks.transfer.start import Opened, TransferRequest
 
 
-def begin(order: Order, dry_run: bool, device: str, workers: int | None, profile: bool, runs: Path) -> None:
+def begin(
+    request: TransferRequest, dry_run: bool, device: str, workers: int | None, profile: bool, runs: Path
+) -> None:
     """A new run, or what it would be."""
     from spacelang_runtime.engine.distributed import join
-    from spacelang_runtime.tasks.transfer.start import new, opened
+    from spacelang_runtime.engine.start import restarted
+    from spacelang_runtime.tasks.transfer.run import TASKS
+    from spacelang_runtime.tasks.transfer.start import new, opened, resumed
 
     with join(device) as world:
-        found = opened(order)
-        if order.recipe.task == "vqa" and order.bert is None and world.is_main:
+        run = restarted(runs, world, speaker(world), TASKS)
+        if run is not None and run.checkpoint.exists():
+            setup = resumed(run, world, readers(workers), request.steps, request.budget)
+            _train(setup, world, profile)
+            return
+        made = opened(request)
+        if request.recipe.task == "vqa" and request.bert is None and world.is_main:
             say("no --bert FOLDER: the transformer begins with random weights, its words are those of the data")
         if dry_run:
             if world.is_main:
-                _ahead(found, world)
+                _ahead(made, world)
             return
         if world.is_main:
-            for line in found.data.summary():
+            for line in made.data.summary():
                 say(line)
-        _train(new(found, runs, world, readers(workers)), world, profile)
+        _train(new(made, runs, world, readers(workers)), world, profile)
 
 
 def go_on(
@@ -42,6 +51,7 @@ def go_on(
     name: str | None,
     steps: int | None,
     budget: float | None,
+    micro: int,
     device: str,
     workers: int | None,
     profile: bool,
@@ -49,27 +59,27 @@ def go_on(
 ) -> None:
     """A run that goes on."""
     from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.engine.latest import transferring
     from spacelang_runtime.engine.lock import sole_writer
-    from spacelang_runtime.tasks.transfer.run import find
     from spacelang_runtime.tasks.transfer.start import resumed
 
-    run = find(runs, task, name, lambda run: run.checkpoint.is_file(), say_once)
+    run = transferring(runs, name, task, "checkpoint", say_once)
     with sole_writer(run.folder), join(device) as world:
-        _train(resumed(run, world, readers(workers), steps, budget), world, profile)
+        _train(resumed(run, world, readers(workers), steps, budget, micro), world, profile)
 
 
-def _train(job: Job, world: World, profile: bool) -> None:
-    from spacelang_runtime.failure import Interrupted, Stopped
-    from spacelang_runtime.tasks.transfer.train import train
+def _train(setup: TransferSetup, world: World, profile: bool) -> None:
+    from spacelang_runtime.engine.train import train
+    from spacelang_runtime.tasks.transfer.objective import training
 
-    run = job.run
+    run, limits = setup.run, setup.limits
     if not world.is_main:
-        train(job, world, lambda _: None, lambda *_: None, profile=profile)
+        train(training(setup, lambda *_: None), world, lambda _: None, profile=profile)
         return
     many = f" ×{world.size}" if world.size > 1 else ""
-    steps = f"{spaced(job.limits.steps)} step" + ("" if job.limits.steps == 1 else "s")
-    until = f" or {clock(job.limits.budget)}" if job.limits.budget is not None else ""
-    say(f"run {run.name}: {run.record.recipe.name}, {steps}{until}; {world.device}{many}")
+    steps = f"{spaced(limits.steps)} step" + ("" if limits.steps == 1 else "s")
+    until = f" or {clock(limits.budget)}" if limits.budget is not None else ""
+    say(f"run {run.name}: {setup.recipe.name}, {steps}{until}; {world.device}{many}")
     done = 0.0
     with progress(f"transfer {run.name}") as show:
 
@@ -87,21 +97,16 @@ def _train(job: Job, world: World, profile: bool) -> None:
             if step.waiting > 0.05:
                 words.append(f"waiting for data {step.waiting:.0%}")
             show(done, "  ".join(words))
-            if step.problem:
-                say(f"skipped: {step.problem} ({step.skipped} so far)")
+            say_of(step)
 
         def measuring(share: float, said: str) -> None:
             show(min(done, 0.999), f"measuring {share:.0%}  {said}")
 
-        try:
-            figures = train(job, world, watch, measuring, profile=profile)
-        except Interrupted as stop:
-            again = f"spacelang transfer {job.task.name} {called(run.folder)} --resume"
-            raise Stopped(stop.message, f"go on with: {again}") from None
+        figures = train(training(setup, measuring), world, watch, profile=profile).figures
     say(f"trained {run.name}" + _peak(world) + (f"; trace in {run.trace}" if profile else ""))
     grid_of_figures(figures)
-    asked = ' --question "…"' if job.task.name == "vqa" else ""
-    say(f"next: spacelang transfer {job.task.name} {called(run.folder)} --predict photo.jpg{asked} -o out.png")
+    asked = ' --question "…"' if setup.task.name == "vqa" else ""
+    say(f"next: spacelang transfer {setup.task.name} {called(run.folder)} --predict photo.jpg{asked} -o out.png")
 
 
 def _epochs(count: float) -> str:
@@ -116,23 +121,23 @@ def _peak(world: World) -> str:
     return f"; at most {torch.cuda.max_memory_allocated(world.device) / 2**30:.1f} GiB of the GPU's memory"
 
 
-def _ahead(found: Opened, world: World) -> None:
+def _ahead(made: Opened, world: World) -> None:
     """Print what a training would be."""
-    from spacelang_runtime.tasks.transfer.learning_rate import rate_of
     from spacelang_runtime.tasks.transfer.memory import estimate
+    from spacelang_runtime.tasks.transfer.schedule import rate_of
 
-    order, train, limits = found.order, found.order.recipe.train, found.limits
-    architecture = found.network.architecture
+    request, limits, train = made.request, made.limits, made.request.recipe.train
+    architecture = made.network.architecture
     own = train.batch // world.size
     at_once = min(own, train.micro) if train.micro else own
-    memory = estimate(found.task, architecture, order.recipe, found.data.labels, at_once, world.device)
-    rate, per_epoch = rate_of(train, found.data.per_epoch), found.data.per_epoch
-    print(f"recipe    {order.recipe.name}: transfer {order.recipe.task}")
-    weights = "random weights" if order.random else f"weights of {order.model}"
+    memory = estimate(made.task, architecture, request.recipe, made.data.labels, at_once, world.device)
+    rate, per_epoch = rate_of(train, made.data.per_epoch), made.data.per_epoch
+    print(f"recipe    {request.recipe.name}: transfer {request.recipe.task}")
+    weights = "random weights" if request.random else f"weights of {request.model}"
     print(f"network   {architecture.name}, {weights}")
     still = ", which stays as it is" if train.backbone_learning_rate == 0 else ""
     print(f"model     {short(memory.params)} params, {short(memory.backbone)} of them in the backbone{still}")
-    for number, line in enumerate(found.data.summary()):
+    for number, line in enumerate(made.data.summary()):
         print(f"{'data' if not number else '':<10}{line}")
     epochs = _epochs(limits.steps / per_epoch)
     print(

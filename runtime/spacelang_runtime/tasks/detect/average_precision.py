@@ -15,7 +15,7 @@ from spacelang_runtime.data.workers import worked
 from spacelang_runtime.engine.distributed import World, all_gather, broadcast, precision
 from spacelang_runtime.tasks.detect.coco import Coco, Photo
 from spacelang_runtime.tasks.detect.detector import Detector, Found
-from spacelang_runtime.tasks.detect.views import Tests
+from spacelang_runtime.tasks.detect.views import DetectTests
 from spacelang_runtime.tasks.recipe import Detect
 from spacelang_runtime.tasks.task import Show
 
@@ -27,7 +27,7 @@ def measure(
     photos."""
     own = range(world.rank, len(coco.photos), world.size)
     results: list[dict[str, Any]] = []
-    for done, (index, image) in enumerate(worked(Tests(coco.photos, recipe), own, workers), 1):
+    for done, (index, image) in enumerate(worked(DetectTests(coco.photos, recipe), own, workers), 1):
         photo = coco.photos[index]
         with precision(world.device):
             (found,) = model.find([image.to(world.device)], [(photo.height, photo.width)])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import attrs
 import numpy as np
 import torch
-from attrs import evolve, frozen
+from attrs import frozen
 from PIL import Image, ImageDraw
 
 from spacelang_runtime.engine.distributed import World, precision
@@ -19,9 +20,9 @@ from spacelang_runtime.tasks.detect.average_precision import measure
 from spacelang_runtime.tasks.detect.coco import Coco, read
 from spacelang_runtime.tasks.detect.detector import BOX, LOSSES, MASK, Detector
 from spacelang_runtime.tasks.detect.roi_align import laid_out
-from spacelang_runtime.tasks.detect.views import MULTIPLE, Views, planes, resized
+from spacelang_runtime.tasks.detect.views import MULTIPLE, DetectBatches, planes, resized
 from spacelang_runtime.tasks.recipe import Recipe
-from spacelang_runtime.tasks.sampler import Sampler
+from spacelang_runtime.tasks.sampler import EpochSampler
 from spacelang_runtime.tasks.task import Labels, Show, Task
 
 SURE = 0.5  # score from which a detection is drawn
@@ -35,7 +36,8 @@ class Annotated:
     test: Coco
     bare: int
     recipe: Recipe
-    order: Sampler
+    order: EpochSampler
+    multiple: int = 1
 
     @property
     def labels(self) -> Labels:
@@ -63,8 +65,9 @@ class Annotated:
             f"test:  {len(self.test.photos)} photos",
         ]
 
-    def parts(self, rank: int, world: int) -> Views:
-        return Views(self.train, self.recipe.model, self.order, self.recipe.train.micro, rank, world)
+    def parts(self, rank: int, world: int, micro: int | None = None) -> DetectBatches:
+        micro = self.recipe.train.micro if micro is None else micro
+        return DetectBatches(self.train, self.recipe.model, self.order, micro, rank, world)
 
 
 def open_annotated(folder: Path, recipe: Recipe, labels: Labels | None, bert: Path | None) -> Annotated:
@@ -76,8 +79,8 @@ def open_annotated(folder: Path, recipe: Recipe, labels: Labels | None, bert: Pa
     if not photos:
         raise Failure(f"{folder}: no photo of {recipe.model.train_split} has an object")
     kinds = np.array([photo.width > photo.height for photo in photos], dtype=np.int64)
-    order = Sampler(len(photos), recipe.train.batch, recipe.train.seed, kinds)
-    return Annotated(evolve(train, photos=photos), test, len(train.photos) - len(photos), recipe, order)
+    order = EpochSampler(len(photos), recipe.train.batch, recipe.train.seed, kinds)
+    return Annotated(attrs.evolve(train, photos=photos), test, len(train.photos) - len(photos), recipe, order)
 
 
 def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -> Detector:

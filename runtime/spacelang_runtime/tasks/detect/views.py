@@ -13,14 +13,14 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from spacelang_runtime.engine.objective import in_parts
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import MEAN
 from spacelang_runtime.tasks.detect.coco import Coco, Photo, Thing
 from spacelang_runtime.tasks.detect.crop import FINE, crop
 from spacelang_runtime.tasks.files import picture
 from spacelang_runtime.tasks.recipe import Detect
-from spacelang_runtime.tasks.sampler import Sampler
-from spacelang_runtime.tasks.task import shares
+from spacelang_runtime.tasks.sampler import EpochSampler
 
 MULTIPLE = 32  # pixels: sides of a batch
 
@@ -50,19 +50,19 @@ class Photos(NamedTuple):
 
 
 @frozen
-class Views:
+class DetectBatches:
     """The training batches of a rank by step, in parts of at most `micro` photos."""
 
     coco: Coco
     recipe: Detect
-    order: Sampler
+    order: EpochSampler
     micro: int
     rank: int
     world: int
 
     def __call__(self, step: int) -> list[Photos]:
         chosen = list(self.order.of(step, self.rank, self.world))
-        return [batched([self.view(*one) for one in part]) for part in shares(chosen, self.micro)]
+        return [batched([self.view(*one) for one in part]) for part in in_parts(chosen, self.micro)]
 
     def view(self, index: int, seed: int) -> tuple[Tensor, Targets]:
         """A photo at a random size, mirrored or not."""
@@ -73,7 +73,7 @@ class Views:
 
 
 @frozen
-class Tests:
+class DetectTests:
     """Test photos by their place, resized, alone."""
 
     photos: Sequence[Photo]
@@ -145,7 +145,7 @@ def padded(images: Sequence[Tensor]) -> Tensor:
 
 
 def batched(views: Sequence[tuple[Tensor, Targets]]) -> Photos:
-    """Views of several sizes as one batch."""
+    """DetectBatches of several sizes as one batch."""
     images = [image for image, _ in views]
     sizes = torch.tensor([[image.shape[1], image.shape[2]] for image in images])
     targets = Targets(

@@ -24,7 +24,7 @@ FEW = 20  # classes whose figures are given one by one
 
 
 @frozen
-class Tests:
+class SegmentTests:
     """Test pairs by their place, read."""
 
     pairs: tuple[Pair, ...]
@@ -50,7 +50,7 @@ def measure(
     ratio = MulticlassJaccardIndex(len(names), average=None, ignore_index=VOID).to(world.device)
     right = MulticlassAccuracy(len(names), average="micro", ignore_index=VOID).to(world.device)
     seen = torch.zeros(len(names), device=world.device)
-    for done, (image, labels) in enumerate(worked(Tests(pairs, len(names), recipe), own, workers), 1):
+    for done, (image, labels) in enumerate(worked(SegmentTests(pairs, len(names), recipe), own, workers), 1):
         told = probabilities(model, image, recipe, world.device, multi).argmax(0)
         target = torch.from_numpy(labels).long().to(world.device)
         ratio.update(told[None], target[None])

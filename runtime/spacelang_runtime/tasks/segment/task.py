@@ -13,11 +13,11 @@ from spacelang_runtime.nn.network import Network
 from spacelang_runtime.tasks.backbone import Backbone, resized
 from spacelang_runtime.tasks.colours import colour, font, laid_over
 from spacelang_runtime.tasks.recipe import Recipe
-from spacelang_runtime.tasks.sampler import Sampler
+from spacelang_runtime.tasks.sampler import EpochSampler
 from spacelang_runtime.tasks.segment.iou import measure, probabilities
 from spacelang_runtime.tasks.segment.layout import Pairs, class_names, opened, read
 from spacelang_runtime.tasks.segment.segmenter import LOSSES, Segmenter, enlarged
-from spacelang_runtime.tasks.segment.views import Views
+from spacelang_runtime.tasks.segment.views import SegmentBatches
 from spacelang_runtime.tasks.task import Labels, Show, Task
 
 SMALLEST = 0.005  # share of the pixels from which a class is named
@@ -30,7 +30,8 @@ class Masked:
     pairs: Pairs
     names: tuple[str, ...]
     recipe: Recipe
-    order: Sampler
+    order: EpochSampler
+    multiple: int = 1
 
     @property
     def labels(self) -> Labels:
@@ -54,16 +55,16 @@ class Masked:
             f"{len(self.names)} classes: {names}",
         ]
 
-    def parts(self, rank: int, world: int) -> Views:
-        train = self.recipe.train
-        return Views(self.pairs.train, len(self.names), self.recipe.model, self.order, train.micro, rank, world)
+    def parts(self, rank: int, world: int, micro: int | None = None) -> SegmentBatches:
+        micro = self.recipe.train.micro if micro is None else micro
+        return SegmentBatches(self.pairs.train, len(self.names), self.recipe.model, self.order, micro, rank, world)
 
 
 def open_masked(folder: Path, recipe: Recipe, labels: Labels | None, bert: Path | None) -> Masked:
     """The data of a folder with images and masks."""
     pairs = read(folder)
     names = tuple(labels["classes"]) if labels else class_names(folder, pairs, recipe.model)
-    return Masked(pairs, names, recipe, Sampler(len(pairs.train), recipe.train.batch, recipe.train.seed))
+    return Masked(pairs, names, recipe, EpochSampler(len(pairs.train), recipe.train.batch, recipe.train.seed))
 
 
 def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -> Segmenter:

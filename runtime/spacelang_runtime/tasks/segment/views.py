@@ -14,12 +14,12 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
+from spacelang_runtime.engine.objective import in_parts
 from spacelang_runtime.preprocessing import MEAN
 from spacelang_runtime.seeding import borrowed_generators, seed_generators
 from spacelang_runtime.tasks.recipe import Segment
-from spacelang_runtime.tasks.sampler import Sampler
+from spacelang_runtime.tasks.sampler import EpochSampler
 from spacelang_runtime.tasks.segment.layout import VOID, Pair, opened
-from spacelang_runtime.tasks.task import shares
 
 LARGEST = 0.75  # share of a crop that one class may have
 TRIES = 10
@@ -38,20 +38,20 @@ class Crops(NamedTuple):
 
 
 @frozen
-class Views:
+class SegmentBatches:
     """The training batches of a rank by step, in parts of at most `micro` images."""
 
     pairs: tuple[Pair, ...]
     classes: int
     recipe: Segment
-    order: Sampler
+    order: EpochSampler
     micro: int
     rank: int
     world: int
 
     def __call__(self, step: int) -> list[Crops]:
         chosen = list(self.order.of(step, self.rank, self.world))
-        return [self._batch(part) for part in shares(chosen, self.micro)]
+        return [self._batch(part) for part in in_parts(chosen, self.micro)]
 
     def _batch(self, chosen: list[tuple[int, int]]) -> Crops:
         with borrowed_generators():

@@ -11,12 +11,12 @@ from spacelang_runtime.engine.distributed import precision
 from spacelang_runtime.fused import backend
 from spacelang_runtime.fused.learn import eager
 from spacelang_runtime.nn.supernet import Supernet
-from spacelang_runtime.tasks.supernet.sandwich import Source
+from spacelang_runtime.tasks.supernet.sandwich import Subnets
 
 DRAWS = 256
 
 
-def precompile(model: Supernet, source: Source, device: torch.device, drop_path: float) -> None:
+def precompile(model: Supernet, subnets: Subnets, device: torch.device, drop_path: float) -> None:
     """Run networks of a space, two small batches each, until every kind of layer that it has has been run.
 
     Adds to the gradients of the model, which are to be cleared after it. What was compiled once is found again on
@@ -28,16 +28,16 @@ def precompile(model: Supernet, source: Source, device: torch.device, drop_path:
     with precision(device):
         if not backend.serves(model, images):
             return
-        for architecture in _covering(source):
+        for architecture in _covering(subnets):
             for keep in (None, backend.drop_path_factors(images, architecture.depth, drop_path or 0.1)):
                 eager(model, architecture, images, labels, keep, 0.0)
 
 
-def _covering(source: Source) -> Iterator[Architecture]:
+def _covering(subnets: Subnets) -> Iterator[Architecture]:
     """Networks that between them have every kind of layer: of a stage, a width, a head, a window, shifted or
     not."""
     seen: set[tuple[object, ...]] = set()
-    for architecture in (source.largest, source.smallest, *source.draw(0, 0, DRAWS)):
+    for architecture in (subnets.largest, subnets.smallest, *subnets.draw(0, 0, DRAWS)):
         kinds = {
             (number, stage.embed, stage.hidden(layer) % 16, layer.head_width, layer.window, index % 2)
             for number, stage in enumerate(architecture.stages)

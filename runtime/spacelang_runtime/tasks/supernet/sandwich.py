@@ -22,7 +22,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @frozen
-class Source:
+class Subnets:
     """Where the networks of a sandwich come from.
 
     largest, smallest: the allowed networks with the most and the fewest MACs. draw(seed, step, count): the
@@ -35,7 +35,7 @@ class Source:
 
 
 @frozen
-class Member:
+class SandwichSubnet:
     """A network of a sandwich, with the kind of each place that it takes there.
 
     It may take several: in a space of one network it takes them all. It is trained once and counts as often.
@@ -45,29 +45,29 @@ class Member:
     kinds: tuple[Kind, ...]
 
 
-def source_of(lowered: Lowered) -> Source:
+def subnets_of(lowered: Lowered) -> Subnets:
     """The networks of a space: its extremes, and draws from the whole of it, without any bound (Alg. 1)."""
 
     def drawn(seed: int, step: int, count: int) -> Sequence[Architecture]:
         numbers = stream(seed_of("sandwich", seed, step))
         return [lowered.architecture(genotype) for genotype in draw(lowered.chain, count, numbers)]
 
-    return Source(lowered.largest, lowered.smallest, drawn)
+    return Subnets(lowered.largest, lowered.smallest, drawn)
 
 
-def alone(architecture: Architecture) -> Source:
+def alone(architecture: Architecture) -> Subnets:
     """One network in every place of the sandwich."""
-    return Source(architecture, architecture, lambda seed, step, count: [architecture] * count)
+    return Subnets(architecture, architecture, lambda seed, step, count: [architecture] * count)
 
 
-def sandwich(source: Source, mix: Sandwich, seed: int, step: int) -> tuple[Member, ...]:
+def sandwich(subnets: Subnets, mix: Sandwich, seed: int, step: int) -> tuple[SandwichSubnet, ...]:
     """The networks that train at a step (counted from 0), the largest first."""
     places: list[tuple[Kind, Architecture]] = [
-        *([("largest", source.largest)] * mix.largest),
-        *([("smallest", source.smallest)] * mix.smallest),
-        *[("random", architecture) for architecture in source.draw(seed, step, mix.random)],
+        *([("largest", subnets.largest)] * mix.largest),
+        *([("smallest", subnets.smallest)] * mix.smallest),
+        *[("random", architecture) for architecture in subnets.draw(seed, step, mix.random)],
     ]
     kinds: dict[Architecture, list[Kind]] = {}
     for kind, architecture in places:
         kinds.setdefault(architecture, []).append(kind)
-    return tuple(Member(architecture, tuple(found)) for architecture, found in kinds.items())
+    return tuple(SandwichSubnet(architecture, tuple(own)) for architecture, own in kinds.items())

@@ -9,17 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import timm
 import torch
 import torch.nn.functional as F
-from attrs import evolve, frozen
+from attrs import frozen
 from torch import Tensor, nn
 
 from spacelang.diagnostics import nearest
 from spacelang.lower.lowered import lower
 from spacelang_runtime.data import Batch, Dataset
 from spacelang_runtime.engine.distributed import precision
-from spacelang_runtime.engine.run import find
+from spacelang_runtime.engine.run import Run, find
 from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.extract import extract
@@ -28,7 +29,7 @@ from spacelang_runtime.preprocessing import Preprocessing
 
 
 @frozen(eq=False)
-class Taught:
+class Distilled:
     """A data set whose training batches carry the teacher's opinion. It goes where a `Dataset` trains.
 
     share: of the teacher in a target, from 0 to 1.
@@ -50,13 +51,25 @@ class Taught:
             with torch.inference_mode(), precision(device):
                 said = teacher(batch.images)
             said = said.float().softmax(-1).clone()
-            yield evolve(batch, targets=(1 - self.share) * batch.targets + self.share * said)
+            yield attrs.evolve(batch, targets=(1 - self.share) * batch.targets + self.share * said)
+
+
+def distilled(dataset: Dataset, run: Run) -> Dataset | Distilled:
+    """The data that a run trains on: with the teacher that the run names, if it names one. A teacher that is a run
+    lies beside it."""
+    record = run.record.distillation
+    if record is None:
+        return dataset
+    weights = None if record.weights is None else Path(record.weights)
+    classes = len(dataset.classes)
+    teacher = teacher_of(record.teacher, weights, classes, run.folder.parent, dataset.preprocessing)
+    return Distilled(dataset, teacher, record.share)
 
 
 Moments = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation, a number for each channel
 
 
-class Reader(nn.Module):
+class Teacher(nn.Module):
     """A teacher that is shown images as the student reads them: it has its own mean and deviation, and maybe size.
 
     shown, learned: the moments that the images are normalised by, and those that the teacher was trained with.
@@ -90,33 +103,33 @@ def teacher_of(
     kind, _, name = text.partition(":")
     if kind == "timm" and name:
         model = _of_timm(name, weights, classes)
-        found = model.num_classes
+        own_classes = model.num_classes
         teacher: nn.Module = of_timm(model, shown)
     elif (Path(text) / "config.json").is_file():
         network, learned = load(text), preprocessing_of(text)
-        found, channels = network.architecture.frame.classes, network.architecture.frame.channels
-        teacher = Reader(network, shown.moments(channels), learned.moments(channels))
+        own_classes, channels = network.architecture.frame.classes, network.architecture.frame.channels
+        teacher = Teacher(network, shown.moments(channels), learned.moments(channels))
     else:
         run = find(runs, text)
         lowered = lower(run.space)
         network = extract(trained(run, lowered, torch.device("cpu")), lowered.largest)
-        found, channels = lowered.space.frame.classes, lowered.space.frame.channels
+        own_classes, channels = lowered.space.frame.classes, lowered.space.frame.channels
         learned = run.record.preprocessing or Preprocessing()
-        teacher = Reader(network, shown.moments(channels), learned.moments(channels))
-    if found != classes:
+        teacher = Teacher(network, shown.moments(channels), learned.moments(channels))
+    if own_classes != classes:
         raise Failure(
-            f"the teacher {text} tells {found} classes apart, and the data has {classes}",
+            f"the teacher {text} tells {own_classes} classes apart, and the data has {classes}",
             "take a teacher that was trained on these classes",
         )
     return teacher.requires_grad_(False)
 
 
-def of_timm(model: nn.Module, shown: Preprocessing) -> Reader:
+def of_timm(model: nn.Module, shown: Preprocessing) -> Teacher:
     """A model of timm, with the mean, deviation and size that its config tells."""
     cfg = model.pretrained_cfg
     learned = tuple(cfg["mean"]), tuple(cfg["std"])
     size = tuple(cfg["input_size"][-2:]) if cfg.get("fixed_input_size") else None
-    return Reader(model, shown.moments(len(learned[0])), learned, size)
+    return Teacher(model, shown.moments(len(learned[0])), learned, size)
 
 
 def _of_timm(name: str, weights: Path | None, classes: int) -> nn.Module:

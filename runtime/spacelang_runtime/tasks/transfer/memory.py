@@ -9,7 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 
 from spacelang.architecture import Architecture
-from spacelang_runtime.engine.distributed import precision
+from spacelang_runtime.engine.distributed import precision, training_dtype
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.task import Labels, Task
@@ -49,7 +49,7 @@ def estimate(
     with FakeTensorMode(allow_non_fake_inputs=True):
         model = model.to_empty(device=device)
         own = {p.untyped_storage()._cdata for p in model.parameters()}
-        with saved_tensors_hooks(keep, lambda tensor: tensor), precision(device):
+        with saved_tensors_hooks(keep, lambda tensor: tensor), precision(device, training_dtype(device)):
             task.rehearse(model, recipe, images, device)
         backbone = sum(p.numel() for p in model.backbone.parameters())
         params = sum(p.numel() for p in model.parameters())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,9 @@ from safetensors.torch import save as tensors_out
 from torch import nn
 
 from spacelang.architecture import NotAnArchitecture, from_json, to_json
+from spacelang.outside import parse, read
 from spacelang_runtime.atomic import replace, replace_json
+from spacelang_runtime.engine.run import Run
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import DIGEST, require_stated
@@ -23,7 +24,6 @@ from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.recipe_text import structured, unstructured
 from spacelang_runtime.tasks.registry import task
 from spacelang_runtime.tasks.task import Labels
-from spacelang_runtime.tasks.transfer.run import Run
 
 FORMAT = "spacelang.transfer.model/1"
 
@@ -37,23 +37,23 @@ class Trained:
     labels: Labels
 
 
-def save(run: Run, model: nn.Module, notes: dict[str, Any]) -> None:
+def save(run: Run, recipe: Recipe, labels: Labels, model: nn.Module, notes: dict[str, Any]) -> None:
     """Write the model of a run into its folder `model/`: `config.json` and `model.safetensors`."""
     record = run.record
     run.model.mkdir(exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     content = tensors_out(weights)
-    digest = {DIGEST: sha256(content).hexdigest()}
     replace(run.model / "model.safetensors", lambda file: file.write(content))
+    own = {"run": run.name, "data": record.data.where, "model": record.initial and record.initial.model}
     replace_json(
         run.model / "config.json",
         {
             "format": FORMAT,
             "architecture": to_json(model.backbone.network.architecture),
-            "recipe_name": record.recipe.name,
-            "recipe": unstructured(record.recipe),
-            "labels": record.labels,
-            "notes": {"run": run.name, "data": record.data, "model": record.model} | notes | digest,
+            "recipe_name": recipe.name,
+            "recipe": unstructured(recipe),
+            "labels": labels,
+            "notes": own | notes | {DIGEST: sha256(content).hexdigest()},
         },
     )
 
@@ -62,7 +62,7 @@ def load(folder: Path, device: torch.device) -> Trained:
     """The model that `save` wrote. Raises `Failure` for a missing or damaged file."""
     config = folder / "config.json"
     try:
-        kept = json.loads(config.read_text(encoding="utf-8"))
+        kept = parse(read(config))
         if kept.get("format") != FORMAT:
             raise Failure(
                 f"{folder} is no model of transfer", "to train on a plain network, give --data; else name a run"
@@ -75,6 +75,15 @@ def load(folder: Path, device: torch.device) -> Trained:
         model.load_state_dict(tensors_in(content))
     except FileNotFoundError as error:
         raise Failure(f"cannot read {error.filename or folder}: no such file", "name a run of transfer") from None
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, NotAnArchitecture) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        RuntimeError,
+        AttributeError,
+        SafetensorError,
+        NotAnArchitecture,
+    ) as error:
         raise Failure(f"{folder} is damaged: {str(error).splitlines()[0]}", "take the run's model again") from None
     return Trained(model.to(device).eval(), recipe, kept["labels"])

@@ -10,7 +10,7 @@ from spacelang_runtime.tasks.recipe import Vqa
 from spacelang_runtime.tasks.task import Show
 from spacelang_runtime.tasks.vqa.accuracy import accuracy
 from spacelang_runtime.tasks.vqa.answerer import Answerer
-from spacelang_runtime.tasks.vqa.pairs import Tests
+from spacelang_runtime.tasks.vqa.pairs import VqaTests
 from spacelang_runtime.tasks.vqa.questions import Question
 
 
@@ -25,7 +25,7 @@ def measure(
     show: Show,
 ) -> dict[str, float]:
     """The mean accuracy over all questions, and over those of each kind where the data tells kinds apart."""
-    tests = Tests(questions, vocabulary, recipe)
+    tests = VqaTests(questions, vocabulary, recipe)
     own = range(world.rank, len(tests), world.size)
     found: list[tuple[str, float]] = []
     for done, (images, words, owner, numbers) in enumerate(worked(tests, own, workers), 1):

@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from spacelang_runtime.engine.objective import in_parts
 from spacelang_runtime.preprocessing import MEAN
 from spacelang_runtime.seeding import seed_of
 from spacelang_runtime.tasks.files import picture
 from spacelang_runtime.tasks.recipe import Vqa
-from spacelang_runtime.tasks.sampler import Sampler
-from spacelang_runtime.tasks.task import shares
+from spacelang_runtime.tasks.sampler import EpochSampler
 from spacelang_runtime.tasks.vqa.accuracy import accuracy
 from spacelang_runtime.tasks.vqa.questions import Question
 from spacelang_runtime.tasks.vqa.tokenizer import Words
@@ -42,7 +42,7 @@ class Asked(NamedTuple):
         return len(self.words)
 
 
-class Views:
+class VqaBatches:
     """The training batches of a rank by step, in parts of at most `micro` texts.
 
     In an epoch every question comes once with its image, in groups of `matched`; an image's last group is filled up
@@ -68,7 +68,7 @@ class Views:
         self.groups = [
             (image, part) for image, own in enumerate(self.of) for part in range(-(-len(own) // recipe.matched))
         ]
-        self.order = Sampler(len(self.groups), batch // recipe.texts, seed)
+        self.order = EpochSampler(len(self.groups), batch // recipe.texts, seed)
 
     @cached_property
     def words(self) -> Words:
@@ -77,7 +77,7 @@ class Views:
     def __call__(self, step: int) -> list[Asked]:
         chosen = list(self.order.of(step, self.rank, self.world))
         epoch = step // self.order.per_epoch
-        return [self._batch(part, epoch) for part in shares(chosen, self.micro // self.recipe.texts)]
+        return [self._batch(part, epoch) for part in in_parts(chosen, self.micro // self.recipe.texts)]
 
     def texts(self, group: int, seed: int, epoch: int) -> tuple[list[int], list[int]]:
         """The questions of a group: its image's own, and others."""
@@ -116,7 +116,7 @@ class Views:
         )
 
 
-class Tests:
+class VqaTests:
     """Test questions by batches of images: (images, words, owner, numbers of the questions)."""
 
     def __init__(self, questions: Sequence[Question], vocabulary: list[str], recipe: Vqa) -> None:

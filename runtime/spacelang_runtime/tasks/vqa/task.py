@@ -19,7 +19,7 @@ from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.task import Labels, Show, Task
 from spacelang_runtime.tasks.vqa.answerer import LOSSES, Answerer, bert_of, small_bert
 from spacelang_runtime.tasks.vqa.measure import measure
-from spacelang_runtime.tasks.vqa.pairs import Views, grouped, seen
+from spacelang_runtime.tasks.vqa.pairs import VqaBatches, grouped, seen
 from spacelang_runtime.tasks.vqa.questions import Questions, answers_of, read
 from spacelang_runtime.tasks.vqa.tokenizer import PAD, Words, of_bert, of_texts
 
@@ -34,7 +34,7 @@ class Questioned:
     questions: Questions
     labels: Labels
     recipe: Recipe
-    first: Views
+    first: VqaBatches
 
     @property
     def fingerprint(self) -> str:
@@ -43,6 +43,10 @@ class Questioned:
     @property
     def per_epoch(self) -> int:
         return self.first.order.per_epoch
+
+    @property
+    def multiple(self) -> int:
+        return self.recipe.model.texts
 
     def summary(self) -> list[str]:
         train, test, answers = self.questions.train, self.questions.test, self.labels["answers"]
@@ -59,8 +63,8 @@ class Questioned:
             *(["blind: all images are grey"] if self.recipe.model.blind else []),
         ]
 
-    def parts(self, rank: int, world: int) -> Views:
-        return _views(self.questions, self.labels, self.recipe, rank, world)
+    def parts(self, rank: int, world: int, micro: int | None = None) -> VqaBatches:
+        return _views(self.questions, self.labels, self.recipe, rank, world, micro)
 
 
 def open_questioned(folder: Path, recipe: Recipe, labels: Labels | None, bert: Path | None) -> Questioned:
@@ -89,15 +93,17 @@ def open_questioned(folder: Path, recipe: Recipe, labels: Labels | None, bert: P
     return Questioned(questions, labels, recipe, _views(questions, labels, recipe, 0, 1))
 
 
-def _views(questions: Questions, labels: Labels, recipe: Recipe, rank: int, world: int) -> Views:
+def _views(
+    questions: Questions, labels: Labels, recipe: Recipe, rank: int, world: int, micro: int | None = None
+) -> VqaBatches:
     train = recipe.train
-    return Views(
+    return VqaBatches(
         questions.train,
         labels["answers"],
         labels["vocabulary"],
         recipe.model,
         train.batch,
-        train.micro,
+        train.micro if micro is None else micro,
         train.seed,
         rank,
         world,

@@ -1,0 +1,129 @@
+"""A labelled split: pictures with their classes that networks are scored on, read by worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import torch
+from attrs import frozen
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spacelang.architecture import Frame
+from spacelang_runtime.data.batch import LEAST, PIECE, Framed
+from spacelang_runtime.data.digits import digits
+from spacelang_runtime.data.folder import test_folder
+from spacelang_runtime.data.frame import Framing
+from spacelang_runtime.data.normalise import normalise
+from spacelang_runtime.data.pictures import Files, Grey
+from spacelang_runtime.data.prefetch import whole
+from spacelang_runtime.data.skipped import Skipped
+from spacelang_runtime.data.source import Split
+from spacelang_runtime.data.workers import worked
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.preprocessing import Preprocessing
+
+BATCH = 256
+BATCHES_AHEAD = 2  # by how many the workers are before the network, at least
+CPU = torch.device("cpu")
+
+Batch = tuple[Tensor, Tensor]
+
+
+@frozen(eq=False)
+class LabelledSplit:
+    """A split opened for one frame and one preprocessing, in one fixed order, mixed over the classes: the first n
+    images are a fair sample. Each picture is decoded whole and resized once; no augmentation.
+
+    classes: their names; a label is an index into them. skip: told of each broken image, by name and reason.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    split: Split
+    frame: Frame
+    preprocessing: Preprocessing
+    workers: int
+    skip: Skipped
+
+    def __len__(self) -> int:
+        """Its images, the broken ones counted too: they are found when they are read."""
+        return len(self.split)
+
+    @property
+    def pictures(self) -> Files | Grey:
+        return self.split.pictures
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        return self.split.labels
+
+    @property
+    def framing(self) -> Framing:
+        """What is made of each picture."""
+        return Framing(self.frame.image, self.frame.channels, self.preprocessing)
+
+    def batches(self, batch: int = BATCH, device: torch.device = CPU) -> Generator[Batch, None, None]:
+        """(uint8 [b, channels, side, side], int64 [b]) pairs on a device, read ahead; none is kept.
+
+        Broken images are left out, so a batch may be smaller. Close it where it is left before its end: its workers
+        end with it.
+        """
+        parts = -(-batch // max(LEAST, PIECE // (self.frame.channels * self.frame.image**2)))
+        job = Framed(self.split, self.framing, batch, parts)
+        workers = self.workers if isinstance(self.pictures, Files) else 0
+        numbers = range(parts * -(-len(self) // batch))
+        pieces = worked(job, numbers, workers, pin=device.type == "cuda", ahead=BATCHES_AHEAD * parts)
+        with closing(pieces):
+            for images in whole(pieces, parts, device):
+                for name, reason in images.broken:
+                    self.skip(name, reason)
+                yield images.images, images.labels
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Its images as a network reads them: see `normalise`."""
+        return normalise(images, self.preprocessing)
+
+
+def labelled(
+    name: str,
+    classes: tuple[str, ...],
+    split: Split,
+    frame: Frame,
+    preprocessing: Preprocessing,
+    workers: int,
+    skip: Skipped,
+) -> LabelledSplit:
+    """The pictures of a split to score on: whole, and by their rank, which mixes the classes."""
+    ordered = split.take(np.argsort(split.rank)).whole()
+    return LabelledSplit(name, classes, ordered, frame, preprocessing, workers, skip)
+
+
+def open_split(
+    where: str, frame: Frame, preprocessing: Preprocessing, workers: int, say: Callable[[str], None]
+) -> LabelledSplit:
+    """The test images at `where`: "digits", or a folder with val/CLASS/*, test/CLASS/* or CLASS/*. Training images
+    are not looked at, and need not be there.
+
+    frame: its image side and channels are what pictures are turned into. workers: processes that decode; 0: none.
+    Files are listed, not read. Raises `Failure` for data that cannot be used.
+    """
+    require_channels(frame)
+    if where == "digits":
+        source = digits(frame.image)
+        name, classes, split = source.name, source.classes, source.test
+    else:
+        name, classes, split = test_folder(Path(where).expanduser())
+    return labelled(name, classes, split, frame, preprocessing, workers, Skipped(say))
+
+
+def require_channels(frame: Frame) -> None:
+    """Refuse a number of channels that pictures cannot have."""
+    if frame.channels not in (1, 3):
+        raise Failure(
+            f"channels = {frame.channels}: pictures have 3 channels, or 1 where they are to be grey",
+            "write channels = 3 in the space",
+        )

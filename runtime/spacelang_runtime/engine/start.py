@@ -1,0 +1,79 @@
+"""What has to hold before a training begins or goes on, whatever is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import attrs
+
+from spacelang_runtime.engine.checkpoint import Checkpoint
+from spacelang_runtime.engine.distributed import World, broadcast, launch
+from spacelang_runtime.engine.record import OF_SPACES, Limits
+from spacelang_runtime.engine.run import Run, find, of_launch, write_launch
+from spacelang_runtime.engine.schedule import finished
+from spacelang_runtime.failure import Failure
+
+
+def require_shares(batch: int, world: World) -> None:
+    """Refuse a batch of which the processes would have unequal shares, and count unequally in the mean."""
+    if batch % world.size:
+        near = max(1, round(batch / world.size)) * world.size
+        raise Failure(
+            f"a batch of {batch} images cannot be shared out evenly among {world.size} processes",
+            f"take one that can, such as batch = {near}",
+        )
+
+
+def require_more(run: Run, limits: Limits, checkpoint: Checkpoint, otherwise: str = "") -> None:
+    """Refuse to go on with a run that has ended by its limits. otherwise: what else to do with it, in words."""
+    state = checkpoint.state
+    if state.step > limits.steps:
+        end = checkpoint.limits.steps
+        to_its_end = f"; to its end, {end}: leave --steps out" if end > state.step else ""
+        raise Failure(
+            f"{run.name} has made {state.step} steps, and --steps counts from its beginning",
+            f"for {limits.steps} more: --steps {state.step + limits.steps}{to_its_end}",
+        )
+    if finished(limits, state.step, state.elapsed):
+        spent = f", {state.elapsed:.0f} s of {limits.budget:.0f} s" if limits.budget is not None else ""
+        by_clock = limits.budget is not None and state.step < limits.steps
+        more = f"--budget {2 * state.elapsed / 60:.0f}m" if by_clock else f"--steps {2 * state.step}"
+        raise Failure(
+            f"{run.name} has ended: {state.step} steps of {limits.steps}{spent}",
+            f"{otherwise}give it more, counted from its beginning: {more}",
+        )
+
+
+def continued_by(checkpoint: Checkpoint, micro: int) -> Checkpoint:
+    """A checkpoint to go on from, with so many images at a time; 0: as many as it had."""
+    state = checkpoint.state
+    return attrs.evolve(checkpoint, state=attrs.evolve(state, micro=micro)) if micro else checkpoint
+
+
+def launched(run: Run) -> Run:
+    """The run, once it is kept which torchrun job trains it."""
+    if job := launch():
+        write_launch(run, job.name)
+    return run
+
+
+def restarted(
+    runs: Path, world: World, say: Callable[[str], None], tasks: Collection[str] = OF_SPACES
+) -> Run | None:
+    """What torchrun trained when one of its processes died and it started all of them again: it is to go on from
+    its last checkpoint, or from its beginning where there is none yet.
+
+    None where these processes are the first, or where none before them had come to making a run.
+    """
+    job, name = launch(), None
+    if job is None or not job.restarts:
+        return None
+    if world.is_main:
+        run = of_launch(runs, job.name, tasks)
+        name = run.name if run else None
+    name = broadcast(world, name)
+    if name is None:
+        return None
+    say(f"a process has died: {name} goes on from its last checkpoint (restart {job.restarts})")
+    return find(runs, name, tasks)

@@ -1,0 +1,143 @@
+"""A task's losses over a model with a network as its backbone, as an objective; and the figures that are measured
+on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+import torch.distributed as dist
+from attrs import frozen
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
+from spacelang.runs import called
+from spacelang_runtime.data.workers import worked
+from spacelang_runtime.engine.checkpoint import Checkpoint, TrainerState
+from spacelang_runtime.engine.distributed import World, together
+from spacelang_runtime.engine.objective import MicroStep, Objective
+from spacelang_runtime.engine.optimizer import Group
+from spacelang_runtime.engine.record import Limits
+from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.train import Training
+from spacelang_runtime.seeding import seed_of
+from spacelang_runtime.tasks.recipe import Recipe, TaskTrain
+from spacelang_runtime.tasks.task import Show, Task, TaskBatch, TaskData, moved, undecayed
+from spacelang_runtime.tasks.transfer.model import save
+from spacelang_runtime.tasks.transfer.run import note
+from spacelang_runtime.tasks.transfer.schedule import rate_of
+
+
+@frozen(eq=False)
+class TransferSetup:
+    """What a training of a task is made from. model: on its device. workers: processes that prepare batches.
+    checkpoint: where to go on from."""
+
+    run: Run
+    task: Task
+    recipe: Recipe
+    model: Any
+    data: TaskData
+    limits: Limits
+    workers: int
+    checkpoint: Checkpoint | None = None
+
+
+def training(setup: TransferSetup, show: Show) -> Training:
+    """The training for the one trainer. show: how far an evaluation is."""
+    recipe, task = setup.recipe.train, setup.task
+    return Training(
+        run=setup.run,
+        model=setup.model,
+        objective=objective(setup),
+        parameters=by_groups(setup.model, recipe),
+        rate=rate_of(recipe, setup.data.per_epoch).factor,
+        limits=setup.limits,
+        batch=recipe.batch,
+        micro=recipe.micro,
+        clip=recipe.clip,
+        resume=f"spacelang transfer {task.name} {called(setup.run.folder)} --resume",
+        remedy="train anew with a smaller learning_rate, or with clip = 1",
+        name=setup.recipe.task,
+        evaluate=lambda state, world: evaluate(setup, state, world, show),
+        evaluations=recipe.evaluations,
+        checkpoint=setup.checkpoint,
+    )
+
+
+def by_groups(model: Any, recipe: TaskTrain) -> list[tuple[Group, list[nn.Parameter]]]:
+    """The parameters that learn, by the recipe's two learning rates; norms, biases, positions and tokens do not
+    decay."""
+    free = undecayed(model)
+    slow = recipe.learning_rate if recipe.backbone_learning_rate is None else recipe.backbone_learning_rate
+
+    def group(name: str) -> Group:
+        of_backbone, decays = name.startswith("backbone."), name not in free
+        return Group(
+            name=f"{'backbone' if of_backbone else 'heads'}, {'decaying' if decays else 'others'}",
+            rate=slow if of_backbone else recipe.learning_rate,
+            decay=recipe.weight_decay if decays else 0.0,
+        )
+
+    return [(group(name), [parameter]) for name, parameter in model.named_parameters() if parameter.requires_grad]
+
+
+def objective(setup: TransferSetup) -> Objective:
+    """The sum of a task's losses over a batch, which workers make in parts."""
+    recipe, names = setup.recipe.train, setup.task.losses
+
+    def batches(first: int, steps: int, micro: int, world: World) -> Generator[Sequence[TaskBatch], None, None]:
+        made = setup.data.parts(world.rank, world.size, micro)
+        return worked(made, range(first, first + steps), setup.workers, world.device.type == "cuda")
+
+    def micro_steps(step: int, batch: Sequence[TaskBatch], micro: int, world: World) -> list[MicroStep]:
+        whole = sum(part.size for part in batch)
+        return [
+            MicroStep(
+                network="",
+                seed=seed_of("transfer", recipe.seed, step, world.rank, index),
+                images=part.size,
+                weight=part.size / whole,
+                shares=dict.fromkeys(names, part.size / whole),
+                backward=lambda weight, part=part: backward(setup.model, names, part, weight, world),
+            )
+            for index, part in enumerate(batch)
+        ]
+
+    return Objective(
+        losses=names,
+        reported=names,
+        batches=batches,
+        micro_steps=micro_steps,
+        multiple=setup.data.multiple,
+        unit="texts" if setup.task.name == "vqa" else "images",
+        less="keep less of the backbone (--set checkpointing=true), or take a GPU with more memory",
+    )
+
+
+def backward(
+    model: nn.Module, names: Sequence[str], part: TaskBatch, weight: float, world: World
+) -> Mapping[str, Tensor]:
+    """The losses of a part of a batch, of which `weight` times the gradient of the sum is added to what is
+    there."""
+    losses = model(moved(part, world.device))
+    (sum(losses[name].float() for name in names) * weight).backward()
+    return {name: losses[name].detach() for name in names}
+
+
+def evaluate(setup: TransferSetup, state: TrainerState, world: World, show: Show) -> dict[str, float]:
+    """Measure the model on the test images, note the figures, and keep the model in its run."""
+    run, model = setup.run, setup.model.eval()
+    if world.size > 1:  # running means of norms differ a little between processes: the leader's hold
+        with together():
+            for buffer in model.buffers():
+                dist.broadcast(buffer, 0)
+    figures = setup.task.measure(model, setup.data, setup.recipe, world, setup.workers, show, False)
+    model.train()
+    if world.is_main:
+        note(run, "measured", step=state.step, seconds=round(state.elapsed, 1), figures=figures)
+        with SummaryWriter(str(run.tensorboard)) as writer:
+            for name, value in figures.items():
+                writer.add_scalar(f"test/{name}", value, state.step)
+        save(run, setup.recipe, setup.data.labels, model, figures | {"step": state.step})
+    return figures

@@ -1,0 +1,33 @@
+"""Whether any network of a space meets bounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spacelang.api.measures import Measures, nearest_known
+from spacelang.recipe import Bound
+from spacelang_runtime.failure import Failure
+
+if TYPE_CHECKING:
+    from spacelang.lower.lowered import Lowered
+
+
+def feasible(lowered: Lowered, asked: tuple[Bound, ...], measures: Measures) -> None:
+    """Refuse bounds that no network meets: `Failure` says what the closest network spends, and what can be met."""
+    from spacelang.check.spending import Near, ends, unmet
+    from spacelang.lower.bounds import nearest, windows
+    from spacelang.lower.draw import draw, stream
+
+    bounds = windows(asked, lowered.chain)
+    if len(draw(lowered.chain, 1, stream(0), bounds=bounds)):
+        return
+    if measures.tables:
+        name, wanted = lowered.space.name, " and ".join(map(measures.within, asked))
+        raise Failure(f"no network of {name} has {wanted}", nearest_known(lowered.chain, bounds, measures))
+    near = {measure: nearest(lowered.chain, measure, bounds) for measure in bounds}
+    known = {
+        measure: Near(*(None if end is None else measures.of(measure, end) for end in (found.below, found.above)))
+        for measure, found in near.items()
+    }
+    refusal = unmet(asked, known, ends(lowered.space, lowered.legal))
+    raise Failure(refusal.message, "\n".join((refusal.help, *refusal.notes)))

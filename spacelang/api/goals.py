@@ -1,0 +1,48 @@
+"""What a score is, and which of two is better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import isfinite
+from typing import Literal, SupportsFloat, get_args
+
+Direction = Literal["maximize", "minimize"]
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
+Score = SupportsFloat | Iterable[SupportsFloat]  # one number, or one for each goal
+Values = tuple[float, ...]
+Point = tuple[float, ...]  # of which less is better in each entry
+
+
+def directions(given: Direction | Sequence[Direction]) -> tuple[Direction, ...]:
+    """The direction of each goal; a single word is that of all, however many a score turns out to have.
+
+    Raises ValueError for a word that is none.
+    """
+    words = (given,) if isinstance(given, str) else tuple(given)
+    for word in words:
+        if word not in DIRECTIONS:
+            raise ValueError(f"{word!r} is no direction: write 'maximize' or 'minimize', one for each goal")
+    return words
+
+
+def values(score: Score | None) -> Values | None:
+    """A score as numbers, one for each goal; None where there is none: it failed, or it is no finite number.
+
+    Raises TypeError for what is no score.
+    """
+    if score is None:
+        return None
+    try:
+        each = [score] if isinstance(score, SupportsFloat) else list(score)
+        numbers = tuple(map(float, each))
+    except (TypeError, ValueError):
+        raise TypeError(f"{score!r} is no score: a number, or a tuple of them, or None where it failed") from None
+    if not numbers:
+        raise TypeError("a score has at least one number")
+    return numbers if all(map(isfinite, numbers)) else None
+
+
+def point(numbers: Values, given: tuple[Direction, ...]) -> Point:
+    """A score as numbers of which less is better."""
+    each = given * len(numbers) if len(given) == 1 else given
+    return tuple(-value if way == "maximize" else value for value, way in zip(numbers, each, strict=True))

@@ -1,0 +1,187 @@
+"""The measures of a space: cost tables read, bounds on measures, their values shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from functools import partial
+from math import ceil, floor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+from attrs import frozen
+
+from spacelang.amount import UNITS, NotAnAmount, quantity, short, spaced, window
+from spacelang.api.error import NotABound
+from spacelang.check.bounds import joined
+from spacelang.expression import Number, decimal, exact
+from spacelang.lower.bounds import measured
+from spacelang.lower.chain import Bounds, Chain
+from spacelang.recipe import TIMES, Bound
+from spacelang_runtime.failure import Failure
+
+if TYPE_CHECKING:
+    from spacelang.lower.costs import CostTable
+    from spacelang.lower.lowered import Lowered
+
+Plain = str | int | float | Fraction
+Amount = Plain | tuple[Plain | None, Plain | None]  # `"4G..4.5G"`, `4.5e9` (at most) or `(4e9, 4.5e9)`
+Further = Mapping[str, Amount] | Sequence[str]  # `{"energy": "2..2.5"}`, or `["energy=2..2.5"]`
+
+LABELS = {"flops": "MACs"}
+_REMEDY = "write it anew: spacelang measure SPACE.space -o TABLE.json; its form is told in docs/arithmetic.md"
+
+
+@frozen
+class Measures:
+    """The tables of further costs, by measure; and what totals are counted in, units of 1 / scale."""
+
+    tables: Mapping[str, CostTable] = attrs.field(factory=dict)
+    scales: Mapping[str, int] = attrs.field(factory=dict)
+
+    def short(self, measure: str, value: Number) -> str:
+        """A value of a measure in few digits."""
+        return self.spaced(measure, value) if measure in self.tables else short(self.of(measure, value))
+
+    def spaced(self, measure: str, value: Number) -> str:
+        """A value of a measure to the last digit, with its unit."""
+        shown = self.of(measure, value)
+        if measure not in self.tables:
+            return spaced(shown)
+        return f"{decimal(shown)} {self.tables[measure].unit}".strip()
+
+    def plain(self, measure: str, value: int) -> int | float:
+        """A value of a measure as JSON has it."""
+        shown = self.of(measure, value)
+        return float(shown) if measure in self.tables or not isinstance(shown, int) else shown
+
+    def said(self, measure: str, value: int | float) -> str:
+        """A value as `plain` gives it, in few digits."""
+        return self.short(measure, round(value * self.scale(measure)))
+
+    def of(self, measure: str, value: Number) -> Number:
+        """What a chain counts in whole numbers, in the unit of its table; a total as it is."""
+        return exact(Fraction(value) / self.scale(measure))
+
+    def scale(self, measure: str) -> int:
+        """How many of a chain's units one of a measure is."""
+        return self.tables[measure].scale if measure in self.tables else self.scales.get(measure, 1)
+
+    def within(self, bound: Bound) -> str:
+        """A bound in words, as it was read: `latency of at most 5 ms`."""
+        shown = partial(self.spaced, bound.measure) if bound.measure in self.tables else spaced
+        return f"{bound.measure} of {bound.ends(shown)}"
+
+    def bounds(
+        self, chain: Chain, named: Mapping[str, Amount | None], others: Further | None = None
+    ) -> tuple[Bound, ...]:
+        """The bounds on measures given by name (None: not given), and further ones.
+
+        All that is said of one measure holds together. Raises `NotABound` for what bounds no measure of the chain.
+        """
+        asked = [(measure, value, measure) for measure, value in named.items() if value is not None]
+        return joined(self._bound(chain, *one) for one in [*asked, *_further(others or ())])
+
+    def _bound(self, chain: Chain, measure: str, value: Amount, asked: str) -> Bound:
+        if not measured(chain, measure):
+            known = ", ".join(chain.measures)
+            raise NotABound(asked, f"{measure!r} is no measure here ({known})", untabled=True)
+        table = self.tables.get(measure)
+        unit = table.unit if table else "" if measure not in chain.costs else None
+        try:
+            text = value if isinstance(value, str) else _said(value)
+            low, high = window(text) if unit is None else window(text, partial(quantity, unit=unit))
+        except NotAnAmount as reason:
+            raise NotABound(asked, str(reason)) from None
+        if table is None:
+            return Bound(measure, None if low is None else exact(low), None if high is None else exact(high))
+        ends = None if low is None else ceil(low * table.scale), None if high is None else floor(high * table.scale)
+        return Bound(measure, *ends)
+
+    def tabled(self, bounds: Sequence[Bound]) -> tuple[Bound, ...]:
+        """A recipe's bounds as the chain counts: times, which it states in nanoseconds, in their tables' units.
+
+        Bounds on what no table was given of are left as they are. Raises `Failure` for a table in no unit of time.
+        """
+        return tuple(self._tabled(bound) if bound.measure in TIMES else bound for bound in bounds)
+
+    def _tabled(self, bound: Bound) -> Bound:
+        table = self.tables.get(bound.measure)
+        if table is None:
+            return bound
+        if table.unit not in UNITS:
+            raise Failure(
+                f"the table of {bound.measure} is in {table.unit or 'no unit'}, and the recipe bounds a time",
+                f"measure in {', '.join(UNITS)}; or bound what the table has, by --{bound.measure}",
+            )
+        factor = Fraction(table.scale, UNITS[table.unit])
+        low = None if bound.low is None else ceil(bound.low * factor)
+        return Bound(bound.measure, low, None if bound.high is None else floor(bound.high * factor))
+
+
+def _further(others: Further) -> Iterator[tuple[str, Amount, str]]:
+    if isinstance(others, Mapping):
+        yield from ((measure, value, measure) for measure, value in others.items())
+        return
+    for text in others:
+        measure, _, values = text.rpartition("=")  # `count(window == 14)` has others
+        if not measure.strip() or not values.strip():
+            raise NotABound("bound", f"{text!r} is no bound: write NAME=WINDOW, such as energy=2..2.5")
+        yield measure.strip(), values, "bound"
+
+
+def _said(value: int | float | Fraction | tuple[Plain | None, Plain | None]) -> str:
+    """A bound given in numbers, as it would be written."""
+    if isinstance(value, tuple):
+        low, high = ("" if end is None else _said_end(end) for end in value)
+        return f"{low}..{high}"
+    return _said_end(value)
+
+
+def _said_end(end: Plain) -> str:
+    if isinstance(end, str):
+        return end
+    try:
+        return decimal(exact(Fraction(str(end)) if isinstance(end, float) else Fraction(end)))
+    except (TypeError, ValueError, OverflowError):
+        raise NotAnAmount(f"{end!r} is not an amount such as 4.5e9 or '4.5G'") from None
+
+
+def priced(lowered: Lowered, paths: Sequence[Path]) -> tuple[Lowered, Measures]:
+    """A space with the measures of some cost tables. Raises `Failure` for a table that cannot be used."""
+    scales = {limit.measure: limit.scale for limit in lowered.chain.limits}
+    if not paths:
+        return lowered, Measures(scales=scales)
+    from spacelang.lower.costs import NotATable, read
+    from spacelang.lower.price import with_table
+
+    tables = {}
+    for path in paths:
+        try:
+            table = read(path.read_text(encoding="utf-8"))
+            lowered = attrs.evolve(lowered, chain=with_table(lowered.chain, lowered.legal, table))
+        except UnicodeDecodeError:
+            raise Failure(f"{path} is not UTF-8 text", _REMEDY) from None
+        except NotATable as reason:
+            raise Failure(f"{path}: {reason}", _REMEDY) from None
+        tables[table.measure] = table
+    return lowered, Measures(tables, scales)
+
+
+def nearest_known(chain: Chain, bounds: Bounds, measures: Measures) -> str:
+    """The feasible values next to windows that hold nothing, in words."""
+    from spacelang.lower.bounds import nearest
+    from spacelang.lower.too_large import TooLarge
+
+    known = []
+    for measure in bounds:
+        try:
+            near = nearest(chain, measure, bounds)
+        except TooLarge:
+            continue
+        also = " under the other bounds" if len(bounds) > 1 else ""
+        values = [measures.spaced(measure, value) for value in (near.below, near.above) if value is not None]
+        if values:
+            known.append(f"the nearest {LABELS.get(measure, measure)}{also}: {' and '.join(values)}")
+    return "; ".join(known) or "loosen one of the bounds"

@@ -1,0 +1,266 @@
+"""A search by one's own score, as ask and tell.
+
+`ask` hands out networks, `tell` takes their scores, in any order, late, twice or never. Generations are those of
+the search algorithms of the runtime: one ends when all its networks are handed out and more are asked for, and the
+next goes on from the answers that have come by then; an answer that comes later counts from the one after. So
+workers never wait, and one worker alone walks the very way of the algorithm.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from spacelang import interchange
+from spacelang.api.architecture import Architecture, Known, known
+from spacelang.api.feasible import feasible
+from spacelang.api.found import Found, Scored
+from spacelang.api.goals import Direction, Score, Values, directions, values
+from spacelang.api.journal import Answer, Generation, Journal, Row, open_journal
+from spacelang.api.measures import Amount, Further
+from spacelang.api.recipe import Settings, recipe_of
+from spacelang.api.space import Space
+from spacelang.api.walk import Candidate, Walk
+from spacelang.lower.bounds import windows
+from spacelang.lower.chain import digest, inside
+from spacelang.lower.cost import MEASURES
+from spacelang_runtime.failure import Failure
+
+if TYPE_CHECKING:
+    from spacelang_runtime.search.algorithms import Algorithm
+
+
+# Those of the runtime's that need nothing but a number for each network.
+ALGORITHMS: tuple[Algorithm, ...] = ("paper", "random", "regularized", "nsga2")
+
+
+class Searcher:
+    """A search in progress, closed under its bounds. It may be used from several threads."""
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        flops: Amount | None = None,
+        params: Amount | None = None,
+        latency: Amount | None = None,
+        bounds: Further | None = None,
+        candidates: int | None = None,
+        algorithm: Algorithm | None = None,
+        direction: Direction | Sequence[Direction] = "maximize",
+        settings: Settings | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        """Begin a search, or go on with the one of the same words that a journal holds.
+
+        Bounds replace those of the space's `evolve` recipe on the same measure, and leave the others. candidates:
+        how many different networks to hand out; None: the generations of the recipe. algorithm: `paper`, `random`,
+        `regularized` or `nsga2`; None: `nsga2` where a score has several goals, else `paper`. direction: `maximize`
+        or `minimize`, one for all goals or one each. settings: lines of the recipe changed, `{"population": 20}`.
+        journal: a file that keeps every answer; it belongs to one score. seed: None: the recipe's.
+
+        Raises `Failure` for bounds that no network meets, for words that are none, and for a journal that cannot be
+        used.
+        """
+        self.space = space
+        self.recipe = recipe_of(space, flops, params, latency, bounds, settings, seed)
+        self.candidates = candidates
+        self._walk = Walk(
+            lowered=space.lowered,
+            recipe=self.recipe,
+            windows=windows(self.recipe.bounds, space.lowered.chain),
+            directions=directions(direction),
+            algorithm=_algorithm(algorithm),
+            endless=candidates is not None,
+        )
+        feasible(space.lowered, self.recipe.bounds, space.measured)
+        self._lock = threading.RLock()
+        self._waiting: deque[Candidate] = deque()
+        self._out: dict[str, Candidate] = {}
+        self._handed = 0  # networks that were handed out, here or by whoever held the journal before
+        self._over = False
+        self._journal: Journal | None = None
+        if journal is not None:
+            self._journal = open_journal(Path(journal), self._account())
+            self._resume(self._journal)
+
+    def ask(self, number: int = 1) -> tuple[Architecture, ...]:
+        """Up to `number` networks to score, none of which was asked before; none at all when the search has handed
+        out all it will.
+
+        After a journal was opened, what was handed out before and never answered comes first.
+        """
+        with self._lock:
+            batch: list[Candidate] = []
+            while len(batch) < number and not self._spent:
+                if self._waiting:
+                    candidate = self._waiting.popleft()
+                    if candidate.name not in self._walk.scores:
+                        self._out[candidate.name] = candidate
+                        self._handed += 1
+                        batch.append(candidate)
+                elif not self._propose():
+                    break
+            return tuple(candidate.architecture for candidate in batch)
+
+    def tell(self, architecture: Known, score: Score | None) -> bool:
+        """The score of a network: a number, or one for each goal; None, or what is not finite, where it failed.
+
+        What has a score keeps it: a second answer changes nothing, and False comes back; a score replaces a
+        failure. A network that was never asked for counts too, if it is inside the bounds. Raises `Failure` for one
+        that is not, and TypeError or ValueError for what is no score of this search.
+        """
+        numbers = values(score)
+        with self._lock:
+            self._agree(numbers)
+            candidate = self._candidate(known(architecture))
+            scores = self._walk.scores
+            if scores.get(candidate.name) is not None or (candidate.name in scores and numbers is None):
+                return False
+            if self._journal is not None:
+                self._journal.answer(len(self._walk.told), Answer(candidate.architecture.line, numbers))
+            self._take(candidate, numbers)
+            return True
+
+    @property
+    def pending(self) -> tuple[Architecture, ...]:
+        """The networks handed out that have no answer yet."""
+        with self._lock:
+            return tuple(candidate.architecture for candidate in self._out.values())
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything was handed out and answered."""
+        with self._lock:
+            return not self._out and (self._spent or (self._over and not self._waiting))
+
+    def found(self) -> Found:
+        """What was found so far."""
+        with self._lock:
+            last = {name: at for at, name in enumerate(self._walk.told)}
+            final = [name for at, name in enumerate(self._walk.told) if last[name] == at]
+            scored = tuple(self._scored(self._walk.known[name]) for name in final)
+            return Found(self.space.name, self._walk.directions, scored)
+
+    def scored(self, architecture: Known) -> Scored:
+        """A network of the search with its answer."""
+        with self._lock:
+            return self._scored(self._candidate(known(architecture)))
+
+    def close(self) -> None:
+        """Let the journal go. What was told is in it already."""
+        with self._lock:
+            if self._journal is not None:
+                self._journal.close()
+
+    def __enter__(self) -> Searcher:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _spent(self) -> bool:
+        return self.candidates is not None and self._handed >= self.candidates
+
+    def _propose(self) -> bool:
+        """The next generation; whether there is one."""
+        walk = self._walk
+        fresh = walk.step()
+        if fresh is None:
+            self._over = True
+            return False
+        if self._journal is not None:
+            kept = tuple(walk.known[standing.name].architecture.line for standing in walk.kept)
+            rows = [Row(walk.generation, one.architecture.line, one.operator, one.parents) for one in walk.members]
+            self._journal.propose(Generation(walk.generation, walk.consumed, len(fresh), kept), rows)
+        self._waiting.extend(fresh)
+        return True
+
+    def _agree(self, numbers: Values | None) -> None:
+        """Refuse a score that has another number of goals than the search."""
+        if numbers is None:
+            return
+        walk, given = self._walk, len(numbers)
+        settled = len(walk.directions) > 1 or any(walk.scores.values())
+        if settled and given != walk.goals:
+            raise ValueError(f"a score of this search has {walk.goals} numbers, not {given}")
+        if given > 1 and walk.algorithm in ("paper", "regularized", "predictor"):
+            raise Failure(f"{walk.algorithm} is after one number, and a score has {given}", "algorithm='nsga2'")
+
+    def _candidate(self, architecture: Architecture) -> Candidate:
+        """The network as the search knows it; one that was never proposed is looked up in the space."""
+        found = self._walk.known.get(architecture.digest)
+        if found is not None:
+            return found
+        genotype = self.space.genotype(architecture)
+        if not inside(self.space.lowered.chain, genotype, self._walk.windows):
+            raise Failure(
+                f"{architecture.line} is outside the bounds", "tell of networks that this search asks for"
+            )
+        return self._walk.made(genotype, None, "told")
+
+    def _take(self, candidate: Candidate, numbers: Values | None) -> None:
+        """An answer that is on the disk, if it is to be."""
+        held = candidate.name in self._out or candidate.name in self._walk.scores
+        if candidate.generation is not None and not held:
+            self._handed += 1
+        self._out.pop(candidate.name, None)
+        self._walk.take(candidate, numbers)
+
+    def _scored(self, candidate: Candidate) -> Scored:
+        return Scored(
+            architecture=candidate.architecture,
+            score=self._walk.scores.get(candidate.name),
+            generation=candidate.generation,
+            operator=candidate.operator,
+            parents=candidate.parents,
+            costs=self.space.costs_of(candidate.genotype),
+        )
+
+    def _account(self) -> str:
+        """The space, the recipe and the algorithm as text: what makes two searches the same."""
+        chain = self.space.lowered.chain
+        record: dict[str, object] = {
+            "space": self.space.digest,
+            **interchange.settings(self.recipe),
+            "algorithm": self._walk.algorithm,
+            "direction": self._walk.directions,
+        }
+        if chain.measures != MEASURES:
+            record["costs"] = digest(chain)
+        return json.dumps(record, default=str, sort_keys=True)
+
+    def _resume(self, journal: Journal) -> None:
+        """Take up what a journal holds: the answers, the generation at hand, and what was never answered."""
+        walk, generations = self._walk, journal.generations()
+        for row in journal.candidates():
+            genotype = self.space.genotype(row.line)
+            candidate = walk.made(genotype, row.generation, row.operator, row.parents)
+            walk.add(candidate)
+            if row.generation == len(generations) - 1:
+                walk.members.append(candidate)
+        for answer in journal.answers():
+            self._take(self._candidate(known(answer.line)), answer.score)
+        self._waiting.extend(one for name, one in walk.known.items() if name not in walk.scores)
+        if generations:
+            last = generations[-1]
+            walk.generation, walk.consumed = last.number, last.answers
+            walk.kept = tuple(walk.standing(self._candidate(known(line))) for line in last.kept)
+            fresh = [generation.fresh > 0 for generation in reversed(generations)]
+            walk.idle = fresh.index(True) if True in fresh else len(fresh)
+
+
+def _algorithm(given: Algorithm | None) -> Algorithm | None:
+    if given is not None and given not in ALGORITHMS:
+        raise Failure(f"{given!r} is no algorithm", f"one of {', '.join(ALGORITHMS)}")
+    return given

@@ -1,0 +1,110 @@
+"""`spacelang eval`: what it needs, what it takes, and what it tells of each share and each class."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from image_folder import image_folder
+from safetensors.torch import load_file, save_file
+
+from spacelang import notation
+from spacelang_runtime.engine.wilson import wilson
+from spacelang_runtime.nn.network import Network
+from spacelang_runtime.nn.saved import save
+from spacelang_runtime.preprocessing import Preprocessing
+
+
+def model(folder: Path, classes: int) -> str:
+    torch.manual_seed(0)
+    network = Network(notation.read(f"i16-p4-c{classes}/16:h2q16m2w4"))
+    with torch.no_grad():
+        for tensor in network.parameters():
+            tensor.add_(0.3 * torch.randn_like(tensor))
+    save(network.eval(), folder, {}, preprocessing=Preprocessing())
+    return str(folder)
+
+
+def photos(folder: Path, classes: int) -> Path:
+    return image_folder(folder, train=1, val=12, classes=tuple(f"k{number:02}" for number in range(classes)))
+
+
+def test_a_model_is_tested_where_there_are_no_training_images(spacelang, tmp_path: Path) -> None:
+    made, data = model(tmp_path / "m", 6), photos(tmp_path / "photos", 6)
+    whole = json.loads(spacelang("eval", made, "--data", str(data), "--json", "--workers", "0").out)
+    shutil.rmtree(data / "train")
+    for where in (data, data / "val"):
+        said = spacelang("eval", made, "--data", str(where), "--json", "--workers", "1")
+        assert said.code == 0, said.err
+        (found,) = json.loads(said.out)
+        assert {**found, "images_a_second": 0} == {**whole[0], "images_a_second": 0}
+
+
+def test_each_share_has_its_interval_and_each_class_its_share(spacelang, tmp_path: Path) -> None:
+    made, data = model(tmp_path / "m", 6), photos(tmp_path / "photos", 6)
+    (row,) = json.loads(spacelang("eval", made, "--data", str(data), "--classes", "--json").out)
+    for top in ("top1", "top5"):
+        assert row[f"{top}_interval"] == pytest.approx(wilson(round(72 * row[top]), 72))
+    assert [sum(line) for line in row["confusion"]] == [12] * 6
+    right = [row["confusion"][number][number] for number in range(6)]
+    assert sum(right) == round(72 * row["top1"])
+    assert [one["class"] for one in row["classes"]] == [f"k{number:02}" for number in range(6)]
+    assert [one["top1"] for one in row["classes"]] == [count / 12 for count in right]
+    assert [tuple(one["top1_interval"]) for one in row["classes"]] == [wilson(count, 12) for count in right]
+    said = spacelang("eval", made, "--data", str(data), "--classes").out
+    low, high = row["top1_interval"]
+    assert f"{row['top1']:.2%} [{100 * low:.1f}, {100 * high:.1f}]" in said
+    assert "images of each class (rows) that were taken for each (columns)" in said
+
+
+def test_many_classes_are_told_by_their_most_frequent_confusions(spacelang, tmp_path: Path) -> None:
+    made, data = model(tmp_path / "m", 21), photos(tmp_path / "photos", 21)
+    (row,) = json.loads(spacelang("eval", made, "--data", str(data), "--classes", "--json").out)
+    wrong = [
+        (count, f"k{number:02}", f"k{taken:02}")
+        for number, line in enumerate(row["confusion"])
+        for taken, count in enumerate(line)
+        if number != taken
+    ]
+    most = max(count for count, _, _ in wrong)
+    lines = spacelang("eval", made, "--data", str(data), "--classes").out.split("most frequent confusions")[1]
+    first = lines.splitlines()[3].split()
+    assert (int(first[2]), first[0], first[1]) in wrong
+    assert int(first[2]) == most
+
+
+def test_among_five_classes_the_first_five_say_nothing(spacelang, tmp_path: Path) -> None:
+    made, data = model(tmp_path / "m", 5), photos(tmp_path / "photos", 5)
+    (row,) = json.loads(spacelang("eval", made, "--data", str(data), "--json").out)
+    assert not {"top5", "top5_interval"} & row.keys()
+    assert "–" in spacelang("eval", made, "--data", str(data)).out
+
+
+@pytest.mark.parametrize("kept", ["float16", "bfloat16", "float64", "mixed"])
+def test_weights_of_any_type_are_tested_in_float32(spacelang, tmp_path: Path, kept: str) -> None:
+    made, data = Path(model(tmp_path / "m", 6)), photos(tmp_path / "photos", 6)
+    weights = load_file(made / "model.safetensors")
+    types = [torch.float16, torch.float64] if kept == "mixed" else [getattr(torch, kept)]
+    cast = {name: tensor.to(types[number % len(types)]) for number, (name, tensor) in enumerate(weights.items())}
+    save_file({name: tensor.float() for name, tensor in cast.items()}, made / "model.safetensors")
+    (expected,) = json.loads(spacelang("eval", str(made), "--data", str(data), "--json").out)
+    save_file(cast, made / "model.safetensors")
+    said = spacelang("eval", str(made), "--data", str(data), "--json")
+    assert said.code == 0, said.err
+    (found,) = json.loads(said.out)
+    assert {**found, "images_a_second": 0} == {**expected, "images_a_second": 0}
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_weights_that_are_no_numbers_are_refused_by_name(spacelang, tmp_path: Path, value: str) -> None:
+    made, data = Path(model(tmp_path / "m", 6)), photos(tmp_path / "photos", 6)
+    weights = load_file(made / "model.safetensors")
+    name = sorted(weights)[0]
+    weights[name].view(-1)[0] = float(value)
+    save_file(weights, made / "model.safetensors")
+    said = spacelang("eval", str(made), "--data", str(data))
+    assert said.code == 1
+    assert f"1 of the {weights[name].numel()} weights of {name} are NaN or infinite" in said.err
