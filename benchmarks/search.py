@@ -43,7 +43,7 @@ from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.search.algorithms import ALGORITHMS
 from spacelang_runtime.search.evolve import Method, Outcome, evolve
 from spacelang_runtime.search.images import place
-from spacelang_runtime.search.journal import open_journal
+from spacelang_runtime.search.journal_file import open_journal
 from spacelang_runtime.search.pool import Dispatcher, follow, join
 from spacelang_runtime.search.racing import RISK
 from spacelang_runtime.search.scoring import Scorer

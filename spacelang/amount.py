@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from fractions import Fraction
+from math import log10
 
 from spacelang.expression import Number, decimal
 
@@ -14,6 +15,7 @@ _ENDS = re.compile(r"(\d[\d.]*[KMGT]?)\s*[-–,:]\s*(\d[\d.]*[KMGT]?)")
 _TIME = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(s|m|h|)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _QUANTITY = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)\s*(\D*)")
+_MOST = 10**4000  # the least count that is not written to its last digit
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}  # of time, in nanoseconds
 
 
@@ -97,8 +99,29 @@ def short(value: Number) -> str:
 
 
 def spaced(value: Number) -> str:
-    """A count to the last digit, in groups of three."""
-    return f"{value:,}".replace(",", " ") if isinstance(value, int) else decimal(value)
+    """A count to the last digit, in groups of three; one of more digits than anybody reads as `2.87 × 10^4512`."""
+    if not isinstance(value, int):
+        return decimal(value)
+    return f"{value:,}".replace(",", " ") if value < _MOST else _power(value)
+
+
+def plain(value: int) -> int | str:
+    """A count for JSON: the number, or a text such as `2.87e4512` where readers of JSON refuse so many digits."""
+    return value if value < _MOST else _power(value).replace(" × 10^", "e")
+
+
+def rough(value: int) -> str:
+    """A count to three digits, however many it has: `4.62e+09`."""
+    return f"{value:.2e}" if value < 10**300 else _power(value)
+
+
+def _power(value: int) -> str:
+    """A large count to three digits; Python turns none of that size into text or a float by itself."""
+    digits = int(value.bit_length() * log10(2)) - 1
+    while value >= 10 ** (digits + 1):
+        digits += 1
+    hundredths = value // 10 ** (digits - 2)
+    return f"{hundredths / 100:.2f} × 10^{digits}"
 
 
 def duration(nanoseconds: Number) -> str:

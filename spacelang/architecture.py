@@ -15,6 +15,7 @@ from typing import Any, Literal
 from attrs import frozen
 
 from spacelang.expression import Number, exact
+from spacelang.outside import shown
 
 Position = Literal["absolute", "bias", "relative"]
 Token = Literal["class", "none"]
@@ -105,6 +106,10 @@ class Architecture:
 
 
 FORMAT = "spacelang.architecture/1"
+LARGEST_IMAGE = 16_384  # pixels a side
+LARGEST = 10**7  # no dimension of a network comes near it
+MOST_STAGES = 16
+MOST_LAYERS = 16_000
 
 
 def to_json(architecture: Architecture) -> dict[str, object]:
@@ -148,7 +153,9 @@ def from_json(value: Any) -> Architecture:
     if not isinstance(value, dict) or not isinstance(value.get("stages"), list):
         raise NotAnArchitecture(f'it has no "format": "{FORMAT}" and no list of "stages"')
     if value.get("format") != FORMAT:
-        raise NotAnArchitecture(f"its format is {value.get('format')!r}, and {FORMAT!r} is what this version reads")
+        raise NotAnArchitecture(
+            f"its format is {shown(value.get('format'))}, and {FORMAT!r} is what this version reads"
+        )
     try:
         frame = Frame(
             image=_whole(value, "image"),
@@ -172,6 +179,10 @@ def from_json(value: Any) -> Architecture:
 def verify(architecture: Architecture) -> None:
     """Make sure that the network can be built; raises `NotAnArchitecture` that names what cannot be."""
     frame = architecture.frame
+    if frame.image > LARGEST_IMAGE:
+        raise NotAnArchitecture(f"image is {frame.image}, and an image has at most {LARGEST_IMAGE} pixels a side")
+    if len(architecture.stages) > MOST_STAGES or architecture.depth > MOST_LAYERS:
+        raise NotAnArchitecture(f"a network has at most {MOST_STAGES} stages, and {MOST_LAYERS} layers in all")
     if frame.image % frame.patch:
         raise NotAnArchitecture(f"patch {frame.patch} does not divide image {frame.image}")
     if frame.token not in ("class", "none") or frame.pool not in ("mean", "token"):
@@ -198,14 +209,14 @@ def verify(architecture: Architecture) -> None:
 
 def _whole(record: dict[str, Any], name: str) -> int:
     value = record[name]
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise NotAnArchitecture(f"{name!r} is {value!r}, and must be a whole number from 1")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST:
+        raise NotAnArchitecture(f"{name!r} is {shown(value)}, and must be a whole number from 1 to {LARGEST}")
     return value
 
 
 def _positions(value: Any) -> tuple[Position, ...]:
     names: tuple[Position, ...] = ("absolute", "bias", "relative")
-    if not isinstance(value, list) or any(item not in names for item in value):
+    if not isinstance(value, list) or any(not isinstance(item, str) or item not in names for item in value):
         raise NotAnArchitecture("'position' is a list of absolute, bias and relative")
     return tuple(name for name in names if name in value)
 
@@ -219,6 +230,6 @@ def _stage(value: dict[str, Any]) -> Stage:
 def _layer(value: dict[str, Any]) -> Layer:
     window: Window = "global" if value["window"] == "global" else _whole(value, "window")
     if not re.fullmatch(r"[1-9]\d{0,8}(/[1-9]\d{0,8})?", str(value["mlp"])):
-        raise NotAnArchitecture(f"'mlp' is {value['mlp']!r}, and must be a number such as 4 or \"7/2\"")
+        raise NotAnArchitecture(f"'mlp' is {shown(value['mlp'])}, and must be a number such as 4 or \"7/2\"")
     ratio = Fraction(str(value["mlp"]))
     return Layer(_whole(value, "heads"), _whole(value, "qkv"), exact(ratio), window)

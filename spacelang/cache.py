@@ -1,40 +1,80 @@
 """What is kept between commands in the user's own cache: small files that can be made again at any time.
 
+All lies in a folder `spacelang` of its own, inside what `SPACELANG_CACHE` names, else in the user's cache
+(`$XDG_CACHE_HOME` or `~/.cache`); `SPACELANG_CACHE=off` does without it. The folder carries a tag by which backups
+pass it over, and by which it is known to be ours: one of the same name with other things in it is left alone, and
+so is one that others may write, since they could put answers into it.
+
 A file begins with the SHA-256 of what follows; one that does not agree with it is as good as none. Files are
 replaced whole, those used longest ago go where there are too many, and a folder that cannot be written is no error.
-`SPACELANG_CACHE` names another folder, or switches the cache off: `SPACELANG_CACHE=off`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISDIR, S_IWGRP, S_IWOTH
 
 MOST = 1 << 26  # bytes of all files together
 _DIGEST = 32
+TAG = "CACHEDIR.TAG"  # https://bford.info/cachedir/
+_TAGGED = (
+    b"Signature: 8a477f597d28d172789f06886806bc55\n"
+    b"# This folder is the cache of spacelang. It can be removed at any time: spacelang cache --clear\n"
+)
+OURS = re.compile(rf"{TAG}|train|decoded|[0-9a-f]+\.(kept|images|lock)|\..+\.part|tmp\w+\.part|grammar\.lark-cache")
 
 
 def named() -> Path | None:
-    """The folder that the cache is to lie in, whether it is there or not; None where it is switched off."""
+    """The folder that the cache is to lie in, whether it is there or not; None where it is switched off, and where
+    a user has no home."""
     word = os.environ.get("SPACELANG_CACHE", "")
     if word.strip().lower() in ("off", "no", "0"):
         return None
-    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "spacelang"
-    return Path(word).expanduser() if word else usual
+    try:
+        inside = Path(word or os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    except RuntimeError:  # nobody of that number is known to the machine, and HOME is not set
+        return None
+    return inside / "spacelang"
+
+
+def refused() -> str | None:
+    """Why the cache is not used though it is there, in a line; None where nothing is wrong with it."""
+    folder = named()
+    if folder is None or not hasattr(os, "geteuid"):  # other systems have other rights
+        return None
+    try:
+        found = folder.stat()
+        if not S_ISDIR(found.st_mode):
+            return f"the cache is not used: {folder} is no folder"
+        if found.st_uid != os.geteuid():
+            return f"the cache is not used: {folder} belongs to another user"
+        if found.st_mode & (S_IWGRP | S_IWOTH):
+            return f"the cache is not used: others may write into {folder} (chmod go-w {folder})"
+        if not (folder / TAG).exists() and not all(OURS.fullmatch(entry.name) for entry in folder.iterdir()):
+            return f"the cache is not used: {folder} holds other things"
+    except OSError:  # it is not there, or may not be looked at
+        pass
+    return None
 
 
 def home() -> Path | None:
-    """The folder of the cache, which exists and can be written; None where there is none."""
+    """The folder of the cache, which exists, is ours alone and can be written; None where there is none."""
     if (folder := named()) is None:
         return None
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if refused() or not os.access(folder, os.W_OK):
+            return None
+        if not (folder / TAG).exists():
+            (folder / TAG).write_bytes(_TAGGED)
     except OSError:
         return None
-    return folder if os.access(folder, os.W_OK) else None
+    return folder
 
 
 def key(*parts: str) -> str:
@@ -63,7 +103,7 @@ def put(name: str, content: bytes) -> None:
     if (folder := home()) is None or len(content) > MOST // 4:
         return
     with suppress(OSError):
-        descriptor, part = tempfile.mkstemp(dir=folder, suffix=".part")
+        descriptor, part = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
         try:
             with open(descriptor, "wb") as file:
                 file.write(hashlib.sha256(content).digest() + content)

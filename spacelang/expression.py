@@ -6,6 +6,7 @@ without ever seeing text. Arithmetic is exact: numbers are integers or fractions
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Literal
@@ -13,6 +14,8 @@ from typing import Literal
 from attrs import field, frozen
 
 from spacelang.source import Span
+
+_WRITTEN = re.compile(r"-?\d{1,30}(/[1-9]\d{0,29})?")
 
 Number = int | Fraction
 Value = int | Fraction | bool
@@ -159,6 +162,13 @@ Expression = (
 def exact(value: Number) -> Number:
     """The same number, as an int where it is whole."""
     return int(value) if value.denominator == 1 else value
+
+
+def written(value: object) -> Number:
+    """The exact number that a JSON value is: 4, or a text such as "7/2". Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | str) or not _WRITTEN.fullmatch(str(value)):
+        raise ValueError(f'{str(value)[:40]!r} is not an exact number such as 4 or "7/2"')
+    return exact(Fraction(value))
 
 
 def parts(expression: Expression) -> tuple[Expression, ...]:

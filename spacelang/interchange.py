@@ -15,7 +15,9 @@ from typing import Any, get_args
 import attrs
 import cattrs
 
-from spacelang.expression import Expression, Number, exact
+from spacelang import sound
+from spacelang.expression import Expression, Number, written
+from spacelang.outside import NotJson, parse, shown
 from spacelang.recipe import Evolve, Mutate, Train
 from spacelang.space import STAGE_DIMENSIONS, Dimension, Option, Space
 
@@ -34,9 +36,7 @@ def _number_out(value: Number) -> int | str:
 
 
 def _number_in(value: Any, _: object = None) -> Number:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise NotASpace(f"{value!r} is not an exact number")
-    return exact(Fraction(value))
+    return written(value)
 
 
 def _option_in(value: Any, _: object = None) -> Option:
@@ -79,10 +79,10 @@ def _tag_members(converter: cattrs.Converter, *unions: Any) -> None:
 
         def structure(record: Any, _: object, members: dict[str, type[Any]] = members) -> Any:
             if not isinstance(record, dict) or record.get("is") not in members:
-                raise NotASpace(f"{record!r} is none of {', '.join(members)}")
+                raise NotASpace(f"{shown(record)} is none of {', '.join(members)}")
             member = members[record["is"]]
             if missing := [f.name for f in attrs.fields(member) if f.name != "span" and f.name not in record]:
-                raise NotASpace(f"{missing[0]!r} is missing in {record!r}")
+                raise NotASpace(f"{missing[0]!r} is missing in {shown(record)}")
             return converter.structure({k: v for k, v in record.items() if k != "is"}, member)
 
         converter.register_structure_hook_func(partial(operator.eq, union), structure)
@@ -179,17 +179,24 @@ def digest(space: Space) -> str:
 def from_json(text: str) -> Space:
     """The space that a JSON text describes. Raises `NotASpace` with the reason where it describes none."""
     try:
-        record = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise NotASpace(f"it is not JSON: {error}") from None
+        record = parse(text)
+    except NotJson as error:
+        raise NotASpace(str(error)) from None
     version = record.pop("format", None) if isinstance(record, dict) else None
     if version not in (FIRST, FORMAT):
         raise NotASpace(f"its format is neither {FORMAT!r} nor {FIRST!r}")
     try:
-        return _convert.structure(_now(record) if version == FIRST else record, Space)
+        space = _convert.structure(_now(record) if version == FIRST else record, Space)
+    except RecursionError:
+        raise NotASpace("its expressions are nested without end") from None
     except (cattrs.BaseValidationError, cattrs.errors.StructureHandlerNotFoundError) as error:
         reasons = cattrs.transform_error(error) if isinstance(error, cattrs.BaseValidationError) else [str(error)]
         raise NotASpace("; ".join(reasons)) from None
+    try:
+        sound.verify(space)
+    except sound.NotSound as reason:
+        raise NotASpace(str(reason)) from None
+    return space
 
 
 def _now(value: Any) -> Any:

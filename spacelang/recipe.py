@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from attrs import frozen
 
 from spacelang.amount import duration, short
-from spacelang.expression import Expression, Number, exact
+from spacelang.expression import Expression, Number, written
 
 
 @frozen
@@ -137,7 +137,7 @@ def to_record(bound: Bound) -> dict[str, int | str | None]:
 
 def from_record(record: Mapping[str, int | str | None]) -> Bound:
     """The bound of such values."""
-    low, high = (None if (end := record[side]) is None else exact(Fraction(end)) for side in ("low", "high"))
+    low, high = (None if (end := record[side]) is None else written(end) for side in ("low", "high"))
     return Bound(str(record["measure"]), low, high)
 
 

@@ -15,3 +15,7 @@ class Failure(Exception):
 
 class Stopped(Failure):
     """Every process of a job has ended for the same reason and has kept what it had: one of them says so."""
+
+
+class Interrupted(Stopped):
+    """A user has stopped a job, which can go on from where it was: the command that began it knows how."""

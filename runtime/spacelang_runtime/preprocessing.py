@@ -14,6 +14,7 @@ from typing import Any
 from attrs import frozen
 
 from spacelang.architecture import Frame
+from spacelang.outside import finite, shown
 from spacelang_runtime.failure import Failure
 
 # Mean and standard deviation of ImageNet's training images, red, green and blue, on a scale from 0 to 1: what the
@@ -79,16 +80,18 @@ def from_cfg(cfg: Mapping[str, Any], frame: Frame, where: str) -> Preprocessing:
     another size or number of channels than the frame's.
     """
     size = [frame.channels, frame.image, frame.image]
-    if list(cfg.get("input_size") or size) != size:
-        stated = "×".join(map(str, cfg["input_size"]))
+    stated_size = cfg.get("input_size") or size
+    if not isinstance(stated_size, list | tuple) or list(stated_size) != size:
+        several = isinstance(stated_size, list | tuple)
+        stated = "×".join(map(shown, stated_size[:4])) if several else shown(stated_size)
         raise _unfit(where, "input_size", stated, f"the network's images are {'×'.join(map(str, size))}")
     if (cfg.get("crop_mode") or "center") != "center":
         raise _unfit(where, "crop_mode", cfg["crop_mode"], "the middle is what can be cut out here: center")
     crop = cfg.get("crop_pct") or USUAL
-    if not isinstance(crop, int | float) or not 0 < crop <= 1:
+    if not finite(crop) or not 0 < crop <= 1:
         raise _unfit(where, "crop_pct", crop, "it is a share above 0, and at most 1")
     interpolation = cfg.get("interpolation") or "bicubic"
-    if interpolation not in FILTERS:
+    if not isinstance(interpolation, str) or interpolation not in FILTERS:
         raise _unfit(where, "interpolation", interpolation, f"it is one of {', '.join(FILTERS)}")
     usual = Preprocessing(float(crop), interpolation)
     mean, std = (
@@ -126,17 +129,19 @@ def to_processor(preprocessing: Preprocessing, frame: Frame, architecture: str) 
 
 
 PROCESSOR = "TimmWrapperImageProcessor"
+_MOST = 1e6  # of a mean or a deviation: of a channel from 0 to 1
 _PILLOW = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "hamming": 5}
 
 
 def _numbers(given: Any, channels: int, where: str, name: str) -> tuple[float, ...]:
     values = tuple(given) if isinstance(given, list | tuple) else (given,)
     values = values * channels if len(values) == 1 else values
-    sound = all(isinstance(value, int | float) and (name == "mean" or value > 0) for value in values)
+    sound = all(finite(value) and abs(value) < _MOST and (name == "mean" or value > 0) for value in values)
     if len(values) != channels or not sound:
         raise _unfit(where, name, given, f"it is a number for each channel, and images have {channels}")
     return tuple(float(value) for value in values)
 
 
 def _unfit(where: str, name: str, stated: object, reason: str) -> Failure:
-    return Failure(f"{where} states {name} {stated}, and {reason}", f"write another {name} into it")
+    said = stated if isinstance(stated, str) and len(stated) < 40 else shown(stated)
+    return Failure(f"{where} states {name} {said}, and {reason}", f"write another {name} into it")

@@ -109,7 +109,7 @@ def of_model(folder: str | os.PathLike[str], data: str, by_class: bool = False, 
     from spacelang_runtime.data import open_split
     from spacelang_runtime.engine.distributed import choose
     from spacelang_runtime.engine.evaluate import evaluate
-    from spacelang_runtime.nn.saved import load, preprocessing_of, record_of, require_finite
+    from spacelang_runtime.nn.saved import load, notes_of, preprocessing_of, require_finite
 
     where, folder = choose(how.device), Path(folder)
     network = load(folder)
@@ -123,7 +123,7 @@ def of_model(folder: str | os.PathLike[str], data: str, by_class: bool = False, 
             f"{folder} tells {architecture.frame.classes} classes apart, and {data} has {len(images.classes)}",
             f"give it a head for them: spacelang finetune {folder} --data {data} -o tuned/",
         )
-    known = record_of(folder).get("notes", {}).get("classes")
+    known = notes_of(folder).get("classes")
     if known and list(images.classes) != known:
         how.say(
             f"the classes of {data} have other names than those that {folder} has learned: is it the same data?"

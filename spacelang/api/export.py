@@ -55,9 +55,9 @@ def format_of(path: Path, given: str | None) -> Format:
 
 def of_folder(folder: str) -> Model:
     """The model of a folder. Raises `Failure` where there is none."""
-    from spacelang_runtime.nn.saved import load, preprocessing_of, record_of
+    from spacelang_runtime.nn.saved import load, notes_of, preprocessing_of
 
-    return Model(load(folder), record_of(folder).get("notes", {}), preprocessing_of(folder))
+    return Model(load(folder), notes_of(folder), preprocessing_of(folder))
 
 
 def of_run(what: str, run: Run, lowered: Lowered, say: Callable[[str], None] = lambda _: None) -> Model:

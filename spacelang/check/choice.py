@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from math import ceil, floor
 
-from spacelang.architecture import Frame
+from spacelang.architecture import LARGEST, Frame
 from spacelang.check.scopes import LAYER_NAMES
-from spacelang.check.values import LARGEST, options, spot
+from spacelang.check.values import options, spot
 from spacelang.diagnostics import Diagnostic, Label
 from spacelang.evaluation import evaluate
 from spacelang.expression import Among, Expression, Name, Previous, Within, decimal, walk
 from spacelang.infix import show
 from spacelang.lower.layers import constants
+from spacelang.sound import DEEPEST
 from spacelang.source import Span
 from spacelang.space import LAYER_DIMENSIONS, STAGE_DIMENSIONS, Option, Searched, Tie
 from spacelang.syntax import tree
-
-DEEPEST = 1000  # layers of a stage
 
 
 def chosen(name: str, line: tree.Choice, scope: str, frame: Frame, found: list[Diagnostic]) -> Searched:

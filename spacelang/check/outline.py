@@ -7,6 +7,7 @@ from typing import Literal
 
 from attrs import define, field, frozen
 
+from spacelang.architecture import MOST_STAGES
 from spacelang.check import head
 from spacelang.check.blocks import RECIPES, unknown_block
 from spacelang.check.bounds import measure_in
@@ -18,8 +19,6 @@ from spacelang.source import Span
 from spacelang.syntax import tree
 
 Line = tree.Setting | tree.Choice
-
-MOST_STAGES = 16
 
 
 @frozen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from spacelang.architecture import Frame, Pool, Position, Token
+from spacelang.architecture import LARGEST_IMAGE, Frame, Pool, Position, Token
 from spacelang.check.misplaced import FRAME
 from spacelang.check.outline import Outline
 from spacelang.check.values import spot, whole, word
@@ -13,7 +13,6 @@ from spacelang.expression import Binary, Expression, Name
 from spacelang.source import Span
 from spacelang.syntax import tree
 
-LARGEST_IMAGE = 16_384
 STAND_IN = Frame(224, 16, 3, 1000, ("absolute",), "none", "mean", stem_norm=False)
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
+from spacelang.architecture import LARGEST
 from spacelang.check.names import undefined
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed, nearest
 from spacelang.evaluation import UndefinedValue, evaluate
 from spacelang.expression import Expression, Name, Number, decimal
+from spacelang.sound import MOST_OPTIONS
 from spacelang.source import Span
 from spacelang.space import Option
 from spacelang.syntax import tree
-
-MOST_OPTIONS = 1000
-LARGEST = 10**7  # no dimension of a network comes near it
 
 
 def number(expression: Expression, names: Mapping[str, Number], found: list[Diagnostic]) -> Number | None:

@@ -13,7 +13,7 @@ import typer
 
 from spacelang.cli.commands import application
 from spacelang.cli.stop import STOPPED, stoppable
-from spacelang.cli.terminal import fail, last_words
+from spacelang.cli.terminal import fail, last_words, say
 
 __all__ = ["main"]
 
@@ -24,6 +24,7 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 def main() -> None:
     """Run the command line; what a user can mend ends in one message and exit code 1, and 2 where it is the words
     of the command."""
+    from spacelang.cache import refused
     from spacelang.lower.too_large import TooLarge
     from spacelang_runtime.failure import Failure, Stopped
 
@@ -35,6 +36,8 @@ def main() -> None:
     words = sys.argv[1:] or ["help"]
     if words[0] == "help":  # as people type it: help, help train
         words = [*words[1:2], "--help"]
+    if (unused := refused()) and os.environ.get("LOCAL_RANK", "0") == "0":
+        say(unused)
     try:
         with stoppable():
             code = application(words)(words, prog_name="spacelang", standalone_mode=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spacelang.cli.terminal import console, fail, grid, say
+from spacelang.cli.terminal import console, fail, grid, say, say_once
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
@@ -75,12 +75,12 @@ def _model(what: str | None, network: str | None, runs: Path) -> tuple[Network, 
         if network is not None:
             fail(f"{what} is a model, a network by itself", "leave --network out")
         return load(what), Path(what).resolve().name, preprocessing_of(what)
-    from spacelang_runtime.engine.run import find
+    from spacelang_runtime.engine.latest import serving
     from spacelang_runtime.search.target import OF_A_RUN
 
     if what in OF_A_RUN:
         fail(f"{what} is a network of a run", f"say --network {what}")
-    run = find(runs, what)
+    run = serving(runs, what, "weights", say_once)
 
     import torch
 

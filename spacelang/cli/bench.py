@@ -57,12 +57,12 @@ def bench(run: Run, lowered: Lowered, crew: Pool, images: int | None) -> Bench |
 
 def _same_images(run: Run) -> None:
     """Say so where a run has scores of images that were made in another way than those that come."""
-    from spacelang_runtime.search.journal import open_journal
+    from spacelang_runtime.search.journal_file import look
 
     path = run.folder / "journal.sqlite"
     if not path.exists():
         return
-    with open_journal(run.folder) as journal:
+    with look(run.folder) as journal:
         if not journal.whole:
             say(f"{run.name} has scores of images that were decoded at a reduced size; now they are decoded whole")
             say(f"to have all scores alike, move {path} away: networks are then scored anew")

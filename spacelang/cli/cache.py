@@ -17,7 +17,8 @@ def cache(
 ) -> None:
     """Show what is kept between commands: decoded images, and what the exact arithmetic has counted.
 
-    It lies in `$SPACELANG_CACHE`, else in `spacelang` in the user's cache (`$XDG_CACHE_HOME` or `~/.cache`).
+    It lies in a folder `spacelang` in `$SPACELANG_CACHE`, else in the user's cache (`$XDG_CACHE_HOME` or
+    `~/.cache`).
     """
     from spacelang_runtime.data import cache as decoded
 

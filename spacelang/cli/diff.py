@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spacelang.amount import short, spaced
+from spacelang.amount import plain, short, spaced
 from spacelang.cli.terminal import console, grid
 from spacelang.cli.texts import loaded
 from spacelang.expression import Number, decimal
@@ -41,7 +41,7 @@ def _plain(found: Difference) -> dict[str, Any]:
     def exact(_: Any, __: Any, value: Any) -> Any:
         return str(value) if isinstance(value, Fraction) else value
 
-    return attrs.asdict(found, value_serializer=exact)
+    return attrs.asdict(found, value_serializer=exact) | {"count": [plain(count) for count in found.count]}
 
 
 def _show(found: Difference) -> None:

@@ -11,11 +11,12 @@ from attrs import evolve
 
 from spacelang.api.evaluate import SPLITS, How, Row, Split
 from spacelang.cli.evaluation import show
-from spacelang.cli.terminal import fail, say
+from spacelang.cli.terminal import fail, say, say_once
 from spacelang.cli.watch import progress
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
+    from spacelang_runtime.engine.latest import Need
     from spacelang_runtime.engine.run import Run
 
 
@@ -76,9 +77,10 @@ def _networks(
     names: list[str], run: str | None, runs: Path, random: int, seed: int, split: Split, by_class: bool, how: How
 ) -> list[Row]:
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.engine.run import find
+    from spacelang_runtime.engine.latest import serving
 
-    found = find(runs, run)
+    need: Need = "best" if {"best", "cheapest"} & set(names) else "weights"
+    found = serving(runs, run, need, say_once)
     if found.record.preview:
         say("this run is a PREVIEW: its numbers mean nothing")
     lowered = lower(found.space)

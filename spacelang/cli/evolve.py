@@ -20,7 +20,7 @@ from spacelang.cli.feasible import feasible
 from spacelang.cli.measures import LABELS, Measures, priced
 from spacelang.cli.method import Words, method_of, print_finalists, print_front
 from spacelang.cli.resumable import resumable
-from spacelang.cli.terminal import fail, say
+from spacelang.cli.terminal import fail, say, say_once
 from spacelang.recipe import Bound, Evolve
 from spacelang.runs import RUNS, called
 
@@ -90,9 +90,9 @@ def evolve(
     """
     from spacelang.cli.narrower import narrower
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.engine.run import find
+    from spacelang_runtime.engine.latest import serving
 
-    found = find(runs, run)
+    found = serving(runs, run, "weights", say_once)
     wide = lower(found.space)
     lowered, measures = priced(narrower(space, wide) if space else wide, cost or [])
     named = {"flops": flops, "params": params, "latency": latency}
@@ -101,10 +101,11 @@ def evolve(
     words = Words(algorithm, pareto, score, exact, risk, candidates, part, finalists)
     method = method_of(lowered, recipe, words)
 
+    from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.search.evolve import evolve as search
     from spacelang_runtime.search.pool import join
 
-    with join(device) as crew:
+    with sole_writer(found.folder), join(device) as crew:
         supernet = bench(found, wide, crew, images)
         if supernet is None:
             return

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from spacelang.api.export import SUFFIXES, Model, format_of, of_folder, of_run, write
-from spacelang.check.trunk import LARGEST_IMAGE
-from spacelang.cli.terminal import fail, say
+from spacelang.architecture import LARGEST_IMAGE
+from spacelang.cli.terminal import fail, say, say_once
 from spacelang.runs import RUNS
 
 FORMATS = {
@@ -76,7 +76,8 @@ def _is_folder(what: str) -> bool:
 
 def _of_run(what: str, run: str | None, runs: Path) -> Model:
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.engine.run import find
+    from spacelang_runtime.engine.latest import serving
 
-    found = find(runs, run)  # before torch is loaded: a wrong name is answered at once
+    # Before torch is loaded: a wrong name is answered at once.
+    found = serving(runs, run, "best" if what in ("best", "cheapest") else "weights", say_once)
     return of_run(what, found, lower(found.space), say)

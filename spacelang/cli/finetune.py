@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from attrs import evolve
 
 from spacelang.check import override
 from spacelang.cli.model import no_run
-from spacelang.cli.terminal import fail, say
+from spacelang.cli.terminal import fail, say, say_once
 from spacelang.cli.texts import compiled, open_text
 from spacelang.cli.train import CHECKPOINTING, MICRO, readers, speaker, time_of, watched
 from spacelang.recipe import Train
-from spacelang.runs import RUNS, called
+from spacelang.runs import RUNS, resuming
 
 if TYPE_CHECKING:
     from spacelang_runtime.engine.distributed import World
+    from spacelang_runtime.engine.run import Run
     from spacelang_runtime.tasks.supernet.objective import SupernetSetup
     from spacelang_runtime.tasks.supernet.start import TrainRequest
 
@@ -88,13 +91,19 @@ def finetune(
         request = _requested(model, str(data), scratch, recipe, settings or [], learned, *again)
 
     from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.engine.lock import sole_writer
 
-    with join(device) as world:
-        setup = _begun(request, model, output, runs, world, workers, *again)
-        setup.model.checkpointing = checkpointing
-        watched(setup, world)
+    run = _to_resume(model, runs) if resume else None
+    with sole_writer(run.folder) if run else nullcontext(), join(device) as world:
+        if run is not None and run.state is not None and run.state.finished and steps is None and limit is None:
+            say_once(f"{run.name} is trained")
+        else:
+            setup = _begun(run or request, model, output, world, runs, workers, *again)
+            setup.model.checkpointing = checkpointing
+            run = setup.run
+            watched(setup, world, again=f"go on with: {resuming(run.folder, True, output)}")
         if world.is_main:
-            _write(setup, output, force)
+            _write(run, output, force)
 
 
 def _requested(
@@ -143,33 +152,40 @@ def _requested(
     )
 
 
+def _to_resume(name: str, runs: Path) -> Run:
+    """The run of finetune to go on with."""
+    from spacelang_runtime.engine.run import find
+
+    run = find(runs, name)
+    if run.record.task != "finetune":
+        fail(f"{run.name} is a run of a whole space", f"go on with it: {resuming(run.folder, False)}")
+    return run
+
+
 def _begun(
-    request: TrainRequest | None,
+    asked: Run | TrainRequest | None,
     model: str,
     output: Path,
-    runs: Path,
     world: World,
+    runs: Path,
     workers: int | None,
     steps: int | None,
     limit: float | None,
     micro: int,
 ) -> SupernetSetup:
     """What a new run is trained from, or one that goes on."""
-    from spacelang_runtime.engine.run import find, removed_unless_saved
+    from spacelang_runtime.engine.run import Run, removed_unless_saved
     from spacelang_runtime.nn.saved import load, make
     from spacelang_runtime.tasks.finetune import inherit
     from spacelang_runtime.tasks.supernet.start import new, resumed
 
-    if request is None:
-        run = find(runs, model)
-        if run.record.task != "finetune":
-            again = f"spacelang train --resume {called(run.folder)}"
-            fail(f"{run.name} is a run of a whole space", f"go on with it: {again}")
-        setup = resumed(run, world, readers(workers), speaker(world), steps, limit, micro)
+    if isinstance(asked, Run):
+        setup = resumed(asked, world, readers(workers), speaker(world), steps, limit, micro)
     else:
+        assert asked is not None
         network = load(model)  # before the run is made: a damaged folder leaves nothing behind
-        setup = new(request, runs, world, readers(workers), speaker(world))
-        if request.initial is not None and not request.initial.random:
+        setup = new(asked, runs, world, readers(workers), speaker(world))
+        if asked.initial is not None and not asked.initial.random:
             weights = network.state_dict()
             if setup.space.frame.classes != network.architecture.frame.classes:
                 weights = {name: t for name, t in weights.items() if not name.startswith("head.classify")}
@@ -180,20 +196,23 @@ def _begun(
     return setup
 
 
-def _write(setup: SupernetSetup, output: Path, force: bool) -> None:
+def _write(run: Run, output: Path, force: bool) -> None:
     import torch
 
+    from spacelang import notation
     from spacelang.lower.lowered import lower
     from spacelang_runtime.engine.provenance import provenance
     from spacelang_runtime.engine.supernet import trained
     from spacelang_runtime.nn.extract import extract
-    from spacelang_runtime.nn.saved import CONFIG, record_of, save
+    from spacelang_runtime.nn.saved import CONFIG, notes_of, save
+    from spacelang_runtime.tasks.supernet.start import preprocessing_of
 
-    run, architecture = setup.run, setup.subnets.largest
-    network = extract(trained(run, lower(run.space), torch.device("cpu")), architecture)
+    lowered = lower(run.space)
+    architecture = evolve(notation.read(run.record.network), frame=lowered.space.frame)
+    network = extract(trained(run, lowered, torch.device("cpu")), architecture)
     initial, distillation = run.record.initial, run.record.distillation
     model = initial.model if initial else None
-    known = record_of(model).get("notes", {}) if model and (Path(model) / CONFIG).is_file() else {}
+    known = notes_of(model) if model and (Path(model) / CONFIG).is_file() else {}
     how = "trained further" + (f" from {model}" if model else "")
     how = ("trained from scratch" if initial and initial.random else how) + f", {run.name}"
     notes = provenance(run, architecture) | {
@@ -201,6 +220,6 @@ def _write(setup: SupernetSetup, output: Path, force: bool) -> None:
         "space": known.get("space"),
         "constraint": known.get("constraint"),
     }
-    save(network, output, notes, force, setup.dataset.preprocessing)
+    save(network, output, notes, force, preprocessing_of(run, say))
     say(f"next: spacelang eval {output} --data {run.record.data.where}")
     print(f"{output}: {architecture.name}, {how}")

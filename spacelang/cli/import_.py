@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from spacelang.amount import short
-from spacelang.check.trunk import LARGEST_IMAGE
+from spacelang.architecture import LARGEST_IMAGE
 from spacelang.cli.export import FILES
 from spacelang.cli.terminal import fail
 

@@ -13,7 +13,7 @@ from spacelang.cli.disk import write
 from spacelang.cli.judgement import measured, recipe_of, show, source_of
 from spacelang.cli.method import score_of
 from spacelang.cli.place import vacant
-from spacelang.cli.terminal import fail, say
+from spacelang.cli.terminal import fail, say, say_once
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
@@ -49,21 +49,22 @@ def judge(
     again. Under torchrun the same command scores on many GPUs.
     """
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.engine.run import find
+    from spacelang_runtime.engine.latest import serving
 
     if next_ is not None and next_.suffix != ".space":
         raise typer.BadParameter("a space is written to a .space file", param_hint="--next")
     told_by = score_of(score)
     vacant(next_, "the next space")
     vacant(report, "the page")
-    found = find(runs, run)
+    found = serving(runs, run, "weights", say_once)
     bounds = {"flops": flops, "params": params}
     lowered = lower(found.space)
     recipe = recipe_of(lowered, found.record.preview, settings or [], bounds)
 
+    from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.search.pool import join
 
-    with join(device) as crew:
+    with sole_writer(found.folder), join(device) as crew:
         where = bench(found, lowered, crew, images)
         if where is None:
             return

@@ -23,6 +23,6 @@ def lsp(
 
     if find_spec("pygls") is None:
         fail("the editor service needs pygls", "pip install 'spacelang[lsp]'")
-    from spacelang.lsp.server import server
+    from spacelang.lsp.server import serve, server
 
-    server(version("spacelang")).start_io()
+    serve(server(version("spacelang")))

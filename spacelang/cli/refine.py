@@ -18,7 +18,7 @@ from spacelang.cli.disk import write
 from spacelang.cli.judge import written
 from spacelang.cli.judgement import measured, recipe_of, show
 from spacelang.cli.method import score_of
-from spacelang.cli.resumable import resumable
+from spacelang.cli.resumable import AGAIN, resumable
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import open_text, told
 from spacelang.cli.train import readers, requested, speaker, time_of, watched
@@ -26,11 +26,9 @@ from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang.refine.account import Account
-    from spacelang_runtime.engine.distributed import World
     from spacelang_runtime.engine.run import Run
     from spacelang_runtime.refine.refinement import Refinement
     from spacelang_runtime.search.answers import Score
-    from spacelang_runtime.tasks.supernet.objective import SupernetSetup
 
 
 @attrs.frozen
@@ -49,6 +47,11 @@ class _Asked:
     inherit: bool
     search: bool
     device: str  # the outcome does not depend on it
+
+    @property
+    def bounds(self) -> dict[str, str | None]:
+        """The bounds on the networks that are drawn."""
+        return {"flops": self.flops, "params": self.params}
 
 
 def refine(
@@ -96,6 +99,7 @@ def refine(
     one is trained and judged too. A refinement that was stopped goes on when the same command is given again.
     """
     from spacelang.lower.lowered import lower
+    from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.refine.refinement import begun
 
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -122,28 +126,41 @@ def refine(
         search=search,
         device=device,
     )
-    recipe_of(lower(first), False, list(asked.settings), {"flops": flops, "params": params})
+    recipe_of(lower(first), False, list(asked.settings), asked.bounds)
     try:
         override.train_with(first.train, override.settings(asked.train))
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--train") from None
     outcome = {k: v for k, v in attrs.asdict(asked).items() if k != "device"}
-    refinement = begun(runs, first.name, {"space": source.text, **outcome})
+    words = {"space": source.text, **outcome}
+    place = begun(runs, first.name, words).folder
+    place.mkdir(parents=True, exist_ok=True)
+    with sole_writer(place):
+        _rounds(begun(runs, first.name, words), space, rounds or first.refine.rounds, asked, into, runs, workers)
+
+
+def _rounds(
+    refinement: Refinement,
+    space: Path,
+    moves: int,
+    asked: _Asked,
+    into: Path | None,
+    runs: Path,
+    workers: int | None,
+) -> None:
+    """Train and judge one space after the other, as often as it moves."""
     folder = into or (space.parent if space.exists() else Path())
     folder.mkdir(parents=True, exist_ok=True)
-    moves = rounds or first.refine.rounds
     accounts: list[Account] = []
     path = space
     for number in range(moves + 1):
         say(f"{'' if number == 0 else chr(10)}space {number + 1} of {moves + 1}: {path}")
         refinement, run = _trained(refinement, number, path, asked, runs, workers)
         where = _bench(run, asked)
-        recipe = recipe_of(
-            where.lowered, run.record.preview, list(asked.settings), {"flops": flops, "params": params}
-        )
+        recipe = recipe_of(where.lowered, run.record.preview, list(asked.settings), asked.bounds)
         account, following = measured(where, open_text(path), recipe, asked.score)
         show(account)
-        account = _searched(where, account, asked.score) if search else account
+        account = _searched(where, account, asked.score) if asked.search else account
         accounts.append(account)
         _figures(refinement, accounts)
         if number == moves:
@@ -179,6 +196,7 @@ def _trained(
 ) -> tuple[Refinement, Run]:
     """The run of a round, trained to its end; and the refinement that knows it."""
     from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.engine.run import find
     from spacelang_runtime.engine.supernet import trained
     from spacelang_runtime.refine.inherit import inherit
@@ -197,8 +215,8 @@ def _trained(
             say(f"{run.name} is trained")
             return refinement, run
         if run.checkpoint.exists():
-            with join(asked.device) as world:
-                _watched(resumed(run, world, readers(workers), speaker(world)), world)
+            with sole_writer(run.folder), join(asked.device) as world:
+                watched(resumed(run, world, readers(workers), speaker(world)), world, again=AGAIN)
             return refinement, run
     request = requested(str(path), asked.data, asked.steps, asked.budget, list(asked.train))
     with join(asked.device) as world:
@@ -214,17 +232,8 @@ def _trained(
         rounds = (*refinement.rounds[:number], Round(str(path), setup.run.name, share))
         refinement = attrs.evolve(refinement, rounds=rounds)
         keep(refinement)
-        _watched(setup, world)
+        watched(setup, world, again=AGAIN)
     return refinement, find(runs, setup.run.name)
-
-
-def _watched(setup: SupernetSetup, world: World) -> None:
-    from spacelang_runtime.failure import Stopped
-
-    try:
-        watched(setup, world)
-    except Stopped as stop:
-        raise Stopped(stop.message, "give the same command again to go on") from None
 
 
 def _searched(where: Bench, account: Account, score: Score) -> Account:

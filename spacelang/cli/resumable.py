@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from spacelang.cli.stop import STOPPED
 from spacelang.cli.terminal import fail
 
+AGAIN = "give the same command again to go on"
+
 
 @contextmanager
 def resumable() -> Iterator[None]:
@@ -15,4 +17,4 @@ def resumable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        fail("stopped", "every score is kept: give the same command again to go on", STOPPED)
+        fail("stopped", f"every score is kept: {AGAIN}", STOPPED)

@@ -67,6 +67,12 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def say_once(line: str) -> None:
+    """A line that all processes under torchrun would say alike: the leading one says it."""
+    if os.environ.get("RANK", "0") == "0":
+        say(line)
+
+
 def fail(message: str, remedy: str = "", code: int = 1) -> NoReturn:
     """The last word of a command that cannot do what it was asked, with its exit code. What a command refuses by
     itself, all processes under torchrun refuse alike: the first of each host says it."""

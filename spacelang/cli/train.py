@@ -14,11 +14,11 @@ import typer
 from spacelang.amount import NotAnAmount, clock, seconds, short
 from spacelang.api.workers import readers as readers
 from spacelang.check import override
-from spacelang.cli.terminal import fail, say
+from spacelang.cli.terminal import fail, say, say_once
 from spacelang.cli.texts import compiled, open_text
 from spacelang.cli.watch import progress
 from spacelang.recipe import TIMES
-from spacelang.runs import RUNS, called
+from spacelang.runs import RUNS, called, resuming
 from spacelang.space import Space
 
 if TYPE_CHECKING:
@@ -78,21 +78,25 @@ def train(
     elif space is None:
         fail("which space?", "name a .space file, such as: spacelang train spaces/digits.space")
     elif not Path(space).exists() and (runs / space / "run.json").is_file():
-        fail(f"{space} is a run, not a .space file", f"go on with it: spacelang train --resume {space}")
+        fail(f"{space} is a run, not a .space file", f"go on with it: {resuming(runs / space, False)}")
     request = None if resume else requested(str(space), data, steps, limit, settings or [], micro or 0)
 
+    asked = _to_resume(space, runs) if resume else None
+
     from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.engine.start import restarted
     from spacelang_runtime.tasks.supernet.start import continued, new, resumed
 
-    with join(device) as world:
+    with sole_writer(asked.folder) if asked else nullcontext(), join(device) as world:
         run = restarted(runs, world, speaker(world))
         again = (world, readers(workers), speaker(world), steps, limit, micro or 0)
         if run is not None:
             setup = continued(run, *again, begun=False)
-        elif request is None:
-            setup = resumed(_to_resume(space, runs), *again)
+        elif asked is not None:
+            setup = resumed(asked, *again)
         else:
+            assert request is not None
             setup = new(request, runs, world, readers(workers), speaker(world))
         setup.model.checkpointing = checkpointing
         watched(setup, world, profile, pause, shard, photo)
@@ -156,19 +160,19 @@ def _preview(request: TrainRequest, path: str) -> TrainRequest:
 
 
 def _to_resume(name: str | None, runs: Path) -> Run:
-    """The run of that name, or of the space in that file; the latest, where none is given."""
-    from spacelang_runtime.engine.run import every, find
+    """The run of that name, or of the space in that file; the latest with a checkpoint, where none is given."""
+    from spacelang_runtime.engine.latest import serving
+    from spacelang_runtime.engine.run import every
 
     if name is not None and name.endswith(".space"):
         space = compiled(open_text(Path(name))).name
         of_space = [run for run in every(runs) if run.record.space == space]
         if not of_space:
             fail(f"no run of the space {space} is in {runs}/", f"begin one: spacelang train {name}")
-        return max(of_space, key=lambda run: run.record.created)
-    run = find(runs, name)
+        name = max(of_space, key=lambda run: run.record.created).name
+    run = serving(runs, name, "checkpoint", say_once)
     if run.record.task == "finetune":
-        again = f"spacelang finetune {called(run.folder)} --resume -o FOLDER"
-        fail(f"{run.name} is a run of finetune", f"go on with it: {again}")
+        fail(f"{run.name} is a run of finetune", f"go on with it: {resuming(run.folder, True)}")
     return run
 
 
@@ -179,12 +183,15 @@ def watched(
     every: float = 300.0,
     shard: bool = False,
     photo: Path | None = None,
+    again: str = "",
 ) -> None:
     """Train, and show how it goes on. every: seconds between two checkpoints. photo: whose attention maps are to
-    be seen in TensorBoard."""
+    be seen in TensorBoard. again: what to say of how a training that was stopped goes on, where it is not by the
+    trainer's own command."""
     from spacelang_runtime.data.advice import advice
     from spacelang_runtime.engine.distributed import all_gather
     from spacelang_runtime.engine.train import train
+    from spacelang_runtime.failure import Interrupted, Stopped
     from spacelang_runtime.tasks.supernet.objective import training
 
     run, dataset = setup.run, setup.dataset
@@ -207,7 +214,10 @@ def watched(
             look(step)
             say_of(step)
 
-        state = train(training(setup), world, watch, **how).state
+        try:
+            state = train(training(setup), world, watch, **how).state
+        except Interrupted as stop:
+            raise Stopped(stop.message, again or stop.remedy) from None
     where = f"; trace in {run.trace}" if profile else ""
     waited = state.waited / state.elapsed if state.elapsed else 0.0
     took = f"{clock(state.elapsed)}, {waited:.0%} of it waiting for data"

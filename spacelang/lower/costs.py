@@ -13,7 +13,6 @@ channels. The cost of a network is the sum over its blocks. Entries of other spa
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -27,6 +26,7 @@ from spacelang.architecture import Layer
 from spacelang.lower.cells import Legal
 from spacelang.lower.cost import MEASURES
 from spacelang.notation import write_layer
+from spacelang.outside import NotJson, parse
 
 _DECIMALS = 9
 _MOST = 2**50  # of one entry in its unit: sums over a network stay far below 2^63
@@ -94,9 +94,9 @@ def blocks(legal: Legal) -> tuple[str, ...]:
 def read(text: str) -> CostTable:
     """The table of a JSON text. Raises `NotATable`."""
     try:
-        found = json.loads(text, parse_float=Decimal, parse_constant=str)
-    except json.JSONDecodeError as error:
-        raise NotATable(f"line {error.lineno}: not JSON: {error.msg}") from None
+        found = parse(text, decimals=True)
+    except NotJson as reason:
+        raise NotATable(str(reason)) from None
     if not isinstance(found, dict) or not isinstance(found.get("entries"), dict):
         raise NotATable('it is not of the form {"measure": "latency", "unit": "ms", "entries": {…}}')
     measure, unit = found.get("measure"), found.get("unit", "")

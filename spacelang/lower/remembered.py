@@ -22,14 +22,14 @@ def bracketed(chain: Chain, bounds: Bounds) -> Bracket:
     found = known(chain, bounds)
     if found is None:
         found = bracket(chain, bounds)
-        cache.put(_name("count", digest(chain), bounds), json.dumps([found.lower, found.upper]).encode())
+        cache.put(_name("counts", digest(chain), bounds), json.dumps(_ends(found)).encode())
     return found
 
 
 def known(chain: Chain, bounds: Bounds) -> Bracket | None:
     """The count inside windows, where it was asked before."""
-    kept = cache.get(_name("count", digest(chain), bounds))
-    return None if kept is None else Bracket(*json.loads(kept))
+    kept = cache.get(_name("counts", digest(chain), bounds))
+    return None if kept is None else _bracket(*json.loads(kept))
 
 
 def remembered_effects(lowered: Lowered, bounds: Bounds) -> Iterator[Effect]:
@@ -37,7 +37,7 @@ def remembered_effects(lowered: Lowered, bounds: Bounds) -> Iterator[Effect]:
     from spacelang import interchange
     from spacelang.lower.effect import effects
 
-    name = _name("options", interchange.digest(lowered.space) + digest(lowered.chain), bounds)
+    name = _name("worths", interchange.digest(lowered.space) + digest(lowered.chain), bounds)
     kept = cache.get(name)
     if kept is not None:
         yield from map(_read, json.loads(kept))
@@ -56,7 +56,7 @@ def _name(what: str, of: str, bounds: Bounds) -> str:
 
 def _written(one: Effect) -> list[object]:
     ranges = {measure: [window.lo, window.hi] for measure, window in one.ranges.items()}
-    return [one.stage, one.dimension, str(one.option), one.taken.lower, one.taken.upper, ranges]
+    return [one.stage, one.dimension, str(one.option), *_ends(one.taken), ranges]
 
 
 def _read(kept: Any) -> Effect:
@@ -65,4 +65,13 @@ def _read(kept: Any) -> Effect:
     stage, dimension, option, lower, upper, ranges = kept
     value = option if option == "global" else exact(Fraction(option))
     windows = {measure: Window(*ends) for measure, ends in ranges.items()}
-    return Effect(stage, dimension, value, Bracket(lower, upper), windows)
+    return Effect(stage, dimension, value, _bracket(lower, upper), windows)
+
+
+def _ends(found: Bracket) -> list[str]:
+    # Counts may have thousands of digits, and hexadecimal is the form that numbers of any size may be read in.
+    return [hex(found.lower), hex(found.upper)]
+
+
+def _bracket(lower: str, upper: str) -> Bracket:
+    return Bracket(int(lower, 16), int(upper, 16))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import unquote
 
 from attrs import frozen
 from lsprotocol import types as lsp
 from pygls import uris
+from pygls.exceptions import JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 
 from spacelang import resources
@@ -17,7 +19,7 @@ from spacelang.check.lineage import Loader, nothing
 from spacelang.diagnostics import Diagnostic, Fix, Label
 from spacelang.lsp.buffers import loader
 from spacelang.lsp.positions import Encoding, Lines
-from spacelang.source import Source, Span
+from spacelang.source import NotAText, Source, Span, read
 from spacelang.syntax import parse, tree
 
 _SEVERITIES = {"error": lsp.DiagnosticSeverity.Error, "warning": lsp.DiagnosticSeverity.Warning}
@@ -53,19 +55,30 @@ class Text:
 
 
 def text_of(server: LanguageServer, uri: str) -> Text:
-    """The text of a document as it stands on the screen."""
-    path, document = _path(uri), server.workspace.get_text_document(uri)
+    """The text of a document as it stands on the screen; of one that is not open, as it lies in its file. Raises
+    `JsonRpcInvalidParams` where there is neither."""
+    path, document = _path(uri), server.workspace.text_documents.get(unquote(uri))
+    text = _text_in(path, uri) if document is None else document.source
     agreed = server.workspace.position_encoding
     encoding: Encoding = "utf-8" if agreed == "utf-8" else "utf-32" if agreed == "utf-32" else "utf-16"
     buffers = {p: d.source for u, d in server.workspace.text_documents.items() if (p := _path(u))}
     return Text(
         uri,
         path,
-        document.version,
-        Source(path or uri, document.source),
-        Lines(document.source, encoding),
+        None if document is None else document.version,
+        Source(path or uri, text),
+        Lines(text, encoding),
         loader(path, buffers) if path else nothing,
     )
+
+
+def _text_in(path: str | None, uri: str) -> str:
+    if path is not None and Path(path).is_file():  # and no device or pipe, which may go on for ever
+        try:
+            return read(Path(path)).text
+        except (OSError, NotAText) as reason:
+            raise JsonRpcInvalidParams(f"{uri} cannot be read: {reason}") from None
+    raise JsonRpcInvalidParams(f"{uri} is not open, and no file")
 
 
 def _path(uri: str) -> str | None:

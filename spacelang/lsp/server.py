@@ -7,9 +7,10 @@ line in an incremental change differs between editors and libraries, and texts a
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
@@ -22,6 +23,7 @@ from spacelang.lsp.definition import definition
 from spacelang.lsp.fixes import QuickFix, fixes, together
 from spacelang.lsp.formatting import formatting
 from spacelang.lsp.hover import hover
+from spacelang.lsp.messages import Messages
 from spacelang.lsp.opened import Text, finding, findings, text_of
 from spacelang.lsp.rename import Refused, renamable, rename
 from spacelang.source import Span
@@ -185,7 +187,7 @@ def _rename(server: LanguageServer, params: lsp.RenameParams) -> lsp.WorkspaceEd
 
 
 def server(version: str) -> LanguageServer:
-    """A language server with all features, ready for `start_io`."""
+    """A language server with all features, ready for `serve`."""
     made = LanguageServer("spacelang", version, text_document_sync_kind=lsp.TextDocumentSyncKind.Full)
     features: dict[str, tuple[Callable[..., Any], Any]] = {
         lsp.TEXT_DOCUMENT_DID_OPEN: (_opened, None),
@@ -207,3 +209,20 @@ def server(version: str) -> LanguageServer:
     for name, (feature, options) in features.items():
         made.feature(name, options)(feature)
     return made
+
+
+def serve(made: LanguageServer) -> None:
+    """Serve an editor over standard input and output, until it ends."""
+    out = sys.stdout.buffer
+
+    def answer(said: bytes) -> None:
+        out.write(said)
+        out.flush()
+
+    def understood(message: dict[str, Any]) -> None:
+        try:
+            made.protocol.structure_message(message)
+        except JsonRpcException:
+            raise ValueError("wrong parameters") from None
+
+    made.start_io(cast(BinaryIO, Messages(sys.stdin.buffer, understood, answer)), out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
 from typing import Any
 
@@ -10,7 +9,8 @@ import cattrs
 from attrs import frozen
 
 from spacelang import recipe
-from spacelang.expression import Number, exact
+from spacelang.expression import Number, written
+from spacelang.outside import parse
 from spacelang.recipe import Bound
 from spacelang.refine.move import Move
 from spacelang.refine.slope import Quality
@@ -59,7 +59,7 @@ class Account:
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
     converter.register_unstructure_hook(Fraction, lambda v: int(v) if v.denominator == 1 else str(v))
-    converter.register_structure_hook_func(lambda t: t == Number, lambda v, _: exact(Fraction(v)))
+    converter.register_structure_hook_func(lambda t: t == Number, lambda v, _: written(v))
     converter.register_unstructure_hook(Bound, recipe.to_record)
     converter.register_structure_hook(Bound, lambda record, _: recipe.from_record(record))
     return converter
@@ -77,6 +77,6 @@ def to_record(account: Account) -> dict[str, Any]:
 def from_json(text: str) -> Account:
     """The account that a JSON text holds. Raises ValueError where it holds none of this version."""
     try:
-        return _convert.structure(json.loads(text), Account)
-    except (cattrs.BaseValidationError, TypeError, KeyError) as error:
+        return _convert.structure(parse(text), Account)
+    except (cattrs.BaseValidationError, AttributeError, TypeError, KeyError) as error:
         raise ValueError(f"it is no measurement of this version ({FORMAT})") from error

@@ -9,11 +9,9 @@ from attrs import evolve, frozen
 from lark import Lark, Token
 from lark.exceptions import UnexpectedToken
 
-from spacelang import cache as cache_folder
-from spacelang import resources
 from spacelang.diagnostics import Diagnostic
 from spacelang.source import Source, Span
-from spacelang.syntax import tree
+from spacelang.syntax import tables, tree
 from spacelang.syntax.build import Builder
 from spacelang.syntax.explain import explain
 from spacelang.syntax.scan import place, put, scan
@@ -36,14 +34,7 @@ class Parsed:
 
 @cache
 def _lark() -> Lark:
-    # Building the tables takes a third of a second and reading them back a few milliseconds. They are kept in
-    # the user's own cache; where there is none, they are built anew.
-    home = cache_folder.home()
-    tables = str(home / "grammar.lark-cache") if home is not None else False
-    grammar = (resources.folder("grammars") / "space.lark").read_text(encoding="utf-8")
-    return Lark(
-        grammar, parser="lalr", lexer="basic", start="file", propagate_positions=True, strict=False, cache=tables
-    )
+    return tables.parser()
 
 
 def parse(source: Source) -> Parsed:

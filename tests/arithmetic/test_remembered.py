@@ -13,7 +13,7 @@ from spacelang import cache
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SPACELANG_CACHE", str(tmp_path / "kept"))
-    return tmp_path / "kept"
+    return tmp_path / "kept" / "spacelang"
 
 
 def test_what_is_put_comes_back(folder: Path) -> None:

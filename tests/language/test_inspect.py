@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,7 +14,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from spacelang import cli, notation
+from spacelang import amount, cli, notation
+from spacelang.amount import plain
 from spacelang.cli.commands import app
 from spacelang.cli.texts import compiled, open_text
 from spacelang.lower import bracket, effect
@@ -133,3 +138,38 @@ def test_a_question_too_large_ends_in_one_message(
         cli.main()
     assert ended.value.code == 1
     assert "9 sums of costs are too many" in capsys.readouterr().err
+
+
+@pytest.fixture
+def short_numbers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Python's own limit of the digits of a number as low as it goes, so that a small space has more."""
+    monkeypatch.setattr(amount, "_MOST", 10**600)
+    usual = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(640)
+    yield
+    sys.set_int_max_str_digits(usual)
+
+
+@pytest.mark.usefixtures("short_numbers")
+def test_a_space_of_more_networks_than_a_number_is_written_out_for_is_shown(tmp_path: Path) -> None:
+    layer = "heads in {1, 2, 4, 8}\nmlp in 1..8 step 0.125\nwindow = 1\nqkv in 8..64 step 8"
+    shared = f"each stage {{\ndepth = 100\nembed = 8\neach layer {{\n{layer}\n}}\n}}\n"
+    stages = "".join(f"stage {number} {{\n}}\n" for number in range(1, 4))
+    for name, classes in (("vast", 10), ("other", 11)):
+        head = f"edition 2026\nspace {name}\nimage = 32\npatch = 4\nclasses = {classes}\n"
+        (tmp_path / f"{name}.space").write_text(head + shared + stages)
+    vast, other = (str(tmp_path / f"{name}.space") for name in ("vast", "other"))
+    told = json.loads(printed("inspect", vast, "--json"))["architectures"]
+    assert re.fullmatch(r"\d\.\d\de[6-9]\d\d", told)
+    shown = told.replace("e", " × 10^")
+    assert shown in printed("inspect", vast)
+    assert f"{shown} → {shown}" in printed("diff", vast, other)
+    assert json.loads(printed("diff", vast, other, "--json"))["count"] == [told, told]
+
+
+def test_a_large_count_is_rounded_as_it_is() -> None:
+    for digits in (4001, 4500, 6000):
+        for number in (10**digits, 10**digits - 1, 287 * 10 ** (digits - 2) + 1):
+            first, exponent = plain(number).split("e")
+            assert abs(Fraction(number, 10 ** int(exponent)) - Fraction(first)) <= Fraction(1, 100)
+    assert plain(10**4000 - 1) == 10**4000 - 1

@@ -210,8 +210,8 @@ def test_a_run_still_in_training_is_searched_with_a_word_and_without_weights_not
     (here / "runs" / "digits-1" / "checkpoint.pt").unlink()
     said = spacelang("evolve")
     assert said.code == 1
-    assert "digits-1 has kept no weights yet" in said.err
-    assert "while it is still training, wait" in said.err
+    assert "digits-1: it has kept no weights" in said.err
+    assert "while it is training, wait" in said.err
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[1]", '{"architecture": {}}'])
@@ -220,7 +220,7 @@ def test_a_damaged_best_costs_no_training(spacelang, here: Path, text: str) -> N
     for words in (("inspect",), ("eval", "best")):
         said = spacelang(*words)
         assert said.code == 1
-        assert "best.json is damaged: it describes no network" in said.err
+        assert "best.json is damaged: " in said.err
         assert "delete it and search again" in said.err
 
 

@@ -11,16 +11,8 @@ import pytest
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.refine.measurement import begin, judgements, keep
 from spacelang_runtime.search.answers import Answers
-from spacelang_runtime.search.journal import (
-    Entry,
-    Finalist,
-    Generation,
-    Journal,
-    Judged,
-    Proposed,
-    Search,
-    open_journal,
-)
+from spacelang_runtime.search.journal import Entry, Finalist, Generation, Journal, Judged, Proposed, Search
+from spacelang_runtime.search.journal_file import open_journal
 
 ONE = Entry("a" * 64, "line one", 100, 10)
 TWO = Entry("b" * 64, "line two", 90, 9)

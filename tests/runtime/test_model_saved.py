@@ -157,3 +157,24 @@ def test_another_model_is_never_replaced_unasked(tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"README\.md is there already"):
         save(first, tmp_path / "mine", {})
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["README.md"]
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.999])
+def test_one_flipped_bit_of_the_weights_is_told(tmp_path: Path, place: float) -> None:
+    save(network(), tmp_path, {})
+    path = tmp_path / "model.safetensors"
+    spoil(path, place)
+    with pytest.raises(Failure, match=r"model\.safetensors is not as it was written: its SHA-256 is"):
+        load(tmp_path)
+    config = tmp_path / "config.json"
+    record = json.loads(config.read_text())
+    del record["notes"]["weights_sha256"]
+    config.write_text(json.dumps(record))
+    load(tmp_path)  # a folder that states nothing is read as it is
+
+
+def spoil(path: Path, place: float) -> None:
+    content = bytearray(path.read_bytes())
+    header = 8 + int.from_bytes(content[:8], "little")
+    content[header + int(place * (len(content) - header))] ^= 1
+    path.write_bytes(content)

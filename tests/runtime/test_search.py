@@ -17,7 +17,7 @@ from spacelang_runtime.search.algorithms import ALGORITHMS
 from spacelang_runtime.search.answers import Answers
 from spacelang_runtime.search.evolution import Evolution, Goals, Result
 from spacelang_runtime.search.evolve import Ended, Method, Scored
-from spacelang_runtime.search.journal import open_journal
+from spacelang_runtime.search.journal_file import open_journal
 from spacelang_runtime.search.pool import Pool, follow
 from spacelang_runtime.search.scoring import Stretch, Verdict
 from spacelang_runtime.search.target import resolve

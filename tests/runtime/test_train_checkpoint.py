@@ -115,3 +115,14 @@ def test_a_full_disk_is_a_failure_and_keeps_the_checkpoint_before(tmp_path):
     assert "make room" in failure.value.remedy
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
     assert load(path, SPACE).weights["w"].tolist() == [1.0] * 10
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
+def test_one_flipped_bit_of_the_weights_is_told(tmp_path, place):
+    path = tmp_path / "checkpoint.pt"
+    save(path, _checkpoint(size=10_000))
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(Failure, match=r"checkpoint\.pt is damaged: .* is not as it was written"):
+        load(path, SPACE)

@@ -9,7 +9,8 @@ from fractions import Fraction
 import pytest
 from attrs import evolve
 
-from spacelang.architecture import Frame
+from spacelang.architecture import Frame, to_json
+from spacelang.lower.lowered import lower
 from spacelang.recipe import Train
 from spacelang.space import Settled, Space, StageSpace
 from spacelang_runtime import atomic
@@ -69,9 +70,11 @@ def test_state_and_best_are_absent_until_they_are_written(tmp_path):
     assert run.best is None
     state = State(40, Limits(90), 12.5, {"largest": 1.5, "random": 2.25}, 1, False)
     write_state(run, state)
-    write_best(run, {"accuracy": 0.97})
+    network = to_json(lower(SPACE).smallest)
+    best = {"name": "a", "accuracy": 0.97, "images": 50, "bounds": [], "architecture": network}
+    write_best(run, best)
     assert run.state == state
-    assert run.best == {"accuracy": 0.97}
+    assert run.best == best
 
 
 def test_no_runs_yet_says_how_to_make_one(tmp_path):

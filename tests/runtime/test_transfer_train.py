@@ -22,7 +22,7 @@ from spacelang_runtime.engine.run import find
 from spacelang_runtime.engine.start import restarted
 from spacelang_runtime.engine.step import Step
 from spacelang_runtime.engine.train import train
-from spacelang_runtime.failure import Failure
+from spacelang_runtime.failure import Failure, Interrupted
 from spacelang_runtime.nn.saved import save
 from spacelang_runtime.tasks.registry import task
 from spacelang_runtime.tasks.transfer.memory import estimate
@@ -136,7 +136,7 @@ def test_a_run_that_was_cut_and_resumed_repeats_the_uncut_one(place: Path, name:
         if step.step == 2:
             os.kill(os.getpid(), 2)
 
-    with pytest.raises(Failure, match="stopped at step 2 of 4") as caught:
+    with pytest.raises(Interrupted, match="stopped at step 2 of 4") as caught:
         train(training(first, lambda *_: None), ALONE, interrupt)
     again = f"{first.run.name} --runs {tmp_path / 'cut'} --resume"
     assert caught.value.remedy == f"go on with: spacelang transfer {name} {again}"

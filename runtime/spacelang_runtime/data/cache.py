@@ -17,6 +17,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -28,7 +29,9 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from spacelang.cache import named
+from spacelang import cache
+from spacelang.outside import parse
+from spacelang.outside import read as read_text
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
@@ -37,7 +40,12 @@ if TYPE_CHECKING:
 FORMAT = "spacelang.decoded/2"
 NAME = 24  # characters of a set's digest that it is named by
 SPARE = 4  # a set may take so small a part of what the disk has left
-EARLIER = ("train", "*.images")  # where earlier versions kept theirs: shown and removed, not read
+EARLIER = r"train/[0-9a-f]+|[0-9a-f]+\.images"  # what earlier versions kept: shown and removed, not read
+_OURS = re.compile(
+    rf"{EARLIER}|train/[0-9a-f]+\.part|(train/)?[0-9a-f]+\.lock|[0-9a-f]+\.kept|\.\w[\w.]*\.part|grammar\.lark-cache"
+)
+_DIGEST = re.compile(r"[0-9a-f]+")  # of a set, or a key
+_ELSEWHERE = "name a folder of your own: SPACELANG_CACHE=FOLDER"
 
 
 UNREAD = b"unread"  # in place of a digest
@@ -71,10 +79,19 @@ class Cached:
 
 
 def folder() -> Path:
-    """Where all that is kept lies. Raises `Failure` where the user's cache is switched off."""
-    if (found := named()) is None:
-        raise Failure("the cache is switched off by SPACELANG_CACHE", "name a folder: SPACELANG_CACHE=FOLDER")
+    """Where all that is kept lies. Raises `Failure` where the cache is switched off, or is not ours alone."""
+    if (found := cache.named()) is None:
+        raise Failure("there is no cache", _ELSEWHERE)
+    if why := cache.refused():
+        raise Failure(why, _ELSEWHERE)
     return found
+
+
+def ready() -> Path:
+    """The folder, made where there is none. Raises `Failure` where it cannot be written either."""
+    if cache.home() is None:
+        raise Failure(f"cannot write into {folder()}", _ELSEWHERE)
+    return folder()
 
 
 def home() -> Path:
@@ -83,9 +100,10 @@ def home() -> Path:
 
 
 def fits(size: int) -> bool:
-    """Whether the disk takes so many bytes easily, and lets itself be written. Raises `Failure` where the cache is
-    switched off, and OSError where there can be no such folder."""
-    home().mkdir(parents=True, exist_ok=True)
+    """Whether the disk takes so many bytes easily, and lets itself be written. Raises `Failure` where there is no
+    cache, and OSError where there can be no such folder."""
+    ready()
+    home().mkdir(exist_ok=True)
     return os.access(home(), os.W_OK) and SPARE * size <= shutil.disk_usage(home()).free
 
 
@@ -116,10 +134,12 @@ def alone(key: str, wait: bool = True) -> Iterator[None]:
 def found(key: str) -> Path | None:
     """The folder of the set that a key leads to; None where it is not there, or not whole."""
     try:
-        place = home() / json.loads((home() / f"{key}.json").read_text())["set"]
+        name = parse(read_text(home() / f"{key}.json"))["set"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return place if complete(place) else None
+    if not isinstance(name, str) or not _DIGEST.fullmatch(name):
+        return None
+    return home() / name if complete(home() / name) else None
 
 
 def complete(place: Path) -> bool:
@@ -127,9 +147,18 @@ def complete(place: Path) -> bool:
     try:
         about = _index(place)
         size = about["channels"] * sum(height * width for height, width in about["shapes"])
-        return bool((place / "pixels").stat().st_size == size)
-    except (OSError, ValueError, KeyError, TypeError):
+        told = isinstance(about["of"], str) and all(_broken(*one) for one in about["broken"])
+        return told and all(map(_side, about["shapes"])) and bool((place / "pixels").stat().st_size == size)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return False
+
+
+def _side(shape: list[object]) -> bool:
+    return all(isinstance(side, int) and 0 <= side < 1 << 20 for side in shape)
+
+
+def _broken(index: object, reason: object) -> bool:
+    return isinstance(index, int) and isinstance(reason, str)
 
 
 def write(key: str, of: str, made: str, channels: int, chunks: Iterable[Chunk]) -> Path:
@@ -198,36 +227,48 @@ def every() -> list[Cached]:
 
 
 def clear() -> int:
-    """Remove all but what is being decoded or opened; gives how many bytes that was. A run that reads a set goes
-    on: what is mapped stays until it ends."""
-    before, busy = every(), set()
+    """Remove all but what is being decoded or opened, and nothing that does not carry a name of ours; gives how
+    many bytes that was. A run that reads a set goes on: what is mapped stays until it ends."""
+    freed, busy = 0, set[Path | None]()
     for lock in home().glob("*.lock"):
+        if not _DIGEST.fullmatch(lock.stem):
+            continue
         try:
             with alone(lock.stem, wait=False):
-                shutil.rmtree(lock.with_suffix(".part"), ignore_errors=True)
-                lock.with_suffix(".json").unlink(missing_ok=True)
-                lock.unlink()
+                freed += sum(_remove(lock.with_suffix(end)) for end in (".part", ".json", ".lock"))
         except BlockingIOError:
             busy.add(found(lock.stem))
     for place in (index.parent for index in home().glob("*/index.json")):
-        if place not in busy and place.suffix != ".part":
-            shutil.rmtree(place, ignore_errors=True)
-    for path in _earlier():
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    for path in (*folder().glob("*.kept"), *folder().glob("*.lock")):
-        path.unlink(missing_ok=True)
-    left = {kept.place for kept in every()}
-    return sum(kept.size for kept in before if kept.place not in left)
+        if place not in busy and _DIGEST.fullmatch(place.name):
+            freed += _remove(place)
+    for path in (*folder().glob("train/*"), *folder().glob("*")):
+        if _OURS.fullmatch(str(path.relative_to(folder()))):
+            freed += _remove(path)
+    for place in (home(), folder() / "train"):
+        with suppress(OSError):  # not empty, or not there
+            place.rmdir()
+    return freed
 
 
 def _earlier() -> list[Path]:
-    return [path for pattern in EARLIER for path in folder().glob(pattern)]
+    there = (*folder().glob("train/*"), *folder().glob("*.images"))
+    return [path for path in there if re.fullmatch(EARLIER, str(path.relative_to(folder())))]
+
+
+def _remove(path: Path) -> int:
+    """Take a file or a folder away; gives its size, or 0 where it stays."""
+    size = _size(path)
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+    return 0 if path.exists() else size
 
 
 def _size(place: Path) -> int:
-    files = [path for path in place.rglob("*") if path.is_file()] if place.is_dir() else [place]
-    return sum(path.stat().st_size for path in files)
+    files = place.rglob("*") if place.is_dir() else [place]
+    return sum(path.stat().st_size for path in files if path.is_file())
 
 
 def _index(place: Path) -> Any:
-    return json.loads((place / "index.json").read_text())
+    return parse(read_text(place / "index.json"))

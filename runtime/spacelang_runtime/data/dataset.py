@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -178,7 +179,7 @@ def open_dataset(
     data that cannot be used.
     """
     require_channels(frame)
-    source = digits(frame.image) if where == "digits" else folder(Path(where).expanduser(), 2 * frame.image)
+    source = digits(frame.image) if where == "digits" else folder(Path(os.path.expanduser(where)), 2 * frame.image)
     every = source.train
     held_out = stratified(every.labels, every.rank, round(recipe.holdout * len(every)))
     if recipe.holdout and not held_out.any():

@@ -10,19 +10,20 @@ import hashlib
 import pickle
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import attrs
-import cattrs
 import torch
 from attrs import field, frozen
 from torch import Tensor
 
 from spacelang import interchange
+from spacelang.outside import NotJson, shown
 from spacelang.recipe import Evolve, Refine, Train
 from spacelang.space import Space
 from spacelang_runtime.atomic import replace
 from spacelang_runtime.engine.loss_scale import LossScale
-from spacelang_runtime.engine.record import Limits
+from spacelang_runtime.engine.record import Limits, structured
 from spacelang_runtime.failure import Failure
 
 FORMAT = "spacelang.checkpoint/2"
@@ -79,6 +80,13 @@ class Checkpoint:
     optimizer: dict[str, Any]
 
 
+def spoiled(path: Path) -> str | None:
+    """The first part of a checkpoint's file that does not agree with the sum that was written with it (CRC-32, as
+    torch keeps for each tensor); None where all do."""
+    with ZipFile(path) as file:
+        return file.testzip()
+
+
 def digest(space: Space) -> str:
     """SHA-256 of what is trained, whatever the recipes say about how."""
     bare = attrs.evolve(space, train=Train(), evolve=Evolve(), refine=Refine())
@@ -96,30 +104,50 @@ def load(path: Path, space: Space | None = None) -> Checkpoint:
     """The checkpoint in a file, in main memory. Raises `Failure` where there is none, where it is damaged, and
     where it is of another space than `space`."""
     values = _read(path)
-    if space is not None and values["digest"] != digest(space):
+    name, of = part(path, values, "name", str), part(path, values, "digest", str)
+    if space is not None and of != digest(space):
         raise Failure(
-            f"{path} is of space {values['name']} ({values['digest'][:8]}), and this is space {space.name} "
+            f"{path} is of space {name} ({of[:8]}), and this is space {space.name} "
             f"({digest(space)[:8]}): their supernets differ",
             "take the run of this space, or train it",
         )
+    return Checkpoint(
+        name=name,
+        digest=of,
+        limits=part(path, values, "limits", Limits),
+        state=part(path, values, "state", TrainerState),
+        weights=part(path, values, "weights", dict),
+        average=None if values.get("average") is None else part(path, values, "average", dict),
+        optimizer=part(path, values, "optimizer", dict),
+    )
+
+
+def part(path: Path, values: dict[str, Any], name: str, kind: type[Any]) -> Any:
+    """A part of a checkpoint of a kind. Raises `Failure` where it is none."""
     try:
-        values["limits"] = cattrs.structure(values["limits"], Limits)
-        values["state"] = cattrs.structure(values["state"], TrainerState)
-        return Checkpoint(**{name: values[name] for name in attrs.fields_dict(Checkpoint)})
-    except (cattrs.BaseValidationError, KeyError, TypeError) as error:
-        raise Failure(f"{path} cannot be read: {type(error).__name__} {error}", "train anew") from None
+        if kind not in (dict, str):
+            return structured(values[name], kind)
+        if isinstance(values[name], kind):
+            return values[name]
+        raise NotJson("it is no table" if kind is dict else f"{shown(values[name])} is no text")
+    except (KeyError, NotJson) as reason:
+        said = "it is missing" if isinstance(reason, KeyError) else reason
+        raise Failure(f"{path} is damaged: {name}: {said}", "restore it, or train anew") from None
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The values in a checkpoint's file, under their names of today. Raises `Failure` where there are none."""
+    """The values in a checkpoint's file, under their names of today. Raises `Failure` where there are none,
+    and where a part of the file is not as it was written."""
     try:
+        if part := spoiled(path):
+            raise Failure(f"{path} is damaged: {part} in it is not as it was written", "restore it, or train anew")
         # The file is mapped, not read: what is only compared or copied to a device is never held twice.
         values = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except FileNotFoundError:
         raise Failure(
             f"{path.parent} has no checkpoint: its training ended before the first one", "train it anew"
         ) from None
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise Failure(f"{path} cannot be read: {reason}", "restore the file, or train anew") from None
     if not isinstance(values, dict) or values.get("format") not in (FORMAT, *EARLIER):
@@ -127,5 +155,5 @@ def _read(path: Path) -> dict[str, Any]:
     if values["format"] in EARLIER:
         # A transfer's checkpoint named nothing and had no average.
         values |= {"name": values.get("space", ""), "digest": values.get("digest", "")}
-        values |= {"state": values["standing"], "average": values.get("average")}
+        values |= {"state": values.get("standing"), "average": values.get("average")}
     return values

@@ -5,7 +5,6 @@ This module does not import torch, so that commands that only look at runs answe
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
@@ -13,12 +12,17 @@ from typing import Any
 
 import cattrs
 from attrs import field, frozen
+from attrs.validators import and_, ge, le, optional
 
+from spacelang.outside import NotJson, parse, shown
+from spacelang.outside import read as read_file
 from spacelang.version import __version__
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 
 FORMAT = "spacelang.run/2"
+_COUNT = and_(ge(0), le(10**12))
+_SECONDS = and_(ge(0), le(10**10))
 OF_SPACES = ("supernet", "finetune")  # the tasks that train images' classes: a whole space, or one network
 
 
@@ -37,8 +41,8 @@ class Data:
 class Limits:
     """What ends a training: `steps` updates, or `budget` seconds of training, whichever comes first."""
 
-    steps: int
-    budget: float | None = None
+    steps: int = field(validator=_COUNT)
+    budget: float | None = field(default=None, validator=optional(_SECONDS))
 
 
 @frozen
@@ -82,7 +86,7 @@ class Record:
     preprocessing: Preprocessing | None = None
     initial: Initial | None = None
     distillation: Distillation | None = None
-    processes: int = 1
+    processes: int = field(default=1, validator=_COUNT)
     name: str = ""
     created: str = ""
     versions: dict[str, str] = field(factory=dict)
@@ -94,11 +98,11 @@ class State:
     """How far training has come at the last checkpoint. losses: the last, by name (of a supernet: largest,
     smallest, random). elapsed: seconds of training. skipped: steps whose loss or gradient was not finite."""
 
-    step: int
+    step: int = field(validator=_COUNT)
     limits: Limits
-    elapsed: float
+    elapsed: float = field(validator=_SECONDS)
     losses: dict[str, float]
-    skipped: int
+    skipped: int = field(validator=_COUNT)
     finished: bool
 
 
@@ -153,32 +157,40 @@ def written(value: Any) -> Any:
 def read(path: Path, kind: type[Any]) -> Any:
     """The value of that kind in a file. Raises `Failure` for one that is damaged."""
     kept = read_json(path)
-    if not isinstance(kept, dict):
-        raise damaged(path, "it is not an object")
     try:
-        return _convert.structure(upgraded(kept) if kind is Record else kept, kind)
-    except cattrs.BaseValidationError as error:
-        raise damaged(path, "; ".join(cattrs.transform_error(error))) from None
+        return structured(upgraded(kept) if kind is Record and isinstance(kept, dict) else kept, kind)
+    except NotJson as reason:
+        raise damaged(path, str(reason)) from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:  # of an old record
         raise damaged(path, f"{type(error).__name__} {error}") from None
+
+
+def structured(record: Any, kind: type[Any]) -> Any:
+    """One of these values from what JSON has of it. Raises `NotJson` with the keys that are wrong."""
+    if not isinstance(record, dict):
+        raise NotJson(f"{shown(record)} is no object")
+    try:
+        return _convert.structure(record, kind)
+    except cattrs.BaseValidationError as error:
+        raise NotJson("; ".join(cattrs.transform_error(error))) from None
 
 
 def read_json(path: Path) -> Any:
     """The JSON in a file. Raises `Failure` for a file that holds none."""
     try:
-        return json.loads(read_text(path))
-    except ValueError as error:
-        raise damaged(path, f"it is not JSON ({error})") from None
+        return parse(read_text(path))
+    except NotJson as reason:
+        raise damaged(path, str(reason)) from None
 
 
 def read_text(path: Path) -> str:
     """The text in a file. Raises `Failure` for a file that cannot be read or is not UTF-8."""
     try:
-        return path.read_text(encoding="utf-8")
+        return read_file(path)
     except OSError as error:
-        raise Failure(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise damaged(path, f"it is not UTF-8 ({error.reason} at byte {error.start})") from None
+        raise Failure(f"cannot read {path}: {error.strerror}", "give read access to it") from None
+    except NotJson as reason:
+        raise damaged(path, str(reason)) from None
 
 
 def damaged(path: Path, reason: str) -> Failure:

@@ -38,13 +38,13 @@ from attrs import frozen
 from spacelang import interchange
 from spacelang.space import Space
 from spacelang_runtime.atomic import replace, replace_json
+from spacelang_runtime.engine.best import read_best
 from spacelang_runtime.engine.record import (
     OF_SPACES,
     Record,
     State,
     damaged,
     read,
-    read_json,
     read_text,
     versions,
     written,
@@ -111,7 +111,7 @@ class Run:
     def best(self) -> dict[str, Any] | None:
         """The best network found, as its search wrote it; None before a search has ended."""
         path = self.folder / "best.json"
-        return read_json(path) if path.exists() else None
+        return read_best(path) if path.exists() else None
 
     @property
     def launch(self) -> str:

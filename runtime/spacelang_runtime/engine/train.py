@@ -31,6 +31,7 @@ from torch import nn
 from spacelang_runtime.engine.checkpoint import Checkpoint, TrainerState
 from spacelang_runtime.engine.distributed import World, barrier, training_dtype
 from spacelang_runtime.engine.learner import learner
+from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.engine.loss_scale import LEAST, LossScale
 from spacelang_runtime.engine.memory import enough_memory
 from spacelang_runtime.engine.objective import MicroStep, Objective, accumulate
@@ -42,7 +43,7 @@ from spacelang_runtime.engine.schedule import finished, progress
 from spacelang_runtime.engine.step import Observe, step_after
 from spacelang_runtime.engine.throughput import Throughput
 from spacelang_runtime.engine.trace import tracing
-from spacelang_runtime.failure import Failure, Stopped
+from spacelang_runtime.failure import Failure, Interrupted, Stopped
 from spacelang_runtime.interrupt import interruptible
 
 STREAK = 10  # steps without a finite loss, one after the other, that end a run
@@ -103,10 +104,10 @@ def train(
     end.
 
     shard: whether each process keeps only its part of the optimizer's state. dtype: of products; None: what suits
-    the device. Raises `Failure` where it is interrupted, where ten losses in a row are no numbers, where a
-    process has died, where memory or disk do not suffice: what was learned until then is in the run's checkpoint,
-    but for the last three, which leave the one before. A run that fails before its first checkpoint is taken
-    away.
+    the device. Raises `Failure` at once where another process writes the run; where it is interrupted, where ten
+    losses in a row are no numbers, where a process has died, where memory or disk do not suffice: what was learned
+    until then is in the run's checkpoint, but for the last three, which leave the one before. A run that fails
+    before its first checkpoint is taken away.
     """
     run, limits, objective, model = training.run, training.limits, training.objective, training.model.train()
     names, dtype = objective.losses, dtype or training_dtype(world.device)
@@ -116,6 +117,7 @@ def train(
 
     with ExitStack() as stack:
         if world.is_main:
+            stack.enter_context(sole_writer(run.folder))
             stack.enter_context(removed_unless_saved(run))
         stopping = stack.enter_context(interruptible())
         alone = stopping if world.size == 1 else lambda: False
@@ -206,7 +208,7 @@ def train(
         save(state)
         barrier(world)
         if not finished(limits, state.step, state.elapsed):
-            raise Stopped(
+            raise Interrupted(
                 f"stopped at step {state.step} of {limits.steps}; all until there is kept",
                 f"go on with: {training.resume}",
             )

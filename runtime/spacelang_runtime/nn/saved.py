@@ -26,6 +26,7 @@ from torch import Tensor
 
 from spacelang import notation
 from spacelang.architecture import Architecture, NotAnArchitecture, from_json, to_json
+from spacelang.outside import NotJson, parse
 from spacelang_runtime.atomic import replace
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.model_card import model_card
@@ -36,6 +37,7 @@ CONFIG = "config.json"
 PROCESSING = "preprocessor_config.json"
 WEIGHTS = "model.safetensors"
 CARD = "README.md"
+DIGEST = "weights_sha256"  # among the notes
 FORMAT = "spacelang.model/1"
 
 
@@ -55,7 +57,7 @@ def save(
     """
     architecture = network.architecture
     weights = tensors_out({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
-    record = described(architecture, {**notes, "weights_sha256": sha256(weights).hexdigest()}, preprocessing)
+    record = described(architecture, {**notes, DIGEST: sha256(weights).hexdigest()}, preprocessing)
     files = {
         WEIGHTS: weights,
         CONFIG: as_json(record),
@@ -105,7 +107,9 @@ def require_new(folder: Path) -> None:
 
 def class_names(architecture: Architecture, notes: Mapping[str, Any]) -> list[str]:
     """The names of the classes, in their order; none where the notes do not tell those of all."""
-    names = list(notes.get("classes") or ())
+    names = notes.get("classes")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return []
     return names if len(names) == architecture.frame.classes else []
 
 
@@ -146,14 +150,15 @@ def load(folder: Path | str) -> Network:
     """The network that `save` wrote, or transformers under names of its own, in evaluation mode, bit for bit and in
     the type it had.
 
-    Raises `Failure` for a missing or damaged file, and where the weights are not those of the architecture:
-    with the tensor and both shapes.
+    Raises `Failure` for a missing or damaged file, where the weights have another SHA-256 than the folder states,
+    and where they are not those of the architecture: with the tensor and both shapes.
     """
     folder = Path(folder)
     config = folder / CONFIG
     architecture = architecture_of(folder)
+    content = _bytes(folder / WEIGHTS)
     try:
-        weights = tensors_in(_bytes(folder / WEIGHTS))
+        weights = tensors_in(content)
     except SafetensorError as error:
         raise Failure(f"{folder / WEIGHTS} is damaged or no safetensors file: {error}", _AGAIN) from None
     weights = {name.removeprefix(_THEIRS): tensor for name, tensor in weights.items()}
@@ -163,6 +168,7 @@ def load(folder: Path | str) -> Network:
     except (RuntimeError, OverflowError, TypeError) as error:  # tensors beyond what torch can index
         raise Failure(f"the architecture in {config} cannot be built: {error}", _AGAIN) from None
     require_same(weights, network.state_dict(), str(folder / WEIGHTS), f"the architecture in {config}", _AGAIN)
+    require_stated(content, notes_of(folder).get(DIGEST), folder)
     network.load_state_dict(weights, assign=True)
     return network.eval()
 
@@ -181,9 +187,9 @@ def record_of(folder: Path | str) -> dict[str, Any]:
     """What the `config.json` of a model's folder holds. Raises `Failure` where there is none of ours."""
     config = Path(folder) / CONFIG
     try:
-        record = json.loads(_bytes(config))
-    except (ValueError, RecursionError) as error:
-        raise Failure(f"{config} is not JSON: {error}", _AGAIN) from None
+        record = parse(_bytes(config))
+    except NotJson as reason:
+        raise Failure(f"{config} is not JSON: {reason}", _AGAIN) from None
     if not isinstance(record, dict) or "network" not in record:
         raise Failure(f'{config} has no "network": {folder} is no model of spacelang', _OTHER)
     return record
@@ -204,6 +210,23 @@ def preprocessing_of(folder: Path | str) -> Preprocessing:
     if not isinstance(cfg, dict):
         raise Failure(f"pretrained_cfg in {Path(folder) / CONFIG} is no object", _AGAIN)
     return from_cfg(cfg, architecture_of(folder).frame, str(Path(folder) / CONFIG))
+
+
+def notes_of(folder: Path | str) -> dict[str, Any]:
+    """What the `config.json` of a model's folder tells of where it comes from; empty where it tells nothing."""
+    notes = record_of(folder).get("notes")
+    return notes if isinstance(notes, dict) else {}
+
+
+def require_stated(content: bytes, stated: object, folder: Path) -> None:
+    """Make sure that a file of weights is the one whose SHA-256 the folder states, where it states one. Raises
+    `Failure`."""
+    if stated is not None and (found := sha256(content).hexdigest()) != stated:
+        raise Failure(
+            f"{folder / WEIGHTS} is not as it was written: its SHA-256 is {found[:12]}…, and {CONFIG} states "
+            f"{str(stated)[:12]}…",
+            f"take the folder again; if you changed the weights yourself, take {DIGEST} out of {folder / CONFIG}",
+        )
 
 
 def require_same(

@@ -10,11 +10,13 @@ from attrs import frozen
 
 from spacelang import notation
 from spacelang.refine.sample import Sample
+from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.refine.measurement import begin, close, keep
 from spacelang_runtime.search.answers import UNKNOWN, Answers, Score
-from spacelang_runtime.search.journal import Entry, Search, open_journal
+from spacelang_runtime.search.journal import Entry, Search
+from spacelang_runtime.search.journal_file import open_journal
 from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.scoring import Stretch, Task
 
@@ -62,7 +64,7 @@ def measure(
     entries = [Entry(s.architecture.digest, notation.write(s.architecture), s.flops, s.params) for s in samples]
     total = waves.images
     began = time.monotonic()
-    with open_journal(run.folder) as journal:
+    with sole_writer(run.folder), open_journal(run.folder) as journal:
         key = Search(0, account, step, total, False)
         number = begin(journal, key, entries, samples)
         if score == "loss" and journal.lossless(key):
@@ -115,5 +117,5 @@ def smoothed(answers: Sequence[Answers]) -> tuple[float, ...]:
 
 def judged(run: Run, number: int, judgement: dict[str, object]) -> None:
     """Keep what followed from a measurement in the run's journal."""
-    with open_journal(run.folder) as journal:
+    with sole_writer(run.folder), open_journal(run.folder) as journal:
         keep(journal, number, judgement)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from spacelang.expression import decimal
 from spacelang.refine.sample import Sample
-from spacelang_runtime.search.journal import Entry, Journal, Search
+from spacelang_runtime.search.journal import Entry, Journal, Search, row, told
 
 
 def begin(journal: Journal, key: Search, entries: Sequence[Entry], samples: Sequence[Sample]) -> int:
@@ -60,7 +60,8 @@ def judgements(journal: Journal) -> list[tuple[int, dict[str, object]]]:
     rows = journal.database.execute(
         "SELECT step, judgement FROM measurement WHERE judgement IS NOT NULL ORDER BY measurement"
     )
-    return [(step, json.loads(text)) for step, text in rows]
+    found = [row(one, int, str) for one in rows]
+    return [(step, told(text, dict)) for step, text in found]
 
 
 def _given(sample: Sample) -> str | None:

@@ -18,6 +18,7 @@ from typing import Any
 import cattrs
 from attrs import frozen
 
+from spacelang.outside import parse, read
 from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.failure import Failure
 
@@ -52,11 +53,11 @@ def begun(runs: Path, name: str, asked: Mapping[str, Any]) -> Refinement:
     if not path.exists():
         return Refinement(folder, asked)
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = parse(read(path))
         if record["format"] != FORMAT:
             raise ValueError(f"its format is {record['format']!r}")
         rounds = cattrs.structure(record["rounds"], tuple[Round, ...])
-    except (OSError, ValueError, KeyError, TypeError, cattrs.BaseValidationError) as reason:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, cattrs.BaseValidationError) as reason:
         raise Failure(f"{path} is damaged: {reason}", f"delete {folder}, and begin anew") from None
     return Refinement(folder, asked, rounds)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
 
 from spacelang import notation
-from spacelang.architecture import Architecture
+from spacelang.architecture import Architecture, NotAnArchitecture
+from spacelang.outside import finite, shown
 from spacelang_runtime.engine.run import Run
-from spacelang_runtime.search.journal import Generation, Journal, open_journal
+from spacelang_runtime.search.account import account_of
+from spacelang_runtime.search.journal import Generation, Journal, NotAJournal, row, told
+from spacelang_runtime.search.journal_file import look
 
 
 @frozen
@@ -66,16 +68,16 @@ class SearchSummary:
 
 def summary_of(run: Run) -> SearchSummary | None:
     """The last search of a run; None where there was none."""
-    with open_journal(run.folder) as journal:
+    with look(run.folder) as journal:
         search = journal.last()
         if search is None:
             return None
         winner = journal.database.execute("SELECT winner FROM search WHERE search = ?", (search.number,)).fetchone()
         return SearchSummary(
-            account=json.loads(search.account),
+            account=account_of(search.account),
             total=search.total,
             ended=search.ended,
-            winner=winner[0],
+            winner=row(winner, str | None)[0],
             members=dict(_members(journal, search.number)),
             generations=tuple(journal.generations(search)),
         )
@@ -89,29 +91,31 @@ def _members(journal: Journal, number: int) -> Iterator[tuple[str, Member]]:
            WHERE search = ? AND images IS NOT NULL ORDER BY generation DESC, place DESC""",
         (number,),
     )
-    for (
-        digest,
-        line,
-        generation,
-        operator,
-        parents,
-        costs,
-        images,
-        correct,
-        loss,
-        most,
-    ) in rows:  # the first time comes last
+    kinds = (str, str, int, str, str, str, int, int, float | None, int)
+    for found in rows:  # the first time comes last
+        digest, line, generation, operator, parents, costs, images, correct, loss, most = row(found, *kinds)
+        try:
+            architecture = notation.read(line)
+        except NotAnArchitecture as reason:
+            raise NotAJournal(f"a row holds {shown(line)}: {reason}") from None
         yield (
             digest,
             Member(
                 name=digest[:8],
-                architecture=notation.read(line),
+                architecture=architecture,
                 generation=generation,
                 operator=operator,
-                parents=tuple(json.loads(parents)),
-                costs=json.loads(costs),
-                accuracy=correct / images,
+                parents=tuple(map(str, told(parents, list))),
+                costs=_costs(costs),
+                accuracy=correct / max(1, images),
                 left=images < most,
                 loss=loss,
             ),
         )
+
+
+def _costs(text: str) -> Mapping[str, int]:
+    costs: dict[str, int] = told(text, dict)
+    if not all(map(finite, costs.values())):
+        raise NotAJournal(f"a row holds {shown(text)}, which are no costs")
+    return costs

@@ -13,11 +13,13 @@ from spacelang.lower.chain import digest
 from spacelang.lower.cost import MEASURES
 from spacelang.lower.lowered import Lowered
 from spacelang.recipe import Evolve, to_record
+from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.engine.run import Run, write_best
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.evolution import Evolution, Goals
 from spacelang_runtime.search.finalists import Final
-from spacelang_runtime.search.journal import Journal, Search, open_journal
+from spacelang_runtime.search.journal import Journal, Search
+from spacelang_runtime.search.journal_file import open_journal
 from spacelang_runtime.search.method import Method
 from spacelang_runtime.search.outcome import Ended, Observe, Outcome, Scored
 from spacelang_runtime.search.pool import Dispatcher
@@ -39,7 +41,7 @@ def evolve(
     and these are asked for.
     """
     evolution = Evolution(lowered, recipe, method.algorithm, Goals(method.goals), method.budget)
-    with open_journal(run.folder) as journal:
+    with sole_writer(run.folder), open_journal(run.folder) as journal:
         search = journal.search(account(lowered, recipe, method), step, waves.images)
         _has_losses(run, journal, search, method)
         with searching(run, search.number) as curves:
@@ -50,7 +52,7 @@ def evolve(
                 observe(seen)
 
             outcome = Searching(journal, search, evolution, method, waves, watch).run()
-    write_best(run, _record(outcome, recipe, method, step))
+        write_best(run, _record(outcome, recipe, method, step))
     return outcome
 
 

@@ -9,17 +9,42 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
+from types import UnionType
+from typing import Any
 
 import attrs
 from attrs import field, frozen
 
-from spacelang_runtime.failure import Failure
+from spacelang.outside import NotJson, parse, shown
 from spacelang_runtime.search.answers import Answers, Score, packed, unpacked
-from spacelang_runtime.search.journal_tables import prepare
+
+_MOST = 2**62  # of any number in a journal
+
+
+class NotAJournal(ValueError):
+    """What a row of a journal holds that was never written there."""
+
+
+def row(found: tuple[Any, ...], *kinds: type[Any] | UnionType, least: int = 0) -> tuple[Any, ...]:
+    """A row of a journal, with a value of the right kind in each column, and no number below the least. Raises
+    `NotAJournal`: tables of SQLite take anything, and a damaged file may hold it."""
+    for value, kind in zip(found, kinds, strict=True):
+        if not isinstance(value, kind) or (isinstance(value, int | float) and not least <= value <= _MOST):
+            raise NotAJournal(f"a row holds {shown(value)}, which is never written there")
+    return found
+
+
+def told(text: str, kind: type[Any]) -> Any:
+    """A JSON value that a journal holds as text. Raises `NotAJournal` where it is none of a kind."""
+    try:
+        value = parse(text)
+    except NotJson as reason:
+        raise NotAJournal(f"a row holds {shown(text)}: {reason}") from None
+    if not isinstance(value, kind):
+        raise NotAJournal(f"a row holds {shown(text)}, which is never written there")
+    return value
 
 
 @frozen
@@ -131,11 +156,11 @@ class Journal:
                 "INSERT OR IGNORE INTO search (account, step, total, began) VALUES (?, ?, ?, ?)",
                 (account, step, total, _now()),
             )
-        row = self.database.execute(
+        number, ended = self.database.execute(
             "SELECT search, ended IS NOT NULL FROM search WHERE account = ? AND step = ? AND total = ?",
             (account, step, total),
         ).fetchone()
-        return Search(row[0], account, step, total, bool(row[1]))
+        return Search(number, account, step, total, bool(ended))
 
     def propose(self, search: Search, generation: int, candidates: Sequence[Proposed]) -> None:
         """Keep a generation's candidates."""
@@ -158,15 +183,15 @@ class Journal:
             "SELECT architecture, right, losses, images FROM score WHERE step = ? AND total = ?",
             (search.step, search.total),
         )
-        return {name: unpacked(right, losses, images) for name, right, losses, images in rows}
+        return {one[0]: _answers(*row(one, str, bytes, bytes | None, int)[1:]) for one in rows}
 
     def lossless(self, search: Search) -> bool:
         """Whether some scores with this search's weights are from before losses were kept."""
-        row = self.database.execute(
+        found = self.database.execute(
             "SELECT EXISTS (SELECT 1 FROM score WHERE step = ? AND total = ? AND losses IS NULL)",
             (search.step, search.total),
         ).fetchone()
-        return bool(row[0])
+        return bool(found[0])
 
     def record(self, search: Search, architecture: str, answers: Answers, seconds: float, device: str) -> None:
         """Keep what a network did on the first `len(answers)` images. Once this returns, it is on the disk.
@@ -216,10 +241,13 @@ class Journal:
 
     def last(self) -> Search | None:
         """The search begun last."""
-        row = self.database.execute(
+        found = self.database.execute(
             "SELECT search, account, step, total, ended IS NOT NULL FROM search ORDER BY search DESC LIMIT 1"
         ).fetchone()
-        return Search(*row[:4], bool(row[4])) if row else None
+        if found is None:
+            return None
+        number, account, step, total, ended = row(found, int, str, int, int, int)
+        return Search(number, account, step, total, bool(ended))
 
     def best(self, count: int = 1, by: Score = "loss") -> list[Scored]:
         """The best networks of the search begun last, the best first: its finalists as they were placed; before
@@ -240,7 +268,8 @@ class Journal:
                 LIMIT ?""",
             (count,),
         )
-        return [Scored(Entry(*row[:4]), *row[4:]) for row in rows]
+        found = [row(one, str, str, int, int, int, int, float | None) for one in rows]
+        return [Scored(Entry(*one[:4]), one[4], max(1, one[5]), one[6]) for one in found]
 
     def finalists(self, search: Search) -> list[Finalist]:
         """The finalists of a search that has ended, the winner first."""
@@ -248,7 +277,10 @@ class Journal:
             "SELECT architecture, images, correct, loss, low, high FROM finalist WHERE search = ? ORDER BY place",
             (search.number,),
         )
-        return [Finalist(*row) for row in rows]
+        of = (str, int, int, float | None)
+        return [
+            Finalist(*row(one[:4], *of), *row(one[4:], float | None, float | None, least=-_MOST)) for one in rows
+        ]
 
     def generations(self, search: Search) -> list[Generation]:
         """How the generations of a search went, those that have ended."""
@@ -257,7 +289,9 @@ class Journal:
                WHERE search = ? ORDER BY generation""",
             (search.number,),
         )
-        return [Generation(*row[:6], tuple(json.loads(row[6])), *row[7:]) for row in rows]
+        kinds = (int, int, float, int, int, float | None, str, int | None, float | None)
+        found = [row(one, *kinds) for one in rows]
+        return [Generation(*one[:6], tuple(map(str, told(one[6], list))), *one[7:]) for one in found]
 
     def named(self, prefix: str) -> list[Entry]:
         """The networks whose digest begins so."""
@@ -265,46 +299,24 @@ class Journal:
             "SELECT architecture, line, flops, params FROM network WHERE substr(architecture, 1, ?) = ? LIMIT 9",
             (len(prefix), prefix),
         )
-        return [Entry(*row) for row in rows]
+        return [Entry(*row(one, str, str, int, int)) for one in rows]
 
     def counts(self) -> tuple[int, int]:
         """How many searches there were, and how many networks have been looked at."""
-        row = self.database.execute("SELECT (SELECT count(*) FROM search), (SELECT count(*) FROM score)")
-        searches, scores = row.fetchone()
+        found = self.database.execute("SELECT (SELECT count(*) FROM search), (SELECT count(*) FROM score)")
+        searches, scores = found.fetchone()
         return searches, scores
-
-
-@contextmanager
-def open_journal(folder: Path) -> Iterator[Journal]:
-    """The journal of a run's folder; it is made where there is none.
-
-    Raises `Failure` where the file is not a journal, is of another version, or cannot be written.
-    """
-    path = folder / "journal.sqlite"
-    database = None
-    try:
-        database = sqlite3.connect(path, timeout=30)
-        database.execute("PRAGMA journal_mode = WAL")
-        # Each score survives a power cut: a commit comes back when it is on the disk.
-        database.execute("PRAGMA synchronous = FULL")
-        database.execute("PRAGMA foreign_keys = ON")
-        prepare(database, path)
-        yield Journal(database)
-    except sqlite3.DatabaseError as error:
-        full = any(word in str(error) for word in ("full", "disk I/O"))
-        raise Failure(
-            f"cannot use {path}: {error}",
-            "free some space and run the same command again; what was scored is kept"
-            if full
-            else "check that the folder can be written; if the file is damaged, move it away and search again",
-        ) from None
-    finally:
-        if database is not None:
-            database.close()
 
 
 def _texts(proposed: Proposed) -> tuple[str, str]:
     return json.dumps(proposed.parents), json.dumps(dict(proposed.costs))
+
+
+def _answers(right: bytes, losses: bytes | None, images: int) -> Answers:
+    if images > 8 * len(right) or (losses is not None and len(losses) != 2 * images):
+        many = f"{8 * len(right)} answers" + ("" if losses is None else f" and {len(losses) // 2} losses")
+        raise NotAJournal(f"a row tells of {images} images, and holds {many}")
+    return unpacked(right, losses, images)
 
 
 def _now() -> str:

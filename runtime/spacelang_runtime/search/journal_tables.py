@@ -69,17 +69,34 @@ _SINCE = (
 def prepare(database: sqlite3.Connection, path: Path) -> None:
     """The tables of this version: new ones in a new file, and in an older one what it lacks, in one transaction.
     Raises `Failure` for a file of another version."""
-    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version_of(database, path) == VERSION:
+        return
+    database.execute("BEGIN IMMEDIATE")
+    version = version_of(database, path)  # again: another process may have made the tables meanwhile
+    if version < VERSION:
+        for statement in _statements(database, version):
+            database.execute(statement)
+        database.execute(f"PRAGMA user_version = {VERSION}")
+    database.commit()
+
+
+def version_of(database: sqlite3.Connection, path: Path) -> int:
+    """The version of a journal, 0 for one that has no tables yet. Raises `Failure` for one that cannot be read."""
+    version = int(database.execute("PRAGMA user_version").fetchone()[0])
     if version > VERSION:
         raise Failure(f"{path} was written by a newer version", "update spacelang")
     if 0 < version < OLDEST:
         raise Failure(f"{path} was written by an older version", "move it away and search again")
+    return version
+
+
+def _statements(database: sqlite3.Connection, version: int) -> list[str]:
+    """What makes the tables of this version from those of another; 0: from none."""
+    every = _SCHEMA.split(";")[:-1]
     if version == 0:
-        database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-    elif version < VERSION:
-        there = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        made = [table for table in _SCHEMA.split(";") if "CREATE TABLE" in table and table.split()[2] not in there]
-        added = [f"ALTER TABLE {table} ADD COLUMN {column}" for table, column in _SINCE if table in there]
-        marked = ["UPDATE score SET whole = 0"] if version == 2 else []
-        steps = ";".join([*made, *added, *marked, f"PRAGMA user_version = {VERSION}"])
-        database.executescript(f"BEGIN IMMEDIATE; {steps}; COMMIT;")
+        return every
+    there = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    made = [table for table in every if "CREATE TABLE" in table and table.split()[2] not in there]
+    added = [f"ALTER TABLE {table} ADD COLUMN {column}" for table, column in _SINCE if table in there]
+    marked = ["UPDATE score SET whole = 0"] if version == 2 else []
+    return [*made, *added, *marked]

@@ -3,7 +3,6 @@ file."""
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Literal
@@ -12,10 +11,12 @@ from spacelang import notation
 from spacelang.architecture import Architecture, NotAnArchitecture, from_json
 from spacelang.diagnostics import nearest
 from spacelang.lower.lowered import Lowered
+from spacelang.outside import parse
+from spacelang.outside import read as read_file
 from spacelang.runs import called
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.search.journal import open_journal
+from spacelang_runtime.search.journal_file import look
 
 OF_A_RUN = ("best", "cheapest", "largest", "smallest")  # words for networks of a run
 
@@ -39,7 +40,7 @@ def read(text: str) -> Architecture | None:
     if path.suffix != ".json" or not path.is_file():
         return None
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse(read_file(path))
         inside = value.get("network", value.get("architecture", value)) if isinstance(value, dict) else value
         return notation.read(inside) if isinstance(inside, str) else from_json(inside)
     except (OSError, ValueError) as reason:
@@ -54,22 +55,13 @@ def best_of(run: Run, word: Literal["best", "cheapest"] = "best") -> Architectur
     path = run.folder / "best.json"
     if not path.exists():
         raise Failure(f"{run.name} has not been searched yet", f"search it: spacelang evolve {called(run.folder)}")
-    try:
-        record = run.best or {}
-        whole = from_json(record["architecture"])
-        if word == "cheapest" and "cheapest" in record:
-            return from_json(record["cheapest"])
-    except (Failure, LookupError, TypeError, NotAnArchitecture):
-        raise Failure(
-            f"{path} is damaged: it describes no network",
-            f"delete it and search again, from all that was scored: spacelang evolve {called(run.folder)}",
-        ) from None
-    if word == "cheapest":
+    record = run.best or {}
+    if word == "cheapest" and "cheapest" not in record:
         raise Failure(
             f"{run.name} was last searched by a version that had no finalists",
             f"search it again: spacelang evolve {called(run.folder)}",
         )
-    return whole
+    return from_json(record["architecture" if word == "best" else "cheapest"])
 
 
 def resolve(text: str, run: Run, lowered: Lowered) -> Architecture:
@@ -97,7 +89,7 @@ def _named(text: str, run: Run) -> Architecture:
     if not re.fullmatch(r"[0-9a-f]{4,64}", text):
         near = nearest(text, OF_A_RUN)
         raise Failure(f"{text!r} names no architecture", f"did you mean {near}?" if near else f"give {words}")
-    with open_journal(run.folder) as journal:
+    with look(run.folder) as journal:
         found = journal.named(text)
     if len(found) != 1:
         what = "no" if not found else "more than one"

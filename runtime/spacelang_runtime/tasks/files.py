@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from PIL import Image
 
+from spacelang.outside import NotJson, parse, read
 from spacelang_runtime.data.decode import ANY_SIDE, Broken, decode
 from spacelang_runtime.failure import Failure
 
@@ -18,13 +18,13 @@ from spacelang_runtime.failure import Failure
 def read_json(path: Path, what: str) -> Any:
     """The JSON in a file. Raises `Failure` that says what the file should be."""
     try:
-        return json.loads(path.read_bytes())
+        return parse(read(path))
     except FileNotFoundError:
         raise Failure(f"there is no file {path}", f"it should hold {what}{_near(path)}") from None
     except OSError as error:
         raise Failure(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise Failure(f"{path} is not JSON: {error}", f"it should hold {what}") from None
+    except NotJson as reason:
+        raise Failure(f"{path} is not JSON: {reason}", f"it should hold {what}") from None
 
 
 def read_lines(path: Path, what: str) -> list[str]:

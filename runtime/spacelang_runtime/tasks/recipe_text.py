@@ -100,7 +100,7 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Failure(f"cannot read {path}: {error.strerror}", "name a recipe, or a .toml file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise Failure(f"{path} is not TOML: {error}", "a line is NAME = VALUE, a comment begins with #") from None
 
 
@@ -137,7 +137,7 @@ def _value(text: str, kind: str) -> Any:
     brackets."""
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text
     if "tuple" in kind and isinstance(value, str) and "," in value:
         return [_value(part.strip(), "") for part in value.split(",")]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, get_args, get_origin
 
 import cattrs
+
+from spacelang.outside import shown
+
+_MOST = 1e12  # no line of a recipe comes near it
 
 
 def _numbers(value: Any, kind: type) -> Any:
     """Numbers as numbers alone: no text or truth value is taken for one."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"expected a number, found {value!r}")
+    if not math.isfinite(value) or abs(value) > _MOST:
+        raise ValueError(f"expected a number of at most {_MOST:g}, found {shown(value)}")
     if kind is int and value != int(value):
         raise ValueError(f"expected a whole number, found {value!r}")
     return kind(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spacelang.amount import plain, rough
 from spacelang.api.measures import LABELS, Measures
 from spacelang.cli.shares import share
 from spacelang.cli.terminal import console, grid
@@ -79,7 +80,7 @@ def _order(measure: str) -> tuple[bool, str]:
 
 def _shares(one: Effect, inside: Bracket) -> str:
     if not (one.taken.exact and inside.exact):
-        return f"{one.taken.lower:.2e} to {one.taken.upper:.2e}"
+        return f"{rough(one.taken.lower)} to {rough(one.taken.upper)}"
     return share(one.taken.lower, inside.lower)
 
 
@@ -93,8 +94,8 @@ def facts(one: Effect, measures: Measures) -> dict[str, Any]:
         "stage": one.stage or "network",
         "dimension": one.dimension,
         "option": _written(one.option),
-        "at_least": one.taken.lower,
-        "at_most": one.taken.upper,
+        "at_least": plain(one.taken.lower),
+        "at_most": plain(one.taken.upper),
         "dead": one.dead,
         **{
             measure: {"smallest": measures.plain(measure, end.lo), "largest": measures.plain(measure, end.hi)}

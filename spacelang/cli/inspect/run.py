@@ -10,7 +10,7 @@ from spacelang.amount import clock, short
 from spacelang.cli.terminal import console, grid
 from spacelang.lower.cost import MEASURES
 from spacelang.recipe import Bound
-from spacelang.runs import called
+from spacelang.runs import called, resuming
 
 if TYPE_CHECKING:
     from spacelang_runtime.engine.run import Run
@@ -38,18 +38,19 @@ def _judged(run: Run) -> str | None:
 
 def show(run: Run, as_json: bool) -> None:
     """Print how far a run has come, and the best of its last search."""
-    from spacelang_runtime.search.journal import open_journal
+    from spacelang_runtime.search.account import account_of, bound_of
+    from spacelang_runtime.search.journal_file import look
     from spacelang_runtime.search.target import best_of
 
     record, state = run.record, run.state
     found = best_of(run) if (run.folder / "best.json").exists() else None
-    with open_journal(run.folder) as journal:
+    with look(run.folder) as journal:
         searches, scores = journal.counts()
         last = journal.last()
-        leaders = journal.best(5, json.loads(last.account).get("score", "accuracy") if last else "loss")
+        account = account_of(last.account) if last else {"bounds": [], "score": "loss"}
+        leaders = journal.best(5, account["score"])
         ended = journal.generations(last) if last else []
-    account = json.loads(last.account) if last else {}
-    bounds = [_bound(Bound(**bound)) for bound in account.get("bounds", ())]
+        bounds = [_bound(bound_of(bound)) for bound in account["bounds"]]
     if as_json:
         print(
             json.dumps(
@@ -65,7 +66,7 @@ def show(run: Run, as_json: bool) -> None:
                     "losses": state.losses if state else {},
                     "searches": searches,
                     "scores": scores,
-                    "bounds": account.get("bounds", []),
+                    "bounds": account["bounds"],
                     "generations": len(ended),
                     "best": run.best,
                 },
@@ -79,7 +80,7 @@ def show(run: Run, as_json: bool) -> None:
     if state is None:
         out.print("training has kept no checkpoint yet")
     else:
-        on = f"not finished; if it was stopped: spacelang train --resume {called(run.folder)}"
+        on = f"not finished; if it was stopped: {resuming(run.folder, record.task == 'finetune')}"
         status = "finished" if state.finished else on
         losses = ", ".join(f"{kind} {loss:.3f}" for kind, loss in state.losses.items())
         out.print(f"trained   {state.step} steps in {clock(state.elapsed)}, {status}; last losses: {losses}")

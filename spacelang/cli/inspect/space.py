@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import frozen
 
-from spacelang.amount import short, spaced
+from spacelang.amount import plain, short, spaced
 from spacelang.api.error import SpaceError
 from spacelang.api.measures import LABELS, Measures, nearest_known
 from spacelang.api.space import Space
@@ -60,14 +60,15 @@ def show(path: Path, asked: Asked, as_json: bool) -> None:
         _print(space, facts, ranges)
         for line in space.replaced:
             console().print(f"stage {line.stage}: `{line.name}` of {line.by} replaces the one of {line.scope}")
-    inside = Bracket(facts["architectures"], facts["architectures"])
+    everyone = space.count()
+    inside = Bracket(everyone, everyone)
     if not bounds and space.checked.evolve.bounds and not as_json:
-        _print_known(space, facts["architectures"])
+        _print_known(space, everyone)
     if bounds:
         inside = space.bracket(bounds)
-        facts["inside"] = _inside(inside, facts["architectures"])
+        facts["inside"] = _inside(inside, everyone)
         if not as_json:
-            _print_inside(inside, facts["architectures"], lowered, bounds, measures)
+            _print_inside(inside, everyone, lowered, bounds, measures)
     if asked.histogram or asked.plot:
         from spacelang.cli.inspect import distribution
 
@@ -79,7 +80,10 @@ def show(path: Path, asked: Asked, as_json: bool) -> None:
             latency=asked.latency,
             bounds=asked.bounds,
         )
-        facts["histogram"] = {"measure": asked.of, "bins": histogram.records()}
+        facts["histogram"] = {
+            "measure": asked.of,
+            "bins": [one | {"count": plain(one["count"])} for one in histogram.records()],
+        }
         if asked.plot:
             with refused():
                 histogram.plot(asked.plot)
@@ -107,7 +111,7 @@ def _facts(space: Space, ranges: Mapping[str, Window]) -> dict[str, Any]:
         "position": list(frame.position),
         "token": frame.token,
         "pool": frame.pool,
-        "architectures": space.count(),
+        "architectures": plain(space.count()),
         **{
             measure: {
                 "smallest": space.measured.plain(measure, end.lo),
@@ -139,7 +143,7 @@ def _print(space: Space, facts: Mapping[str, Any], ranges: Mapping[str, Window])
     heading, *body = facts["table"]
     out.print(grid(heading, body))
     out.print()
-    out.print(f"architectures   {spaced(facts['architectures'])}")
+    out.print(f"architectures   {spaced(space.count())}")
     for measure, end in ranges.items():
         ends = sorted({end.lo, end.hi})
         span = " to ".join(measures.short(measure, value) for value in ends)
@@ -180,8 +184,8 @@ def _print_known(space: Space, everyone: int) -> None:
 
 def _inside(found: Bracket, everyone: int) -> dict[str, Any]:
     return {
-        "at_least": found.lower,
-        "at_most": found.upper,
+        "at_least": plain(found.lower),
+        "at_most": plain(found.upper),
         "exact": found.exact,
         "share": [found.lower / everyone, found.upper / everyone],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from spacelang.cli.terminal import fail, grid_of_figures, say
+from spacelang.cli.terminal import fail, grid_of_figures, say, say_once
 from spacelang.cli.train import readers
 from spacelang.cli.watch import progress
 from spacelang.runs import called
@@ -83,7 +83,8 @@ def answer(task: str, name: str | None, photo: Path, question: str, output: Path
 
 def _model(task: str, name: str | None, runs: Path) -> Path:
     """The folder of a trained model: of a run, or by itself."""
-    from spacelang_runtime.engine.run import find, open_run
+    from spacelang_runtime.engine.latest import transferring
+    from spacelang_runtime.engine.run import open_run
 
     if name is not None and (Path(name) / "config.json").is_file() and open_run(Path(name)) is None:
         folder = Path(name)
@@ -94,7 +95,7 @@ def _model(task: str, name: str | None, runs: Path) -> Path:
                 f"give the same command with transfer {of}" if of else "train it first, with --data and --recipe",
             )
         return folder
-    run = find(runs, name, (task,))
+    run = transferring(runs, name, task, "model", say_once)
     if not (run.model / "config.json").is_file():
         fail(
             f"{run.name} has no model yet: its training was stopped before the first measurement",

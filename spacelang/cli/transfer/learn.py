@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spacelang.amount import clock, short, spaced
-from spacelang.cli.terminal import grid_of_figures, say
+from spacelang.cli.terminal import grid_of_figures, say, say_once
 from spacelang.cli.train import readers, say_of, speaker
 from spacelang.cli.watch import progress
 from spacelang.runs import called
@@ -59,11 +59,12 @@ def go_on(
 ) -> None:
     """A run that goes on."""
     from spacelang_runtime.engine.distributed import join
-    from spacelang_runtime.engine.run import find
+    from spacelang_runtime.engine.latest import transferring
+    from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.tasks.transfer.start import resumed
 
-    run = find(runs, name, (task,))
-    with join(device) as world:
+    run = transferring(runs, name, task, "checkpoint", say_once)
+    with sole_writer(run.folder), join(device) as world:
         _train(resumed(run, world, readers(workers), steps, budget, micro), world, profile)
 
 

@@ -14,7 +14,7 @@ from attrs import frozen
 from torch import Tensor, nn
 
 from spacelang.recipe import Sandwich, Train
-from spacelang.runs import called
+from spacelang.runs import resuming
 from spacelang.space import Space
 from spacelang_runtime.data import Batch, Dataset
 from spacelang_runtime.engine.checkpoint import Checkpoint, digest
@@ -51,8 +51,7 @@ class SupernetSetup:
 def training(setup: SupernetSetup) -> Training:
     """The training for the one trainer. Norms, biases, position tables and tokens do not decay: they are no factors
     of a product."""
-    recipe, model, run = setup.space.train, setup.model, called(setup.run.folder)
-    finetune = setup.run.record.task == "finetune"
+    recipe, model = setup.space.train, setup.model
     return Training(
         run=setup.run,
         model=model,
@@ -64,7 +63,7 @@ def training(setup: SupernetSetup) -> Training:
         micro=setup.micro,
         clip=float(recipe.clip),
         ema=float(recipe.ema),
-        resume=f"spacelang finetune {run} --resume -o FOLDER" if finetune else f"spacelang train --resume {run}",
+        resume=resuming(setup.run.folder, setup.run.record.task == "finetune"),
         remedy="train anew with a smaller learning_rate or a smaller clip",
         name=setup.space.name,
         digest=digest(setup.space),

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from spacelang.outside import parse, read
 from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.engine.record import damaged, read_json
 from spacelang_runtime.engine.run import Run
@@ -34,15 +35,18 @@ def read_recipe(run: Run) -> tuple[Recipe, dict[str, Any]]:
         path = run.folder / "transfer.json"  # where they lay before all runs had one record
     values = read_json(path)
     try:
-        return structured(values["recipe"], values["recipe_name"], str(path)), values["labels"]
-    except (KeyError, TypeError) as error:
+        recipe, labels = structured(values["recipe"], str(values["recipe_name"]), str(path)), values["labels"]
+        if not isinstance(labels, dict):
+            raise TypeError("'labels' is no object")
+        return recipe, labels
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise damaged(path, f"{type(error).__name__} {error}") from None
 
 
 def measured(run: Run) -> int | None:
     """The step whose model was measured last and is in `model`; None where there is none."""
     try:
-        config = json.loads((run.model / "config.json").read_text(encoding="utf-8"))
+        config = parse(read(run.model / "config.json"))
         return int(config["notes"]["step"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

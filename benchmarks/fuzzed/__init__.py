@@ -1,0 +1,1 @@
+"""Files for `benchmarks/fuzz.py`: what is read, by whom."""

@@ -1,0 +1,116 @@
+"""Whether a space that came as JSON is one that a text could describe: every number in the range that the language
+gives it, every dimension with options that it may have, every name one that means something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import attrs
+
+from spacelang.architecture import LARGEST, LARGEST_IMAGE, MOST_STAGES, Frame
+from spacelang.expression import Expression, Name, Previous
+from spacelang.outside import shown
+from spacelang.recipe import Mutate, Sandwich, Steps
+from spacelang.space import NUMBERS, Derived, Dimension, Option, Searched, Settled, Space
+
+DEEPEST = 1000  # layers of a stage
+MOST_OPTIONS = 1000  # of a dimension
+MOST = LARGEST**2  # of any number of a space, or of a recipe
+_FRAME = ("image", "patch", "channels", "classes")
+_DEEPEST_EXPRESSION = 200
+
+
+class NotSound(ValueError):
+    """What is wrong with a space, in one line."""
+
+
+def verify(space: Space) -> None:
+    """Make sure that a space is one that a text could describe; raises `NotSound` with the key that cannot be."""
+    _frame(space.frame)
+    if not 1 <= len(space.stages) <= MOST_STAGES:
+        raise NotSound(f"'stages': a space has 1 to {MOST_STAGES}, and here are {len(space.stages)}")
+    if space.frame.token == "class" and len(space.stages) > 1:
+        raise NotSound("'token': a class token needs a space of one stage")
+    for number, stage in enumerate(space.stages, 1):
+        for name in NUMBERS:
+            _dimension(f"stage {number}, {name!r}", name, getattr(stage, name))
+    for require in space.requires:
+        if require.stage is not None and not 1 <= require.stage <= len(space.stages):
+            raise NotSound(f"'requires': there is no stage {shown(require.stage)}")
+        _expression("'requires'", require.expression)
+    for recipe in (space.train, space.evolve, space.refine):
+        _recipe(type(recipe).__name__.lower(), recipe)
+
+
+def _frame(frame: Frame) -> None:
+    for name in _FRAME:
+        most = LARGEST_IMAGE if name == "image" else LARGEST
+        if not 1 <= getattr(frame, name) <= most:
+            raise NotSound(f"{name!r} is {shown(getattr(frame, name))}, and must be from 1 to {most}")
+    if frame.image % frame.patch:
+        raise NotSound(f"'patch': {frame.patch} does not divide the image, {frame.image}")
+    if frame.pool == "token" and frame.token == "none":
+        raise NotSound("'pool': there is no token")
+
+
+def _dimension(where: str, name: str, dimension: Dimension) -> None:
+    match dimension:
+        case Settled(value):
+            _option(where, name, value)
+        case Searched(options):
+            if not 1 <= len(options) <= MOST_OPTIONS:
+                raise NotSound(f"{where}: a dimension has 1 to {MOST_OPTIONS} options, and here are {len(options)}")
+            for option in options:
+                _option(where, name, option)
+            numbers = [option for option in options if not isinstance(option, str)]
+            rising = all(one < other for one, other in pairwise(numbers))
+            if not rising or "global" in options[:-1]:
+                raise NotSound(f"{where}: its options do not rise")
+        case Derived(expression):
+            _expression(where, expression)
+
+
+def _option(where: str, name: str, value: Option) -> None:
+    if value == "global":
+        if name != "window":
+            raise NotSound(f"{where} is global, and only a window may be")
+        return
+    number = Fraction(value)
+    most = DEEPEST if name == "depth" else LARGEST
+    if not 0 < number <= most or (name != "mlp" and number.denominator != 1):
+        raise NotSound(f"{where} is {shown(str(value))}, and must be a number from 1 to {most}")
+
+
+def _expression(where: str, expression: Expression) -> None:
+    for part, depth in _parts(expression):
+        if depth > _DEEPEST_EXPRESSION:
+            raise NotSound(f"{where}: an expression is nested too deeply")
+        if isinstance(part, Name | Previous) and not part.name.isidentifier():
+            raise NotSound(f"{where}: {shown(part.name)} is no name")
+        if isinstance(part, int | Fraction) and not -MOST <= part <= MOST:
+            raise NotSound(f"{where}: a number is beyond {MOST}")
+
+
+def _parts(value: Any, depth: int = 0) -> Iterator[tuple[Any, int]]:
+    """An expression with all that it is made of, and how deep that is in it; not deeper than one may be."""
+    yield value, depth
+    if depth > _DEEPEST_EXPRESSION:
+        return
+    inner = value if isinstance(value, tuple) else ()
+    if attrs.has(type(value)):
+        inner = tuple(getattr(value, field.name) for field in attrs.fields(type(value)) if field.name != "span")
+    for part in inner:
+        yield from _parts(part, depth + 1)
+
+
+def _recipe(where: str, recipe: Any) -> None:
+    for field in attrs.fields(type(recipe)):
+        value = getattr(recipe, field.name)
+        key = f"{where}: {field.name!r}"
+        if isinstance(value, Sandwich | Mutate | Steps):
+            _recipe(key, value)
+        elif isinstance(value, int | Fraction) and not isinstance(value, bool) and not 0 <= value <= MOST:
+            raise NotSound(f"{key} is {shown(str(value))}, and must be from 0 to {MOST}")

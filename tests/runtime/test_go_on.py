@@ -1,0 +1,173 @@
+"""Every line that says how work goes on is a command that goes on with it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tiny_transfer import MAKE, RECIPES, TRAIN, network
+
+from spacelang_runtime.engine import train as trainer
+from spacelang_runtime.nn.saved import save
+
+ROOT = Path(__file__).resolve().parents[2]
+DIGITS = str(ROOT / "spaces" / "digits.space")
+SHORT = ("--steps", "2", "--set", "batch=16")
+SEARCH = ("--set", "population=4", "--set", "parents=2", "--set", "generations=1")
+SEARCH += ("--set", "crossover=1", "--set", "mutation=1", "--images", "50")
+
+# Where a command is named that goes on, how often, and the test of it. A line more needs a test more.
+TOLD = {
+    "spacelang/cli/resumable.py": 1,  # the same command again: a search, a refinement
+    "spacelang/cli/train.py": 3,  # a training; a run that was taken for a space, and one network for one
+    "spacelang/cli/finetune.py": 2,  # one network; a run of a whole space
+    "spacelang/cli/inspect/run.py": 1,
+    "spacelang/cli/transfer/learn.py": 2,
+    "spacelang/cli/transfer/ask.py": 1,
+    "spacelang/runs.py": 2,  # the commands themselves
+    "runtime/spacelang_runtime/engine/latest.py": 1,  # a run that has not learned: tests/command/test_latest.py
+}
+GOES_ON = re.compile(r'go on with(?: it)?: |to go on"|--resume \{|\} --resume|\{resuming\(')
+
+
+def test_every_file_that_names_such_a_command_is_known() -> None:
+    found: dict[str, int] = {}
+    for folder in ("spacelang", "runtime"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            lines = [line for line in path.read_text(encoding="utf-8").splitlines() if GOES_ON.search(line)]
+            if lines:
+                found[str(path.relative_to(ROOT))] = len(lines)
+    assert found == TOLD
+
+
+@pytest.fixture
+def stopped(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Has the next trainings stopped in their first steps, as by Ctrl-C. after: how often they may still ask."""
+
+    def set_(after: int | None) -> None:
+        @contextmanager
+        def interruptible() -> Iterator[Callable[[], bool]]:
+            asked = 0
+
+            def stopping() -> bool:
+                nonlocal asked
+                asked += 1
+                return after is not None and asked > after
+
+            yield stopping
+
+        monkeypatch.setattr(trainer, "interruptible", interruptible)
+
+    return set_
+
+
+def named(said: str) -> list[str]:
+    """The words behind `spacelang` in a line that says how to go on."""
+    (line,) = re.findall(r"(?:go on with(?: it)?|if it was stopped): spacelang ([^;\n]*)", said)
+    return shlex.split(line)
+
+
+@pytest.mark.parametrize("where", ["runs", "else where"])
+def test_a_training(where: str, spacelang, stopped, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    stopped(2)
+    cut = spacelang("train", DIGITS, *SHORT, "--runs", where)
+    assert cut.code == 1
+    again = named(cut.err)
+    assert named(spacelang("inspect", "--runs", where).out) == again
+    assert named(spacelang("train", "digits-1", "--runs", where).err) == again
+    assert named(spacelang("finetune", "digits-1", "--resume", "-o", "x", "--runs", where).err) == again
+    stopped(None)
+    assert "trained digits-1: 2 steps" in spacelang(*again).err
+
+
+def test_one_network(spacelang, stopped, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    stopped(None)
+    spacelang("train", DIGITS, *SHORT)
+    assert spacelang("export", "smallest", "-o", "model").code == 0
+    stopped(2)
+    cut = spacelang("finetune", "model", "--data", "digits", *SHORT, "--set", "warmup=0", "-o", "my tuned")
+    assert cut.code == 1
+    again = named(cut.err)
+    name = again[1]
+    assert again == ["finetune", name, "--resume", "-o", "my tuned"]
+    refused = spacelang("train", "--resume", name)
+    assert refused.code == 1
+    assert named(refused.err)[:3] == named(spacelang("inspect", name).out)[:3] == again[:3]
+    stopped(None)
+    ended = spacelang(*again)
+    assert ended.code == 0, ended.err
+    assert (tmp_path / "my tuned" / "model.safetensors").is_file()
+    once_more = spacelang(*again[:-1], "another")
+    assert once_more.code == 0, "what is trained is written, as often as it is asked for"
+    weights = [(tmp_path / out / "model.safetensors").read_bytes() for out in ("my tuned", "another")]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize("task", sorted(MAKE))
+def test_a_transfer(task: str, spacelang, stopped, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save(network(), tmp_path / "model", {})
+    MAKE[task](tmp_path / "data")
+    sections = {"train": TRAIN, task: RECIPES[task]}
+    lines = "".join(
+        f"[{section}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in values.items())
+        for section, values in sections.items()
+    )
+    (tmp_path / "recipe.toml").write_text(f'task = "{task}"\n{lines}')
+    stopped(1)
+    cut = spacelang("transfer", task, "model", "--data", "data", "--recipe", "recipe.toml", "--workers", "0")
+    assert cut.code == 1
+    again = named(cut.err)
+    assert named(spacelang("transfer", task, "--eval").err) == again
+    stopped(None)
+    ended = spacelang(*again, "--workers", "0")
+    assert ended.code == 0, ended.err
+    assert f"trained {again[2]}" in ended.err
+
+
+def _toml(value: object) -> str:
+    import json
+
+    return json.dumps(value)
+
+
+def test_a_search_and_a_refinement_by_the_same_command(spacelang, stopped, tmp_path: Path, monkeypatch) -> None:
+    from spacelang_runtime.search.scoring import Scorer
+
+    monkeypatch.chdir(tmp_path)
+    stopped(None)
+    spacelang("train", DIGITS, *SHORT)
+    judge, scored = Scorer.judge, 0
+
+    def once(self, task, race=None):
+        nonlocal scored
+        scored += 1
+        if scored == 3:
+            raise KeyboardInterrupt
+        return judge(self, task, race)
+
+    monkeypatch.setattr(Scorer, "judge", once)
+    cut = spacelang("evolve", *SEARCH)
+    assert (cut.code, scored) == (130, 3)
+    assert "give the same command again to go on" in cut.err
+    again = spacelang("evolve", *SEARCH)
+    assert again.code == 0, again.err
+    assert "known already" in again.err
+    words = ("refine", DIGITS, "--rounds", "1", "--steps", "2", "--train", "batch=16", "--images", "50")
+    words += ("--set", "samples=6", "--set", "top=1", "--set", "per_choice=2", "--into", "next")
+    stopped(2)
+    cut = spacelang(*words)
+    assert cut.code == 1
+    assert "give the same command again to go on" in cut.err
+    stopped(None)
+    ended = spacelang(*words)
+    assert ended.code == 0, ended.err
+    assert len(list((tmp_path / "runs").glob("digits-*"))) == 2, "the run that was stopped went on"
+    assert os.listdir("next") or "nothing moves" in ended.err
