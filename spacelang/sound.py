@@ -13,7 +13,7 @@ import attrs
 from spacelang.architecture import LARGEST, LARGEST_IMAGE, MOST_STAGES, Frame
 from spacelang.expression import Expression, Name, Previous
 from spacelang.outside import shown
-from spacelang.recipe import Mutate, Sandwich, Steps
+from spacelang.recipe import Bound, Mutate, Sandwich, Steps
 from spacelang.space import NUMBERS, Derived, Dimension, Option, Searched, Settled, Space
 
 DEEPEST = 1000  # layers of a stage
@@ -110,7 +110,18 @@ def _recipe(where: str, recipe: Any) -> None:
     for field in attrs.fields(type(recipe)):
         value = getattr(recipe, field.name)
         key = f"{where}: {field.name!r}"
-        if isinstance(value, Sandwich | Mutate | Steps):
+        if field.name == "bounds":
+            for bound in value:
+                _bound(key, bound)
+        elif isinstance(value, Sandwich | Mutate | Steps):
             _recipe(key, value)
         elif isinstance(value, int | Fraction) and not isinstance(value, bool) and not 0 <= value <= MOST:
             raise NotSound(f"{key} is {shown(str(value))}, and must be from 0 to {MOST}")
+
+
+def _bound(where: str, bound: Bound) -> None:
+    if bound.total is None:
+        return
+    _expression(where, bound.total)
+    if any(end is not None and not -MOST <= end <= MOST for end in (bound.low, bound.high)):
+        raise NotSound(f"{where}: a number is beyond {MOST}")

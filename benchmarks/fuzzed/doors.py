@@ -20,7 +20,8 @@ from spacelang.lower.costs import blocks
 from spacelang.lower.lowered import lower
 from spacelang_runtime.data import cache
 from spacelang_runtime.engine.provenance import provenance
-from spacelang_runtime.engine.run import find
+from spacelang_runtime.engine.record import Data, Initial, Limits, Record
+from spacelang_runtime.engine.run import Run, create_with, find, open_run
 from spacelang_runtime.engine.supernet import trained_at
 from spacelang_runtime.nn import saved, swin_file
 from spacelang_runtime.refine.refinement import Refinement, Round, begun, keep
@@ -28,7 +29,7 @@ from spacelang_runtime.report.search_summary import summary_of
 from spacelang_runtime.search.target import best_of
 from spacelang_runtime.tasks.recipe_text import folder as recipes
 from spacelang_runtime.tasks.recipe_text import named
-from spacelang_runtime.tasks.transfer import run as transfer
+from spacelang_runtime.tasks.transfer.run import read_recipe, write_recipe
 
 RUNS, MODEL = Path("runs"), Path("model")
 BARE = Path("bare")  # the model, of whose weights the folder states no digest: all that is in them is read
@@ -92,8 +93,8 @@ def doors() -> dict[str, Door]:
         "judgement.json": Door(folder / "judgement.json", told("inspect", "digits-1")),
         "refinement.json": Door(refinement.folder / "refinement.json", lambda: begun(RUNS, "digits", {"steps": 2})),
         "recipe.toml": Door(recipe, lambda: named("recipe.toml", "segment", [])),
-        "transfer.json": _transfer(),
-        "index.json": _index(),
+        **_transfers(),
+        **_decoded(),
     }
 
 
@@ -139,31 +140,68 @@ def _best() -> None:
     provenance(run, best_of(run))
 
 
-def _transfer() -> Door:
-    """The record of a transfer, as one that began would have it."""
-    from spacelang_runtime.engine.record import Limits
-
-    record = transfer.Record(
-        recipe=named("camvid", "segment", []),
-        model="model",
-        random=False,
-        data="camvid",
-        fingerprint="0",
-        labels={"classes": ["a", "b"]},
+def _transfers() -> dict[str, Door]:
+    """The files of a transfer that began, and the one file of a transfer of an earlier version."""
+    recipe, labels = named("camvid", "segment", []), {"classes": ["a", "b"]}
+    record = Record(
+        task="segment",
+        data=Data("camvid", "camvid", "0"),
         limits=Limits(10, 5.0),
         device="cpu",
         command=("transfer", "segment"),
+        initial=Initial("model"),
     )
-    run = transfer.create(RUNS, record)
-    transfer.complete(run)
-    return Door(run.folder / transfer.RECORD, lambda: transfer.open_run(run.folder))
+    run = create_with(RUNS, record, "segment-camvid", lambda folder: write_recipe(folder, recipe, labels))
+    earlier = RUNS / "segment-earlier-1"
+    earlier.mkdir(exist_ok=True)
+    values = {
+        "format": "spacelang.transfer/1",
+        **json.loads((run.folder / "recipe.json").read_text()),
+        "model": "model",
+        "random": False,
+        "bert": None,
+        "data": "camvid",
+        "fingerprint": "0",
+        "limits": {"steps": 10, "budget": 5.0},
+        "device": "cpu",
+        "command": ["transfer"],
+        "overrides": ["batch=2"],
+        "processes": 1,
+        "name": earlier.name,
+        "created": "2026-01-01T00:00:00+00:00",
+        "versions": {},
+    }
+    (earlier / "transfer.json").write_text(json.dumps(values))
+
+    def whole(folder: Path) -> None:
+        opened = open_run(folder)
+        assert opened is not None
+        read_recipe(opened)
+
+    return {
+        "recipe.json": Door(run.folder / "recipe.json", lambda: read_recipe(Run(run.folder, record))),
+        "run.json of a transfer": Door(run.folder / "run.json", lambda: whole(run.folder)),
+        "transfer.json": Door(earlier / "transfer.json", lambda: whole(earlier)),
+    }
 
 
-def _index() -> Door:
-    """The index of decoded images."""
-    place = cache.ready() / "train" / "ab"
+def _decoded() -> dict[str, Door]:
+    """What finds a set of decoded images, and its index."""
+    cache.ready()
+    place = cache.home() / "ab"
     place.mkdir(parents=True, exist_ok=True)
     (place / "pixels").write_bytes(bytes(48))
-    about = {"format": cache.FORMAT, "of": "photos", "shapes": [[4, 4]], "broken": [["a.png", "cut off"]]}
+    about = {"format": cache.FORMAT, "of": "photos", "channels": 3, "shapes": [[4, 4]], "broken": [[0, "cut off"]]}
     (place / "index.json").write_text(json.dumps(about))
-    return Door(place / "index.json", lambda: (cache.every(), cache.complete(place) and cache.read(place)))
+
+    def indexed() -> None:
+        cache.every()
+        if cache.complete(place):
+            cache.read(place)
+
+    key = cache.home() / "cd.json"
+    key.write_text(json.dumps({"format": cache.FORMAT, "set": "ab"}))
+    return {
+        "index.json": Door(place / "index.json", indexed),
+        "KEY.json": Door(key, lambda: cache.found("cd")),
+    }

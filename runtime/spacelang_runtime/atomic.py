@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from spacelang_runtime.failure import Failure
+
+_PART = re.compile(r"\..+\.(\d{1,18})\.part")
 
 
 def replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
@@ -41,6 +46,27 @@ def replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
 def replace_json(path: Path, value: Any) -> None:
     """Write a JSON value for people and programs to read."""
     replace(path, lambda file: file.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()))
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed writers have left in a folder, and in those directly inside: their processes are gone from
+    this host, and nothing has been added for a minute."""
+    for path in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
+        match = _PART.fullmatch(path.name)
+        with suppress(OSError):
+            if match and _gone(int(match[1])) and time.time() - path.stat().st_mtime > 60:
+                path.unlink()
+
+
+def _gone(process: int) -> bool:
+    """Whether a process has ended; one of our own number wrote before us, as in containers that start anew."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:
+        return False
+    return process == os.getpid()
 
 
 def _settle(folder: Path) -> None:

@@ -34,3 +34,22 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         yield asked.is_set
     finally:
         restore()
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Inside, Ctrl-C and SIGTERM raise `KeyboardInterrupt`, also where `interruptible` is around: for what takes
+    long, and of which nothing is lost."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -200,6 +200,32 @@ def test_the_schema_demands_every_key_and_the_reader_all_but_those_of_recipes(wa
     assert way[0] in ("train", "evolve", "refine") or way == ("requires",)
 
 
+BEYOND = {
+    "an image": (("frame", "image"), 16_385),
+    "classes": (("frame", "classes"), 10**7 + 1),
+    "no stage": (("stages",), []),
+    "a batch": (("train", "batch"), 10**14 + 1),
+    "less than no batch": (("train", "batch"), -1),
+    "a rate below 0": (("train", "learning_rate"), "-1/2"),
+    "a fraction of many digits": (("train", "weight_decay"), "1/" + "9" * 40),
+    "options": (("stages", 0, "depth"), {"is": "searched", "options": [*range(1, 1002)], "tied": None}),
+    "an option": (("stages", 0, "embed"), {"is": "settled", "value": 10**14 + 1}),
+}
+
+
+@pytest.mark.parametrize("case", BEYOND)
+def test_schema_and_reader_refuse_what_is_beyond_all_networks(case: str) -> None:
+    (*way, last), value = BEYOND[case]
+    record = copy.deepcopy(RECORD)
+    inner = record
+    for key in way:
+        inner = inner[key]
+    inner[last] = value
+    assert not VALIDATOR.is_valid(record)
+    with pytest.raises(NotASpace):
+        from_json(json.dumps(record))
+
+
 def test_the_schema_is_a_schema_and_of_this_version() -> None:
     for name, schema in SCHEMAS.items():
         jsonschema.Draft202012Validator.check_schema(schema)

@@ -222,3 +222,20 @@ def test_only_a_damaged_journal_is_to_be_moved_away(here: Path) -> None:
         with pytest.raises(Failure) as caught, opened(folder):
             pass
         assert "move it away" in caught.value.remedy
+
+
+def test_what_killed_writers_have_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / "model").mkdir()
+    names = (".checkpoint.pt.{}.part", "model/.model.safetensors.{}.part")
+    left = [tmp_path / name.format(process) for name in names for process in (ended.pid, os.getpid(), os.getppid())]
+    left += [tmp_path / ".notes.part", tmp_path / f".new.{ended.pid}.part"]
+    for path in left:
+        path.touch()
+        os.utime(path, (0, 0))
+    left[-1].touch()  # just now
+    with sole_writer(tmp_path):
+        pass
+    theirs = [path for path in left[:-2] if f".{os.getppid()}." in path.name]
+    assert [path for path in left if path.exists()] == [*theirs, *left[-2:]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import traceback
 from pathlib import Path
@@ -144,6 +145,25 @@ def test_a_run_that_was_cut_and_resumed_repeats_the_uncut_one(place: Path, name:
     learn(second)
     for key, tensor in whole.model.state_dict().items():
         assert torch.equal(second.model.state_dict()[key], tensor), key
+
+
+def test_a_measurement_that_is_stopped_ends_at_once_and_is_made_when_the_run_goes_on(
+    place: Path, tmp_path: Path
+) -> None:
+    whole = new(opened(request(place, "segment")), tmp_path / "whole", ALONE, 0)
+    first = new(opened(request(place, "segment")), tmp_path / "cut", ALONE, 0)
+    shown: list[str] = []
+
+    def stop(share: float, said: str) -> None:
+        shown.append(said)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted, match="stopped at step"):
+        train(training(first, stop), ALONE, lambda _: None)
+    assert len(shown) == 1
+    assert measured(first.run) is None
+    second = resumed(find(tmp_path / "cut", tasks=("segment",)), ALONE, 0, None, None)
+    assert learn(second)[1] == learn(whole)[1]
 
 
 @pytest.mark.gpu

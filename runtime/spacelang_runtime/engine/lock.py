@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from spacelang_runtime.atomic import sweep
 from spacelang_runtime.failure import Failure
 
 NAME = "lock"
@@ -31,7 +32,8 @@ def sole_writer(folder: Path) -> Iterator[None]:
     """Inside, no other process writes into a run's folder; of those that torchrun started together, the leading one
     holds the lock for all. What holds it already may take it again.
 
-    Raises `Failure` at once where another process holds it, with its host and number.
+    What killed writers have left there is removed first. Raises `Failure` at once where another process holds it,
+    with its host and number.
     """
     place = os.getpid(), folder.resolve()
     if place in _held or os.environ.get("RANK", "0") != "0":
@@ -41,6 +43,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
         _take(file, folder)
         _held.add(place)
         try:
+            sweep(folder)
             _tell(file, {"host": socket.gethostname(), "process": os.getpid()})
             yield
         finally:

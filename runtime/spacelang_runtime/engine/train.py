@@ -58,7 +58,8 @@ class Training:
     micro: how many a process takes at a time (0: all). clip: largest norm of the gradient (0: none). ema: decay
     of the averaged weights (0: none). name, digest: see `Checkpoint`. resume: the command by which it goes on.
     remedy: what helps where losses are not finite. prepare: what is done before the first step; it may add to
-    gradients. evaluate: figures of the model at a state, which it also keeps; all processes take part.
+    gradients. evaluate: figures of the model at a state, which it also keeps; all processes take part; stopped, it
+    raises `KeyboardInterrupt`.
     evaluations: how many over the run, evenly spaced, the last at its end. checkpoint: where to go on from.
     """
 
@@ -134,6 +135,18 @@ def train(
         def save(state: TrainerState) -> None:
             learned.save(run, training.name, training.digest, limits, state, world)
 
+        def interrupted(state: TrainerState) -> Interrupted:
+            done = f"stopped at step {state.step} of {limits.steps}; all until there is kept"
+            return Interrupted(done, f"go on with: {training.resume}")
+
+        def evaluated(state: TrainerState) -> dict[str, float]:
+            if alone():
+                raise interrupted(state)
+            try:
+                return training.evaluate(state, world)
+            except KeyboardInterrupt:  # the checkpoint is there, and whoever goes on evaluates it
+                raise interrupted(state) from None
+
         watchers = [observe, stack.enter_context(scalars(run.tensorboard, state.step))] if world.is_main else []
         traced = stack.enter_context(tracing(run.trace, world)) if profile else lambda: None
         micro, notice = state.micro or training.micro, ""
@@ -201,19 +214,16 @@ def train(
                 saved = state.elapsed
             if due:
                 asked = time.monotonic()
-                figures = training.evaluate(state, world)
+                figures = evaluated(state)
                 began += time.monotonic() - asked  # what evaluating takes is no training
                 throughput.rested()
 
         save(state)
         barrier(world)
         if not finished(limits, state.step, state.elapsed):
-            raise Interrupted(
-                f"stopped at step {state.step} of {limits.steps}; all until there is kept",
-                f"go on with: {training.resume}",
-            )
+            raise interrupted(state)
         if training.evaluations and not figures:  # it was stopped between its last step and its last evaluation
-            figures = training.evaluate(state, world)
+            figures = evaluated(state)
     return TrainingResult(state, figures)
 
 

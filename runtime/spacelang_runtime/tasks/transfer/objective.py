@@ -20,6 +20,7 @@ from spacelang_runtime.engine.optimizer import Group
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.engine.train import Training
+from spacelang_runtime.interrupt import at_once
 from spacelang_runtime.seeding import seed_of
 from spacelang_runtime.tasks.recipe import Recipe, TaskTrain
 from spacelang_runtime.tasks.task import Show, Task, TaskBatch, TaskData, moved, undecayed
@@ -126,13 +127,15 @@ def backward(
 
 
 def evaluate(setup: TransferSetup, state: TrainerState, world: World, show: Show) -> dict[str, float]:
-    """Measure the model on the test images, note the figures, and keep the model in its run."""
+    """Measure the model on the test images, note the figures, and keep the model in its run. Raises
+    `KeyboardInterrupt` where it is stopped while it measures."""
     run, model = setup.run, setup.model.eval()
     if world.size > 1:  # running means of norms differ a little between processes: the leader's hold
         with together():
             for buffer in model.buffers():
                 dist.broadcast(buffer, 0)
-    figures = setup.task.measure(model, setup.data, setup.recipe, world, setup.workers, show, False)
+    with at_once():
+        figures = setup.task.measure(model, setup.data, setup.recipe, world, setup.workers, show, False)
     model.train()
     if world.is_main:
         note(run, "measured", step=state.step, seconds=round(state.elapsed, 1), figures=figures)
