@@ -18,10 +18,12 @@ from attrs import frozen
 from spacelang.recipe import Score
 from spacelang_runtime.search.answers import Answers, packed, unpacked
 from spacelang_runtime.search.journal_rows import (
+    MOST,
     Entry,
     Finalist,
     Generation,
     Judged,
+    NotAJournal,
     Proposed,
     Scored,
     Search,
@@ -175,7 +177,7 @@ class Journal:
         )
         of = (str, int, int, float | None)
         return [
-            Finalist(*row(one[:4], *of), *row(one[4:], float | None, float | None, least=-_MOST)) for one in rows
+            Finalist(*row(one[:4], *of), *row(one[4:], float | None, float | None, least=-MOST)) for one in rows
         ]
 
     def generations(self, search: Search) -> list[Generation]:

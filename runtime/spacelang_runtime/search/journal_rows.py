@@ -1,4 +1,5 @@
-"""What a journal holds, as values, and the check of what is read from it. docs/journal.md tells the tables that keep them."""
+"""What a journal holds, as values, and how what is read from it is checked. docs/journal.md tells the
+tables that keep them."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from attrs import field, frozen
 
 from spacelang.outside import NotJson, parse, shown
 
-_MOST = 2**62  # of any number in a journal
+MOST = 2**62  # of any number in a journal
 
 
 class NotAJournal(ValueError):
@@ -21,7 +22,7 @@ def row(found: tuple[Any, ...], *kinds: type[Any] | UnionType, least: int = 0) -
     """A row of a journal, with a value of the right kind in each column, and no number below the least. Raises
     `NotAJournal`: tables of SQLite take anything, and a damaged file may hold it."""
     for value, kind in zip(found, kinds, strict=True):
-        if not isinstance(value, kind) or (isinstance(value, int | float) and not least <= value <= _MOST):
+        if not isinstance(value, kind) or (isinstance(value, int | float) and not least <= value <= MOST):
             raise NotAJournal(f"a row holds {shown(value)}, which is never written there")
     return found
 
