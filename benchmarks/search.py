@@ -47,7 +47,7 @@ from spacelang_runtime.search.journal_file import open_journal
 from spacelang_runtime.search.pool import Dispatcher, follow, join
 from spacelang_runtime.search.racing import RISK
 from spacelang_runtime.search.scoring import Scorer
-from spacelang_runtime.tasks.supernet.start import dataset_of
+from spacelang_runtime.tasks.supernet.data import dataset_of
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -18,13 +18,14 @@ import cattrs
 from spacelang import sound
 from spacelang.expression import Expression, Number, written
 from spacelang.outside import NotJson, parse, shown
-from spacelang.recipe import Evolve, Mutate, Train
+from spacelang.recipe import Evolve, Mutate, Refine, Train
 from spacelang.space import STAGE_DIMENSIONS, Dimension, Option, Space
 
 FORMAT = "spacelang.space/2"
 FIRST = "spacelang.space/1"  # in which a space is still written that has none of the forms that came with 2
 _LATER = ("among", "within", "total")
-NEWER = ("batches",)  # lines of a training recipe that are written only where they say something new
+NEWER = (("train", "batches", Train()), ("evolve", "score", Evolve()), ("refine", "score", Refine()))
+"""Lines of recipes that are written only where they say something new: other than the recipe does by default."""
 
 
 class NotASpace(ValueError):
@@ -104,11 +105,13 @@ def to_json(space: Space) -> str:
     One that can be said in the first version is: its text, and what is known by it, stay what they were.
     """
     record = _convert.unstructure(space)
-    usual = _convert.unstructure(Train())
-    for name in NEWER:
-        if record["train"][name] == usual[name]:
-            del record["train"][name]
-    first = _first(record)
+    newer = False
+    for recipe, line, usual in NEWER:
+        if record[recipe][line] == getattr(usual, line):
+            del record[recipe][line]
+        else:
+            newer = True
+    first = None if newer else _first(record)
     record = {"format": FORMAT, **record} if first is None else {"format": FIRST, **first}
     return json.dumps(record, sort_keys=True, separators=(",", ":")) + "\n"
 
@@ -123,8 +126,6 @@ def _first(value: Any) -> Any:
         case {"level": "network"}:
             return None
         case {"is": "previous", "name": str(name)} if name not in STAGE_DIMENSIONS:
-            return None
-        case {"sandwich": dict()} if any(name in value for name in NEWER):
             return None
         case dict():
             kept = value
@@ -159,8 +160,11 @@ def _mutate(record: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def settings(recipe: Evolve) -> dict[str, Any]:
-    """The lines of a search recipe, without those that came with version 2 where they say nothing new."""
+    """The lines of a search recipe, without those that came later where they say nothing new."""
     record: dict[str, Any] = attrs.asdict(recipe)
+    for _, line, default in NEWER:
+        if isinstance(default, Evolve) and record[line] == getattr(default, line):
+            del record[line]
     usual = attrs.asdict(Mutate())
     for name in ("stage", "network"):
         if record["mutate"][name] == usual[name]:

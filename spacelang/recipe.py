@@ -141,6 +141,10 @@ def from_record(record: Mapping[str, int | str | None]) -> Bound:
     return Bound(str(record["measure"]), low, high)
 
 
+Score = Literal["loss", "accuracy"]
+SCORES: tuple[Score, ...] = get_args(Score)
+
+
 @frozen
 class Evolve:
     """The search recipe (Alg. 2). Parents, generations and the split of children are AutoFormer's."""
@@ -148,6 +152,7 @@ class Evolve:
     population: int = 50
     parents: int = 10
     generations: int = 20
+    score: Score = "loss"  # by what networks are ranked: their mean cross-entropy, or the share told right (Alg. 2)
     crossover: int = 25
     mutation: int = 25
     mutate: Mutate = Mutate()
@@ -183,6 +188,7 @@ class Refine:
     top: int = 50  # of them, the best: the same share is taken of the networks that have a choice
     per_choice: int = 100  # networks that every choice is judged by, at least
     threshold: Number = Fraction(1, 500)  # of error that one step has to be worth
+    score: Score = "loss"  # by what errors are told: those that losses stand for, or those counted
     rounding: Rounding = "zero"  # of slope / threshold to whole steps
     confidence: Number = Fraction(99, 100)  # of the interval in which a slope that moves holds no zero
     rounds: int = 2  # how often the space moves

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from oracle.trees import Oracle
 from spacelang.lower.lowered import Lowered
-from spacelang.recipe import Evolve
+from spacelang.recipe import Evolve, Score
 from spacelang_runtime.search.algorithms import ALGORITHMS, Algorithm
-from spacelang_runtime.search.answers import Answers, Score
+from spacelang_runtime.search.answers import Answers
 from spacelang_runtime.search.evolution import ACCURACY, Evolution, Goals, Result
 from spacelang_runtime.search.finalists import race as final_race
 from spacelang_runtime.search.halving import going_on, rungs

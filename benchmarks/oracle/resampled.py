@@ -17,9 +17,10 @@ from attrs import frozen
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-from oracle.product import Answers, Score, halved, raced
+from oracle.product import Answers, halved, raced
 from oracle.published import shipped
 from oracle.trees import averaged
+from spacelang.recipe import Score
 
 IMAGES = (100, 250, 500, 1000, 5000)
 NETWORKS = 200  # of each draw

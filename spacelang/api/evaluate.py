@@ -85,7 +85,7 @@ def of_run(
     from spacelang_runtime.engine.evaluate import evaluate_all
     from spacelang_runtime.engine.supernet import trained
     from spacelang_runtime.search.target import resolve
-    from spacelang_runtime.tasks.supernet.start import dataset_of
+    from spacelang_runtime.tasks.supernet.data import dataset_of
 
     chosen = [resolve(name, run, lowered) for name in names]
     drawn = _random(lowered, run.best, random, seed, how.say)

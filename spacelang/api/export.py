@@ -68,7 +68,7 @@ def of_run(what: str, run: Run, lowered: Lowered, say: Callable[[str], None] = l
     from spacelang_runtime.engine.supernet import trained
     from spacelang_runtime.nn.extract import extract
     from spacelang_runtime.search.target import resolve
-    from spacelang_runtime.tasks.supernet.start import preprocessing_of
+    from spacelang_runtime.tasks.supernet.data import preprocessing_of
 
     architecture = resolve(what, run, lowered)
     network = extract(trained(run, lowered, torch.device("cpu")), architecture)

@@ -14,7 +14,7 @@ from spacelang.check.synonyms import advice, meant
 from spacelang.check.values import number, spot, word
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import Binary, Constant, Expression, Name, Number, decimal
-from spacelang.recipe import BATCHES, ROUNDINGS, TIMES, Bound, Evolve, Refine, Sandwich, Train
+from spacelang.recipe import BATCHES, ROUNDINGS, SCORES, TIMES, Bound, Evolve, Refine, Sandwich, Train
 from spacelang.source import Span
 from spacelang.syntax import tree
 
@@ -58,10 +58,12 @@ def evolve_recipe(layout: Outline, found: list[Diagnostic], under: Evolve = Evol
     block = layout.recipes.get("evolve")
     if block is None:
         return under
-    values, rest = _settings(block, EVOLVE, (), found)
+    values, rest = _settings(block, EVOLVE, ("score",), found)
     bounds: list[Bound] = []
     for statement in rest:
         match statement:
+            case tree.Setting(name=tree.Word("score"), value=value):
+                values["score"] = word(value, SCORES, found) or under.score
             case tree.Block(head=tree.Word("mutate"), each=False, number=None) if "mutate" not in values:
                 shares, others = _settings(statement, MUTATE, (), found)
                 found += [_foreign(other, "mutate") for other in others]
@@ -87,10 +89,12 @@ def refine_recipe(layout: Outline, found: list[Diagnostic], under: Refine = Refi
     block = layout.recipes.get("refine")
     if block is None:
         return under
-    values, rest = _settings(block, REFINE, ("rounding",), found)
+    values, rest = _settings(block, REFINE, ("score", "rounding"), found)
     bounds: list[Bound] = []
     for statement in rest:
         match statement:
+            case tree.Setting(name=tree.Word("score"), value=value):
+                values["score"] = word(value, SCORES, found) or under.score
             case tree.Setting(name=tree.Word("rounding"), value=value):
                 values["rounding"] = word(value, ROUNDINGS, found) or under.rounding
             case tree.Block(head=tree.Word("steps"), each=False, number=None) if "steps" not in values:

@@ -88,7 +88,7 @@ def _model(what: str | None, network: str | None, runs: Path) -> tuple[Network, 
     from spacelang_runtime.engine.supernet import trained
     from spacelang_runtime.nn.extract import extract
     from spacelang_runtime.search.target import resolve
-    from spacelang_runtime.tasks.supernet.start import preprocessing_of as of_run
+    from spacelang_runtime.tasks.supernet.data import preprocessing_of as of_run
 
     lowered = lower(run.space)
     meant = network or ("best" if run.best else "largest")

@@ -32,10 +32,10 @@ def bench(run: Run, lowered: Lowered, crew: Pool, images: int | None) -> Bench |
     lowered: the run's space."""
     from spacelang_runtime.data.decoded import decoded
     from spacelang_runtime.engine.supernet import trained_at, unfinished
-    from spacelang_runtime.search.images import place
+    from spacelang_runtime.search.images import beginning, place
     from spacelang_runtime.search.pool import Dispatcher, follow
     from spacelang_runtime.search.scoring import Scorer
-    from spacelang_runtime.tasks.supernet.start import dataset_of
+    from spacelang_runtime.tasks.supernet.data import dataset_of
 
     tell = say if crew.is_main else lambda _: None
     model, step = trained_at(run, lowered, crew.device)
@@ -45,14 +45,16 @@ def bench(run: Run, lowered: Lowered, crew: Pool, images: int | None) -> Bench |
     few = images or (_PREVIEW_IMAGES if run.record.preview else None)
     if crew.is_main and run.record.data.where != "digits":
         _same_images(run)
-    held_out = place(decoded(dataset.search, few, tell), dataset.frame, crew.device)
+    images_ = decoded(dataset.search, few, tell)
+    begin = beginning(run.space.train.seed, len(images_))
+    held_out = place(images_, dataset.frame, crew.device, begin)
     scorer = Scorer(model, held_out, dataset.normalise)
     if not crew.is_main:
         follow(crew, scorer.judge, len(held_out))
         return None
     if run.record.preview:
         say("this run is a PREVIEW, so is all that is measured on it: its numbers mean nothing")
-    return Bench(run, lowered, Dispatcher(crew, scorer.judge, len(held_out)), step)
+    return Bench(run, lowered, Dispatcher(crew, scorer.judge, len(held_out), begin), step)
 
 
 def _same_images(run: Run) -> None:

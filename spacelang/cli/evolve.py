@@ -49,7 +49,7 @@ def evolve(
     ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
     score: Annotated[
-        str | None, typer.Option(help="What ranks networks: loss, the mean cross-entropy (default), or accuracy.")
+        str | None, typer.Option(help="What ranks networks, instead of the recipe's line: loss or accuracy.")
     ] = None,
     part: Annotated[
         str | None, typer.Option(help="Of the held-out images, what the search may read (default: 80%).")

@@ -32,8 +32,8 @@ def judge(
     ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
     score: Annotated[
-        str, typer.Option(help="What errors are told by: loss, which is surer, or accuracy, what is counted.")
-    ] = "loss",
+        str | None, typer.Option(help="What errors are told by, instead of the recipe's line: loss or accuracy.")
+    ] = None,
     next_: Annotated[
         Path | None, typer.Option("--next", metavar="FILE", help="Write the next space to a new .space file.")
     ] = None,
@@ -53,13 +53,12 @@ def judge(
 
     if next_ is not None and next_.suffix != ".space":
         raise typer.BadParameter("a space is written to a .space file", param_hint="--next")
-    told_by = score_of(score)
     vacant(next_, "the next space")
     vacant(report, "the page")
     found = serving(runs, run, "weights", say_once)
     bounds = {"flops": flops, "params": params}
     lowered = lower(found.space)
-    recipe = recipe_of(lowered, found.record.preview, settings or [], bounds)
+    recipe = recipe_of(lowered, found.record.preview, settings or [], bounds, score_of(score))
 
     from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.search.pool import join
@@ -68,7 +67,7 @@ def judge(
         where = bench(found, lowered, crew, images)
         if where is None:
             return
-        account, following = measured(where, source_of(found), recipe, told_by)
+        account, following = measured(where, source_of(found), recipe)
     if as_json:
         from spacelang.refine.account import to_record
 

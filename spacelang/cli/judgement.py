@@ -21,7 +21,7 @@ from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import console, grid, say
 from spacelang.cli.watch import progress
 from spacelang.project import loader
-from spacelang.recipe import TIMES, Bound, Refine
+from spacelang.recipe import TIMES, Bound, Refine, Score
 from spacelang.source import Source
 
 if TYPE_CHECKING:
@@ -29,15 +29,20 @@ if TYPE_CHECKING:
     from spacelang.refine.account import Account
     from spacelang.refine.next import Next
     from spacelang_runtime.engine.run import Run
-    from spacelang_runtime.search.answers import Score
 
 _PREVIEW = {"samples": 24, "top": 2, "per_choice": 3}
 
 
-def recipe_of(whole: Lowered, preview: bool, settings: list[str], given: Mapping[str, str | None]) -> Refine:
+def recipe_of(
+    whole: Lowered,
+    preview: bool,
+    settings: list[str],
+    given: Mapping[str, str | None],
+    score: Score | None = None,
+) -> Refine:
     """A space's refinement recipe with what the command line changes, and with the bounds that hold: its own, or
-    those of the search; one that the command line gives replaces that on the same measure. Bounds that nothing
-    meets end the command."""
+    those of the search; one that the command line gives replaces that on the same measure. score: instead of the
+    recipe's; None: that. Bounds that nothing meets end the command."""
     space = whole.space
     recipe = space.refine
     if preview:
@@ -46,6 +51,7 @@ def recipe_of(whole: Lowered, preview: bool, settings: list[str], given: Mapping
         recipe = override.refine_with(recipe, override.settings(settings))
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--set") from None
+    recipe = attrs.evolve(recipe, score=score or recipe.score)
     lowered, measures = priced(whole, ())
     stated = measures.bounds(lowered.chain, given)
     replaced = {bound.measure for bound in stated}
@@ -59,9 +65,8 @@ def recipe_of(whole: Lowered, preview: bool, settings: list[str], given: Mapping
     return recipe
 
 
-def measured(where: Bench, source: Source, recipe: Refine, score: Score = "loss") -> tuple[Account, Next]:
-    """Measure the space of a run, and find the next one. source: the text of the space. score: what errors are told
-    by."""
+def measured(where: Bench, source: Source, recipe: Refine) -> tuple[Account, Next]:
+    """Measure the space of a run, and find the next one. source: the text of the space."""
     from spacelang.lower.bounds import windows
     from spacelang.refine.account import Account, to_record
     from spacelang.refine.next import next_space
@@ -81,7 +86,7 @@ def measured(where: Bench, source: Source, recipe: Refine, score: Score = "loss"
             rest = at.seconds / at.done * (at.asked - at.done)
             show(at.done / at.asked, f"{at.done} networks  mean error {at.mean:.2%}  {clock(rest)} left")
 
-        found = measure(run, samples, _account(lowered, recipe), where.waves, where.step, watch, score)
+        found = measure(run, samples, _account(lowered, recipe), where.waves, where.step, watch, recipe.score)
     share = recipe.top / recipe.samples
     judgement = judged(samples, found.errors, parts, share, float(recipe.confidence), recipe.seed)
     next_ = next_space(source, recipe, judgement.slopes, loader(source.name))
@@ -103,7 +108,7 @@ def measured(where: Bench, source: Source, recipe: Refine, score: Score = "loss"
     replace_json(run.folder / "judgement.json", to_record(account))
     keep(run, found.number, to_record(account))
     if found.loss is not None:
-        told = "errors are those that losses stand for" if score == "loss" else "errors are those counted"
+        told = "errors are those that losses stand for" if recipe.score == "loss" else "errors are those counted"
         say(f"mean loss {found.loss:.4f}; {told}")
     say(f"{found.scored} networks scored in {clock(found.seconds)}, {len(samples) - found.scored} known already")
     return account, next_

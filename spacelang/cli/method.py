@@ -11,11 +11,10 @@ from attrs import frozen
 from spacelang.cli.measures import LABELS, Measures
 from spacelang.cli.terminal import console, fail, grid, say
 from spacelang.diagnostics import nearest
-from spacelang.recipe import Evolve
+from spacelang.recipe import SCORES, Evolve, Score
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.search.answers import Score
     from spacelang_runtime.search.method import Method
     from spacelang_runtime.search.outcome import Outcome
 
@@ -69,7 +68,7 @@ def method_of(lowered: Lowered, recipe: Evolve, words: Words) -> Method:
     return Method(
         algorithm=found,
         goals=goals,
-        score=score_of(words.score or "loss"),
+        score=score_of(words.score) or recipe.score,
         risk=words.risk,
         exact=words.exact,
         budget=words.budget,
@@ -78,10 +77,10 @@ def method_of(lowered: Lowered, recipe: Evolve, words: Words) -> Method:
     )
 
 
-def score_of(text: str) -> Score:
-    """The score that a word names."""
-    from spacelang_runtime.search.answers import SCORES
-
+def score_of(text: str | None) -> Score | None:
+    """The score that the command line names; None where it names none, and the recipe's counts."""
+    if text is None:
+        return None
     found = next((score for score in SCORES if score == text), None)
     if found is None:
         near = nearest(text, SCORES)

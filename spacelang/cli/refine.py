@@ -22,13 +22,13 @@ from spacelang.cli.resumable import AGAIN, resumable
 from spacelang.cli.terminal import fail, say
 from spacelang.cli.texts import open_text, told
 from spacelang.cli.train import readers, requested, speaker, time_of, watched
+from spacelang.recipe import Score
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang.refine.account import Account
     from spacelang_runtime.engine.run import Run
     from spacelang_runtime.refine.refinement import Refinement
-    from spacelang_runtime.search.answers import Score
 
 
 @attrs.frozen
@@ -43,7 +43,7 @@ class _Asked:
     flops: str | None
     params: str | None
     images: int | None
-    score: Score
+    score: Score | None  # None: as the recipes say
     inherit: bool
     search: bool
     device: str  # the outcome does not depend on it
@@ -78,8 +78,8 @@ def refine(
     ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
     score: Annotated[
-        str, typer.Option(help="What errors are told by: loss, which is surer, or accuracy, what is counted.")
-    ] = "loss",
+        str | None, typer.Option(help="What errors are told by, instead of the recipe's line: loss or accuracy.")
+    ] = None,
     inherit: Annotated[
         bool, typer.Option("--inherit", help="Begin each training with what the last supernet has in common.")
     ] = False,
@@ -126,12 +126,12 @@ def refine(
         search=search,
         device=device,
     )
-    recipe_of(lower(first), False, list(asked.settings), asked.bounds)
+    recipe = recipe_of(lower(first), False, list(asked.settings), asked.bounds, asked.score)
     try:
         override.train_with(first.train, override.settings(asked.train))
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--train") from None
-    outcome = {k: v for k, v in attrs.asdict(asked).items() if k != "device"}
+    outcome = {k: v for k, v in attrs.asdict(asked).items() if k != "device"} | {"score": recipe.score}
     words = {"space": source.text, **outcome}
     place = begun(runs, first.name, words).folder
     place.mkdir(parents=True, exist_ok=True)
@@ -157,8 +157,8 @@ def _rounds(
         say(f"{'' if number == 0 else chr(10)}space {number + 1} of {moves + 1}: {path}")
         refinement, run = _trained(refinement, number, path, asked, runs, workers)
         where = _bench(run, asked)
-        recipe = recipe_of(where.lowered, run.record.preview, list(asked.settings), asked.bounds)
-        account, following = measured(where, open_text(path), recipe, asked.score)
+        recipe = recipe_of(where.lowered, run.record.preview, list(asked.settings), asked.bounds, asked.score)
+        account, following = measured(where, open_text(path), recipe)
         show(account)
         account = _searched(where, account, asked.score) if asked.search else account
         accounts.append(account)
@@ -236,7 +236,7 @@ def _trained(
     return refinement, find(runs, setup.run.name)
 
 
-def _searched(where: Bench, account: Account, score: Score) -> Account:
+def _searched(where: Bench, account: Account, score: Score | None) -> Account:
     """The account with the best network of the space inside its bounds."""
     from spacelang.cli.board import board
     from spacelang.refine.account import Best
@@ -244,8 +244,9 @@ def _searched(where: Bench, account: Account, score: Score) -> Account:
     from spacelang_runtime.search.method import Method
 
     recipe = attrs.evolve(where.lowered.space.evolve, bounds=account.bounds)
+    method = Method(score=score or recipe.score)
     with resumable(), board(f"evolve {where.run.name}") as watch:
-        found = evolve(where.run, where.lowered, recipe, Method(score=score), where.waves, where.step, watch)
+        found = evolve(where.run, where.lowered, recipe, method, where.waves, where.step, watch)
     best, line = found.best, notation.write(found.best.architecture)
     print(f"best: {found.accuracy:.2%} right of {found.images} held-out images, loss {found.loss:.4f}")
     print(line)

@@ -23,6 +23,7 @@ _VALUES: Mapping[str, tuple[str, ...]] = {
     "stem_norm": ("yes", "no"),
     "sandwich": ("largest", "smallest", "random"),
     "batches": ("shared", "split"),
+    "score": ("loss", "accuracy"),
     "rounding": ("zero", "floor"),
 }
 _CONSTANTS = ("image", "patch", "channels", "classes")

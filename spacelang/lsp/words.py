@@ -150,6 +150,16 @@ BATCHES = Meaning(
     "part of them (`split`): as many images, so many times the updates for the same work.",
     default=recipe.Train().batches,
 )
+SCORE = Meaning(
+    "By what networks are ranked on the held-out images: their mean cross-entropy (`loss`), which tells them apart "
+    "on few images, or the share told right (`accuracy`).",
+    default=recipe.Evolve().score,
+)
+ERRORS = Meaning(
+    "By what the errors of networks are told: those that their losses stand for (`loss`), which are surer, or "
+    "those counted (`accuracy`).",
+    default=recipe.Refine().score,
+)
 ROUNDING = Meaning(
     "How slope / threshold becomes whole steps: toward `zero`, or the paper's `floor`, which moves one step up on "
     "the least negative slope.",
@@ -164,9 +174,9 @@ NAMES: Mapping[Level, Mapping[str, Meaning]] = {
         "batches": BATCHES,
         **_recipe(_TRAIN, TRAIN, recipe.Train(), "0.001 for a batch of 1024, in proportion"),
     },
-    "evolve": _recipe(_EVOLVE, EVOLVE, recipe.Evolve()),
+    "evolve": {"score": SCORE, **_recipe(_EVOLVE, EVOLVE, recipe.Evolve())},
     "mutate": _recipe(_MUTATE, MUTATE, recipe.Mutate()),
-    "refine": {"rounding": ROUNDING, **_recipe(_REFINE, REFINE, recipe.Refine())},
+    "refine": {"score": ERRORS, "rounding": ROUNDING, **_recipe(_REFINE, REFINE, recipe.Refine())},
     "steps": _recipe(_STEPS, STEPS, recipe.Steps(), "as far as its options are apart"),
 }
 """The settings and choices of each scope."""

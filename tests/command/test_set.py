@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from spacelang.check import override
-from spacelang.recipe import Evolve, Sandwich, Train
+from spacelang.recipe import Evolve, Refine, Sandwich, Train
 
 RIGHT = {
     "batch=2K": {"batch": 2000},
@@ -73,3 +73,13 @@ def test_what_is_only_doubtful_is_told_and_done() -> None:
         "a warm-up of 20 epochs fills all 10 epochs of the training",
         "10 parents are more than the first population has, which is 5",
     ]
+
+
+def test_what_networks_are_ranked_by_is_a_line_of_the_search_and_of_the_refinement() -> None:
+    changes = override.settings(["score=accuracy"])
+    assert override.evolve_with(Evolve(), changes).score == "accuracy"
+    assert override.refine_with(Refine(), changes).score == "accuracy"
+    with pytest.raises(override.NotASetting, match="`loss` or `accuracy` is expected here"):
+        override.evolve_with(Evolve(), override.settings(["score=los"]))
+    with pytest.raises(override.NotASetting, match="`score` is nothing that `train` has"):
+        override.train_with(Train(), changes)

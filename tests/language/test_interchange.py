@@ -65,13 +65,17 @@ require each layer: heads in {1, 2} or mlp in 2..4 step 0.5
 require sum(depth) <= 4 and count(heads == 2) + 2 * sum(mlp) <= 40
 evolve {
   require 1K <= flops <= 10M and sum(mlp) <= 12.5
+  score = accuracy
   mutate { stage = 0.3 }
 }
 train {
   learning_rate = 0.001
   batches = split
 }
-refine { steps { mlp = 0.5 } }
+refine {
+  score = accuracy
+  steps { mlp = 0.5 }
+}
 """
 
 
@@ -129,6 +133,8 @@ def test_a_space_without_new_forms_is_written_as_ever_and_read_in_both_versions(
         "evolve { require sum(depth) <= 3 }",
         "evolve {\n mutate { network = 0.3 }\n}",
         "train { batches = split }",
+        "evolve { score = accuracy }",
+        "refine { score = accuracy }",
     ],
 )
 def test_a_space_with_a_new_form_is_written_in_the_second_version(form: str) -> None:

@@ -20,8 +20,9 @@ from spacelang_runtime.engine.evaluate import evaluate
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.engine.train import train
+from spacelang_runtime.tasks.supernet.data import dataset_of
 from spacelang_runtime.tasks.supernet.objective import training
-from spacelang_runtime.tasks.supernet.start import TrainRequest, dataset_of, new
+from spacelang_runtime.tasks.supernet.start import TrainRequest, new
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks"))

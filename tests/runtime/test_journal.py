@@ -11,8 +11,9 @@ import pytest
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.refine.measurement import begin, judgements, keep
 from spacelang_runtime.search.answers import Answers
-from spacelang_runtime.search.journal import Entry, Finalist, Generation, Journal, Judged, Proposed, Search
+from spacelang_runtime.search.journal import Journal
 from spacelang_runtime.search.journal_file import open_journal
+from spacelang_runtime.search.journal_rows import Entry, Finalist, Generation, Judged, Proposed, Search
 
 ONE = Entry("a" * 64, "line one", 100, 10)
 TWO = Entry("b" * 64, "line two", 90, 9)

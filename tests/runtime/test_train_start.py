@@ -11,7 +11,8 @@ from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
-from spacelang_runtime.tasks.supernet.start import TrainRequest, dataset_of, new, preprocessing_of, resumed
+from spacelang_runtime.tasks.supernet.data import dataset_of, preprocessing_of
+from spacelang_runtime.tasks.supernet.start import TrainRequest, new, resumed
 
 RECIPE = evolve(SPACE.train, rand_augment=0, erasing=0, mixup=0, cutmix=0, epochs=1)
 REQUEST = TrainRequest(

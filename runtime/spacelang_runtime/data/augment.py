@@ -8,13 +8,13 @@ recipe's seed and the step, for the batch of all ranks together, of which a rank
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from attrs import frozen
 from numpy.typing import NDArray
 from PIL import Image
-from timm.data.transforms import RandomResizedCropAndInterpolation
 from torch import Tensor
 
 from spacelang.recipe import Train
@@ -24,6 +24,9 @@ from spacelang_runtime.data.rand_augment import drawn, on, rand_augment
 from spacelang_runtime.ops.memoize import memoize
 from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.seeding import seed_of
+
+if TYPE_CHECKING:
+    from timm.data.transforms import RandomResizedCropAndInterpolation
 
 
 @frozen
@@ -52,6 +55,9 @@ class View:
 
 def view_of(recipe: Train, side: int, channels: int, preprocessing: Preprocessing) -> View:
     """The views of a recipe. preprocessing: what its networks are scored by."""
+    # Here, where a training begins: timm takes seconds to import, and what only scores networks needs none of it.
+    from timm.data.transforms import RandomResizedCropAndInterpolation
+
     crop = float(recipe.crop)
     random = RandomResizedCropAndInterpolation(side, (crop, 1.0), interpolation="bicubic") if crop < 1 else None
     return View(side, channels, random, preprocessing)

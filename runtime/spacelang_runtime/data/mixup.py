@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from timm.data.mixup import mixup_target
 from torch import Tensor
 
 from spacelang.recipe import Train
@@ -21,6 +20,8 @@ def mixed(
     recipe has both), with a weight drawn from Beta(alpha, alpha): image i with image b - 1 - i. Of an odd number of
     images the last stays as it is.
     """
+    from timm.data.mixup import mixup_target  # as in `augment.view_of`
+
     smoothing = float(recipe.label_smoothing)
     pairs = len(images) // 2 * 2
     own, others = images[:pairs], images[:pairs].flip(0)

@@ -9,14 +9,15 @@ import numpy as np
 from attrs import frozen
 
 from spacelang import notation
+from spacelang.recipe import Score
 from spacelang.refine.sample import Sample
 from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.refine.measurement import begin, close, keep
-from spacelang_runtime.search.answers import UNKNOWN, Answers, Score
-from spacelang_runtime.search.journal import Entry, Search
+from spacelang_runtime.search.answers import UNKNOWN, Answers
 from spacelang_runtime.search.journal_file import open_journal
+from spacelang_runtime.search.journal_rows import Entry, Search
 from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.scoring import Stretch, Task
 
@@ -65,7 +66,7 @@ def measure(
     total = waves.images
     began = time.monotonic()
     with sole_writer(run.folder), open_journal(run.folder) as journal:
-        key = Search(0, account, step, total, False)
+        key = Search(0, account, step, total, False, waves.begin)
         number = begin(journal, key, entries, samples)
         if score == "loss" and journal.lossless(key):
             raise Failure(

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 
 from spacelang.expression import decimal
 from spacelang.refine.sample import Sample
-from spacelang_runtime.search.journal import Entry, Journal, Search, row, told
+from spacelang_runtime.search.journal import Journal
+from spacelang_runtime.search.journal_rows import Entry, Search, row, told
 
 
 def begin(journal: Journal, key: Search, entries: Sequence[Entry], samples: Sequence[Sample]) -> int:

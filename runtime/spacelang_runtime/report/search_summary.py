@@ -12,8 +12,9 @@ from spacelang.architecture import Architecture, NotAnArchitecture
 from spacelang.outside import finite, shown
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.search.account import account_of
-from spacelang_runtime.search.journal import Generation, Journal, NotAJournal, row, told
+from spacelang_runtime.search.journal import Journal
 from spacelang_runtime.search.journal_file import look
+from spacelang_runtime.search.journal_rows import Generation, NotAJournal, row, told
 
 
 @frozen

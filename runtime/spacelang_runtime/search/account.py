@@ -6,9 +6,8 @@ from typing import Any
 
 from spacelang.expression import Number
 from spacelang.outside import shown
-from spacelang.recipe import Bound, from_record
-from spacelang_runtime.search.answers import SCORES
-from spacelang_runtime.search.journal import NotAJournal, told
+from spacelang.recipe import SCORES, Bound, from_record
+from spacelang_runtime.search.journal_rows import NotAJournal, told
 
 
 def account_of(text: str) -> dict[str, Any]:

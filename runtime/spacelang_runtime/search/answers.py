@@ -9,18 +9,16 @@ in any order.
 from __future__ import annotations
 
 import base64
-from typing import Literal, get_args
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from spacelang.recipe import Score
+
 Bool = NDArray[np.bool_]
 Half = NDArray[np.float16]
 Real = NDArray[np.float64]
-
-Score = Literal["loss", "accuracy"]
-SCORES: tuple[Score, ...] = get_args(Score)
 
 
 @frozen(eq=False)

@@ -18,8 +18,9 @@ from spacelang_runtime.engine.run import Run, write_best
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.evolution import Evolution, Goals
 from spacelang_runtime.search.finalists import Final
-from spacelang_runtime.search.journal import Journal, Search
+from spacelang_runtime.search.journal import Journal
 from spacelang_runtime.search.journal_file import open_journal
+from spacelang_runtime.search.journal_rows import Search
 from spacelang_runtime.search.method import Method
 from spacelang_runtime.search.outcome import Ended, Observe, Outcome, Scored
 from spacelang_runtime.search.pool import Dispatcher
@@ -42,7 +43,7 @@ def evolve(
     """
     evolution = Evolution(lowered, recipe, method.algorithm, Goals(method.goals), method.budget)
     with sole_writer(run.folder), open_journal(run.folder) as journal:
-        search = journal.search(account(lowered, recipe, method), step, waves.images)
+        search = journal.search(account(lowered, recipe, method, waves.begin), step, waves.images, waves.begin)
         _has_losses(run, journal, search, method)
         with searching(run, search.number) as curves:
 
@@ -63,9 +64,12 @@ def enough(recipe: Evolve, budget: int | None) -> bool:
     return asked > LEAST
 
 
-def account(lowered: Lowered, recipe: Evolve, method: Method) -> str:
-    """The space, the recipe, the method and the further costs as text: what makes two searches the same."""
+def account(lowered: Lowered, recipe: Evolve, method: Method, begin: int = 0) -> str:
+    """The space, the recipe, the method and the further costs as text, and where the images begin: what makes two
+    searches the same."""
     record = {"space": interchange.digest(lowered.space), **interchange.settings(recipe), **asdict(method)}
+    if begin:
+        record["begin"] = begin
     if lowered.chain.measures != MEASURES:
         record["costs"] = digest(lowered.chain)
     return json.dumps(record, default=str, sort_keys=True)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
-from spacelang_runtime.search.answers import Answers, Score
+from spacelang.recipe import Score
+from spacelang_runtime.search.answers import Answers
 from spacelang_runtime.search.evolution import Candidate
 from spacelang_runtime.search.interval import Interval, of_mean, of_share
 from spacelang_runtime.search.racing import Race

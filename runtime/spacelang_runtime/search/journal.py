@@ -11,129 +11,25 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from types import UnionType
-from typing import Any
 
 import attrs
-from attrs import field, frozen
+from attrs import frozen
 
-from spacelang.outside import NotJson, parse, shown
-from spacelang_runtime.search.answers import Answers, Score, packed, unpacked
-
-_MOST = 2**62  # of any number in a journal
-
-
-class NotAJournal(ValueError):
-    """What a row of a journal holds that was never written there."""
-
-
-def row(found: tuple[Any, ...], *kinds: type[Any] | UnionType, least: int = 0) -> tuple[Any, ...]:
-    """A row of a journal, with a value of the right kind in each column, and no number below the least. Raises
-    `NotAJournal`: tables of SQLite take anything, and a damaged file may hold it."""
-    for value, kind in zip(found, kinds, strict=True):
-        if not isinstance(value, kind) or (isinstance(value, int | float) and not least <= value <= _MOST):
-            raise NotAJournal(f"a row holds {shown(value)}, which is never written there")
-    return found
-
-
-def told(text: str, kind: type[Any]) -> Any:
-    """A JSON value that a journal holds as text. Raises `NotAJournal` where it is none of a kind."""
-    try:
-        value = parse(text)
-    except NotJson as reason:
-        raise NotAJournal(f"a row holds {shown(text)}: {reason}") from None
-    if not isinstance(value, kind):
-        raise NotAJournal(f"a row holds {shown(text)}, which is never written there")
-    return value
-
-
-@frozen
-class Entry:
-    """A network as the journal knows it. architecture: its digest. line: its text."""
-
-    architecture: str
-    line: str
-    flops: int
-    params: int
-
-
-@frozen
-class Proposed:
-    """A candidate of a generation: its network, the operator that made it, the digests of its parents, and all that
-    it costs by measure."""
-
-    entry: Entry
-    operator: str
-    parents: tuple[str, ...]
-    costs: Mapping[str, int] = field(factory=dict)
-
-
-@frozen
-class Scored:
-    """A network with the held-out images that it told right, of how many, and its mean cross-entropy on them; None
-    where that was not kept."""
-
-    entry: Entry
-    correct: int
-    images: int
-    loss: float | None = None
-
-    @property
-    def accuracy(self) -> float:
-        return self.correct / self.images
-
-
-@frozen
-class Search:
-    """One search of a run: its number, its account (what was asked for, as JSON), the training step whose weights
-    it scores with, and the images of a full score."""
-
-    number: int
-    account: str
-    step: int
-    total: int
-    ended: bool
-
-
-@frozen
-class Generation:
-    """How a generation went. best: images that the best so far told right, of `images`; loss: its mean
-    cross-entropy on them. spread: standard deviation of the accuracies of the generation's networks, each on the
-    images it was judged on. spent, saved: images that the networks so far were judged on, and those left unseen.
-    volume: hypervolume of the front so far, where there are several goals. parents: digests of those kept."""
-
-    number: int
-    best: int
-    spread: float
-    spent: int
-    saved: int
-    volume: float | None
-    parents: tuple[str, ...]
-    images: int | None = None
-    loss: float | None = None
-
-
-@frozen
-class Judged:
-    """After how many images a candidate was judged, and what it did on them. loss: mean cross-entropy."""
-
-    images: int
-    correct: int
-    loss: float | None = None
-
-
-@frozen
-class Finalist:
-    """A network that was looked at until it was decided on all images that the search may read. images: how many
-    these were; correct, loss: on them. low, high: the interval of its mean score less that of the best; None of the
-    best itself, and of one that was left."""
-
-    architecture: str
-    images: int
-    correct: int
-    loss: float | None = None
-    low: float | None = None
-    high: float | None = None
+from spacelang.recipe import Score
+from spacelang_runtime.search.answers import Answers, packed, unpacked
+from spacelang_runtime.search.journal_rows import (
+    MOST,
+    Entry,
+    Finalist,
+    Generation,
+    Judged,
+    NotAJournal,
+    Proposed,
+    Scored,
+    Search,
+    row,
+    told,
+)
 
 
 @frozen(eq=False)
@@ -149,7 +45,7 @@ class Journal:
         reduced = self.database.execute("SELECT EXISTS (SELECT 1 FROM score WHERE NOT whole)").fetchone()
         return not reduced[0]
 
-    def search(self, account: str, step: int, total: int) -> Search:
+    def search(self, account: str, step: int, total: int, begin: int = 0) -> Search:
         """The search of this account with these weights and images: the one begun before, or a new one."""
         with self.database as db:
             db.execute(
@@ -160,7 +56,7 @@ class Journal:
             "SELECT search, ended IS NOT NULL FROM search WHERE account = ? AND step = ? AND total = ?",
             (account, step, total),
         ).fetchone()
-        return Search(number, account, step, total, bool(ended))
+        return Search(number, account, step, total, bool(ended), begin)
 
     def propose(self, search: Search, generation: int, candidates: Sequence[Proposed]) -> None:
         """Keep a generation's candidates."""
@@ -180,35 +76,37 @@ class Journal:
     def known(self, search: Search) -> dict[str, Answers]:
         """The answers of each network already looked at, on the first images, with this search's weights."""
         rows = self.database.execute(
-            "SELECT architecture, right, losses, images FROM score WHERE step = ? AND total = ?",
-            (search.step, search.total),
+            "SELECT architecture, right, losses, images FROM score WHERE step = ? AND total = ? AND begin = ?",
+            (search.step, search.total, search.begin),
         )
         return {one[0]: _answers(*row(one, str, bytes, bytes | None, int)[1:]) for one in rows}
 
     def lossless(self, search: Search) -> bool:
         """Whether some scores with this search's weights are from before losses were kept."""
         found = self.database.execute(
-            "SELECT EXISTS (SELECT 1 FROM score WHERE step = ? AND total = ? AND losses IS NULL)",
-            (search.step, search.total),
+            "SELECT EXISTS (SELECT 1 FROM score WHERE step = ? AND total = ? AND begin = ? AND losses IS NULL)",
+            (search.step, search.total, search.begin),
         ).fetchone()
         return bool(found[0])
 
     def record(self, search: Search, architecture: str, answers: Answers, seconds: float, device: str) -> None:
         """Keep what a network did on the first `len(answers)` images. Once this returns, it is on the disk.
 
-        What is known already stands; more images of the same network take its place.
+        What is known already stands; more images of the same network take its place, and so do those of another
+        beginning.
         """
         right, losses = packed(answers)
         loss = None if losses is None else answers.loss
         key = (search.step, search.total, architecture)
         with self.database as db:
             db.execute(
-                """INSERT INTO score VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
+                """INSERT INTO score VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
                    ON CONFLICT DO UPDATE SET images = excluded.images, correct = excluded.correct,
                        right = excluded.right, seconds = seconds + excluded.seconds,
-                       device = excluded.device, at = excluded.at, loss = excluded.loss, losses = excluded.losses
-                   WHERE excluded.images > images""",
-                (*key, len(answers), answers.correct, right, seconds, device, _now(), loss, losses),
+                       device = excluded.device, at = excluded.at, loss = excluded.loss, losses = excluded.losses,
+                       begin = excluded.begin
+                   WHERE excluded.images > images OR excluded.begin != begin""",
+                (*key, len(answers), answers.correct, right, seconds, device, _now(), loss, losses, search.begin),
             )
 
     def close_generation(self, search: Search, generation: Generation, judged: Mapping[str, Judged]) -> None:
@@ -279,7 +177,7 @@ class Journal:
         )
         of = (str, int, int, float | None)
         return [
-            Finalist(*row(one[:4], *of), *row(one[4:], float | None, float | None, least=-_MOST)) for one in rows
+            Finalist(*row(one[:4], *of), *row(one[4:], float | None, float | None, least=-MOST)) for one in rows
         ]
 
     def generations(self, search: Search) -> list[Generation]:

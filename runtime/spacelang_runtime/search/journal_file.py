@@ -11,7 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.search.journal import Journal, NotAJournal
+from spacelang_runtime.search.journal import Journal
+from spacelang_runtime.search.journal_rows import NotAJournal
 from spacelang_runtime.search.journal_tables import VERSION, prepare, version_of
 
 NAME = "journal.sqlite"

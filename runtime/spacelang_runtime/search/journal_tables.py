@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spacelang_runtime.failure import Failure
 
-VERSION, OLDEST = 4, 2
+VERSION, OLDEST = 5, 2
 
 _SCHEMA = """
 CREATE TABLE network (
@@ -17,7 +17,7 @@ CREATE TABLE score (
     step INTEGER NOT NULL, total INTEGER NOT NULL, architecture TEXT NOT NULL REFERENCES network,
     images INTEGER NOT NULL, correct INTEGER NOT NULL, right BLOB NOT NULL,
     seconds REAL NOT NULL, device TEXT NOT NULL, at TEXT NOT NULL,
-    loss REAL, losses BLOB, whole INTEGER NOT NULL DEFAULT 1,
+    loss REAL, losses BLOB, whole INTEGER NOT NULL DEFAULT 1, begin INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (step, total, architecture)
 ) WITHOUT ROWID;
 CREATE TABLE search (
@@ -54,11 +54,13 @@ CREATE TABLE sample (
 ) WITHOUT ROWID;
 """
 
-# What versions 2 and 3 lack. In 2, large JPEGs were decoded at a reduced size before they were scored.
+# What versions 2, 3 and 4 lack. In 2, large JPEGs were decoded at a reduced size before they were scored; in all of
+# them, the images of every run began at the first.
 _SINCE = (
     ("score", "loss REAL"),
     ("score", "losses BLOB"),
     ("score", "whole INTEGER NOT NULL DEFAULT 1"),
+    ("score", "begin INTEGER NOT NULL DEFAULT 0"),
     ("candidate", "loss REAL"),
     ("generation", "images INTEGER"),
     ("generation", "loss REAL"),
@@ -97,6 +99,14 @@ def _statements(database: sqlite3.Connection, version: int) -> list[str]:
         return every
     there = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     made = [table for table in every if "CREATE TABLE" in table and table.split()[2] not in there]
-    added = [f"ALTER TABLE {table} ADD COLUMN {column}" for table, column in _SINCE if table in there]
+    added = [
+        f"ALTER TABLE {table} ADD COLUMN {column}"
+        for table, column in _SINCE
+        if table in there and column.split()[0] not in _columns(database, table)
+    ]
     marked = ["UPDATE score SET whole = 0"] if version == 2 else []
     return [*made, *added, *marked]
+
+
+def _columns(database: sqlite3.Connection, table: str) -> set[str]:
+    return {row[1] for row in database.execute(f"PRAGMA table_info({table})")}

@@ -7,8 +7,8 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from spacelang.recipe import Score
 from spacelang_runtime.search.algorithms import Algorithm
-from spacelang_runtime.search.answers import Score
 from spacelang_runtime.search.evolution import ACCURACY
 
 PART = Fraction(4, 5)

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from spacelang_runtime.search.evolution import Candidate
 from spacelang_runtime.search.finalists import Estimate, Final
-from spacelang_runtime.search.journal import Generation
+from spacelang_runtime.search.journal_rows import Generation
 
 
 @frozen

@@ -98,11 +98,13 @@ def join(device: str = "auto") -> Iterator[Pool]:
 
 @define
 class Dispatcher:
-    """The leading process's side of the store: one wave after the other. images: that every process scores on."""
+    """The leading process's side of the store: one wave after the other. images: that every process scores on.
+    begin: which of them comes first."""
 
     crew: Pool
     judge: Judge
     images: int
+    begin: int = 0
     wave: int = 0
     signs: dict[int, tuple[bytes, float]] = field(factory=dict)
 

@@ -21,7 +21,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from spacelang_runtime.search.answers import Score
+from spacelang.recipe import Score
 
 Real = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from torch.utils.tensorboard import SummaryWriter
 
 from spacelang_runtime.engine.run import Run
-from spacelang_runtime.search.journal import Generation
+from spacelang_runtime.search.journal_rows import Generation
 
 
 @contextmanager

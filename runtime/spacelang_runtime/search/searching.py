@@ -16,7 +16,8 @@ from spacelang_runtime.search.evolution import Candidate, Evolution, Result
 from spacelang_runtime.search.finalists import Final, estimated, placed, race
 from spacelang_runtime.search.halving import going_on, rungs
 from spacelang_runtime.search.images import batch_of, cuts
-from spacelang_runtime.search.journal import Entry, Finalist, Generation, Journal, Judged, Proposed, Search
+from spacelang_runtime.search.journal import Journal
+from spacelang_runtime.search.journal_rows import Entry, Finalist, Generation, Judged, Proposed, Search
 from spacelang_runtime.search.method import Method
 from spacelang_runtime.search.outcome import Ended, Observe, Outcome, Scored
 from spacelang_runtime.search.pool import Dispatcher

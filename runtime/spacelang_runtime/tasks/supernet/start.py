@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -12,7 +11,7 @@ from spacelang import notation
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.recipe import Train
 from spacelang.space import Space
-from spacelang_runtime.data import Dataset, open_dataset
+from spacelang_runtime.data import open_dataset
 from spacelang_runtime.engine.checkpoint import load
 from spacelang_runtime.engine.distributed import World, broadcast
 from spacelang_runtime.engine.record import Data, Distillation, Initial, Record
@@ -22,11 +21,10 @@ from spacelang_runtime.engine.start import continued_by, launched, require_more,
 from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
+from spacelang_runtime.tasks.supernet.data import Say, dataset_of
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup
 from spacelang_runtime.tasks.supernet.sandwich import Subnets, alone, subnets_of
 from spacelang_runtime.tasks.supernet.teacher import distilled
-
-Say = Callable[[str], None]
 
 
 @frozen
@@ -143,36 +141,6 @@ def _subnets(run: Run, lowered: Lowered) -> Subnets:
     if not line:
         return subnets_of(lowered)
     return alone(attrs.evolve(notation.read(line), frame=lowered.space.frame))
-
-
-def dataset_of(run: Run, say: Say, workers: int = 0) -> Dataset:
-    """The data that a run was trained on, scored by the preprocessing that the run has recorded. Raises `Failure`
-    where it is not what it was."""
-    space, data = run.space, run.record.data
-    dataset = open_dataset(data.where, space.frame, space.train, workers, say, run.record.preprocessing)
-    if dataset.fingerprint != data.fingerprint or dataset.classes != data.classes:
-        raise Failure(
-            f"{data.where} is not what {run.name} was trained on: its images have changed",
-            "bring them back, or train a new run",
-        )
-    return dataset
-
-
-def preprocessing_of(run: Run, say: Say) -> Preprocessing:
-    """What the networks of a run are scored by.
-
-    A run of before that was recorded looked at each picture by the picture's own size: at one not larger than the
-    image as a whole, at seven eighths of any other. What it did with most of them is what is chosen for its data;
-    where that is not at hand any more, it is the crop share that its models have always stated.
-    """
-    if run.record.preprocessing is not None:
-        return run.record.preprocessing
-    try:
-        return dataset_of(run, say).preprocessing
-    except Failure as reason:
-        say(f"how much of a picture {run.name} looked at cannot be told: {reason.message}")
-        say("its models state crop_pct 0.875, which is right for pictures larger than the space's image")
-        return Preprocessing()
 
 
 def _require_parts(recipe: Train, world: World) -> None:
