@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from spacelang.drawing import COLOURS, FAINT, INK, Box, Dot, Drawing, Shape, Trace, Words
+from spacelang.canvas import COLOURS, FAINT, INK, Box, Canvas, Dot, Shape, Trace, Words
 from spacelang.expression import Number, decimal
 from spacelang.refine.account import Account
 from spacelang.refine.evidence import said
@@ -21,7 +21,7 @@ def colour(number: int) -> str:
     return COLOURS[number % len(COLOURS)]
 
 
-def distributions(accounts: Sequence[Account]) -> Drawing:
+def distributions(accounts: Sequence[Account]) -> Canvas:
     """The share of each space's networks whose error is at most so much: the further left, the better the space."""
     low = min(account.errors[0] for account in accounts)
     high = max(account.errors[-1] for account in accounts)
@@ -61,10 +61,10 @@ def distributions(accounts: Sequence[Account]) -> Drawing:
             Box(_LEFT, row - 9, 14, 10, colour(number)),
             Words(_LEFT + 20, row, f"{account.space}: E-T error {100 * q.error.value:.2f} %", 12),
         ]
-    return Drawing(_WIDTH, _HEIGHT + 18 * (len(accounts) - 1), tuple(shapes))
+    return Canvas(_WIDTH, _HEIGHT + 18 * (len(accounts) - 1), tuple(shapes))
 
 
-def slopes(account: Account) -> Drawing:
+def slopes(account: Account) -> Canvas:
     """A panel for every subspace: its options with their E-T errors, and the line through them. A line whose
     interval holds zero is grey, one that moves its options is thick."""
     moves = account.moves
@@ -81,7 +81,7 @@ def slopes(account: Account) -> Drawing:
         own = [move for move in moves if move.slope.part.stage == stage]
         for column, move in enumerate(own):
             shapes += _panel(move, 12 + column * _PANEL[0], 44 + row * (_PANEL[1] + 36), low, high)
-    return Drawing(width, height, tuple(shapes))
+    return Canvas(width, height, tuple(shapes))
 
 
 def _panel(move: Move, left: float, top: float, low: float, high: float) -> Iterator[Shape]:
@@ -114,7 +114,7 @@ def _panel(move: Move, left: float, top: float, low: float, high: float) -> Iter
     yield Words(inner, top + 48 + high_, told, 10, "start", shade)
 
 
-def moved(accounts: Sequence[Account]) -> Drawing:
+def moved(accounts: Sequence[Account]) -> Canvas:
     """How the options of every subspace lie from space to space: a bar from the least to the greatest for each."""
     names = [account.space for account in accounts]
     places = sorted({place for account in accounts for place in _placed(account)}, key=_order)
@@ -133,7 +133,7 @@ def moved(accounts: Sequence[Account]) -> Drawing:
         for column, stage in enumerate(stages):
             rows = [_placed(account).get((stage, dimension)) for account in accounts]
             shapes += _bars(rows, 80 + column * cell, top, cell - 24)
-    return Drawing(80 + cell * len(stages), 70 + tall * len(dimensions), tuple(shapes))
+    return Canvas(80 + cell * len(stages), 70 + tall * len(dimensions), tuple(shapes))
 
 
 def _bars(rows: Sequence[tuple[Number, ...] | None], left: float, top: float, wide: float) -> Iterator[Shape]:

@@ -21,7 +21,7 @@ from spacelang_runtime.ops import positions
 from spacelang_runtime.ops.attention import additions, attend
 from spacelang_runtime.ops.windows import Cut
 from spacelang_runtime.preprocessing import Preprocessing
-from spacelang_runtime.visualize import figure
+from spacelang_runtime.visualize import panels
 from spacelang_runtime.visualize.photo import batches, photo, read
 from spacelang_runtime.visualize.similarity import similarities
 from spacelang_runtime.visualize.weights import maps, watch, weights
@@ -138,15 +138,15 @@ def test_figures_are_written_as_png_and_svg_and_are_the_same_again(tmp_path: Pat
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     picture = np.zeros((16, 16, 3), np.uint8)
     for name in ("one", "two"):
-        drawn = figure.attention(
+        drawn = panels.attention(
             picture, torch.rand(7, 4, 4, generator=torch.Generator().manual_seed(0)), (3, 5), "t"
         )
-        png, svg = figure.write(drawn, tmp_path / f"{name}.png")
+        png, svg = panels.write(drawn, tmp_path / f"{name}.png")
     assert (png.name, svg.name) == ("two.png", "two.svg")
     assert Image.open(png).size[0] > 500
     text = svg.read_text()
     assert text == (tmp_path / "one.svg").read_text()
-    assert figure.pixels(drawn).shape[2] == 3
+    assert panels.pixels(drawn).shape[2] == 3
 
 
 def test_photos_are_read_as_the_network_sees_them(tmp_path: Path) -> None:
