@@ -246,7 +246,7 @@ def _searched(where: Bench, account: Account, score: Score) -> Account:
 def _figures(refinement: Refinement, accounts: list[Account]) -> None:
     """The page and the figures of all spaces so far."""
     from spacelang.canvas import save
-    from spacelang.refine.figure import distributions, moved, slopes
+    from spacelang.refine.figures import distributions, moved, slopes
     from spacelang.refine.report import page
 
     folder = refinement.folder

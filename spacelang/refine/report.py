@@ -10,7 +10,7 @@ from spacelang.expression import Number, decimal
 from spacelang.html import Node, Row, element, figure, section, table
 from spacelang.refine.account import Account
 from spacelang.refine.evidence import options, said
-from spacelang.refine.figure import distributions, moved, slopes
+from spacelang.refine.figures import distributions, moved, slopes
 from spacelang.refine.move import Move, signed
 
 
