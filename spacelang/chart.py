@@ -1,4 +1,4 @@
-"""Bars over an axis, as a drawing."""
+"""Bars over an axis, on a canvas."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from spacelang.drawing import COLOURS, Box, Drawing, Trace, Words
+from spacelang.canvas import COLOURS, Box, Canvas, Trace, Words
 
-WIDTH, HEIGHT = 720, 360
+WIDTH, HEIGHT = 600, 320  # words of 15: legible at 420 pixels' width
 _LEFT, _RIGHT, _TOP, _BOTTOM = 24, 24, 44, 40
 
 
@@ -28,8 +28,8 @@ def heights(counts: Sequence[int]) -> tuple[float, ...]:
     return tuple(count / most if most else 0.0 for count in counts)  # int / int: right however large
 
 
-def drawn(bars: Bars) -> Drawing:
-    """The chart as a drawing; each bar tells its note when pointed at."""
+def drawn(bars: Bars) -> Canvas:
+    """The chart on a canvas; each bar tells its note when pointed at."""
     slot = (WIDTH - _LEFT - _RIGHT) / max(1, len(bars.heights))
     width = slot - min(1.0, slot / 8)
     floor, room = HEIGHT - _BOTTOM, HEIGHT - _TOP - _BOTTOM
@@ -39,9 +39,9 @@ def drawn(bars: Bars) -> Drawing:
     ]
     left, right = bars.ends
     frame = (
-        Words(_LEFT, 26, bars.title, 15),
+        Words(_LEFT, 26, bars.title, 16),
         Trace(((_LEFT, floor), (WIDTH - _RIGHT, floor))),
-        Words(_LEFT, floor + 20, left, 13),
-        Words(WIDTH - _RIGHT, floor + 20, right, 13, "end"),
+        Words(_LEFT, floor + 20, left, 15),
+        Words(WIDTH - _RIGHT, floor + 20, right, 15, "end"),
     )
-    return Drawing(WIDTH, HEIGHT, (*boxes, *frame))
+    return Canvas(WIDTH, HEIGHT, (*boxes, *frame))

@@ -132,7 +132,7 @@ class Architecture:
 
     def _repr_html_(self) -> str:
         from spacelang.amount import short
-        from spacelang.api.html import code, table, titled
+        from spacelang.html import code, table, titled, written
 
         frame = self.frame
         said = (
@@ -140,9 +140,8 @@ class Architecture:
             f"image {frame.image}, patch {frame.patch}, {frame.classes} classes",
         )
         rows = self.records()
-        return (
-            titled(self.name, *said) + code(self.line) + table(list(rows[0]), [list(row.values()) for row in rows])
-        )
+        body = table(list(rows[0]), [list(row.values()) for row in rows])
+        return written(titled(self.name, *said), code(self.line), body)
 
 
 Known = Architecture | core.Architecture | str  # a network, however it is named

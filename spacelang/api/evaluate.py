@@ -60,7 +60,7 @@ class Tested:
         return f"<{self.split} top-1: {said}>"
 
     def _repr_html_(self) -> str:
-        from spacelang.api.html import of_records
+        from spacelang.html import of_records
 
         names = ("what", "name", "top1", "loss", "images", "flops", "params")
         return of_records(f"{self.split} images", [{name: row[name] for name in names} for row in self.rows])

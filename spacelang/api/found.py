@@ -15,7 +15,7 @@ from spacelang.api.goals import Direction, Point, Values, point
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
-    from spacelang.drawing import Drawing
+    from spacelang.canvas import Canvas
 
 
 @frozen
@@ -85,7 +85,7 @@ class Found:
             for one in self.scored
         ]
 
-    def drawing(self) -> Drawing:
+    def canvas(self) -> Canvas:
         """One goal: each score in the order told, and the best so far; several: the first two, with their front."""
         from spacelang.api.scatter import by_goals, by_order
 
@@ -95,11 +95,11 @@ class Found:
         return by_goals(self.space, scores, [one.score for one in self.front if one.score is not None])
 
     def plot(self, path: str | os.PathLike[str]) -> None:
-        """Write the drawing as a picture; the suffix, .svg or .png, says in which format."""
-        from spacelang.drawing import save
+        """Write the canvas as a picture; the suffix, .svg or .png, says in which format."""
+        from spacelang.canvas import save
 
         try:
-            save(self.drawing(), Path(path))
+            save(self.canvas(), Path(path))
         except ValueError as reason:
             raise Failure(str(reason)) from None
 
@@ -113,12 +113,12 @@ class Found:
         return f"<{len(self.scored)} networks of {self.space} scored{best}>"
 
     def _repr_html_(self) -> str:
-        from spacelang.api.html import of_records
-        from spacelang.drawing import svg
+        from spacelang.canvas import svg
+        from spacelang.html import of_records
 
         shown = self.front if self.ranked and len(self.ranked[0].score or ()) > 1 else self.ranked[:10]
         rows = Found(self.space, self.directions, tuple(shown)).records()
-        return svg(self.drawing()) + of_records(repr(self)[1:-1], rows)
+        return svg(self.canvas()) + of_records(repr(self)[1:-1], rows)
 
 
 def _scores(values: Values | None, goals: int) -> dict[str, float | None]:

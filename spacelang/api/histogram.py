@@ -12,7 +12,7 @@ from spacelang.api.measures import LABELS, Measures
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
-    from spacelang.drawing import Drawing
+    from spacelang.canvas import Canvas
     from spacelang.lower.chain import Window
 
 Bins = tuple[tuple["Window", int], ...]
@@ -43,8 +43,8 @@ class Histogram:
             for window, count in self.bins
         ]
 
-    def drawing(self) -> Drawing:
-        """The bars as a drawing; each tells its numbers when pointed at."""
+    def canvas(self) -> Canvas:
+        """The bars on a canvas; each tells its numbers when pointed at."""
         from spacelang.amount import spaced
         from spacelang.chart import Bars, drawn, heights
 
@@ -61,10 +61,10 @@ class Histogram:
 
     def plot(self, path: str | os.PathLike[str]) -> None:
         """Write the bars as a picture; the suffix, .svg or .png, says in which format."""
-        from spacelang.drawing import save
+        from spacelang.canvas import save
 
         try:
-            save(self.drawing(), Path(path))
+            save(self.canvas(), Path(path))
         except ValueError as reason:
             raise Failure(str(reason)) from None
 
@@ -72,6 +72,6 @@ class Histogram:
         return f"<Histogram of {self.space} by {self.measure}: {len(self.bins)} bins>"
 
     def _repr_html_(self) -> str:
-        from spacelang.drawing import svg
+        from spacelang.canvas import svg
 
-        return svg(self.drawing())
+        return svg(self.canvas())

@@ -43,6 +43,6 @@ class Networks:
         return f"<{len(self)} networks of {self.space}>"
 
     def _repr_html_(self) -> str:
-        from spacelang.api.html import of_records
+        from spacelang.html import of_records
 
         return of_records(repr(self)[1:-1], self.records())

@@ -122,9 +122,10 @@ class Run:
         return f"<Run {self.name} of {self.kept.record.space}: step {self.step}, {state}>"
 
     def _repr_html_(self) -> str:
-        from spacelang.api.html import titled
+        from spacelang.html import titled, written
 
-        return titled(repr(self)[1:-1], f"trained on {self.kept.record.data.name}") + self.space._repr_html_()
+        title = titled(repr(self)[1:-1], f"trained on {self.kept.record.data.name}")
+        return written(title) + self.space._repr_html_()
 
 
 def open_run(name: str | None = None, runs: str | os.PathLike[str] = "runs") -> Run:

@@ -1,4 +1,4 @@
-"""Scores as dots on a sheet."""
+"""Scores as dots on a canvas."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from spacelang.api.goals import Direction
-from spacelang.drawing import COLOURS, FAINT, Dot, Drawing, Trace, Words
+from spacelang.canvas import COLOURS, FAINT, Canvas, Dot, Trace, Words
 
-_WIDTH, _HEIGHT = 720, 360
+_WIDTH, _HEIGHT = 600, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 24, 44, 40
 
 Pair = Sequence[float]
 
 
-def by_order(space: str, scores: Sequence[float], direction: Direction) -> Drawing:
+def by_order(space: str, scores: Sequence[float], direction: Direction) -> Canvas:
     """Each score in the order told, and the best so far as a line."""
     best = list(accumulate(scores, max if direction == "maximize" else min))
     dots = [(float(at), score) for at, score in enumerate(scores, 1)]
@@ -22,35 +22,35 @@ def by_order(space: str, scores: Sequence[float], direction: Direction) -> Drawi
     return _sheet(f"{space}: scores in the order told", dots, line)
 
 
-def by_goals(space: str, scores: Sequence[Pair], front: Sequence[Pair]) -> Drawing:
+def by_goals(space: str, scores: Sequence[Pair], front: Sequence[Pair]) -> Canvas:
     """Each score by its first two goals, the front as a line. The first goal goes upwards."""
     dots = [(score[1], score[0]) for score in scores]
     line = sorted((score[1], score[0]) for score in front)
     return _sheet(f"{space}: score 1 over score 2, and the front", dots, line)
 
 
-def _sheet(title: str, dots: Sequence[tuple[float, float]], line: Sequence[tuple[float, float]]) -> Drawing:
+def _sheet(title: str, dots: Sequence[tuple[float, float]], line: Sequence[tuple[float, float]]) -> Canvas:
     floor, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
-    frame = (Words(_LEFT, 26, title, 15), Trace(((_LEFT, _TOP), (_LEFT, floor), (right, floor)), FAINT))
+    frame = (Words(_LEFT, 26, title, 16), Trace(((_LEFT, _TOP), (_LEFT, floor), (right, floor)), FAINT))
     if not dots:
-        return Drawing(_WIDTH, _HEIGHT, frame)
+        return Canvas(_WIDTH, _HEIGHT, frame)
     (x_low, x_high), (y_low, y_high) = (_ends([dot[axis] for dot in dots]) for axis in (0, 1))
 
     def placed(x: float, y: float) -> tuple[float, float]:
         across = _share(x, x_low, x_high) * (right - _LEFT)
         return _LEFT + across, floor - _share(y, y_low, y_high) * (floor - _TOP)
 
-    return Drawing(
+    return Canvas(
         _WIDTH,
         _HEIGHT,
         (
             *frame,
             *(Dot(*placed(x, y), 2.5, COLOURS[0], f"{y:g} at {x:g}") for x, y in dots),
             Trace(tuple(placed(x, y) for x, y in line), COLOURS[1], 1.5),
-            Words(_LEFT, floor + 20, f"{x_low:g}", 13),
-            Words(right, floor + 20, f"{x_high:g}", 13, "end"),
-            Words(_LEFT - 8, floor, f"{y_low:.4g}", 13, "end"),
-            Words(_LEFT - 8, _TOP + 8, f"{y_high:.4g}", 13, "end"),
+            Words(_LEFT, floor + 20, f"{x_low:g}", 15),
+            Words(right, floor + 20, f"{x_high:g}", 15, "end"),
+            Words(_LEFT - 8, floor, f"{y_low:.4g}", 15, "end"),
+            Words(_LEFT - 8, _TOP + 8, f"{y_high:.4g}", 15, "end"),
         ),
     )
 

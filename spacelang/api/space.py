@@ -384,7 +384,7 @@ class Space:
 
     def _repr_html_(self) -> str:
         from spacelang.amount import short, spaced
-        from spacelang.api.html import table, titled
+        from spacelang.html import table, titled, written
 
         macs, params = (self.extent(measure) for measure in ("flops", "params"))
         said = (
@@ -393,4 +393,4 @@ class Space:
             f"{short(params.lo)} to {short(params.hi)} params",
         )
         heading, *body = self.table()
-        return titled(self.name, *said) + table(heading, body)
+        return written(titled(self.name, *said), table(heading, body))

@@ -109,7 +109,7 @@ def _maps(
     at: str | None,
     output: Path,
 ) -> None:
-    from spacelang_runtime.visualize import figure
+    from spacelang_runtime.visualize import panels
     from spacelang_runtime.visualize.photo import photo, read
     from spacelang_runtime.visualize.weights import maps
 
@@ -122,7 +122,7 @@ def _maps(
     block = last if block is None else block
     if block > last:
         fail(f"stage {stage} of {name} has {_count(last, 'block')}, not {block}", f"take --block {last}")
-    if image.resolve() in (file.resolve() for file in figure.files(output)):
+    if image.resolve() in (file.resolve() for file in panels.files(output)):
         fail(f"the figure would replace {image}", "write it elsewhere: -o NAME")
     x, y = _pixel(at, frame.image)
     stride = frame.patch << (stage - 1)
@@ -130,8 +130,8 @@ def _maps(
     found = maps(model, read([picture], frame, seen), (stage - 1, block - 1), (y // stride, x // stride))
     layer = architecture.stages[stage - 1].layers[block - 1]
     title = f"{name}, stage {stage}, block {block}, window {layer.window}"
-    drawn = figure.attention(picture, found, (x, y), title)
-    png, svg = figure.write(drawn, output)
+    drawn = panels.attention(picture, found, (x, y), title)
+    png, svg = panels.write(drawn, output)
     print(f"{png}, {svg}: {layer.heads} heads of stage {stage}, block {block}, seen from {x},{y}")
 
 
@@ -155,7 +155,7 @@ def _pixel(at: str | None, side: int) -> tuple[int, int]:
 
 
 def _similarity(model: Network, name: str, seen: Preprocessing, folder: Path, count: int, output: Path) -> None:
-    from spacelang_runtime.visualize import figure
+    from spacelang_runtime.visualize import panels
     from spacelang_runtime.visualize.photo import batches
     from spacelang_runtime.visualize.similarity import similarities
 
@@ -171,5 +171,5 @@ def _similarity(model: Network, name: str, seen: Preprocessing, folder: Path, co
     console().print(grid(["stage", "block", "heads", "qkv / embed", "similarity"], body))
     if all(one.mean is None for one in found):
         fail(f"no layer of {name} has two heads to compare")
-    png, svg = figure.write(figure.similarity(found, f"{name}: similarity of heads"), output)
+    png, svg = panels.write(panels.similarity(found, f"{name}: similarity of heads"), output)
     print(f"{png}, {svg}")

@@ -255,17 +255,17 @@ def _searched(where: Bench, account: Account, score: Score | None) -> Account:
 
 def _figures(refinement: Refinement, accounts: list[Account]) -> None:
     """The page and the figures of all spaces so far."""
-    from spacelang.drawing import save
-    from spacelang.refine.figure import distributions, moved, slopes
+    from spacelang.canvas import save
+    from spacelang.refine.figures import distributions, moved, slopes
     from spacelang.refine.report import page
 
     folder = refinement.folder
     write(folder / "report.html", page(accounts))
-    drawings = {"distributions": distributions(accounts), "moved": moved(accounts)}
-    drawings |= {f"slopes-{account.space}": slopes(account) for account in accounts}
-    for name, drawing in drawings.items():
+    canvases = {"distributions": distributions(accounts), "moved": moved(accounts)}
+    canvases |= {f"slopes-{account.space}": slopes(account) for account in accounts}
+    for name, canvas in canvases.items():
         for suffix in (".svg", ".png"):
-            save(drawing, folder / f"{name}{suffix}")
+            save(canvas, folder / f"{name}{suffix}")
 
 
 def _end(refinement: Refinement, accounts: list[Account]) -> None:

@@ -143,7 +143,6 @@ def test_what_learned_by_a_preprocessing_goes_on_by_it(spacelang, here: Path) ->
 
 
 def test_maps_and_similarities_are_drawn(spacelang, here: Path) -> None:
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     for what in ((), ("m",), ("digits-1", "--network", "smallest")):
         said = spacelang("attention", *what, "--image", "photos/0.png", "-o", "look/map")
         assert said.code == 0, said.err

@@ -14,6 +14,7 @@ from networks import AWKWARD, draw, stirred
 from PIL import Image
 
 from spacelang import notation
+from spacelang.canvas import Canvas, Raster, Words
 from spacelang.lower.lowered import lower
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
@@ -21,9 +22,9 @@ from spacelang_runtime.ops import positions
 from spacelang_runtime.ops.attention import additions, attend
 from spacelang_runtime.ops.windows import Cut
 from spacelang_runtime.preprocessing import Preprocessing
-from spacelang_runtime.visualize import figure
+from spacelang_runtime.visualize import panels
 from spacelang_runtime.visualize.photo import batches, photo, read
-from spacelang_runtime.visualize.similarity import similarities
+from spacelang_runtime.visualize.similarity import Similarity, similarities
 from spacelang_runtime.visualize.weights import maps, watch, weights
 
 
@@ -135,18 +136,57 @@ def test_similarity_is_the_mean_cosine_of_rows() -> None:
 
 
 def test_figures_are_written_as_png_and_svg_and_are_the_same_again(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     picture = np.zeros((16, 16, 3), np.uint8)
     for name in ("one", "two"):
-        drawn = figure.attention(
-            picture, torch.rand(7, 4, 4, generator=torch.Generator().manual_seed(0)), (3, 5), "t"
-        )
-        png, svg = figure.write(drawn, tmp_path / f"{name}.png")
+        maps = torch.rand(7, 4, 4, generator=torch.Generator().manual_seed(0))
+        png, svg = panels.write(panels.attention(picture, maps, (3, 5), "t"), tmp_path / f"{name}.png")
     assert (png.name, svg.name) == ("two.png", "two.svg")
     assert Image.open(png).size[0] > 500
-    text = svg.read_text()
-    assert text == (tmp_path / "one.svg").read_text()
-    assert figure.pixels(drawn).shape[2] == 3
+    for suffix in ("png", "svg"):
+        assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
+
+
+def rasters(canvas: Canvas) -> list[np.ndarray]:
+    """The images on a canvas, in the order drawn: uint8 [rows, columns, 3]."""
+    return [
+        np.frombuffer(shape.rgb, np.uint8).reshape(shape.rows, shape.columns, 3)
+        for shape in canvas.shapes
+        if isinstance(shape, Raster)
+    ]
+
+
+def test_a_map_is_drawn_from_black_for_0_to_white_for_its_largest_weight() -> None:
+    picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    maps = torch.tensor([[[0.0, 0.1], [0.2, 0.05]], [[0.0, 0.0], [0.0, 0.0]]])
+    photo, first, second = rasters(panels.attention(picture, maps, (2, 2), "t"))
+    assert np.array_equal(photo, picture)
+    assert first[..., 0].tolist() == [[0, 128], [255, 64]]
+    assert np.array_equal(first[..., 0], first[..., 2])
+    assert not second.any(), "a head that sees nothing of the image"
+
+
+def test_the_reference_is_marked_in_the_picture_and_in_every_map() -> None:
+    drawn = panels.attention(np.full((8, 8, 3), 255, np.uint8), torch.zeros(2, 4, 4), (2, 6), "t")
+    pixels = panels.pixels(drawn)
+    images = [shape for shape in drawn.shapes if isinstance(shape, Raster)]
+    assert len(images) == 3
+    for one in images:
+        x, y = 2 * (one.x + one.width * 2 / 8), 2 * (one.y + one.height * 6 / 8)
+        assert pixels[int(y), int(x)].tolist() == [255, 0, 0]
+
+
+def test_heads_that_look_apart_are_dark_and_heads_alike_are_light() -> None:
+    layers = [
+        Similarity((0, 0), torch.eye(2), 0.0),
+        Similarity((0, 1), torch.ones(1, 1), None),
+        Similarity((1, 2), torch.full((3, 3), 0.5), 0.5),
+    ]
+    drawn = panels.similarity(layers, "t")
+    apart, half = rasters(drawn)
+    assert apart.tolist() == [[[253, 231, 37], [68, 1, 84]], [[68, 1, 84], [253, 231, 37]]]
+    assert (half == (33, 145, 140)).all()
+    lines = [shape.text for shape in drawn.shapes if isinstance(shape, Words)]
+    assert lines == ["t", "stage 1, block 1", "mean 0.00", "stage 2, block 3", "mean 0.50"]
 
 
 def test_photos_are_read_as_the_network_sees_them(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from spacelang_runtime.engine.step import Observe, Step
 from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.preprocessing import Preprocessing
-from spacelang_runtime.visualize import figure
+from spacelang_runtime.visualize import panels
 from spacelang_runtime.visualize.photo import photo, read
 from spacelang_runtime.visualize.weights import maps
 
@@ -45,8 +45,8 @@ def board(
             at = (middle[1] // (frame.patch << number), middle[0] // (frame.patch << number))
             found = maps(network, image, (number, len(stage.layers) - 1), at)
             title = f"step {step.step}, stage {number + 1}, block {len(stage.layers)}"
-            panel = figure.pixels(figure.attention(picture, found, middle, title))
-            writer.add_image(f"attention/stage {number + 1}", panel, step.step, dataformats="HWC")
+            pixels = panels.pixels(panels.attention(picture, found, middle, title))
+            writer.add_image(f"attention/stage {number + 1}", pixels, step.step, dataformats="HWC")
 
     try:
         yield observe
