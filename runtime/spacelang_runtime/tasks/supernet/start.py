@@ -15,7 +15,7 @@ from spacelang.space import Space
 from spacelang_runtime.data import Dataset, open_dataset
 from spacelang_runtime.engine.checkpoint import load
 from spacelang_runtime.engine.distributed import World, broadcast
-from spacelang_runtime.engine.record import Data, Distillation, Initial, Record
+from spacelang_runtime.engine.record import Data, Distillation, Finish, Initial, Record
 from spacelang_runtime.engine.run import Run, create, find, removed_unless_saved
 from spacelang_runtime.engine.schedule import limits
 from spacelang_runtime.engine.start import continued_by, launched, require_more, require_shares
@@ -35,8 +35,8 @@ class TrainRequest:
     overrides: what the command line changed, as written. data: a built-in set's name or a folder. steps, budget
     (seconds): limits, where the recipe's epochs are not meant. micro: images that a process takes at a time (0:
     all). network: the line of the one network to train, where the whole space is not meant; initial,
-    distillation: what that begins with, and learns from besides. preprocessing: what it has been scored by until
-    now; None: to be chosen for the data."""
+    distillation, finish: what that begins with, and learns from besides. preprocessing: what it has been scored by
+    until now; None: to be chosen for the data. fingerprint: of the data, where it has to be what it was."""
 
     space: Space
     source: str
@@ -50,7 +50,9 @@ class TrainRequest:
     network: str = ""
     initial: Initial | None = None
     distillation: Distillation | None = None
+    finish: Finish | None = None
     preprocessing: Preprocessing | None = None
+    fingerprint: str = ""
 
 
 def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say) -> SupernetSetup:
@@ -58,13 +60,26 @@ def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say)
 
     Where the data has another number of classes than the space, the data's holds, and is recorded.
     """
+    return created(*opened(request, world, workers, say), runs, world)
+
+
+def opened(request: TrainRequest, world: World, workers: int, say: Say) -> tuple[TrainRequest, Dataset]:
+    """The data that is asked for, and the request with its classes. Raises `Failure` where it has changed."""
     space = request.space
     _require_parts(space.train, world)
     dataset = open_dataset(request.data, space.frame, space.train, workers, say, request.preprocessing)
+    if request.fingerprint and dataset.fingerprint != request.fingerprint:
+        raise _changed(request.data, request.finish.run if request.finish else "it")
     if len(dataset.classes) != space.frame.classes:
         classes = len(dataset.classes)
         say(f"{dataset.name} has {classes} classes, not {space.frame.classes}: the head follows the data")
         space = attrs.evolve(space, frame=attrs.evolve(space.frame, classes=classes))
+    return attrs.evolve(request, space=space), dataset
+
+
+def created(request: TrainRequest, dataset: Dataset, runs: Path, world: World) -> SupernetSetup:
+    """A new run in the folder `runs`, on data that has been opened for it."""
+    space = request.space
     steps_per_epoch = dataset.steps_per_epoch(space.train.batch)
     bounds = limits(space.train, steps_per_epoch, request.steps, request.budget)
     lowered = lower(space)
@@ -72,7 +87,7 @@ def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say)
     name = None
     if world.is_main:
         record = Record(
-            task="finetune" if request.network else "supernet",
+            task="finish" if request.finish else "finetune" if request.network else "supernet",
             data=Data(request.data, dataset.name, dataset.fingerprint, dataset.classes),
             limits=bounds,
             device=str(world.device),
@@ -84,13 +99,14 @@ def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say)
             preprocessing=dataset.preprocessing,
             initial=request.initial,
             distillation=request.distillation,
+            finish=request.finish,
             processes=world.size,
         )
         name = launched(create(runs, record, request.source, space)).name
     run = find(runs, broadcast(world, name))
     with removed_unless_saved(run):
         trained_on = distilled(dataset, run)
-    return SupernetSetup(run, space, model, _subnets(run, lowered), trained_on, bounds, micro=request.micro)
+    return SupernetSetup(run, space, model, subnets_in(run, lowered), trained_on, bounds, micro=request.micro)
 
 
 def resumed(
@@ -134,10 +150,10 @@ def continued(
         launched(run)
     lowered = lower(space)
     model = untrained(lowered, world.device)
-    return SupernetSetup(run, space, model, _subnets(run, lowered), dataset, bounds, kept, micro)
+    return SupernetSetup(run, space, model, subnets_in(run, lowered), dataset, bounds, kept, micro)
 
 
-def _subnets(run: Run, lowered: Lowered) -> Subnets:
+def subnets_in(run: Run, lowered: Lowered) -> Subnets:
     """The networks that a run trains."""
     line = run.record.network
     if not line:
@@ -151,11 +167,14 @@ def dataset_of(run: Run, say: Say, workers: int = 0) -> Dataset:
     space, data = run.space, run.record.data
     dataset = open_dataset(data.where, space.frame, space.train, workers, say, run.record.preprocessing)
     if dataset.fingerprint != data.fingerprint or dataset.classes != data.classes:
-        raise Failure(
-            f"{data.where} is not what {run.name} was trained on: its images have changed",
-            "bring them back, or train a new run",
-        )
+        raise _changed(data.where, run.name)
     return dataset
+
+
+def _changed(where: str, run: str) -> Failure:
+    return Failure(
+        f"{where} is not what {run} was trained on: its images have changed", "bring them back, or train a new run"
+    )
 
 
 def preprocessing_of(run: Run, say: Say) -> Preprocessing:
