@@ -7,12 +7,13 @@ from collections.abc import Callable
 from fractions import Fraction
 from math import log10
 
-from spacelang.expression import Number, decimal
+from spacelang.expression import Number, decimal, exact
 
 _COUNT = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)([KMGT]?)")
 _POWERS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _ENDS = re.compile(r"(\d[\d.]*[KMGT]?)\s*[-–,:]\s*(\d[\d.]*[KMGT]?)")
 _TIME = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(s|m|h|)")
+_SHARE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(%?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _QUANTITY = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)\s*(\D*)")
 _MOST = 10**4000  # the least count that is not written to its last digit
@@ -77,6 +78,22 @@ def _forwards(low: str, high: str, amount: Callable[[str], Fraction]) -> str:
     if suffix in _POWERS and high[-1].isdigit():
         high += suffix
     return "..".join(sorted((low, high), key=amount))
+
+
+def share(text: str) -> Fraction:
+    """`5%` or `0.05` as a share of a whole, above 0 and at most 1, exact."""
+    match = _SHARE.fullmatch(text.strip())
+    if not match or not (value := Fraction(match.group(1)) / (100 if match.group(2) else 1)):
+        raise NotAnAmount(f"{text!r} is not a share such as 5%")
+    if value > 1:
+        meant = "" if match.group(2) else f"; {text.strip()} of a hundred is {text.strip()}%"
+        raise NotAnAmount(f"{text!r} is more than the whole: a share is at most 100%{meant}")
+    return value
+
+
+def percent(value: Fraction) -> str:
+    """A share in percent: `5 %`."""
+    return f"{decimal(exact(100 * value))} %"
 
 
 def seconds(text: str) -> float:

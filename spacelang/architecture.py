@@ -12,7 +12,7 @@ import re
 from fractions import Fraction
 from typing import Any, Literal
 
-from attrs import frozen
+from attrs import fields, frozen
 
 from spacelang.expression import Number, exact
 from spacelang.outside import shown
@@ -48,6 +48,15 @@ class Frame:
         for _ in range(stage):
             side = -(-side // 2)
         return side
+
+    def unlike(self, other: Frame) -> str:
+        """In what another frame differs, with its value first: `classes = 4, not 10`; empty where it does not."""
+        pairs = ((field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(Frame))
+        return "; ".join(f"{name} = {_word(b)}, not {_word(a)}" for name, a, b in pairs if a != b)
+
+
+def _word(value: object) -> str:
+    return " + ".join(value) or "none" if isinstance(value, tuple) else str(value).lower()
 
 
 @frozen

@@ -75,31 +75,52 @@ def of_run(
     seed: int = 0,
     by_class: bool = False,
     how: How = How(),
+    inherited: bool = False,
 ) -> Tested:
-    """Networks of a run with the weights of its supernet, and the mean of random ones inside the search's bounds.
+    """Networks of a run, and the mean of random ones inside the search's bounds: with the weights of a network's
+    finish where it has one, else with those of the supernet.
 
     names: `best`, `largest`, `smallest`, a name, a line, a JSON file. by_class: whether each class is told of too.
+    inherited: whether finishes are left aside. Raises `Failure` for the held-out images where a finish has learned
+    from them.
     """
     from spacelang.api.workers import readers
     from spacelang_runtime.engine.distributed import choose
-    from spacelang_runtime.engine.evaluate import evaluate_all
+    from spacelang_runtime.engine.evaluate import evaluate, evaluate_all
+    from spacelang_runtime.engine.finished import finished
     from spacelang_runtime.engine.supernet import trained
+    from spacelang_runtime.nn.saved import load
     from spacelang_runtime.search.target import resolve
     from spacelang_runtime.tasks.supernet.data import dataset_of
 
     chosen = [resolve(name, run, lowered) for name in names]
+    finishes = [None if inherited else finished(run, architecture) for architecture in chosen]
+    for name, finish in zip(names, finishes, strict=True):
+        if split == "search" and finish and finish.record.finish and finish.record.finish.final:
+            raise Failure(
+                f"{name} was finished on the images that were held out for the search as well: --final",
+                "measure it on the test images, or as it was before: --inherited",
+            )
     drawn = _random(lowered, run.best, random, seed, how.say)
     where = choose(how.device)
     model = trained(run, lowered, where)
     dataset = dataset_of(run, how.say, readers(how.workers, spare=0))
     images = dataset.test if split == "test" else dataset.search
-    with closing(_batches(images, where, how.observe)) as batches:
-        tested = evaluate_all(model, batches, images.normalise, where, [*chosen, *drawn])
-    rows = [
-        row(name, architecture, evaluation, images.classes, by_class)
-        for name, architecture, evaluation in zip(names, chosen, tested, strict=False)
-    ]
-    others = list(zip(drawn, tested[len(chosen) :], strict=True))
+    with_those = [one for one, finish in zip(chosen, finishes, strict=True) if finish is None]
+    tested: list[Evaluation] = []
+    if with_those or drawn:
+        with closing(_batches(images, where, how.observe)) as batches:
+            tested += evaluate_all(model, batches, images.normalise, where, [*with_those, *drawn])
+    rows = []
+    for name, architecture, finish in zip(names, chosen, finishes, strict=True):
+        if finish is None:
+            evaluation = tested.pop(0)
+        else:
+            with closing(_batches(images, where, how.observe)) as batches:
+                evaluation = evaluate(load(finish.model).to(where), batches, images.normalise, where)
+        what = name if finish is None else f"{name}, finished"
+        rows.append(row(what, architecture, evaluation, images.classes, by_class))
+    others = list(zip(drawn, tested, strict=True))
     return Tested(split, (*rows, *([averaged(others, images.classes)] if others else [])))
 
 

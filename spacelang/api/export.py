@@ -60,10 +60,17 @@ def of_folder(folder: str) -> Model:
     return Model(load(folder), notes_of(folder), preprocessing_of(folder))
 
 
-def of_run(what: str, run: Run, lowered: Lowered, say: Callable[[str], None] = lambda _: None) -> Model:
-    """A network of a run with the weights that it inherits: `best`, `largest`, `smallest`, a name, a line."""
+def of_run(
+    what: str, run: Run, lowered: Lowered, say: Callable[[str], None] = lambda _: None, inherited: bool = False
+) -> Model:
+    """A network of a run: `best`, `largest`, `smallest`, a name, a line.
+
+    With the weights of its finish where it has one and `inherited` does not say otherwise; else with those that it
+    inherits.
+    """
     import torch
 
+    from spacelang_runtime.engine.finished import finished
     from spacelang_runtime.engine.provenance import provenance
     from spacelang_runtime.engine.supernet import trained
     from spacelang_runtime.nn.extract import extract
@@ -71,6 +78,8 @@ def of_run(what: str, run: Run, lowered: Lowered, say: Callable[[str], None] = l
     from spacelang_runtime.tasks.supernet.data import preprocessing_of
 
     architecture = resolve(what, run, lowered)
+    if not inherited and (finish := finished(run, architecture)) is not None:
+        return of_folder(str(finish.model))
     network = extract(trained(run, lowered, torch.device("cpu")), architecture)
     return Model(network, provenance(run, architecture), preprocessing_of(run, say))
 

@@ -66,11 +66,14 @@ class Run:
 
         return Architecture(resolve(what, self.kept, self.space.lowered))
 
-    def model(self, what: str | Architecture = "best") -> Network:
-        """A network of the run as a module of torch, with the weights that it inherits from the supernet."""
+    def model(self, what: str | Architecture = "best", *, inherited: bool = False) -> Network:
+        """A network of the run as a module of torch, with the weights of its finish where it has one.
+
+        Else, or where `inherited` says so, with those that it inherits from the supernet.
+        """
         from spacelang.api.export import of_run
 
-        return of_run(str(what), self.kept, self.space.lowered).network
+        return of_run(str(what), self.kept, self.space.lowered, inherited=inherited).network
 
     def evaluate(
         self,
@@ -79,6 +82,7 @@ class Run:
         split: Split = "test",
         seed: int = 0,
         by_class: bool = False,
+        inherited: bool = False,
         device: str = "auto",
         workers: int | None = None,
         observe: Observe = lambda _, __: None,
@@ -87,13 +91,14 @@ class Run:
         """Networks of the run on the test images, or on those held out for its search; `best` where none is named.
 
         random: also the mean of so many random networks inside the bounds of the search. by_class: each class by
-        itself, too. observe: told how many of the images have been seen.
+        itself, too. inherited: whether finishes are left aside. observe: told how many of the images have
+        been seen.
         """
         from spacelang.api.evaluate import How, of_run
 
         names = [str(one) for one in what] or ["best"]
         how = How(device, workers, say, observe)
-        return of_run(self.kept, self.space.lowered, names, random, split, seed, by_class, how)
+        return of_run(self.kept, self.space.lowered, names, random, split, seed, by_class, how, inherited)
 
     def export(
         self,
@@ -103,11 +108,13 @@ class Run:
         format: Format | None = None,
         image: int | None = None,
         force: bool = False,
+        inherited: bool = False,
     ) -> Exported:
         """Write a network of the run as a model that stands on its own: a folder, or a file of `.onnx` or `.pt2`.
 
         format: `safetensors`, `timm`, `hf`, `swin`, `onnx` or `torch-export`; None: what the output's name says.
         image: of `onnx` and `torch-export`, another side of the images. force: replace what is there.
+        inherited: whether its finish is left aside.
         """
         from spacelang.api.export import SUFFIXES, format_of, of_run, write
 
@@ -115,7 +122,8 @@ class Run:
         form = format_of(path, format)
         if image is not None and form not in SUFFIXES.values():
             raise Failure(f"{form} has no image size of its own", "it goes with onnx and torch-export")
-        return write(of_run(str(what), self.kept, self.space.lowered), path, form, image, force)
+        model = of_run(str(what), self.kept, self.space.lowered, inherited=inherited)
+        return write(model, path, form, image, force)
 
     def __repr__(self) -> str:
         state = "finished" if self.finished else "not finished"

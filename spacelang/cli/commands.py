@@ -26,6 +26,7 @@ COMMANDS = {
     "train": "train:train",
     "measure": "measure:measure",
     "evolve": "evolve:evolve",
+    "finish": "finish:finish",
     "report": "report:report",
     "judge": "judge:judge",
     "refine": "refine:refine",

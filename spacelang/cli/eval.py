@@ -40,6 +40,9 @@ def evaluate(
     classes: Annotated[
         bool, typer.Option("--classes", help="Also each class by itself, and which are taken for which.")
     ] = False,
+    inherited: Annotated[
+        bool, typer.Option("--inherited", help="The weights of the supernet, also of networks that were finished.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that read images.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
@@ -66,7 +69,7 @@ def evaluate(
                 f"{models[0]} has weights of its own, and the others are networks of a run",
                 "test them one after the other; or say --run RUN, to give all of them the weights of that run",
             )
-        results = _networks(names, run, runs, random, seed, images, classes, how)
+        results = _networks(names, run, runs, random, seed, images, classes, how, inherited)
     if as_json:
         print(json.dumps(results, indent=2))
     else:
@@ -74,7 +77,15 @@ def evaluate(
 
 
 def _networks(
-    names: list[str], run: str | None, runs: Path, random: int, seed: int, split: Split, by_class: bool, how: How
+    names: list[str],
+    run: str | None,
+    runs: Path,
+    random: int,
+    seed: int,
+    split: Split,
+    by_class: bool,
+    how: How,
+    inherited: bool,
 ) -> list[Row]:
     from spacelang.lower.lowered import lower
     from spacelang_runtime.engine.latest import serving
@@ -89,7 +100,7 @@ def _networks(
 
     with progress(f"eval {found.name}") as show_:
         seen = evolve(how, observe=show_)
-        rows = of_run(found, lowered, names, random, split, seed, by_class, seen).records()
+        rows = of_run(found, lowered, names, random, split, seed, by_class, seen, inherited).records()
     if by_class:
         _keep(found, split, rows[: len(names)])
     return rows

@@ -16,7 +16,10 @@ from spacelang.check import override
 from spacelang.check.bounds import joined
 from spacelang.cli.bench import bench
 from spacelang.cli.board import board
+from spacelang.cli.budgets import budgets, finishing, show_budgets
 from spacelang.cli.feasible import feasible
+from spacelang.cli.finish import finish_all, record
+from spacelang.cli.finish import show as show_finished
 from spacelang.cli.measures import LABELS, Measures, priced
 from spacelang.cli.method import Words, method_of, print_finalists, print_front
 from spacelang.cli.resumable import resumable
@@ -34,7 +37,10 @@ _PREVIEW = {"population": 8, "parents": 4, "generations": 2, "crossover": 3, "mu
 
 def evolve(
     run: Annotated[str | None, typer.Argument(help="A run (default: the latest).")] = None,
-    flops: Annotated[str | None, typer.Option(help="MACs of the network: 4.5G (at most) or 4G..4.5G.")] = None,
+    flops: Annotated[
+        str | None,
+        typer.Option(help="MACs of the network: 4.5G (at most) or 4G..4.5G. Several, a search each: 200M,300M."),
+    ] = None,
     params: Annotated[str | None, typer.Option(help="Its parameters: 28M (at most) or 20M..28M.")] = None,
     latency: Annotated[str | None, typer.Option(help="Of a table of latency: 5ms (at most) or 4ms..5ms.")] = None,
     cost: Annotated[
@@ -79,6 +85,10 @@ def evolve(
     space: Annotated[
         Path | None, typer.Option(help="Search a narrower space on this supernet, such as spaces/s3_mobile.space.")
     ] = None,
+    finish: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE", help="Then train the best on, alone: for 5% of the supernet's seconds."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
@@ -95,11 +105,15 @@ def evolve(
     found = serving(runs, run, "weights", say_once)
     wide = lower(found.space)
     lowered, measures = priced(narrower(space, wide) if space else wide, cost or [])
-    named = {"flops": flops, "params": params, "latency": latency}
-    recipe = _recipe(found, lowered, measures, measures.bounds(lowered.chain, named, bound or []), settings or [])
-    feasible(lowered, recipe.bounds, measures)
+    how = None if finish is None else finishing(found, finish, device, pareto)
+    recipes = []
+    for budget in budgets(flops):
+        named = {"flops": budget, "params": params, "latency": latency}
+        given = measures.bounds(lowered.chain, named, bound or [])
+        recipes.append(_recipe(found, lowered, measures, given, settings or []))
+        feasible(lowered, recipes[-1].bounds, measures)
     words = Words(algorithm, pareto, score, exact, risk, candidates, part, finalists)
-    method = method_of(lowered, recipe, words)
+    methods = [method_of(lowered, recipe, words) for recipe in recipes]
 
     from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.search.evolve import evolve as search
@@ -109,8 +123,16 @@ def evolve(
         supernet = bench(found, wide, crew, images)
         if supernet is None:
             return
-        with resumable(), board(f"evolve {found.name}") as watch:
-            outcome = search(found, lowered, recipe, method, supernet.waves, supernet.step, watch)
+        outcomes = []
+        for recipe, method in zip(recipes, methods, strict=True):
+            with resumable(), board(f"evolve {found.name}") as watch:
+                outcomes.append(search(found, lowered, recipe, method, supernet.waves, supernet.step, watch))
+    del supernet  # with its held-out images: a finish may want the memory
+    finished = [] if how is None else finish_all(found, [one.best.architecture for one in outcomes], how)
+    if len(outcomes) > 1:
+        show_budgets(found, budgets(flops), outcomes, finished, measures, as_json)
+        return
+    outcome = outcomes[0]
     best = outcome.best
     if as_json:
         from spacelang.architecture import to_json
@@ -142,6 +164,7 @@ def evolve(
                         for candidate, correct in outcome.front
                     ],
                     "architecture": to_json(best.architecture),
+                    **({"finished": record(finished[0])} if finished else {}),
                 },
                 indent=2,
             )
@@ -175,6 +198,8 @@ def evolve(
         )
     if candidates is not None and outcome.networks < candidates:
         say(_fewer(lowered, recipe, outcome.networks))
+    if finished:
+        show_finished(finished)
     where = called(found.folder)
     say(f"next: spacelang eval best --run {where}, or spacelang export best -o model/ --run {where}")
 

@@ -46,9 +46,15 @@ def export(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
     run: Annotated[str | None, typer.Option(help="The run whose weights to take (default: the latest).")] = None,
+    inherited: Annotated[
+        bool, typer.Option("--inherited", help="The weights of the supernet, also where the network was finished.")
+    ] = False,
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
 ) -> None:
-    """Write a network of a run, with the weights that it inherits, or a model's folder in another form."""
+    """Write a network of a run, with its weights, or a model's folder in another form.
+
+    The weights are those of the network's finish where it has one (spacelang finish), else those that it inherits.
+    """
     if output is None:
         fail("where to?", "name a folder: spacelang export best -o model/")
     suffix = output.suffix.lower()
@@ -63,7 +69,7 @@ def export(
         from spacelang_runtime.nn.saved import require_free
 
         require_free(output)
-    model = of_folder(what) if run is None and _is_folder(what) else _of_run(what, run, runs)
+    model = of_folder(what) if run is None and _is_folder(what) else _of_run(what, run, runs, inherited)
     made = write(model, output, format_of(output, form), image, force)
     if made.preview:
         say("this model comes from a PREVIEW: it has learned next to nothing")
@@ -74,10 +80,10 @@ def _is_folder(what: str) -> bool:
     return (Path(what) / "config.json").is_file()
 
 
-def _of_run(what: str, run: str | None, runs: Path) -> Model:
+def _of_run(what: str, run: str | None, runs: Path, inherited: bool) -> Model:
     from spacelang.lower.lowered import lower
     from spacelang_runtime.engine.latest import serving
 
     # Before torch is loaded: a wrong name is answered at once.
     found = serving(runs, run, "best" if what in ("best", "cheapest") else "weights", say_once)
-    return of_run(what, found, lower(found.space), say)
+    return of_run(what, found, lower(found.space), say, inherited)

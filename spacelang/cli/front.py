@@ -31,6 +31,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "train": "train the supernet of a space",
         "measure": "time the blocks of a space on a device, to bound searches by latency",
         "evolve": "find the best network within bounds",
+        "finish": "train the best network on, alone",
         "report": "write a run as one page for a browser",
         "judge": "say how good a space is, and where its choices should go",
         "refine": "search the space itself: train, judge, move, again",
@@ -83,9 +84,14 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "spacelang evolve                        # the latest run, within its recipe's bounds",
         "spacelang evolve s3-1 --flops 4.5G --params 28M",
         "spacelang evolve s3-1 --space spaces/s3_mobile.space",
+        "spacelang evolve --flops 200M,300M,400M --finish 5%",
         "spacelang evolve --pareto accuracy,flops",
         "spacelang evolve --cost latency.json --latency 5ms",
         "torchrun --nproc-per-node 4 --no-python spacelang evolve --flops 4.5G",
+    ),
+    "finish": (
+        "spacelang finish                        # the latest run's best, for 5 % of the supernet's time",
+        "spacelang finish s3-1 --share 10% --final",
     ),
     "measure": (
         "spacelang measure spaces/s3.space --device cuda --batch 64 --precision bf16",

@@ -43,6 +43,7 @@ def _meant(error: Any) -> str | None:
     recipes: dict[str, tuple[type, ...]] = {
         "train": (Train,),
         "finetune": (Train,),
+        "finish": (Train,),
         "evolve": (Evolve,),
         "judge": (Refine,),
         "refine": (Refine,),

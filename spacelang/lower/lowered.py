@@ -55,7 +55,7 @@ class Lowered:
     def genotype(self, architecture: Architecture) -> Genotype:
         """Where an architecture lies in the space. Raises ValueError, which says what keeps it out."""
         if architecture.frame != self.space.frame:
-            raise ValueError("its image, patch, classes, positions, token or pool are not the space's")
+            raise ValueError(f"it has {self.space.frame.unlike(architecture.frame)}")
         if len(architecture.stages) != len(self.legal.stages):
             raise ValueError(f"it has {len(architecture.stages)} stages, the space {len(self.legal.stages)}")
         return located(self.legal, architecture.stages)

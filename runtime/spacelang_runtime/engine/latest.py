@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from spacelang.runs import called, resuming
+from spacelang_runtime.engine.record import OF_ONE_NETWORK
 from spacelang_runtime.engine.run import Run, every, find
 from spacelang_runtime.failure import Failure
 
@@ -25,7 +26,7 @@ def serving(runs: Path, name: str | None, need: Need, say: Callable[[str], None]
     newest = find(runs, name)
     if name is not None:
         return newest
-    whole = [run for run in every(runs) if run.record.task != "finetune"]
+    whole = [run for run in every(runs) if run.record.task not in OF_ONE_NETWORK]
     passed: list[str] = []
     for run in sorted(whole, key=lambda run: (run.record.created, run.name), reverse=True):
         if (reason := lacks(run, need)) is None:

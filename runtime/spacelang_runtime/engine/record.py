@@ -23,7 +23,8 @@ from spacelang_runtime.preprocessing import Preprocessing
 FORMAT = "spacelang.run/2"
 _COUNT = and_(ge(0), le(10**12))
 _SECONDS = and_(ge(0), le(10**10))
-OF_SPACES = ("supernet", "finetune")  # the tasks that train images' classes: a whole space, or one network
+OF_SPACES = ("supernet", "finetune", "finish")  # that train images' classes: a whole space, or one network
+OF_ONE_NETWORK = ("finetune", "finish")
 
 
 @frozen
@@ -66,13 +67,26 @@ class Distillation:
 
 
 @frozen
+class Finish:
+    """What the training of a found network on its own began with. run: of the supernet whose weights it inherits;
+    step: that they are of. share: of the seconds that this supernet's training took; seconds: that these are here.
+    final: whether it learns from the images too that were held out for the search."""
+
+    run: str
+    step: int
+    share: float
+    seconds: float
+    final: bool = False
+
+
+@frozen
 class Record:
-    """Where a run came from. task: supernet, finetune, detect, segment or vqa. overrides: what the command line
-    changed in the recipe, as written. space: the name of the space that is trained; empty for tasks that train
-    none. network: the line of the one network that is trained (`finetune`). preprocessing: what its networks are
-    scored by; None in runs from before that was recorded. initial: None where all weights were random from the
-    start. processes: how many trained together. name: of its folder, given when it is made. created: UTC, ISO
-    8601."""
+    """Where a run came from. task: supernet, finetune, finish, detect, segment or vqa. overrides: what the command
+    line changed in the recipe, as written. space: the name of the space that is trained; empty for tasks that train
+    none. network: the line of the one network that is trained (`finetune`, `finish`). preprocessing: what its
+    networks are scored by; None in runs from before that was recorded. initial: None where all weights were random
+    from the start. processes: how many trained together. name: of its folder, given when it is made. created: UTC,
+    ISO 8601."""
 
     task: str
     data: Data
@@ -86,6 +100,7 @@ class Record:
     preprocessing: Preprocessing | None = None
     initial: Initial | None = None
     distillation: Distillation | None = None
+    finish: Finish | None = None
     processes: int = field(default=1, validator=_COUNT)
     name: str = ""
     created: str = ""

@@ -11,6 +11,7 @@ Of a space, or of one network that is fine-tuned:
     source.space     the text as it was
     space.json       the compiled space, with the recipes and the classes really used
     best.json        the best network that a search has found
+    finished/        of found networks that were trained on alone (`engine.finished`): a run and a model each
 
 Of a task that has a network as its backbone (`tasks.transfer`):
 
@@ -40,6 +41,7 @@ from spacelang.space import Space
 from spacelang_runtime.atomic import replace, replace_json
 from spacelang_runtime.engine.best import read_best
 from spacelang_runtime.engine.record import (
+    OF_ONE_NETWORK,
     OF_SPACES,
     Record,
     State,
@@ -84,7 +86,7 @@ class Run:
 
     @property
     def model(self) -> Path:
-        """The folder of the model that a transfer has trained."""
+        """The folder of the model that a transfer, or a finish, has trained."""
         return self.folder / "model"
 
     @property
@@ -174,7 +176,7 @@ def find(runs: Path, name: str | None = None, tasks: Collection[str] = OF_SPACES
     _folder(runs)
     of_spaces = set(tasks) <= set(OF_SPACES)
     if name is None:
-        candidates = [run for run in every(runs, tasks) if run.record.task != "finetune"]
+        candidates = [run for run in every(runs, tasks) if run.record.task not in OF_ONE_NETWORK]
         if not candidates and of_spaces:
             raise Failure(f"there are no runs in {runs}/ yet", "make one: spacelang train spaces/digits.space")
         if not candidates:

@@ -18,11 +18,15 @@ def dataset_of(run: Run, say: Say, workers: int = 0) -> Dataset:
     space, data = run.space, run.record.data
     dataset = open_dataset(data.where, space.frame, space.train, workers, say, run.record.preprocessing)
     if dataset.fingerprint != data.fingerprint or dataset.classes != data.classes:
-        raise Failure(
-            f"{data.where} is not what {run.name} was trained on: its images have changed",
-            "bring them back, or train a new run",
-        )
+        raise changed(data.where, run.name)
     return dataset
+
+
+def changed(where: str, run: str) -> Failure:
+    """The refusal of data that is not what a run was trained on."""
+    return Failure(
+        f"{where} is not what {run} was trained on: its images have changed", "bring them back, or train a new run"
+    )
 
 
 def preprocessing_of(run: Run, say: Say) -> Preprocessing:

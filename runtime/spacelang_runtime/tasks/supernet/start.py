@@ -11,17 +11,17 @@ from spacelang import notation
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.recipe import Train
 from spacelang.space import Space
-from spacelang_runtime.data import open_dataset
+from spacelang_runtime.data import Dataset, open_dataset
 from spacelang_runtime.engine.checkpoint import load
 from spacelang_runtime.engine.distributed import World, broadcast
-from spacelang_runtime.engine.record import Data, Distillation, Initial, Record
+from spacelang_runtime.engine.record import Data, Distillation, Finish, Initial, Record
 from spacelang_runtime.engine.run import Run, create, find, removed_unless_saved
 from spacelang_runtime.engine.schedule import limits
 from spacelang_runtime.engine.start import continued_by, launched, require_more, require_shares
 from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
-from spacelang_runtime.tasks.supernet.data import Say, dataset_of
+from spacelang_runtime.tasks.supernet.data import Say, changed, dataset_of
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup
 from spacelang_runtime.tasks.supernet.sandwich import Subnets, alone, subnets_of
 from spacelang_runtime.tasks.supernet.teacher import distilled
@@ -33,8 +33,8 @@ class TrainRequest:
     overrides: what the command line changed, as written. data: a built-in set's name or a folder. steps, budget
     (seconds): limits, where the recipe's epochs are not meant. micro: images that a process takes at a time (0:
     all). network: the line of the one network to train, where the whole space is not meant; initial,
-    distillation: what that begins with, and learns from besides. preprocessing: what it has been scored by until
-    now; None: to be chosen for the data."""
+    distillation, finish: what that begins with, and learns from besides. preprocessing: what it has been scored by
+    until now; None: to be chosen for the data. fingerprint: of the data, where it has to be what it was."""
 
     space: Space
     source: str
@@ -48,7 +48,9 @@ class TrainRequest:
     network: str = ""
     initial: Initial | None = None
     distillation: Distillation | None = None
+    finish: Finish | None = None
     preprocessing: Preprocessing | None = None
+    fingerprint: str = ""
 
 
 def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say) -> SupernetSetup:
@@ -56,13 +58,26 @@ def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say)
 
     Where the data has another number of classes than the space, the data's holds, and is recorded.
     """
+    return created(*opened(request, world, workers, say), runs, world)
+
+
+def opened(request: TrainRequest, world: World, workers: int, say: Say) -> tuple[TrainRequest, Dataset]:
+    """The data that is asked for, and the request with its classes. Raises `Failure` where it has changed."""
     space = request.space
     _require_parts(space.train, world)
     dataset = open_dataset(request.data, space.frame, space.train, workers, say, request.preprocessing)
+    if request.fingerprint and dataset.fingerprint != request.fingerprint:
+        raise changed(request.data, request.finish.run if request.finish else "it")
     if len(dataset.classes) != space.frame.classes:
         classes = len(dataset.classes)
         say(f"{dataset.name} has {classes} classes, not {space.frame.classes}: the head follows the data")
         space = attrs.evolve(space, frame=attrs.evolve(space.frame, classes=classes))
+    return attrs.evolve(request, space=space), dataset
+
+
+def created(request: TrainRequest, dataset: Dataset, runs: Path, world: World) -> SupernetSetup:
+    """A new run in the folder `runs`, on data that has been opened for it."""
+    space = request.space
     steps_per_epoch = dataset.steps_per_epoch(space.train.batch)
     bounds = limits(space.train, steps_per_epoch, request.steps, request.budget)
     lowered = lower(space)
@@ -70,7 +85,7 @@ def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say)
     name = None
     if world.is_main:
         record = Record(
-            task="finetune" if request.network else "supernet",
+            task="finish" if request.finish else "finetune" if request.network else "supernet",
             data=Data(request.data, dataset.name, dataset.fingerprint, dataset.classes),
             limits=bounds,
             device=str(world.device),
@@ -82,13 +97,14 @@ def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say)
             preprocessing=dataset.preprocessing,
             initial=request.initial,
             distillation=request.distillation,
+            finish=request.finish,
             processes=world.size,
         )
         name = launched(create(runs, record, request.source, space)).name
     run = find(runs, broadcast(world, name))
     with removed_unless_saved(run):
         trained_on = distilled(dataset, run)
-    return SupernetSetup(run, space, model, _subnets(run, lowered), trained_on, bounds, micro=request.micro)
+    return SupernetSetup(run, space, model, subnets_in(run, lowered), trained_on, bounds, micro=request.micro)
 
 
 def resumed(
@@ -132,10 +148,10 @@ def continued(
         launched(run)
     lowered = lower(space)
     model = untrained(lowered, world.device)
-    return SupernetSetup(run, space, model, _subnets(run, lowered), dataset, bounds, kept, micro)
+    return SupernetSetup(run, space, model, subnets_in(run, lowered), dataset, bounds, kept, micro)
 
 
-def _subnets(run: Run, lowered: Lowered) -> Subnets:
+def subnets_in(run: Run, lowered: Lowered) -> Subnets:
     """The networks that a run trains."""
     line = run.record.network
     if not line:

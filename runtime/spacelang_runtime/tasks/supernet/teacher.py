@@ -56,13 +56,13 @@ class Distilled:
 
 def distilled(dataset: Dataset, run: Run) -> Dataset | Distilled:
     """The data that a run trains on: with the teacher that the run names, if it names one. A teacher that is a run
-    lies beside it."""
+    lies beside it, or beside the run whose network is finished in this one."""
     record = run.record.distillation
     if record is None:
         return dataset
     weights = None if record.weights is None else Path(record.weights)
-    classes = len(dataset.classes)
-    teacher = teacher_of(record.teacher, weights, classes, run.folder.parent, dataset.preprocessing)
+    classes, beside = len(dataset.classes), (run.folder.parents[1] if run.record.finish else run.folder).parent
+    teacher = teacher_of(record.teacher, weights, classes, beside, dataset.preprocessing)
     return Distilled(dataset, teacher, record.share)
 
 
