@@ -244,9 +244,8 @@ def clear() -> int:
     for path in (*folder().glob("train/*"), *folder().glob("*")):
         if _OURS.fullmatch(str(path.relative_to(folder()))):
             freed += _remove(path)
-    for place in (home(), folder() / "train"):
-        with suppress(OSError):  # not empty, or not there
-            place.rmdir()
+    with suppress(OSError):  # not empty, or not there
+        (folder() / "train").rmdir()
     return freed
 
 
