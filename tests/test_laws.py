@@ -294,6 +294,15 @@ def imported_at_top(path: Path) -> set[str]:
     return names
 
 
+def test_what_scores_networks_loads_no_trainer_and_no_library_that_is_for_trainings() -> None:
+    code = """
+import spacelang_runtime.search.evolve, spacelang_runtime.search.images, spacelang_runtime.tasks.supernet.data
+from spacelang_runtime.data.digits import written
+written()
+"""
+    assert loaded(code).isdisjoint({"timm", "torchvision", "sklearn", "scipy", "spacelang_runtime.engine.train"})
+
+
 def test_inspecting_a_space_loads_no_torch() -> None:
     code = f"""
 import contextlib, io

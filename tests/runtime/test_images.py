@@ -20,7 +20,7 @@ from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.search.halving import rungs
-from spacelang_runtime.search.images import batch_of, cuts, place
+from spacelang_runtime.search.images import Images, batch_of, beginning, cuts, place
 from spacelang_runtime.search.scoring import Scorer, Stretch, Task
 
 FRAME = Frame(16, 4, 3, 3, ("bias",), "none", "mean", True)
@@ -175,3 +175,24 @@ def test_images_are_the_same_wherever_they_lie(where) -> None:
     if where != "device":
         images = evolve(images, place=where, pictures=pictures.pin_memory() if where == "pinned" else pictures)
     assert torch.equal(torch.cat([p.cpu() for p, _ in images.batches(100)]), pictures[100:])
+
+
+@pytest.mark.parametrize("begin", [0, 1, 250, 299])
+def test_from_where_they_begin_every_image_comes_once_in_the_fixed_order(begin: int) -> None:
+    numbers = torch.arange(300)
+    images = Images(numbers, numbers, CPU, "device", 64, begin)
+    expected = torch.roll(numbers, -begin)
+    for start, end in ((0, 300), (96, 200), (200, 300)):
+        seen = [torch.cat(part) for part in zip(*images.batches(start, end), strict=True)]
+        assert all(torch.equal(part, expected[start:end]) for part in seen)
+
+
+def test_where_images_begin_follows_from_the_seed_and_consecutive_seeds_leave_others_for_the_estimate() -> None:
+    begins = [beginning(seed, 1000) for seed in range(10)]
+    assert begins[0] == 0
+    assert begins == [beginning(seed, 1000) for seed in range(10)]
+    apart = np.diff(np.sort([*begins, 1000]))
+    assert apart.min() > 40
+    left = {(begin + place) % 1000 for begin in begins for place in range(800, 1000)}
+    assert len(left) == 1000, "ten seeds leave every image once"
+    assert all(0 <= beginning(2**32 - 1, images) < images for images in (1, 7, 10_000))

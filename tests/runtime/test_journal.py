@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from spacelang_runtime.search.answers import Answers
 from spacelang_runtime.search.journal import Journal
 from spacelang_runtime.search.journal_file import open_journal
 from spacelang_runtime.search.journal_rows import Entry, Finalist, Generation, Judged, Proposed, Search
+from spacelang_runtime.search.journal_writer import recorded
+from spacelang_runtime.search.scoring import Verdict
 
 ONE = Entry("a" * 64, "line one", 100, 10)
 TWO = Entry("b" * 64, "line two", 90, 9)
@@ -66,6 +69,36 @@ def test_scores_of_other_weights_or_images_are_not_mixed_in(tmp_path: Path) -> N
     with open_journal(tmp_path) as journal:
         assert journal.known(journal.search("account", step=6, total=50)) == {}
         assert journal.known(journal.search("account", step=5, total=49)) == {}
+
+
+def test_scores_of_images_that_begin_elsewhere_are_not_mixed_in(tmp_path: Path) -> None:
+    filled(tmp_path)
+    with open_journal(tmp_path) as journal:
+        turned = journal.search("account from 7 on", step=5, total=50, begin=7)
+        assert journal.known(turned) == {}
+        journal.record(turned, ONE.architecture, OTHER.first(20), 0.1, "cpu")
+        assert same(journal.known(turned)[ONE.architecture], OTHER.first(20))
+        assert journal.known(journal.search("account", step=5, total=50)).keys() == {TWO.architecture}
+
+
+def test_scores_are_written_beside_the_next_one_and_all_of_them_in_the_end(tmp_path: Path) -> None:
+    with open_journal(tmp_path) as journal:
+        search = proposed(journal)
+        ends = closing(recorded(journal, search, iter([Verdict(ONE.architecture, RIGHT, 50)])))
+        with ends as verdicts:
+            assert next(verdicts).answers is RIGHT  # and no further: as where a search is stopped
+        assert same(journal.known(search)[ONE.architecture], RIGHT)
+        assert len(list(recorded(journal, search, iter([Verdict(TWO.architecture, OTHER, 50)])))) == 1
+        assert journal.known(search).keys() == {ONE.architecture, TWO.architecture}
+
+
+def test_a_score_that_cannot_be_written_ends_the_search(tmp_path: Path) -> None:
+    with open_journal(tmp_path) as journal:
+        search = proposed(journal)
+        unknown = Verdict("c" * 64, RIGHT, 50)
+        with pytest.raises(sqlite3.IntegrityError):
+            list(recorded(journal, search, iter([unknown, Verdict(ONE.architecture, RIGHT, 50)])))
+        assert journal.known(search) == {}, "none after it was written"
 
 
 def test_another_search_shares_the_scores(tmp_path: Path) -> None:

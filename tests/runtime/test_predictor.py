@@ -10,7 +10,7 @@ from spacelang.lower.draw import draw, stream
 from spacelang.recipe import Bound
 from spacelang_runtime.search.genes import genes, joined, points
 from spacelang_runtime.search.predictor import LEAST, alike, kendall, learned
-from spacelang_runtime.search.proposals import proposed
+from spacelang_runtime.search.proposals import leading, proposed
 from spacelang_runtime.search.regression import fitted
 
 BOUND = Bound("flops", 20_000, 60_000)
@@ -114,6 +114,14 @@ def test_proposals_are_inside_new_different_and_good() -> None:
     assert all(inside(chain, one, bounds) for one in found)
     assert all(digits().genotype(digits().architecture(one)) == one for one in found)
     assert np.mean([worth(one) for one in found]) < min(np.quantile([worth(one) for one in several], 0.1), 10)
+
+
+def test_the_least_of_many_are_those_of_a_stable_sort() -> None:
+    source = np.random.default_rng(0)
+    for size in (2, 3, 50):
+        values = source.integers(0, 6, size).astype(float)
+        for count in (1, 2):
+            assert np.array_equal(leading(values, count), np.argsort(values, kind="stable")[:count])
 
 
 def test_tau_is_scipys() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 import numpy as np
 from attrs import frozen
@@ -18,6 +19,7 @@ from spacelang_runtime.refine.measurement import begin, close, keep
 from spacelang_runtime.search.answers import UNKNOWN, Answers
 from spacelang_runtime.search.journal_file import open_journal
 from spacelang_runtime.search.journal_rows import Entry, Search
+from spacelang_runtime.search.journal_writer import recorded
 from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.scoring import Stretch, Task
 
@@ -83,12 +85,12 @@ def measure(
         ]
         tasks.sort(key=lambda task: (-by_digest[task.digest].flops, task.digest))
         done = [known[name].correct for name in by_digest if name in known]
-        for verdict in waves(tasks, Stretch(total)):
-            journal.record(key, verdict.digest, verdict.answers, verdict.seconds, verdict.device)
-            known[verdict.digest] = verdict.answers
-            done.append(verdict.answers.correct)
-            mean = 1 - sum(done) / len(done) / total
-            observe(Progress(len(done), len(by_digest), mean, time.monotonic() - began))
+        with closing(recorded(journal, key, waves(tasks, Stretch(total)))) as verdicts:
+            for verdict in verdicts:
+                known[verdict.digest] = verdict.answers
+                done.append(verdict.answers.correct)
+                mean = 1 - sum(done) / len(done) / total
+                observe(Progress(len(done), len(by_digest), mean, time.monotonic() - began))
         close(journal, number)
     answers = [known[entry.architecture] for entry in entries]
     losses = np.array([one.loss for one in answers])

@@ -2,7 +2,8 @@
 
 A score belongs to the weights it was taken with (the training step of the run), to the images it was taken on
 (how many of the held-out split, from its beginning) and to an architecture; once `record` returns it is on the
-disk, so that a search that is killed loses at most what is in flight. Scores are shared by all searches of a run.
+disk, so that a search that is killed loses at most what is in flight (`journal_writer`). Scores are shared by all
+searches of a run.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ def open_journal(folder: Path, patience: float = 30.0) -> Iterator[Journal]:
     Raises `Failure` where the file is not a journal, is of another version, or cannot be written.
     """
     path = folder / NAME
-    with _opened(path, lambda: sqlite3.connect(path, timeout=patience)) as database:
+    # More than one thread may use it, one after the other (`journal_writer`).
+    with _opened(path, lambda: sqlite3.connect(path, timeout=patience, check_same_thread=False)) as database:
         database.execute("PRAGMA journal_mode = WAL")
         # Each score survives a power cut: a commit comes back when it is on the disk.
         database.execute("PRAGMA synchronous = FULL")

@@ -48,7 +48,7 @@ def proposed(
     promised = promise(several)
     prices = _prices(chain, bounds)
     for _ in range(ROUNDS):
-        top = np.unique(np.argsort(promised, axis=0, kind="stable")[:TOP])
+        top = np.unique([leading(column, TOP) for column in promised.T])
         new = changed(several.take(top), prices, source)
         several = joined([several, new])
         promised = np.concatenate([promised, promise(new)])
@@ -60,6 +60,13 @@ def proposed(
                 chosen[genotype] = None
                 break
     return (*chosen, *descended[: count - len(chosen)])
+
+
+def leading(values: Real, count: int) -> Index:
+    """Where the least so many of these are, the least first; of equal ones, the first."""
+    limit = np.partition(values, count - 1)[count - 1]
+    rows = np.flatnonzero(values <= limit)
+    return rows[np.argsort(values[rows], kind="stable")][:count]
 
 
 @frozen(eq=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from statistics import pstdev
 
 import numpy as np
@@ -18,6 +19,7 @@ from spacelang_runtime.search.halving import going_on, rungs
 from spacelang_runtime.search.images import batch_of, cuts
 from spacelang_runtime.search.journal import Journal
 from spacelang_runtime.search.journal_rows import Entry, Finalist, Generation, Judged, Proposed, Search
+from spacelang_runtime.search.journal_writer import recorded
 from spacelang_runtime.search.method import Method
 from spacelang_runtime.search.outcome import Ended, Observe, Outcome, Scored
 from spacelang_runtime.search.pool import Dispatcher
@@ -116,9 +118,10 @@ class Searching:
         names = list(new)
         for stop in self.stops:
             last = stop == self.stops[-1]
-            for candidate in self._look([new[name] for name in names], Stretch(stop, race)):
-                if last:
-                    self._tell(candidate, times[candidate.digest])
+            with closing(self._look([new[name] for name in names], Stretch(stop, race))) as settled:
+                for candidate in settled:
+                    if last:
+                        self._tell(candidate, times[candidate.digest])
             seen = self.rung.setdefault(stop, {})
             seen |= {name: self._mean(name, stop) for name in names if self.settled[name] == stop}
             if not last:
@@ -128,7 +131,7 @@ class Searching:
                         self._tell(new[name], times[name])
                 names = going
 
-    def _look(self, several: Sequence[Candidate], stretch: Stretch) -> Iterator[Candidate]:
+    def _look(self, several: Sequence[Candidate], stretch: Stretch) -> Generator[Candidate, None, None]:
         """Look at candidates as far as they are to be looked at; each comes back as soon as it is settled."""
         by_digest = {candidate.digest: candidate for candidate in several}
         tasks = []
@@ -141,13 +144,13 @@ class Searching:
                 yield candidate
         # The dearest first: those who share the work then end at about the same time.
         tasks.sort(key=lambda task: (-by_digest[task.digest].flops, task.digest))
-        for verdict in self.waves(tasks, stretch):
-            name = verdict.digest
-            self.journal.record(self.search, name, verdict.answers, verdict.seconds, verdict.device)
-            self.known[name] = verdict.answers
-            self.fresh.add(name)
-            self.settled[name] = max(verdict.used, self.settled.get(name, 0))
-            yield by_digest[name]
+        with closing(recorded(self.journal, self.search, self.waves(tasks, stretch))) as verdicts:
+            for verdict in verdicts:
+                name = verdict.digest
+                self.known[name] = verdict.answers
+                self.fresh.add(name)
+                self.settled[name] = max(verdict.used, self.settled.get(name, 0))
+                yield by_digest[name]
 
     def _look_at_all(self, several: Sequence[Candidate], stretch: Stretch) -> None:
         for _ in self._look(several, stretch):
