@@ -175,8 +175,8 @@ def _begun(
 ) -> SupernetSetup:
     """What a new run is trained from, or one that goes on."""
     from spacelang_runtime.engine.run import Run, removed_unless_saved
+    from spacelang_runtime.nn.inherit import inherit
     from spacelang_runtime.nn.saved import load, make
-    from spacelang_runtime.tasks.finetune import inherit
     from spacelang_runtime.tasks.supernet.start import new, resumed
 
     if isinstance(asked, Run):

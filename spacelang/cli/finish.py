@@ -151,6 +151,10 @@ def _request(run: Run, architecture: Architecture, how: How) -> FinishRequest:
         recipe = override.train_with(recipe_of(run.space.train, how.final), how.overrides)
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--set") from None
+    if recipe.holdout != recipe_of(run.space.train, how.final).holdout:
+        raise typer.BadParameter(
+            "the held-out images are learned from by --final alone", param_hint="--set holdout"
+        )
     own = attrs.evolve(architecture, frame=run.space.frame)
     return FinishRequest(run, own, how.share, recipe, how.final, how.taught, tuple(sys.argv[1:]), how.overrides)
 
