@@ -2,7 +2,7 @@
 
 The share is turned into a number of steps once, by timing some on the device at hand; from then on the steps are
 what counts, and a finish that was interrupted makes those that are left. It is a training of one network as
-`tasks.finetune` has it, by the supernet's recipe at a lower rate, on the images that the supernet learned from.
+`tasks.finetune` has it, by the supernet's recipe with a short warm-up, on the images that the supernet learned from.
 """
 
 from __future__ import annotations
@@ -38,16 +38,10 @@ from spacelang_runtime.nn.inherit import inherit
 from spacelang_runtime.nn.saved import record_of, save
 from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.tasks.finetune import ALONE, narrowest
+from spacelang_runtime.tasks.supernet.data import Say, preprocessing_of
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
 from spacelang_runtime.tasks.supernet.sandwich import alone
-from spacelang_runtime.tasks.supernet.start import (
-    Say,
-    TrainRequest,
-    continued,
-    created,
-    opened,
-    preprocessing_of,
-)
+from spacelang_runtime.tasks.supernet.start import TrainRequest, continued, created, opened
 from spacelang_runtime.tasks.supernet.teacher import Distilled
 
 # By docs/learning.md, "A finish": the peak as a part of the recipe's rate, and the share of the steps of warm-up.
