@@ -2,7 +2,7 @@
 
 The share is turned into a number of steps once, by timing some on the device at hand; from then on the steps are
 what counts, and a finish that was interrupted makes those that are left. It is a training of one network as
-`tasks.finetune` has it, by the supernet's recipe with a short warm-up, on the images that the supernet learned from.
+`tasks.finetune` has it, by the supernet's recipe with a short warm-up, on the supernet's images.
 """
 
 from __future__ import annotations
