@@ -185,7 +185,7 @@ def show(results: Sequence[Finished]) -> None:
                 one.architecture.name,
                 short(cost.flops),
                 short(cost.params),
-                _percent(one.inherited),
+                share_shown(one.inherited),
                 *shown(one),
             ]
         )
@@ -195,8 +195,9 @@ def show(results: Sequence[Finished]) -> None:
 
 def shown(one: Finished) -> list[str]:
     """What a finish has come to, in columns: its accuracy on held-out images, steps, time, model."""
-    return [_percent(one.accuracy), str(one.steps), clock(one.seconds), str(one.run.model)]
+    return [share_shown(one.accuracy), str(one.steps), clock(one.seconds), str(one.run.model)]
 
 
-def _percent(accuracy: float | None) -> str:
+def share_shown(accuracy: float | None) -> str:
+    """A share in percent; a dash where there is none."""
     return "–" if accuracy is None else f"{accuracy:.2%}"
