@@ -33,10 +33,11 @@ from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.engine.train import train
 from spacelang_runtime.failure import Stopped
 from spacelang_runtime.nn.extract import extract
+from spacelang_runtime.nn.inherit import inherit
 from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.search.images import Images
 from spacelang_runtime.search.images import place as placed
-from spacelang_runtime.tasks.finetune import inherit, narrowest, recipe_of
+from spacelang_runtime.tasks.finetune import narrowest, recipe_of
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
 from spacelang_runtime.tasks.supernet.start import TrainRequest, new
 

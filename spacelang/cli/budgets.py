@@ -11,7 +11,7 @@ import typer
 
 from spacelang import notation
 from spacelang.amount import clock
-from spacelang.cli.finish import How, record, share_of, shown
+from spacelang.cli.finish import How, record, share_of, share_shown, shown
 from spacelang.cli.measures import LABELS, Measures
 from spacelang.cli.terminal import console, fail, grid, say
 from spacelang.runs import called
@@ -84,8 +84,7 @@ def show_budgets(
             str(budget),
             outcome.best.architecture.name,
             *(measures.short(name, outcome.best.costs[name]) for name in names),
-            f"{outcome.accuracy:.2%}",
-            *(() if own is None else shown(own)),
+            *((f"{outcome.accuracy:.2%}",) if own is None else (share_shown(own.inherited), *shown(own))),
         ]
         for budget, outcome, own in found
     ]

@@ -175,8 +175,8 @@ def _begun(
 ) -> SupernetSetup:
     """What a new run is trained from, or one that goes on."""
     from spacelang_runtime.engine.run import Run, removed_unless_saved
+    from spacelang_runtime.nn.inherit import inherit
     from spacelang_runtime.nn.saved import load, make
-    from spacelang_runtime.tasks.finetune import inherit
     from spacelang_runtime.tasks.supernet.start import new, resumed
 
     if isinstance(asked, Run):
@@ -205,7 +205,7 @@ def _write(run: Run, output: Path, force: bool) -> None:
     from spacelang_runtime.engine.supernet import trained
     from spacelang_runtime.nn.extract import extract
     from spacelang_runtime.nn.saved import CONFIG, notes_of, save
-    from spacelang_runtime.tasks.supernet.start import preprocessing_of
+    from spacelang_runtime.tasks.supernet.data import preprocessing_of
 
     lowered = lower(run.space)
     architecture = evolve(notation.read(run.record.network), frame=lowered.space.frame)

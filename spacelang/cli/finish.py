@@ -151,6 +151,10 @@ def _request(run: Run, architecture: Architecture, how: How) -> FinishRequest:
         recipe = override.train_with(recipe_of(run.space.train, how.final), how.overrides)
     except override.NotASetting as reason:
         raise typer.BadParameter(str(reason), param_hint="--set") from None
+    if recipe.holdout != recipe_of(run.space.train, how.final).holdout:
+        raise typer.BadParameter(
+            "the held-out images are learned from by --final alone", param_hint="--set holdout"
+        )
     own = attrs.evolve(architecture, frame=run.space.frame)
     return FinishRequest(run, own, how.share, recipe, how.final, how.taught, tuple(sys.argv[1:]), how.overrides)
 
@@ -181,7 +185,7 @@ def show(results: Sequence[Finished]) -> None:
                 one.architecture.name,
                 short(cost.flops),
                 short(cost.params),
-                _percent(one.inherited),
+                share_shown(one.inherited),
                 *shown(one),
             ]
         )
@@ -191,8 +195,9 @@ def show(results: Sequence[Finished]) -> None:
 
 def shown(one: Finished) -> list[str]:
     """What a finish has come to, in columns: its accuracy on held-out images, steps, time, model."""
-    return [_percent(one.accuracy), str(one.steps), clock(one.seconds), str(one.run.model)]
+    return [share_shown(one.accuracy), str(one.steps), clock(one.seconds), str(one.run.model)]
 
 
-def _percent(accuracy: float | None) -> str:
+def share_shown(accuracy: float | None) -> str:
+    """A share in percent; a dash where there is none."""
     return "–" if accuracy is None else f"{accuracy:.2%}"

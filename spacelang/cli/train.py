@@ -48,6 +48,15 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the train recipe for this run."),
     ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Begin with the weights of a model's folder, or of a run's largest network."
+        ),
+    ] = None,
+    taught: Annotated[
+        float, typer.Option(min=0, max=1, help="With --weights: the part that this model teaches, such as 0.5.")
+    ] = 0.0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     micro: Annotated[int | None, typer.Option(min=1, max=10**6, help=MICRO)] = None,
     workers: Annotated[int | None, typer.Option(min=0, max=1024, help="Processes that read images.")] = None,
@@ -75,11 +84,17 @@ def train(
     if resume:
         if data is not None or settings:
             fail("a run goes on with its own data and recipe", "leave out --data and --set, or train a new run")
+        if weights is not None or taught:
+            fail("a run goes on from its own weights", "leave out --weights and --taught, or train a new run")
     elif space is None:
         fail("which space?", "name a .space file, such as: spacelang train spaces/digits.space")
     elif not Path(space).exists() and (runs / space / "run.json").is_file():
         fail(f"{space} is a run, not a .space file", f"go on with it: {resuming(runs / space, False)}")
+    if taught and weights is None:
+        raise typer.BadParameter("there is no model to teach: name it with --weights", param_hint="--taught")
     request = None if resume else requested(str(space), data, steps, limit, settings or [], micro or 0)
+    if request is not None and weights is not None:
+        request = _begun_with(request, weights, taught, runs)
 
     asked = _to_resume(space, runs) if resume else None
 
@@ -131,6 +146,20 @@ def requested(
         space, source.text, data or "digits", tuple(sys.argv[1:]), overrides, steps, limit, micro
     )
     return _preview(request, path) if data is None and not _fits_digits(space) else request
+
+
+def _begun_with(request: TrainRequest, weights: str, taught: float, runs: Path) -> TrainRequest:
+    """The same from the weights of a network that has learned, which sees images as it has learned to."""
+    from spacelang_runtime.engine.record import Distillation, Initial
+    from spacelang_runtime.tasks.supernet.known import known
+
+    _, preprocessing = known(weights, runs)  # a name that is wrong is told before data is looked at
+    return attrs.evolve(
+        request,
+        initial=Initial(weights),
+        distillation=Distillation(weights, taught) if taught else None,
+        preprocessing=preprocessing,
+    )
 
 
 def _fits_digits(space: Space) -> bool:

@@ -18,11 +18,12 @@ from spacelang.recipe import Train
 from spacelang_runtime.data import Batch, normalise
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.extract import extract
+from spacelang_runtime.nn.inherit import inherit
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import save
 from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.preprocessing import Preprocessing
-from spacelang_runtime.tasks.finetune import inherit, narrowest, recipe_of
+from spacelang_runtime.tasks.finetune import narrowest, recipe_of
 from spacelang_runtime.tasks.supernet.sandwich import alone
 from spacelang_runtime.tasks.supernet.teacher import Distilled, of_timm, teacher_of
 

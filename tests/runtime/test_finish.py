@@ -203,6 +203,11 @@ def test_a_finish_is_one_network_at_a_part_of_the_rate() -> None:
     assert recipe_of(given, final=True).holdout == 0
 
 
+def test_steps_that_compile_are_not_timed() -> None:
+    assert finishing.pace([0, 9, 18, 20, 21, 22, *range(23, 30)]) == 1
+    assert finishing.pace([0, 3, 4]) == 2
+
+
 @pytest.fixture
 def here(spacelang: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """The command, in a folder with a run of digits."""
@@ -265,6 +270,7 @@ WRONG = {
         1,
         "does not hold this architecture: it has image = 16, not 8",
     ),
+    "no images held out": (["finish", "--network", "largest", "--set", "holdout=0"], 2, "by --final alone"),
     "no line of a recipe": (["finish", "--network", "largest", "--set", "rate=1"], 2, "nothing that `train` has"),
 }
 

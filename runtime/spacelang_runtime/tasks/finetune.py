@@ -6,17 +6,12 @@ It is trained as the only network of the narrowest space that holds it: the run,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import attrs
-import torch
-from torch import Tensor
 
 from spacelang.architecture import Architecture
 from spacelang.expression import Number
 from spacelang.recipe import Sandwich, Train
 from spacelang.space import Dimension, Option, Searched, Settled, Space, StageSpace
-from spacelang_runtime.nn.supernet import Supernet
 
 ALONE = Sandwich(largest=1, smallest=0, random=0)
 # Weights that have learned move less: a thirtieth of the rate, a tenth of the epochs (Liu et al., 2021, A2.1).
@@ -49,24 +44,6 @@ def narrowest(architecture: Architecture, recipe: Train) -> Space:
             )
         )
     return Space(f"net_{architecture.name}", 2026, architecture.frame, tuple(stages), train=recipe)
-
-
-def inherit(supernet: Supernet, architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
-    """Give a supernet the weights of one of its networks, by their names in `Network`; a name that is left out
-    keeps what is there.
-
-    The gradient of Σ slice · weight with respect to the supernet's tensors is the weights in their places.
-    """
-    slices = {name: tensor for name, tensor in supernet.slices(architecture).items() if name in weights}
-    places = list(supernet.parameters())
-    product = sum((tensor * weights[name].to(tensor)).sum() for name, tensor in slices.items())
-    inside = sum(tensor.sum() for tensor in slices.values())
-    values = torch.autograd.grad(product, places, allow_unused=True)
-    taken = torch.autograd.grad(inside, places, allow_unused=True)
-    with torch.no_grad():
-        for place, value, mask in zip(places, values, taken, strict=True):
-            if value is not None:
-                place.copy_(torch.where(mask.bool(), value, place))
 
 
 def _dimension(options: set[Number] | set[Option]) -> Dimension:

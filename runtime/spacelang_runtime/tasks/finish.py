@@ -2,13 +2,12 @@
 
 The share is turned into a number of steps once, by timing some on the device at hand; from then on the steps are
 what counts, and a finish that was interrupted makes those that are left. It is a training of one network as
-`tasks.finetune` has it, by the supernet's recipe at a lower rate, on the images that the supernet learned from.
+`tasks.finetune` has it, by the supernet's recipe with a short warm-up, on the supernet's images.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
@@ -35,25 +34,20 @@ from spacelang_runtime.engine.supernet import trained, untrained
 from spacelang_runtime.engine.train import train
 from spacelang_runtime.failure import Failure, Stopped
 from spacelang_runtime.nn.extract import extract
+from spacelang_runtime.nn.inherit import inherit
 from spacelang_runtime.nn.saved import record_of, save
 from spacelang_runtime.nn.supernet import Supernet
-from spacelang_runtime.tasks.finetune import ALONE, inherit, narrowest
+from spacelang_runtime.tasks.finetune import ALONE, narrowest
+from spacelang_runtime.tasks.supernet.data import Say, preprocessing_of
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
 from spacelang_runtime.tasks.supernet.sandwich import alone
-from spacelang_runtime.tasks.supernet.start import (
-    Say,
-    TrainRequest,
-    continued,
-    created,
-    opened,
-    preprocessing_of,
-)
+from spacelang_runtime.tasks.supernet.start import TrainRequest, continued, created, opened
 from spacelang_runtime.tasks.supernet.teacher import Distilled
 
 # By docs/learning.md, "A finish": the peak as a part of the recipe's rate, and the share of the steps of warm-up.
-PEAK, WARMUP = Fraction(1, 4), Fraction(1, 20)
-# Timing: the first steps compile and record, and are not counted; of the finish's seconds, and at most.
-UNCOUNTED, TIMING, LONGEST = 5, 0.1, 10.0
+PEAK, WARMUP = Fraction(1), Fraction(1, 20)
+UNCOUNTED = 5  # steps, of those that are timed
+TIMING, SHORTEST, LONGEST = 0.1, 0.5, 10.0  # of the finish's seconds; seconds, at least and at most
 
 
 @frozen(eq=False)
@@ -148,8 +142,8 @@ def begun(request: FinishRequest, supernet: Supernet, world: World, workers: int
         fingerprint=run.record.data.fingerprint,
     )
     asked, dataset = opened(asked, world, workers, say)
-    pace = _seconds_a_step(asked, dataset, request, supernet, world)
-    setup = created(attrs.evolve(asked, steps=max(1, round(seconds / pace))), dataset, folder_of(run), world)
+    every = _seconds_a_step(asked, dataset, request, supernet, world)
+    setup = created(attrs.evolve(asked, steps=max(1, round(seconds / every))), dataset, folder_of(run), world, say)
     _hand_over(supernet, setup)
     return setup
 
@@ -172,11 +166,11 @@ def _seconds_a_step(
 ) -> float:
     """What a step takes here, by some that are forgotten: the leading process's clock holds for all."""
     assert asked.finish is not None
-    budget = min(LONGEST, TIMING * asked.finish.seconds)
-    stamps, problems = [], [""]
+    budget = min(LONGEST, max(SHORTEST, TIMING * asked.finish.seconds))
+    elapsed, problems = [0.0], [""]
 
     def watch(step: Step) -> None:
-        stamps.append(time.monotonic())
+        elapsed.append(step.elapsed)
         problems.append(step.problem)
 
     lowered = lower(asked.space)
@@ -190,15 +184,21 @@ def _seconds_a_step(
             _with_teacher(dataset, request, supernet),
             Limits(10**9, budget),
         )
-        stamps.append(time.monotonic())
         try:
             train(training(probe), world, watch)
-        except Stopped as stop:
+        except Stopped:
             if problems[-1]:
                 raise
-            raise Stopped("the finish was stopped before its first step", stop.remedy) from None
-    stamps = broadcast(world, stamps)
-    counted = stamps[UNCOUNTED:] if len(stamps) > UNCOUNTED + 1 else stamps
+            raise Stopped("the finish was stopped before its first step", "give the same command again") from None
+    return broadcast(world, pace(elapsed))
+
+
+def pace(elapsed: Sequence[float]) -> float:
+    """Seconds a step, from the seconds that had passed at the beginning and at the end of each step.
+
+    The first steps compile and record: they count only where there are not many more.
+    """
+    counted = elapsed[UNCOUNTED:] if len(elapsed) > 2 * UNCOUNTED else elapsed
     return max(1e-6, (counted[-1] - counted[0]) / (len(counted) - 1))
 
 

@@ -22,6 +22,7 @@ from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.tasks.supernet.data import Say, changed, dataset_of
+from spacelang_runtime.tasks.supernet.initial import begin_with
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup
 from spacelang_runtime.tasks.supernet.sandwich import Subnets, alone, subnets_of
 from spacelang_runtime.tasks.supernet.teacher import distilled
@@ -58,7 +59,7 @@ def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say)
 
     Where the data has another number of classes than the space, the data's holds, and is recorded.
     """
-    return created(*opened(request, world, workers, say), runs, world)
+    return created(*opened(request, world, workers, say), runs, world, say)
 
 
 def opened(request: TrainRequest, world: World, workers: int, say: Say) -> tuple[TrainRequest, Dataset]:
@@ -75,13 +76,15 @@ def opened(request: TrainRequest, world: World, workers: int, say: Say) -> tuple
     return attrs.evolve(request, space=space), dataset
 
 
-def created(request: TrainRequest, dataset: Dataset, runs: Path, world: World) -> SupernetSetup:
+def created(request: TrainRequest, dataset: Dataset, runs: Path, world: World, say: Say) -> SupernetSetup:
     """A new run in the folder `runs`, on data that has been opened for it."""
     space = request.space
     steps_per_epoch = dataset.steps_per_epoch(space.train.batch)
     bounds = limits(space.train, steps_per_epoch, request.steps, request.budget)
     lowered = lower(space)
     model = untrained(lowered, world.device)
+    if request.initial and not request.network:
+        begin_with(request.initial, model, runs, say)
     name = None
     if world.is_main:
         record = Record(
@@ -148,6 +151,8 @@ def continued(
         launched(run)
     lowered = lower(space)
     model = untrained(lowered, world.device)
+    if kept is None and run.record.initial and not run.record.network:
+        begin_with(run.record.initial, model, run.folder.parent, say)
     return SupernetSetup(run, space, model, subnets_in(run, lowered), dataset, bounds, kept, micro)
 
 

@@ -17,15 +17,12 @@ from attrs import frozen
 from torch import Tensor, nn
 
 from spacelang.diagnostics import nearest
-from spacelang.lower.lowered import lower
 from spacelang_runtime.data import Batch, Dataset
 from spacelang_runtime.engine.distributed import precision
-from spacelang_runtime.engine.run import Run, find
-from spacelang_runtime.engine.supernet import trained
+from spacelang_runtime.engine.run import Run
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.nn.extract import extract
-from spacelang_runtime.nn.saved import load, preprocessing_of
 from spacelang_runtime.preprocessing import Preprocessing
+from spacelang_runtime.tasks.supernet.known import known
 
 
 @frozen(eq=False)
@@ -105,17 +102,11 @@ def teacher_of(
         model = _of_timm(name, weights, classes)
         own_classes = model.num_classes
         teacher: nn.Module = of_timm(model, shown)
-    elif (Path(text) / "config.json").is_file():
-        network, learned = load(text), preprocessing_of(text)
-        own_classes, channels = network.architecture.frame.classes, network.architecture.frame.channels
-        teacher = Teacher(network, shown.moments(channels), learned.moments(channels))
     else:
-        run = find(runs, text)
-        lowered = lower(run.space)
-        network = extract(trained(run, lowered, torch.device("cpu")), lowered.largest)
-        own_classes, channels = lowered.space.frame.classes, lowered.space.frame.channels
-        learned = run.record.preprocessing or Preprocessing()
-        teacher = Teacher(network, shown.moments(channels), learned.moments(channels))
+        network, learned = known(text, runs)
+        frame = network.architecture.frame
+        own_classes = frame.classes
+        teacher = Teacher(network, shown.moments(frame.channels), learned.moments(frame.channels))
     if own_classes != classes:
         raise Failure(
             f"the teacher {text} tells {own_classes} classes apart, and the data has {classes}",
