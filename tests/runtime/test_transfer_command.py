@@ -4,17 +4,20 @@ get wrong."""
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 from tiny_transfer import MAKE, RECIPES, TRAIN, network, scene
 
 from spacelang.cli import main
 from spacelang_runtime.nn.saved import save
+from spacelang_runtime.tasks.detect.detector import Detector, Found
 
 Said = tuple[int, str, str]
 LINES = {"detect": "box AP", "segment": "mIoU", "vqa": "accuracy"}
@@ -88,6 +91,53 @@ def test_segments_are_measured_at_several_scales(spacelang: Callable[..., Said],
     one, many = (spacelang("segment", "--eval", "--json", *more, *runs)[1] for more in ((), ("--multi-scale",)))
     assert json.loads(one).keys() == json.loads(many).keys()
     assert json.loads(one) != json.loads(many)
+
+
+def seen(self: Detector, images: list[torch.Tensor], sizes: list[tuple[int, int]]) -> list[Found]:
+    """What a perfect detector finds on a scene: each colour's rectangle."""
+    (image,) = images
+    masks = image > 170  # red, green and blue are one channel each
+    labels = torch.tensor([number for number in range(3) if masks[number].any()]) + 1
+    boxes = []
+    for label in labels:
+        rows, columns = torch.nonzero(masks[label - 1], as_tuple=True)
+        boxes.append([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+    return [Found(torch.tensor(boxes).float(), torch.full((len(boxes),), 0.9), labels, masks[labels - 1])]
+
+
+def test_perfect_detections_are_worth_all_whatever_numbers_annotations_have(
+    spacelang: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = ("--runs", str(tmp_path / "runs"), "--workers", "0", "--device", "cpu")
+    spacelang("detect", "model", "--data", "detect", "--recipe", "detect.toml", "--steps", "1", *runs)
+    monkeypatch.setattr(Detector, "find", seen)
+    for numbers in ([0] * 12, [1, 2] * 6, range(12)):
+        other = tmp_path / "other"
+        shutil.copytree("detect", other, dirs_exist_ok=True)
+        path = other / "annotations" / "instances_test.json"
+        record = json.loads(path.read_text())
+        for annotation, number in zip(record["annotations"], numbers, strict=True):
+            annotation["id"] = number
+            del annotation["area"]
+        path.write_text(json.dumps(record))
+        code, out, err = spacelang("detect", "--eval", "--json", "--data", str(other), *runs)
+        assert code == 0, err
+        assert list(json.loads(out).values()) == pytest.approx([1.0] * 6)
+
+
+def test_what_is_undefined_is_a_dash_and_null(spacelang: Callable[..., Said], tmp_path: Path) -> None:
+    runs = ("--runs", str(tmp_path / "runs"), "--workers", "0", "--device", "cpu")
+    bare = tmp_path / "bare"
+    shutil.copytree("detect", bare)
+    path = bare / "annotations" / "instances_test.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"annotations": []}))
+    words = ("detect", "model", "--data", str(bare), "--recipe", "detect.toml", "--steps", "1")
+    code, out, err = spacelang(*words, *runs)
+    assert code == 0, err
+    assert "6 photos, without any object: AP is undefined" in err
+    assert [line.split() for line in out.splitlines()][-1] == ["mask", "AP75", "–"]
+    figures = json.loads(spacelang("detect", "--eval", "--json", *runs)[1])
+    assert set(figures.values()) == {None}
 
 
 @pytest.mark.parametrize("task", sorted(RECIPES))

@@ -166,6 +166,25 @@ def test_the_figures_are_those_of_a_count_by_hand(folder: Path) -> None:
     assert figures["IoU class 3"] == 0
 
 
+def test_the_iou_of_a_class_that_is_nowhere_is_undefined(folder: Path) -> None:
+    """mIoU is the mean of the others."""
+    names = ("grey", "red", "green", "blue", "white")
+    figures = measure(
+        Painter(), read(folder).test, names, recipe("segment").model, ALONE, 0, lambda *_: None, False
+    )
+    each = [figures[f"IoU {name}"] for name in names]
+    assert each[4] is None
+    assert figures["mIoU"] == pytest.approx(np.mean(each[:4]))
+
+
+def test_void_alone_measures_nothing(folder: Path) -> None:
+    settings = evolve(recipe("segment").model, void=tuple(range(10)))
+    figures = measure(
+        Painter(), read(folder).test, ("a", "b", "c", "d"), settings, ALONE, 0, lambda *_: None, False
+    )
+    assert set(figures.values()) == {None}
+
+
 def test_several_scales_and_mirrors_are_a_mean_that_agrees_on_what_is_clear(folder: Path) -> None:
     image = Image.new("RGB", (WIDE, HIGH), COLOURS["red"])
     settings = recipe("segment").model

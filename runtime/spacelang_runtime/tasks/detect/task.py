@@ -23,7 +23,7 @@ from spacelang_runtime.tasks.detect.roi_align import laid_out
 from spacelang_runtime.tasks.detect.views import MULTIPLE, DetectBatches, planes, resized
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.sampler import EpochSampler
-from spacelang_runtime.tasks.task import Labels, Show, Task
+from spacelang_runtime.tasks.task import Figures, Labels, Show, Task
 
 SURE = 0.5  # score from which a detection is drawn
 
@@ -62,7 +62,14 @@ class Annotated:
             f"train: {len(self.train.photos)} photos of up to {max(sides)} pixels a side{left_out}",
             f"       {len(things)} objects in {len(self.train.classes)} classes, {crowds} crowds, {rle} as RLE; "
             f"most: {', '.join(f'{name} {count}' for name, count in most)}",
-            f"test:  {len(self.test.photos)} photos",
+            f"test:  {len(self.test.photos)} photos"
+            + ("" if self.test.truths else ", without any object: AP is undefined"),
+            *(
+                f"left out: odd annotations of the {split} photos ({len(odd)}): {odd[0]}"
+                + (", …" if odd[1:] else "")
+                for split, odd in (("training", self.train.odd), ("test", self.test.odd))
+                if odd
+            ),
         ]
 
     def parts(self, rank: int, world: int, micro: int | None = None) -> DetectBatches:
@@ -91,7 +98,7 @@ def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -
 
 def measure_test(
     model: Detector, data: Annotated, recipe: Recipe, world: World, workers: int, show: Show, multi: bool
-) -> dict[str, float]:
+) -> Figures:
     return measure(model, data.test, recipe.model, world, workers, show)
 
 

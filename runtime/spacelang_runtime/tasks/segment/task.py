@@ -18,7 +18,7 @@ from spacelang_runtime.tasks.segment.iou import measure, probabilities
 from spacelang_runtime.tasks.segment.layout import Pairs, class_names, opened, read
 from spacelang_runtime.tasks.segment.segmenter import LOSSES, Segmenter, enlarged
 from spacelang_runtime.tasks.segment.views import SegmentBatches
-from spacelang_runtime.tasks.task import Labels, Show, Task
+from spacelang_runtime.tasks.task import Figures, Labels, Show, Task
 
 SMALLEST = 0.005  # share of the pixels from which a class is named
 
@@ -76,7 +76,7 @@ def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -
 
 def measure_test(
     model: Segmenter, data: Masked, recipe: Recipe, world: World, workers: int, show: Show, multi: bool
-) -> dict[str, float]:
+) -> Figures:
     return measure(model, data.pairs.test, data.names, recipe.model, world, workers, show, multi)
 
 

@@ -16,7 +16,7 @@ from spacelang_runtime.tasks.backbone import Backbone
 from spacelang_runtime.tasks.colours import with_words
 from spacelang_runtime.tasks.files import read_json
 from spacelang_runtime.tasks.recipe import Recipe
-from spacelang_runtime.tasks.task import Labels, Show, Task
+from spacelang_runtime.tasks.task import Figures, Labels, Show, Task
 from spacelang_runtime.tasks.vqa.answerer import LOSSES, Answerer, bert_of, small_bert
 from spacelang_runtime.tasks.vqa.measure import measure
 from spacelang_runtime.tasks.vqa.pairs import VqaBatches, grouped, seen
@@ -119,7 +119,7 @@ def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -
 
 def measure_test(
     model: Answerer, data: Questioned, recipe: Recipe, world: World, workers: int, show: Show, multi: bool
-) -> dict[str, float]:
+) -> Figures:
     labels = data.labels
     return measure(
         model, data.questions.test, labels["answers"], labels["vocabulary"], recipe.model, world, workers, show
