@@ -19,7 +19,7 @@ from spacelang_runtime.nn.saved import load, preprocessing_of
 from spacelang_runtime.preprocessing import Preprocessing
 
 ROOT = Path(__file__).resolve().parents[2]
-DIGITS = str(ROOT / "spaces" / "digits.space")
+DIGITS = str(ROOT / "tests" / "spaces" / "digits.space")  # three layers in a stage
 
 
 @frozen
