@@ -98,6 +98,17 @@ def test_a_crowd_is_no_target_but_its_region_is_known(folder: Path) -> None:
     assert targets.crowds.tolist() == [list(photo.things[1].box)]
 
 
+@pytest.mark.parametrize("tag", [3, 6])
+def test_a_photo_is_turned_as_its_boxes_were_drawn(folder: Path, tag: int) -> None:
+    photo = read(folder, "train").photos[0]
+    wanted, _ = view(photo, HIGH, 1000, False)
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    turn = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90}[tag]
+    Image.open(photo.path).transpose(turn).save(photo.path, exif=exif)
+    assert view(photo, HIGH, 1000, False)[0].equal(wanted)
+
+
 def test_the_longer_side_is_bounded(folder: Path) -> None:
     image, _ = view(read(folder, "train").photos[0], 480, 320, False)
     assert image.shape == (3, 240, 320)

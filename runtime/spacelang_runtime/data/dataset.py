@@ -180,6 +180,8 @@ def open_dataset(
     """
     require_channels(frame)
     source = digits(frame.image) if where == "digits" else folder(Path(os.path.expanduser(where)), 2 * frame.image)
+    for line in source.left_out:
+        say(line)
     every = source.train
     held_out = stratified(every.labels, every.rank, round(recipe.holdout * len(every)))
     if recipe.holdout and not held_out.any():

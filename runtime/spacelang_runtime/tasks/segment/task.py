@@ -53,6 +53,7 @@ class Masked:
             f"train:  {len(self.pairs.train)} images, the first of {image.width}×{image.height} pixels",
             f"test:   {len(self.pairs.test)} images",
             f"{len(self.names)} classes: {names}",
+            *self.pairs.left_out,
         ]
 
     def parts(self, rank: int, world: int, micro: int | None = None) -> SegmentBatches:
