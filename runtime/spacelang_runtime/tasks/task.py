@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +20,10 @@ Figures = dict[str, float | None]  # None: there is nothing that it could be mea
 Show = Callable[[float, str], None]
 
 
+def silent(share: float, said: str) -> None:
+    """Shows nothing."""
+
+
 class TaskBatch(Protocol):
     """What a model learns from at once: some NamedTuple of tensors and of lists of them. size: how many images (of
     vqa: texts) it counts for in a mean over parts."""
@@ -33,6 +37,9 @@ class TaskData(Protocol):
 
     labels: what the answers are called, as JSON; a model is made from it and it is kept with the model.
     fingerprint: the same for the same data. per_epoch: updates. multiple: the size of a part is a multiple of it.
+    images: all that it reads, those to train on first; marks: what tells each from another of its name. look: at
+    an image and what goes with it, by its place; gives what the task counts. without: the data without some images,
+    after a look at the others (none where there was none). Both raise `Failure` with what is wrong.
     summary: what there is, in lines. parts: the batches that a rank learns from in a step, in parts of at most
     `micro` that are accumulated (0: all in one; None: as the recipe says); picklable, run by worker processes.
     """
@@ -45,6 +52,10 @@ class TaskData(Protocol):
     def per_epoch(self) -> int: ...
     @property
     def multiple(self) -> int: ...
+    def images(self) -> Sequence[Path]: ...
+    def marks(self) -> Sequence[str]: ...
+    def look(self, number: int) -> Any: ...
+    def without(self, broken: Collection[int], facts: Mapping[int, Any]) -> TaskData: ...
     def summary(self) -> list[str]: ...
     def parts(self, rank: int, world: int, micro: int | None = None) -> Callable[[int], Sequence[TaskBatch]]: ...
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import attrs
 from attrs import field, frozen
 
 from spacelang_runtime.failure import Failure
@@ -64,6 +66,12 @@ class Coco:
     @property
     def fingerprint(self) -> str:
         return fingerprint((p.path.name, p.width, p.height, len(p.things), p.things[:1]) for p in self.photos)
+
+    def without(self, broken: Collection[int]) -> Coco:
+        """The split without some photos, by their places, and without what is on them."""
+        photos = tuple(photo for place, photo in enumerate(self.photos) if place not in broken)
+        gone = {self.photos[place].id for place in broken}
+        return attrs.evolve(self, photos=photos, truths=tuple(one for one in self.truths if one.photo not in gone))
 
 
 class Odd(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -17,10 +18,10 @@ from spacelang_runtime.nn.network import Network
 from spacelang_runtime.tasks.backbone import Backbone
 from spacelang_runtime.tasks.colours import colour, laid_over, tag
 from spacelang_runtime.tasks.detect.average_precision import measure
-from spacelang_runtime.tasks.detect.coco import Coco, read
+from spacelang_runtime.tasks.detect.coco import Coco, Photo, read
 from spacelang_runtime.tasks.detect.detector import BOX, LOSSES, MASK, Detector
 from spacelang_runtime.tasks.detect.roi_align import laid_out
-from spacelang_runtime.tasks.detect.views import MULTIPLE, DetectBatches, planes, resized
+from spacelang_runtime.tasks.detect.views import MULTIPLE, DetectBatches, opened, planes, resized
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.sampler import EpochSampler
 from spacelang_runtime.tasks.task import Figures, Labels, Show, Task
@@ -72,6 +73,24 @@ class Annotated:
             ),
         ]
 
+    def images(self) -> list[Path]:
+        return [photo.path for photo in (*self.train.photos, *self.test.photos)]
+
+    def marks(self) -> list[str]:
+        photos = (*self.train.photos, *self.test.photos)
+        return [f"{photo.width}×{photo.height}, {len(photo.things)} objects" for photo in photos]
+
+    def look(self, number: int) -> None:
+        opened((*self.train.photos, *self.test.photos)[number])
+
+    def without(self, broken: Collection[int], facts: Mapping[int, None]) -> Annotated:
+        first = len(self.train.photos)
+        train = self.train.without({number for number in broken if number < first})
+        test = self.test.without({number - first for number in broken if number >= first})
+        if not train.photos or not test.photos:
+            raise Failure(f"all {'test' if train.photos else 'training'} photos are broken", "restore them")
+        return attrs.evolve(self, train=train, test=test, order=order_of(train.photos, self.recipe))
+
     def parts(self, rank: int, world: int, micro: int | None = None) -> DetectBatches:
         micro = self.recipe.train.micro if micro is None else micro
         return DetectBatches(self.train, self.recipe.model, self.order, micro, rank, world)
@@ -85,9 +104,14 @@ def open_annotated(folder: Path, recipe: Recipe, labels: Labels | None, bert: Pa
     photos = tuple(photo for photo in train.photos if any(not thing.crowd for thing in photo.things))
     if not photos:
         raise Failure(f"{folder}: no photo of {recipe.model.train_split} has an object")
-    kinds = np.array([photo.width > photo.height for photo in photos], dtype=np.int64)
-    order = EpochSampler(len(photos), recipe.train.batch, recipe.train.seed, kinds)
+    order = order_of(photos, recipe)
     return Annotated(attrs.evolve(train, photos=photos), test, len(train.photos) - len(photos), recipe, order)
+
+
+def order_of(photos: Sequence[Photo], recipe: Recipe) -> EpochSampler:
+    """The order of photos in training: upright and lying ones in batches of their own."""
+    kinds = np.array([photo.width > photo.height for photo in photos], dtype=np.int64)
+    return EpochSampler(len(photos), recipe.train.batch, recipe.train.seed, kinds)
 
 
 def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -> Detector:

@@ -22,7 +22,7 @@ from PIL import Image
 from spacelang_runtime.data.decode import NAMED, SUFFIXES
 from spacelang_runtime.data.left_out import left_out
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.tasks.files import fingerprint, picture, read_lines, require_folder
+from spacelang_runtime.tasks.files import Unreadable, fingerprint, picture, read_lines, require_folder
 from spacelang_runtime.tasks.recipe import Segment
 
 VOID = 255  # in labels: no class
@@ -202,7 +202,7 @@ def numbers(mask: Path) -> NDArray[np.int64]:
     except Failure:
         raise
     except Exception as error:  # damaged bytes make decoders raise nearly anything
-        raise Failure(f"{mask}: {error or type(error).__name__}", "restore the mask") from None
+        raise Unreadable(f"{mask}: {error or type(error).__name__}", "restore the mask") from None
 
 
 def opened(pair: Pair, classes: int, recipe: Segment) -> tuple[Image.Image, NDArray[np.uint8]]:

@@ -134,6 +134,8 @@ def evaluate(setup: TransferSetup, state: TrainerState, world: World, show: Show
         with together():
             for buffer in model.buffers():
                 dist.broadcast(buffer, 0)
+    if world.is_main:  # before it is measured: that may fail, and be repeated
+        save(run, setup.recipe, setup.data.labels, model, {"step": state.step, "unmeasured": True})
     with at_once():
         figures = setup.task.measure(model, setup.data, setup.recipe, world, setup.workers, show, False)
     model.train()
