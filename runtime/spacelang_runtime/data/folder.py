@@ -46,16 +46,17 @@ def folder(root: Path, most: int) -> Source:
         )
     _require_several(train, classes)
     digest = sha256("\0".join(classes).encode())
-    splits, left = [], []
+    splits, left, files = [], [], {}
     for path in (train, test):
         split, sizes, beside = _split(path, classes, most)
         left.append(beside)
+        files |= _told(path.name, classes, split, sizes)
         assert isinstance(split.pictures, Files)
         for part in (split.pictures.names, split.labels.astype("<i8"), sizes):
             digest.update(part.tobytes())
         splits.append(split)
     said = tuple(together(left).lines(root))
-    return Source(root.resolve().name, classes, *splits, digest.hexdigest(), said)
+    return Source(root.resolve().name, classes, *splits, digest.hexdigest(), said, files)
 
 
 def test_folder(root: Path) -> tuple[str, tuple[str, ...], Split, list[str]]:
@@ -142,6 +143,16 @@ def _listed(split: Path, classes: tuple[str, ...]) -> tuple[list[list[tuple[byte
             f"add images ({NAMED}) or remove the class from every split",
         )
     return list(listed), together((*left, beside))
+
+
+def _told(part: str, classes: tuple[str, ...], split: Split, sizes: NDArray[np.int64]) -> dict[str, str]:
+    """How many images of how many bytes each class of a split has."""
+    counts = np.bincount(split.labels, minlength=len(classes)).tolist()
+    whole = np.bincount(split.labels, weights=sizes, minlength=len(classes)).astype(int).tolist()
+    return {
+        f"{part}/{name}": f"{count} images of {size} bytes"
+        for name, count, size in zip(classes, counts, whole, strict=True)
+    }
 
 
 def _loose(split: Path) -> list[Path]:

@@ -36,7 +36,7 @@ class Split:
 @frozen
 class Source:
     """Listed data. fingerprint: SHA-256 over what tells this data from other data. left_out: what of it is not
-    read, in words."""
+    read, in words. files: what there is of each class of each split, in words."""
 
     name: str
     classes: tuple[str, ...]
@@ -44,3 +44,4 @@ class Source:
     test: Split
     fingerprint: str
     left_out: tuple[str, ...] = ()
+    files: dict[str, str] = field(factory=dict, eq=False)

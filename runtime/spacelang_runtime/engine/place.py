@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 
 from spacelang_runtime.atomic import replace_json
-from spacelang_runtime.engine.record import written
+from spacelang_runtime.engine.record import damaged, read_json, written
 from spacelang_runtime.engine.run import RECORDS, Run
 from spacelang_runtime.failure import Failure
 
@@ -33,6 +33,23 @@ def keep_place(run: Run, where: str, fingerprint: str) -> Run:
     record = attrs.evolve(run.record, data=data)
     replace_json(run.folder / RECORDS[0], written(record))
     return Run(run.folder, record)
+
+
+def write_data(folder: Path, files: dict[str, str], broken: dict[str, str]) -> None:
+    """Keep what data a run reads: what tells its files from others, and which are left out, with the reason."""
+    replace_json(folder / "data.json", {"files": files, "broken": broken})
+
+
+def read_data(run: Run) -> tuple[dict[str, str], dict[str, str]] | None:
+    """What `write_data` has kept; None in a run from before it was. Raises `Failure` where it is damaged."""
+    path = run.folder / "data.json"
+    if not path.is_file():
+        return None
+    try:
+        kept = read_json(path)
+        return dict(kept["files"]), dict(kept["broken"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(path, f"{type(error).__name__} {error}") from None
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> str:

@@ -43,23 +43,6 @@ def read_recipe(run: Run) -> tuple[Recipe, dict[str, Any]]:
         raise damaged(path, f"{type(error).__name__} {error}") from None
 
 
-def write_data(folder: Path, files: dict[str, str], broken: dict[str, str]) -> None:
-    """Keep what data a run reads: what tells its files from others, and which are left out, with the reason."""
-    replace_json(folder / "data.json", {"files": files, "broken": broken})
-
-
-def read_data(run: Run) -> tuple[dict[str, str], dict[str, str]] | None:
-    """What `write_data` has kept; None in a run from before it was. Raises `Failure` where it is damaged."""
-    path = run.folder / "data.json"
-    if not path.is_file():
-        return None
-    try:
-        kept = read_json(path)
-        return dict(kept["files"]), dict(kept["broken"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise damaged(path, f"{type(error).__name__} {error}") from None
-
-
 def measured(run: Run) -> int | None:
     """The step whose model was measured last; None where there is none. A model is kept before it is measured: one
     without figures is still to be."""

@@ -11,7 +11,14 @@ from torch import nn
 
 from spacelang_runtime.engine.checkpoint import load
 from spacelang_runtime.engine.distributed import World, broadcast
-from spacelang_runtime.engine.place import alike, differences, keep_place, place_of
+from spacelang_runtime.engine.place import (
+    alike,
+    differences,
+    keep_place,
+    place_of,
+    read_data,
+    write_data,
+)
 from spacelang_runtime.engine.record import Data, Initial, Limits, Record
 from spacelang_runtime.engine.run import Run, create_with, find
 from spacelang_runtime.engine.start import continued_by, launched, require_more, require_shares
@@ -24,15 +31,7 @@ from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.registry import task
 from spacelang_runtime.tasks.task import Show, Task, TaskData, silent
 from spacelang_runtime.tasks.transfer.objective import TransferSetup
-from spacelang_runtime.tasks.transfer.run import (
-    TASKS,
-    measured,
-    note,
-    read_data,
-    read_recipe,
-    write_data,
-    write_recipe,
-)
+from spacelang_runtime.tasks.transfer.run import TASKS, measured, note, read_recipe, write_recipe
 
 
 @frozen
