@@ -36,12 +36,13 @@ Observe = Callable[[float, str], None]  # the share that is done, and what to sa
 @frozen
 class How:
     """What does not change an answer. workers: processes that read. say: what a person would be told; observe: how
-    many of the images have been seen."""
+    many of the images have been seen. data: where that of a run is now, if not where it was trained."""
 
     device: str = "auto"
     workers: int | None = None
     say: Say = lambda _: None
     observe: Observe = lambda _, __: None
+    data: str | None = None
 
 
 @frozen(repr=False)
@@ -104,7 +105,7 @@ def of_run(
     drawn = _random(lowered, run.best, random, seed, how.say)
     where = choose(how.device)
     model = trained(run, lowered, where)
-    dataset = dataset_of(run, how.say, readers(how.workers, spare=0))
+    dataset = dataset_of(run, how.say, readers(how.workers, spare=0), how.data)
     images = dataset.test if split == "test" else dataset.search
     with_those = [one for one, finish in zip(chosen, finishes, strict=True) if finish is None]
     tested: list[Evaluation] = []

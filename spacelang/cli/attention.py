@@ -45,6 +45,9 @@ def attention(
             "(default: best, or largest before a search)."
         ),
     ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Where the run's data is now, if not where it was trained.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The figure: NAME.png and NAME.svg are written.")
     ] = None,
@@ -60,14 +63,16 @@ def attention(
         fail("--similarity compares the heads of every layer", "leave --stage, --block and --at out")
     if image is not None and images:
         fail("--images goes with --similarity", "leave it out")
-    model, name, seen = _model(what, network, runs)
+    model, name, seen = _model(what, network, data, runs)
     if similarity is not None:
         _similarity(model, name, seen, similarity, images or 64, output or Path("similarity"))
     else:
         _maps(model, name, seen, Path(str(image)), stage, block, at, output or Path("attention"))
 
 
-def _model(what: str | None, network: str | None, runs: Path) -> tuple[Network, str, Preprocessing]:
+def _model(
+    what: str | None, network: str | None, data: str | None, runs: Path
+) -> tuple[Network, str, Preprocessing]:
     """The network meant, what to call it, and what it is scored by."""
     if what is not None and (Path(what) / "config.json").is_file():
         from spacelang_runtime.nn.saved import load, preprocessing_of
@@ -96,7 +101,7 @@ def _model(what: str | None, network: str | None, runs: Path) -> tuple[Network, 
     if run.record.preview:
         say("this run is a PREVIEW: its maps mean nothing")
     model = extract(trained(run, lowered, torch.device("cpu")), architecture)
-    return model, f"{meant} of {run.name}", of_run(run, say)
+    return model, f"{meant} of {run.name}", of_run(run, say, data)
 
 
 def _maps(

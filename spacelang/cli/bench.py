@@ -27,9 +27,9 @@ class Bench:
     step: int
 
 
-def bench(run: Run, lowered: Lowered, crew: Pool, images: int | None) -> Bench | None:
+def bench(run: Run, lowered: Lowered, crew: Pool, images: int | None, data: str | None = None) -> Bench | None:
     """The run with its weights and held-out images in place; None in a process that only helps, at the end.
-    lowered: the run's space."""
+    lowered: the run's space. data: where the run's data is now; None: where it was."""
     from spacelang_runtime.data.decoded import decoded
     from spacelang_runtime.engine.supernet import trained_at, unfinished
     from spacelang_runtime.search.images import beginning, place
@@ -41,7 +41,7 @@ def bench(run: Run, lowered: Lowered, crew: Pool, images: int | None) -> Bench |
     model, step = trained_at(run, lowered, crew.device)
     if said := unfinished(run):
         tell(said)
-    dataset = dataset_of(run, tell, readers(None, spare=0))
+    dataset = dataset_of(run, tell, readers(None, spare=0), data)
     few = images or (_PREVIEW_IMAGES if run.record.preview else None)
     if crew.is_main and run.record.data.where != "digits":
         _same_images(run)

@@ -35,7 +35,9 @@ def evaluate(
     split: Annotated[
         str, typer.Option(help="test, or search: the images that a run has held out for its search.")
     ] = "test",
-    data: Annotated[str | None, typer.Option(help="For models' folders: the data to test on.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="For models' folders: the data to test on; for a run: where it is now.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the random networks.")] = 0,
     classes: Annotated[
         bool, typer.Option("--classes", help="Also each class by itself, and which are taken for which.")
@@ -52,7 +54,7 @@ def evaluate(
     images = next((known for known in SPLITS if known == split), None)
     if images is None:
         raise typer.BadParameter("it is test or search", param_hint="--split")
-    names, how = what or ["best"], How(device, workers, say)
+    names, how = what or ["best"], How(device, workers, say, data=data)
     models = [name for name in names if (Path(name) / "config.json").is_file()] if run is None else []
     if models and len(models) == len(names):
         if random or split == "search":
@@ -62,7 +64,7 @@ def evaluate(
             )
         results = [_model(Path(name), data, classes, how) for name in names]
     else:
-        if data is not None:
+        if data is not None and (models or any(_is_no_network(name) for name in names)):
             _no_model(names)
         if models:
             fail(
@@ -117,6 +119,11 @@ def _keep(run: Run, split: str, rows: list[Row]) -> None:
         say(f"the report of {run.name} will not have the classes: {reason.message}")
 
 
+def _is_no_network(name: str) -> bool:
+    """Whether a name is that of something on the disk that describes no network."""
+    return Path(name).exists() and Path(name).suffix != ".json"
+
+
 def _no_model(names: list[str]) -> NoReturn:
     """Say what a user meant by --data, with networks that are no models' folders."""
     from spacelang_runtime.search.target import OF_A_RUN
@@ -132,7 +139,7 @@ def _no_model(names: list[str]) -> NoReturn:
     fail("--data goes with models' folders", _OWN)
 
 
-_OWN = "name a folder that spacelang export wrote; a run is tested on its own data: leave --data out"
+_OWN = "name a folder that spacelang export wrote; a run is tested on its own data"
 
 
 def _model(folder: Path, data: str | None, by_class: bool, how: How) -> Row:

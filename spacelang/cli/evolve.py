@@ -89,6 +89,9 @@ def evolve(
         str | None,
         typer.Option(metavar="SHARE", help="Then train the best on, alone: for 5% of the supernet's seconds."),
     ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Where the run's data is now, if not where it was trained.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
@@ -120,7 +123,7 @@ def evolve(
     from spacelang_runtime.search.pool import join
 
     with sole_writer(found.folder), join(device) as crew:
-        supernet = bench(found, wide, crew, images)
+        supernet = bench(found, wide, crew, images, data)
         if supernet is None:
             return
         outcomes = []

@@ -30,7 +30,10 @@ def finetune(
         str, typer.Argument(help="A model's folder (spacelang export best -o model/); with --resume, a run.")
     ],
     data: Annotated[
-        str | None, typer.Option(help="A folder with train/CLASS/* and val/CLASS/*, or `digits`.")
+        str | None,
+        typer.Option(
+            help="A folder with train/CLASS/* and val/CLASS/*, or `digits`; with --resume, where it is now."
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The folder of the new model.")] = None,
     scratch: Annotated[
@@ -67,8 +70,8 @@ def finetune(
     """
     if output is None:
         fail("where to?", f"name a folder: spacelang finetune {model} --data FOLDER -o tuned/")
-    if resume and (data or settings or recipe or scratch or teacher or teacher_weights or share is not None):
-        fail("a run goes on with its own data, recipe and teacher", "leave these options out")
+    if resume and (settings or recipe or scratch or teacher or teacher_weights or share is not None):
+        fail("a run goes on with its own recipe and teacher", "leave these options out")
     if not resume and data is None:
         fail("which images is it to learn from?", f"name them: spacelang finetune {model} --data FOLDER -o tuned/")
     if teacher is None and (teacher_weights is not None or share is not None):
@@ -98,7 +101,7 @@ def finetune(
         if run is not None and run.state is not None and run.state.finished and steps is None and limit is None:
             say_once(f"{run.name} is trained")
         else:
-            setup = _begun(run or request, model, output, world, runs, workers, *again)
+            setup = _begun(run or request, model, output, world, runs, workers, *again, data if resume else None)
             setup.model.checkpointing = checkpointing
             run = setup.run
             watched(setup, world, again=f"go on with: {resuming(run.folder, True, output)}")
@@ -172,15 +175,16 @@ def _begun(
     steps: int | None,
     limit: float | None,
     micro: int,
+    data: str | None,
 ) -> SupernetSetup:
-    """What a new run is trained from, or one that goes on."""
+    """What a new run is trained from, or one that goes on. data: where that one's is now."""
     from spacelang_runtime.engine.run import Run, removed_unless_saved
     from spacelang_runtime.nn.inherit import inherit
     from spacelang_runtime.nn.saved import load, make
     from spacelang_runtime.tasks.supernet.start import new, resumed
 
     if isinstance(asked, Run):
-        setup = resumed(asked, world, readers(workers), speaker(world), steps, limit, micro)
+        setup = resumed(asked, world, readers(workers), speaker(world), steps, limit, micro, data)
     else:
         assert asked is not None
         network = load(model)  # before the run is made: a damaged folder leaves nothing behind

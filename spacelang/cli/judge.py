@@ -38,6 +38,9 @@ def judge(
         Path | None, typer.Option("--next", metavar="FILE", help="Write the next space to a new .space file.")
     ] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page with figures.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Where the run's data is now, if not where it was trained.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
@@ -64,7 +67,7 @@ def judge(
     from spacelang_runtime.search.pool import join
 
     with sole_writer(found.folder), join(device) as crew:
-        where = bench(found, lowered, crew, images)
+        where = bench(found, lowered, crew, images, data)
         if where is None:
             return
         account, following = measured(where, source_of(found), recipe)

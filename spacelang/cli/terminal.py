@@ -57,9 +57,10 @@ def grid(heading: list[str], body: list[list[str]]) -> Grid:
     return Grid(tuple(heading), tuple(map(tuple, body)))
 
 
-def grid_of_figures(figures: Mapping[str, float]) -> None:
-    """Print shares by name, in columns."""
-    console().print(grid(["on the test images", ""], [[name, f"{value:.2%}"] for name, value in figures.items()]))
+def grid_of_figures(figures: Mapping[str, float | None]) -> None:
+    """Print shares by name, in columns; a dash for what there is nothing to measure on."""
+    rows = [[name, "–" if value is None else f"{value:.2%}"] for name, value in figures.items()]
+    console().print(grid(["on the test images", ""], rows))
 
 
 def say(line: str) -> None:

@@ -39,7 +39,10 @@ def train(
         str | None, typer.Argument(help="A .space file; with --resume, a run (default: the latest).")
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="A folder with train/CLASS/* and val/CLASS/*, or `digits`.")
+        str | None,
+        typer.Option(
+            help="A folder with train/CLASS/* and val/CLASS/*, or `digits`; with --resume, where it is now."
+        ),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, max=10**9, help="Stop after so many updates.")] = None,
     budget: Annotated[str | None, typer.Option(help="Stop after so long, such as 90s, 10m or 1.5h.")] = None,
@@ -82,8 +85,8 @@ def train(
     limit = None if budget is None else time_of(budget, "--budget")
     pause = time_of(every, "--every")
     if resume:
-        if data is not None or settings:
-            fail("a run goes on with its own data and recipe", "leave out --data and --set, or train a new run")
+        if settings:
+            fail("a run goes on with its own recipe", "leave out --set, or train a new run")
         if weights is not None or taught:
             fail("a run goes on from its own weights", "leave out --weights and --taught, or train a new run")
     elif space is None:
@@ -109,7 +112,7 @@ def train(
         if run is not None:
             setup = continued(run, *again, begun=False)
         elif asked is not None:
-            setup = resumed(asked, *again)
+            setup = resumed(asked, *again, data)
         else:
             assert request is not None
             setup = new(request, runs, world, readers(workers), speaker(world))

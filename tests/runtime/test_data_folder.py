@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from image_folder import PLAIN, image_folder, opened, write_image
+from image_folder import PLAIN, frame, image_folder, opened, write_image
 from PIL import Image, ImageDraw
 
+from spacelang_runtime.data import open_split
 from spacelang_runtime.data.decode import Broken, decode
 from spacelang_runtime.data.frame import framed
 from spacelang_runtime.failure import Failure
@@ -71,6 +72,35 @@ def test_a_jpeg_that_was_cut_off_anywhere_is_broken(tmp_path, words):
             with pytest.raises(Broken) as broken:
                 decode(path, most)
             assert broken.value.name == str(path)
+
+
+def test_what_is_left_out_of_a_folder_is_counted_and_named(tmp_path):
+    image_folder(tmp_path)
+    write_image(tmp_path / "train" / "ant" / "more" / "1.png", 1)
+    write_image(tmp_path / "train" / "ant" / "more" / "2.png", 2)
+    write_image(tmp_path / "val" / "loose.png", 3)
+    for name in ("train/bee/1.heic", "train/bee/2.heic", "val/cat/notes.txt", "val/cat/Thumbs.db"):
+        (tmp_path / name).touch()
+    said: list[str] = []
+    again: list[str] = []
+    opened(tmp_path, said=said)
+    assert said[:2] == [
+        "left out: 4 files that are no JPEG, PNG, WebP, BMP, TIFF or GIF image of a class (.heic 2, .txt 1, "
+        ".png 1; first: train/bee/1.heic)",
+        "left out: 2 images in folders inside of a class (first: train/ant/more): a class has its images in its "
+        "own folder",
+    ]
+    open_split(str(tmp_path), frame(), Preprocessing(), 0, again.append)
+    assert again == [
+        "left out: 2 files that are no JPEG, PNG, WebP, BMP, TIFF or GIF image of a class (.txt 1, .png 1; first: "
+        "val/cat/notes.txt)"
+    ]
+
+
+def test_pixels_of_unknown_white_are_no_picture(tmp_path):
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "f.tif")
+    with pytest.raises(Broken, match="floating-point numbers"):
+        decode(tmp_path / "f.tif", 64)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -155,8 +185,11 @@ def test_no_classes_at_all_are_refused(tmp_path):
 def test_an_empty_class_is_refused_by_name(tmp_path):
     folder = image_folder(tmp_path)
     for path in (folder / "train" / "bee").iterdir():
-        path.rename(path.with_suffix(".tiff"))
-    assert refused(folder).message == f"{folder / 'train' / 'bee'}: no image in this class"
+        path.rename(path.with_suffix(".heic"))
+    assert refused(folder).message == f"{folder / 'train' / 'bee'}: no image in this class" + (
+        "; left out: 10 files that are no JPEG, PNG, WebP, BMP, TIFF or GIF image of a class (.heic 10; first: "
+        "bee/000.heic)"
+    )
 
 
 def test_classes_of_one_split_only_are_refused_by_name(tmp_path):
@@ -202,7 +235,7 @@ def test_a_test_folder_stands_in_where_there_is_no_val(tmp_path):
     assert len(opened(folder).test) == 15  # now there is a val
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".png", ".webp"])
+@pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".jfif", ".png", ".webp", ".bmp", ".tif", ".TIFF", ".gif"])
 def test_each_format_is_read(tmp_path, suffix):
     folder = image_folder(tmp_path)
     write_image(folder / "val" / "ant" / f"new{suffix}", 5)
@@ -243,9 +276,9 @@ def test_transparency_is_laid_over_white(tmp_path, mode):
 
 def test_a_file_of_another_kind_is_broken_whatever_it_is_called(tmp_path):
     buffer = io.BytesIO()
-    Image.new("RGB", (4, 4)).save(buffer, "BMP")
+    Image.new("RGB", (4, 4)).save(buffer, "PCX")
     (tmp_path / "image.jpg").write_bytes(buffer.getvalue())
-    with pytest.raises(Broken, match="not a JPEG, PNG or WebP image") as broken:
+    with pytest.raises(Broken, match="not a JPEG, PNG, WebP, BMP, TIFF or GIF image") as broken:
         decode(tmp_path / "image.jpg", 10)
     assert broken.value.name == str(tmp_path / "image.jpg")
 

@@ -19,7 +19,7 @@ from spacelang_runtime.nn.saved import load, preprocessing_of
 from spacelang_runtime.preprocessing import Preprocessing
 
 ROOT = Path(__file__).resolve().parents[2]
-DIGITS = str(ROOT / "spaces" / "digits.space")
+DIGITS = str(ROOT / "tests" / "spaces" / "digits.space")  # three layers in a stage
 
 
 @frozen
@@ -175,7 +175,7 @@ def test_maps_and_similarities_are_drawn(spacelang, here: Path) -> None:
         (("finetune", "digits-1", "--data", "digits", "-o", "x"), "export best --run digits-1 -o model/"),
         (("finetune", "m", "--data", "digits", "-o", "x", "--share", "0.2"), "there is no teacher"),
         (("finetune", "m", "--data", "digits", "-o", "x", "--teacher-weights", "w.pth"), "there is no teacher"),
-        (("finetune", "digits-1", "--resume", "-o", "x", "--share", "0.2"), "its own data, recipe and teacher"),
+        (("finetune", "digits-1", "--resume", "-o", "x", "--share", "0.2"), "its own recipe and teacher"),
         (
             ("finetune", "m", "--data", "digits", "-o", "x", "--teacher", "timm:a", "--teacher-weights", "w.pth"),
             "there is no file w.pth",

@@ -1,6 +1,7 @@
 """From an request to a run that trains: the built-in digits, resumed from the disk alone."""
 
 import json
+from fractions import Fraction
 
 import pytest
 from attrs import evolve
@@ -64,7 +65,8 @@ def test_a_batch_that_processes_cannot_share_evenly_is_refused(tmp_path):
 
 
 def test_a_batch_of_more_than_all_images_is_refused_before_there_is_a_run(tmp_path):
-    request = evolve(REQUEST, space=evolve(SPACE, train=evolve(RECIPE, batch=20_000)))
+    space = evolve(SPACE, train=evolve(RECIPE, batch=20_000))
+    request = evolve(REQUEST, space=space, overrides={"batch": "20000"})
     with pytest.raises(Failure, match="a batch of 20000 is more than the 1293 training images of digits"):
         new(request, tmp_path, ALONE, 0, _quiet)
     assert list(tmp_path.iterdir()) == []
@@ -76,6 +78,68 @@ def test_data_that_has_changed_is_refused(tmp_path):
     data = evolve(run.record.data, fingerprint="another")
     with pytest.raises(Failure, match="its images have changed"):
         dataset_of(evolve(run, record=evolve(run.record, data=data)), _quiet)
+
+
+@pytest.mark.parametrize(("batches", "batch"), [("shared", 3), ("split", 4)])
+def test_a_batch_that_few_images_do_not_fill_is_made_to_fit_and_said(tmp_path, batches, batch):
+    """Eight steps an epoch; a split batch has a part for each network; the rate goes with the square root."""
+    photos = image_folder(tmp_path / "photos")
+    recipe = evolve(RECIPE, batch=512, batches=batches, learning_rate=Fraction(1, 1000), holdout=Fraction(1, 10))
+    said = []
+    setup = new(
+        evolve(REQUEST, data=str(photos), space=evolve(SPACE, train=recipe)), tmp_path, ALONE, 0, said.append
+    )
+    rate = float(setup.space.train.rate)
+    assert setup.space.train.batch == setup.dataset.recipe.batch == setup.run.space.train.batch == batch
+    assert rate == pytest.approx(0.001 * (batch / 512) ** 0.5, rel=0.02)
+    assert f"photos has 27 training images, fewer than a batch of 512: this run has batch = {batch}" in said[-1]
+    asked = evolve(REQUEST, data=str(photos), space=evolve(SPACE, train=recipe), overrides={"batch": "512"})
+    with pytest.raises(Failure, match="a batch of 512 is more than the 27") as failure:
+        new(asked, tmp_path, ALONE, 0, _quiet)
+    assert f"--set batch={batch}," in failure.value.remedy
+
+
+@pytest.fixture
+def photographed(tmp_path):
+    """A run of three steps on photos."""
+    photos = image_folder(tmp_path / "photos")
+    setup = new(evolve(REQUEST, data=str(photos)), tmp_path / "runs", ALONE, 0, _quiet)
+    learn(setup)
+    return find(tmp_path / "runs"), photos
+
+
+def test_a_run_whose_data_has_moved_is_told_where_it_is(photographed):
+    run, photos = photographed
+    moved = photos.rename(photos.parent / "moved")
+    with pytest.raises(Failure, match=f"the data of {run.name} is not here: {photos}") as failure:
+        dataset_of(run, _quiet)
+    assert failure.value.remedy == "say where it is: --data FOLDER"
+    assert dataset_of(run, _quiet, where=str(moved)).fingerprint == run.record.data.fingerprint
+    resumed(run, ALONE, 0, _quiet, steps=4, where=str(moved))
+    assert find(run.folder.parent).record.data.where == str(moved)
+    other = image_folder(photos.parent / "other", size=(30, 20))
+    with pytest.raises(Failure, match=r"its images have changed: 6 changed \(train/ant, train/bee, …\)"):
+        resumed(run, ALONE, 0, _quiet, steps=4, where=str(other))
+
+
+def test_a_relative_folder_that_is_not_here_is_said_to_be_one(photographed, monkeypatch):
+    run, _ = photographed
+    run = evolve(run, record=evolve(run.record, data=evolve(run.record.data, where="photos")))
+    monkeypatch.chdir("/")
+    with pytest.raises(Failure, match="is not here: photos, as seen from where it was trained, not /"):
+        dataset_of(run, _quiet)
+
+
+def test_a_training_goes_on_with_data_that_was_mended_and_says_what_changed(photographed):
+    run, photos = photographed
+    (photos / "train" / "bee" / "009.png").unlink()
+    with pytest.raises(Failure, match=r"its images have changed: 1 changed \(train/bee\)") as failure:
+        dataset_of(run, _quiet)
+    assert f"spacelang train --resume {run.name}" in failure.value.remedy
+    said = []
+    resumed(run, ALONE, 0, said.append, steps=4)
+    assert said == [f"{photos} has changed since {run.name} began: 1 changed (train/bee)"]
+    dataset_of(find(run.folder.parent), _quiet)
 
 
 def test_a_run_records_the_preprocessing_that_suits_its_pictures_and_keeps_it(tmp_path):
@@ -102,4 +166,4 @@ def test_a_run_from_before_that_is_scored_as_it_was_with_most_of_its_pictures(tm
         photos.rename(tmp_path / f"{name} elsewhere")
         said = []
         assert preprocessing_of(run, said.append) == Preprocessing(0.875)
-        assert "does not exist" in said[0]
+        assert f"is not here: {photos}" in said[0]

@@ -4,17 +4,22 @@ get wrong."""
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tiny_transfer import MAKE, RECIPES, TRAIN, network, scene
 
 from spacelang.cli import main
+from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.saved import save
+from spacelang_runtime.tasks.detect.detector import Detector, Found
 
 Said = tuple[int, str, str]
 LINES = {"detect": "box AP", "segment": "mIoU", "vqa": "accuracy"}
@@ -90,6 +95,165 @@ def test_segments_are_measured_at_several_scales(spacelang: Callable[..., Said],
     assert json.loads(one) != json.loads(many)
 
 
+def seen(self: Detector, images: list[torch.Tensor], sizes: list[tuple[int, int]]) -> list[Found]:
+    """What a perfect detector finds on a scene: each colour's rectangle."""
+    (image,) = images
+    masks = image > 170  # red, green and blue are one channel each
+    labels = torch.tensor([number for number in range(3) if masks[number].any()]) + 1
+    boxes = []
+    for label in labels:
+        rows, columns = torch.nonzero(masks[label - 1], as_tuple=True)
+        boxes.append([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+    return [Found(torch.tensor(boxes).float(), torch.full((len(boxes),), 0.9), labels, masks[labels - 1])]
+
+
+def test_perfect_detections_are_worth_all_whatever_numbers_annotations_have(
+    spacelang: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = ("--runs", str(tmp_path / "runs"), "--workers", "0", "--device", "cpu")
+    spacelang("detect", "model", "--data", "detect", "--recipe", "detect.toml", "--steps", "1", *runs)
+    monkeypatch.setattr(Detector, "find", seen)
+    for numbers in ([0] * 12, [1, 2] * 6, range(12)):
+        other = tmp_path / "other"
+        shutil.copytree("detect", other, dirs_exist_ok=True)
+        path = other / "annotations" / "instances_test.json"
+        record = json.loads(path.read_text())
+        for annotation, number in zip(record["annotations"], numbers, strict=True):
+            annotation["id"] = number
+            del annotation["area"]
+        path.write_text(json.dumps(record))
+        code, out, err = spacelang("detect", "--eval", "--json", "--data", str(other), *runs)
+        assert code == 0, err
+        assert list(json.loads(out).values()) == pytest.approx([1.0] * 6)
+
+
+def test_what_is_undefined_is_a_dash_and_null(spacelang: Callable[..., Said], tmp_path: Path) -> None:
+    runs = ("--runs", str(tmp_path / "runs"), "--workers", "0", "--device", "cpu")
+    bare = tmp_path / "bare"
+    shutil.copytree("detect", bare)
+    path = bare / "annotations" / "instances_test.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"annotations": []}))
+    words = ("detect", "model", "--data", str(bare), "--recipe", "detect.toml", "--steps", "1")
+    code, out, err = spacelang(*words, *runs)
+    assert code == 0, err
+    assert "6 photos, without any object: AP is undefined" in err
+    assert [line.split() for line in out.splitlines()][-1] == ["mask", "AP75", "–"]
+    figures = json.loads(spacelang("detect", "--eval", "--json", *runs)[1])
+    assert set(figures.values()) == {None}
+
+
+@pytest.fixture
+def scenes(place: Path, tmp_path: Path) -> Path:
+    """Images and masks of its own."""
+    shutil.copytree(place / "segment", tmp_path / "scenes")
+    return tmp_path / "scenes"
+
+
+def changed(mask: Path, number: int) -> None:
+    numbers = np.array(Image.open(mask))
+    numbers[2, 3] = number
+    Image.fromarray(numbers).save(mask)
+
+
+def cut(path: Path) -> bytes:
+    """Cut a file in half; gives what it was."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    return whole
+
+
+SEGMENT = ("segment", "model", "--recipe", "segment.toml", "--workers", "0", "--device", "cpu")
+
+
+def test_test_masks_are_looked_at_before_the_training_and_the_advice_helps(
+    spacelang: Callable[..., Said], scenes: Path, tmp_path: Path
+) -> None:
+    for name in ("1.png", "4.png"):
+        changed(scenes / "masks" / "test" / name, 5)
+    words = (*SEGMENT, "--data", str(scenes), "--steps", "1", "--runs", str(tmp_path / "runs"))
+    for more in ((), ("--dry-run",)):
+        code, _, err = spacelang(*words, *more)
+        assert code == 1
+        assert "test/1.png has the number 5 at column 3, row 2" in err
+        assert "(1 more files are wrong)" in err
+        assert "say --set classes=6" in err
+        assert not (tmp_path / "runs").exists()
+    code, out, err = spacelang(*words, "--set", "classes=6")
+    assert code == 0, err
+    assert ["IoU", "class", "4", "–"] in [line.split() for line in out.splitlines()]
+
+
+def test_broken_images_are_left_out_and_named_and_a_run_goes_on_with_mended_ones(
+    spacelang: Callable[..., Said], scenes: Path, tmp_path: Path
+) -> None:
+    words = (*SEGMENT, "--data", str(scenes), "--steps", "1", "--runs", str(tmp_path / "runs"))
+    paths = [scenes / "images" / "train" / "2.png", scenes / "images" / "test" / "1.png"]
+    wholes = [cut(path) for path in paths]
+    said = f"left out: broken images (2): {paths[0]}: "
+    assert said in spacelang(*words, "--dry-run")[1]
+    code, _, err = spacelang(*words)
+    assert code == 0, err
+    assert said in err
+    again = ("segment", "--runs", str(tmp_path / "runs"), "--workers", "0", "--device", "cpu")
+    code, out, err = spacelang(*again, "--eval", "--json")
+    assert code == 0, err
+    assert "has changed" not in err
+    before = json.loads(out)
+    for path, whole in zip(paths, wholes, strict=True):
+        path.write_bytes(whole)
+    code, out, err = spacelang(*again, "--eval", "--json")
+    assert code == 0, err
+    assert "images/test/1.png is whole again, images/train/2.png is whole again" in err
+    assert json.loads(out) != before
+    for steps, mended in ((2, True), (3, False)):
+        code, _, err = spacelang(*again, "--resume", "--steps", str(steps))
+        assert code == 0, err
+        assert ("is whole again" in err) == mended
+
+
+def test_a_run_goes_on_where_its_data_is_now_and_not_with_other_data(
+    spacelang: Callable[..., Said], scenes: Path, tmp_path: Path
+) -> None:
+    how = ("--workers", "0", "--device", "cpu", "--runs", str(tmp_path / "runs"))
+    code, _, err = spacelang(*SEGMENT, "--data", str(scenes), "--steps", "1", "--runs", str(tmp_path / "runs"))
+    assert code == 0, err
+    moved = scenes.rename(tmp_path / "moved")
+    others = tmp_path / "others"
+    shutil.copytree(moved, others)
+    for path in others.glob("images/*/*.png"):
+        Image.new("RGB", (64, 48)).save(path)
+    code, _, err = spacelang("segment", "--resume", "--steps", "2", *how)
+    assert code == 1
+    assert f"the data of segment-scenes-1 is not here: {scenes}" in err
+    assert "say where it is: --data FOLDER" in err
+    code, _, err = spacelang("segment", "--resume", "--steps", "2", *how, "--data", str(others))
+    assert code == 1
+    assert "is not what segment-scenes-1 was trained on: it has changed: 12 changed" in err
+    code, _, err = spacelang("segment", "--resume", "--steps", "2", *how, "--data", str(moved))
+    assert code == 0, err
+    assert "has changed" not in err
+    assert spacelang("segment", "--resume", "--steps", "3", *how)[0] == 0
+
+
+def test_a_model_is_kept_before_it_is_measured(
+    spacelang: Callable[..., Said], scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise Failure("the disk of the test images is gone")
+
+    words = (*SEGMENT, "--data", str(scenes), "--steps", "1", "--runs", str(tmp_path / "runs"))
+    with monkeypatch.context() as broken:
+        broken.setattr("spacelang_runtime.tasks.segment.task.measure", fails)
+        code, _, err = spacelang(*words)
+    assert (code, "is gone" in err) == (1, True)
+    again = ("segment", "--runs", str(tmp_path / "runs"), "--workers", "0", "--device", "cpu")
+    code, out, err = spacelang(*again, "--eval", "--json")
+    assert code == 0, err
+    code, resumed, err = spacelang(*again, "--resume")
+    assert code == 0, err
+    assert f"{json.loads(out)['mIoU']:.2%}" in resumed
+
+
 @pytest.mark.parametrize("task", sorted(RECIPES))
 def test_a_dry_run_says_what_would_be_and_leaves_nothing(
     spacelang: Callable[..., Said], task: str, tmp_path: Path
@@ -119,7 +283,7 @@ MISTAKES: list[tuple[str, str, str]] = [
     ("detect model --predict photo.png", "where to?", "-o out.png"),
     ("detect model --predict photo.png -o out.txt", "model is no model of transfer", "--data"),
     ("detect --eval --runs empty", "there is no run of transfer detect in empty/ yet", "train one"),
-    ("detect --resume --set batch=2", "a run goes on with its own data and recipe", "leave these options out"),
+    ("detect --resume --set batch=2", "a run goes on with its own recipe", "leave these options out"),
     ("vqa model --recipe vqa.toml --data vqa --bert segment", "there is no file segment/vocab.txt", "word piece"),
 ]
 

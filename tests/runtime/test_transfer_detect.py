@@ -98,6 +98,17 @@ def test_a_crowd_is_no_target_but_its_region_is_known(folder: Path) -> None:
     assert targets.crowds.tolist() == [list(photo.things[1].box)]
 
 
+@pytest.mark.parametrize("tag", [3, 6])
+def test_a_photo_is_turned_as_its_boxes_were_drawn(folder: Path, tag: int) -> None:
+    photo = read(folder, "train").photos[0]
+    wanted, _ = view(photo, HIGH, 1000, False)
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    turn = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90}[tag]
+    Image.open(photo.path).transpose(turn).save(photo.path, exif=exif)
+    assert view(photo, HIGH, 1000, False)[0].equal(wanted)
+
+
 def test_the_longer_side_is_bounded(folder: Path) -> None:
     image, _ = view(read(folder, "train").photos[0], 480, 320, False)
     assert image.shape == (3, 240, 320)
@@ -148,6 +159,42 @@ def test_perfect_detections_have_an_average_precision_of_one_though_the_crowd_is
     assert average_precision(found, results) == {
         f"{kind} {what}": pytest.approx(1.0) for kind in ("box", "mask") for what in ("AP", "AP50", "AP75")
     }
+
+
+def numbered(annotations: list[dict], numbers: list[int]) -> None:
+    for annotation, number in zip(annotations, numbers, strict=True):
+        annotation["id"] = number
+
+
+EXPORTERS = {
+    "numbers from 0": lambda annotations: numbered(annotations, list(range(12))),
+    "numbers that begin again on each photo": lambda annotations: numbered(annotations, [1, 2] * 6),
+    "all of number 0": lambda annotations: numbered(annotations, [0] * 12),
+    "without numbers": lambda annotations: [one.pop("id") for one in annotations],
+    "without areas": lambda annotations: [one.pop("area") for one in annotations],
+    "without crowds": lambda annotations: [one.pop("iscrowd") for one in annotations],
+}
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+def test_perfect_detections_are_perfect_whatever_wrote_the_annotations(folder: Path, exporter: str) -> None:
+    path = folder / "annotations" / "instances_test.json"
+    record = json.loads(path.read_text())
+    record["annotations"] = record["annotations"][:12]
+    EXPORTERS[exporter](record["annotations"])
+    if exporter == "without crowds":
+        record["annotations"].pop()  # it was the crowd
+    path.write_text(json.dumps(record))
+    results, found = perfect(folder)
+    assert list(average_precision(found, results).values()) == pytest.approx([1.0] * 6)
+
+
+def test_what_is_measured_where_there_is_no_object_is_undefined(folder: Path) -> None:
+    path = folder / "annotations" / "instances_test.json"
+    results, _ = perfect(folder)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"annotations": []}))
+    assert set(average_precision(read(folder, "test"), results).values()) == {None}
+    assert set(average_precision(read(folder, "test"), []).values()) == {None}
 
 
 def test_detections_beside_their_objects_are_worth_less(folder: Path) -> None:
@@ -210,17 +257,40 @@ def test_a_detector_learns_photos_by_heart(tmp_path: Path) -> None:
 MISTAKES = {
     "annotation 3 is of image 77, which the file does not have": lambda r: r["annotations"][2].update(image_id=77),
     "annotation 3 is of category 5, unknown": lambda r: r["annotations"][2].update(category_id=5),
-    r"annotation 3 has bbox \[1, 2\]": lambda r: r["annotations"][2].update(bbox=[1, 2]),
-    "annotation 3 has a polygon of 4 numbers": lambda r: r["annotations"][2].update(segmentation=[[1, 2, 3, 4]]),
-    "annotation 3 has no segmentation": lambda r: r["annotations"][2].pop("segmentation"),
-    "annotation 3 has a mask of 5×5": lambda r: r["annotations"][2].update(
-        segmentation={"size": [5, 5], "counts": [25]}
-    ),
+    "annotation 1 has no segmentation .*, and most others are as odd": lambda r: [
+        one.update(segmentation=[]) for one in r["annotations"]
+    ],
     "has no list 'images'": lambda r: r.pop("images"),
     "image 2 .* has no width and height": lambda r: r["images"][2].update(width=None),
     r"image 2 has file_name '\.\./secret\.png'": lambda r: r["images"][2].update(file_name="../secret.png"),
     "speaks of .*gone.png, which is not there": lambda r: r["images"][2].update(file_name="gone.png"),
 }
+
+
+ODD = {
+    "annotation 3 has bbox [1, 2], and not [left, top, width, height]": {"bbox": [1, 2]},
+    "annotation 3 has an empty bbox [10, 10, 0, 5]": {"bbox": [10, 10, 0, 5]},
+    "annotation 3 has a polygon of 4 numbers": {"segmentation": [[1, 2, 3, 4]]},
+    "annotation 3 has no segmentation (polygons or RLE)": {"segmentation": None},
+    "annotation 3 has a mask of 5×5, and its image is 48×64": {"segmentation": {"size": [5, 5], "counts": [25]}},
+}
+
+
+@pytest.mark.parametrize("reason", ODD)
+def test_one_odd_annotation_is_left_out_and_said(folder: Path, reason: str) -> None:
+    change(folder, lambda record: record["annotations"][2].update(ODD[reason]))
+    found = read(folder, "train")
+    assert found.odd == (reason,)
+    assert sum(len(photo.things) for photo in found.photos) == len(found.truths) == 11
+    said = open_annotated(folder, recipe("detect"), None, None).summary()
+    assert f"left out: odd annotations of the training photos (1): {reason}" in said
+
+
+def test_a_polygon_that_is_none_is_left_out_of_its_object(folder: Path) -> None:
+    change(folder, lambda r: r["annotations"][2].update(segmentation=[[1, 2, 3, 4], [1, 1, 9, 1, 9, 9]]))
+    found = read(folder, "train")
+    assert found.odd == ("annotation 3 has a polygon of 4 numbers",)
+    assert found.photos[1].things[0].segmentation == [[1, 1, 9, 1, 9, 9]]
 
 
 @pytest.mark.parametrize("message", MISTAKES)

@@ -22,7 +22,7 @@ from spacelang_runtime.tasks.backbone import resized
 from spacelang_runtime.tasks.recipe import Segment
 from spacelang_runtime.tasks.recipe_text import named
 from spacelang_runtime.tasks.segment.iou import measure, probabilities
-from spacelang_runtime.tasks.segment.layout import VOID, opened, read
+from spacelang_runtime.tasks.segment.layout import VOID, numbers, opened, read
 from spacelang_runtime.tasks.segment.segmenter import loss
 from spacelang_runtime.tasks.segment.task import build, open_masked
 from spacelang_runtime.tasks.segment.views import LARGEST, cropped, place
@@ -96,6 +96,116 @@ def test_numbers_in_masks_become_labels_from_zero(folder: Path) -> None:
     assert (labels == np.where((raw == 0) | (raw == 9), VOID, raw - 1)).all()
 
 
+def remade(folder: Path, numbers: dict[int, int]) -> Path:
+    """The folder with other numbers in its masks."""
+    for path in folder.glob("masks/*/*.png"):
+        mask = np.array(Image.open(path))
+        for before, after in numbers.items():
+            mask[np.array(Image.open(path)) == before] = after
+        Image.fromarray(mask).save(path)
+    return folder
+
+
+BINARY = {0: 0, 1: 255, 2: 255, 3: 255, 9: 0}
+PLAIN = recipe("segment", void=[])
+
+
+def test_255_beside_one_number_is_a_question(folder: Path) -> None:
+    remade(folder, BINARY)
+    with pytest.raises(Failure, match="have the numbers 0 and 255 alone: is 255 a class, or void") as caught:
+        open_masked(folder, PLAIN, None, None)
+    assert caught.value.remedy == "a class: --set values=0,255; void: --set void=255"
+
+
+def test_255_is_the_class_that_the_recipe_says(folder: Path) -> None:
+    found = open_masked(remade(folder, BINARY), recipe("segment", void=[], values=[0, 255]), None, None)
+    assert found.names == ("class 0", "class 255")
+    pair = found.pairs.train[0]
+    _, labels = opened(pair, 2, found.recipe.model)
+    assert (labels == (np.asarray(Image.open(pair.mask)) == 255)).all()
+
+
+def test_values_are_classes_in_their_order(folder: Path) -> None:
+    found = open_masked(folder, recipe("segment", values=[3, 0, 2, 1]), None, None)
+    pair = found.pairs.train[0]
+    _, labels = opened(pair, 4, found.recipe.model)
+    raw = np.asarray(Image.open(pair.mask))
+    for label, value in enumerate((3, 0, 2, 1)):
+        assert ((labels == label) == (raw == value)).all()
+    assert ((labels == VOID) == (raw == 9)).all()
+    strange = next(one for one in found.pairs.train if (numbers(one.mask) == 1).any())
+    with pytest.raises(Failure, match=r"no class \(they are 3, 0, 2\)") as caught:
+        opened(strange, 3, recipe("segment", values=[3, 0, 2]).model)
+    assert "say --set values=3,0,2,1" in caught.value.remedy
+
+
+def test_void_that_leaves_one_class_is_refused(folder: Path) -> None:
+    with pytest.raises(Failure, match="has 1 class: one class leaves nothing to tell apart"):
+        open_masked(remade(folder, BINARY), recipe("segment", void=[255]), None, None)
+
+
+def test_numbers_with_large_gaps_are_a_question(folder: Path) -> None:
+    remade(folder, {1: 85, 2: 170, 3: 255, 9: 0})
+    with pytest.raises(Failure, match="have the numbers 0, 85, 170, 255 and no others up to 170") as caught:
+        open_masked(folder, PLAIN, None, None)
+    assert "--set values=0,85,170 (with 255 where it is one too: 0,85,170,255)" in caught.value.remedy
+    assert "--set classes=171" in caught.value.remedy
+
+
+def test_more_classes_than_labels_have_numbers_are_refused(folder: Path) -> None:
+    with pytest.raises(Failure, match="255 classes are the most"):
+        open_masked(folder, recipe("segment", classes=300), None, None)
+
+
+@pytest.mark.parametrize("ending", ["bmp", "tif", "gif"])
+def test_masks_are_read_in_every_form_that_keeps_numbers(folder: Path, ending: str) -> None:
+    wanted = [np.asarray(Image.open(pair.mask)) for pair in read(folder).train]
+    for path in list(folder.glob("masks/*/*.png")):
+        mask = Image.open(path)
+        if ending == "gif":
+            mask = Image.fromarray(np.asarray(mask), "P")
+            mask.putpalette([value for number in range(256) for value in (number, 0, 255 - number)])
+        mask.save(path.with_suffix(f".{ending}"), **({"optimize": False} if ending == "gif" else {}))
+        path.unlink()
+    for pair, numbers_of in zip(read(folder).train, wanted, strict=True):
+        assert (numbers(pair.mask) == numbers_of).all()
+
+
+def test_what_is_no_pair_is_counted_and_named(folder: Path) -> None:
+    (folder / "images" / "train" / "notes.txt").touch()
+    (folder / "images" / "train" / "._0.png").touch()  # beside each file, by some systems
+    (folder / "masks" / "test" / "99.png").touch()
+    assert read(folder).left_out == (
+        "left out: 1 files that are no JPEG, PNG, WebP, BMP, TIFF or GIF image of a class (.txt 1; first: "
+        "train/notes.txt)",
+        "left out: 1 masks without an image (first: test/99.png)",
+    )
+
+
+TURNED = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
+
+
+@pytest.mark.parametrize("tag", TURNED)
+def test_a_photo_is_turned_as_its_mask_was_drawn(folder: Path, tag: int) -> None:
+    pair = read(folder).train[0]
+    wanted, labels = opened(pair, 4, recipe("segment").model)
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    wanted.transpose(TURNED[tag]).save(pair.image, exif=exif)
+    found, same = opened(pair, 4, recipe("segment").model)
+    assert (np.asarray(found) == np.asarray(wanted)).all()
+    assert (labels == same).all()
+
+
+def test_a_photo_whose_mask_lies_as_it_is_stored_is_not_turned(folder: Path) -> None:
+    pair = read(folder).train[0]
+    wanted, _ = opened(pair, 4, recipe("segment").model)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    wanted.save(pair.image, exif=exif)
+    assert (np.asarray(opened(pair, 4, recipe("segment").model)[0]) == np.asarray(wanted)).all()
+
+
 def test_labels_follow_the_picture_through_scale_crop_and_mirror(folder: Path) -> None:
     """Where a crop is coloured, its label is that colour's; where it is filled up, void."""
     found = open_masked(folder, recipe("segment", distortion=False, scales=[1.0, 1.0], crop=40), None, None)
@@ -164,6 +274,25 @@ def test_the_figures_are_those_of_a_count_by_hand(folder: Path) -> None:
     assert figures["mIoU"] == pytest.approx(np.mean(met / either))
     assert figures["pixel accuracy"] == pytest.approx(right / whole)
     assert figures["IoU class 3"] == 0
+
+
+def test_the_iou_of_a_class_that_is_nowhere_is_undefined(folder: Path) -> None:
+    """mIoU is the mean of the others."""
+    names = ("grey", "red", "green", "blue", "white")
+    figures = measure(
+        Painter(), read(folder).test, names, recipe("segment").model, ALONE, 0, lambda *_: None, False
+    )
+    each = [figures[f"IoU {name}"] for name in names]
+    assert each[4] is None
+    assert figures["mIoU"] == pytest.approx(np.mean(each[:4]))
+
+
+def test_void_alone_measures_nothing(folder: Path) -> None:
+    settings = evolve(recipe("segment").model, void=tuple(range(10)))
+    figures = measure(
+        Painter(), read(folder).test, ("a", "b", "c", "d"), settings, ALONE, 0, lambda *_: None, False
+    )
+    assert set(figures.values()) == {None}
 
 
 def test_several_scales_and_mirrors_are_a_mean_that_agrees_on_what_is_clear(folder: Path) -> None:

@@ -30,7 +30,8 @@ from spacelang_runtime.tasks.transfer.memory import estimate
 from spacelang_runtime.tasks.transfer.model import load
 from spacelang_runtime.tasks.transfer.objective import TransferSetup, training
 from spacelang_runtime.tasks.transfer.run import TASKS, measured
-from spacelang_runtime.tasks.transfer.start import TransferRequest, new, opened, resumed
+from spacelang_runtime.tasks.transfer.start import Opened, TransferRequest, new, resumed
+from spacelang_runtime.tasks.transfer.start import opened as opened_by
 
 ALONE = World(0, 1, torch.device("cpu"))
 EVERY = sorted(RECIPES)
@@ -51,6 +52,10 @@ def request(
     place: Path, name: str, family: str = "pyramid", settings: dict[str, Any] | None = None
 ) -> TransferRequest:
     return TransferRequest(recipe(name, settings), place / family, place / name)
+
+
+def opened(request: TransferRequest, world: World = ALONE) -> Opened:
+    return opened_by(request, world, 0)
 
 
 def learn(setup: TransferSetup, world: World = ALONE, **how: Any) -> tuple[list[Step], dict[str, float]]:
@@ -263,7 +268,7 @@ def _process(rank: int, port: int, place: Path, answers: Any) -> None:
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     try:
         with join("cpu") as world:
-            ready = opened(request(place, "vqa", settings={"batch": 16, "iterations": 3}))
+            ready = opened(request(place, "vqa", settings={"batch": 16, "iterations": 3}), world)
             setup = new(ready, place / "runs", world, 0)
             _, figures = learn(setup, world)
         answers.put((rank, figures, {key: tensor.tolist() for key, tensor in setup.model.state_dict().items()}))

@@ -179,4 +179,5 @@ def new_transfer(folder: Path, task: str, settings: dict[str, Any] | None = None
         MAKE[task](data)
     save(network("column"), folder / "column", {})
     request = TransferRequest(recipe(task, settings), folder / "column", data)
-    return new(opened(request), folder / "runs", World(0, 1, torch.device("cpu")), 0)
+    alone = World(0, 1, torch.device("cpu"))
+    return new(opened(request, alone, 0), folder / "runs", alone, 0)

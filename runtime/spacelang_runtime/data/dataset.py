@@ -17,6 +17,7 @@ from spacelang_runtime.data import resident
 from spacelang_runtime.data.augment import augmented, view_of
 from spacelang_runtime.data.batch import Boxes, Images, Views
 from spacelang_runtime.data.digits import digits
+from spacelang_runtime.data.fit import fitting
 from spacelang_runtime.data.folder import folder
 from spacelang_runtime.data.in_memory import preload, room
 from spacelang_runtime.data.labelled import LabelledSplit, labelled, require_channels
@@ -41,13 +42,15 @@ class Dataset:
     """Pictures in three splits that share none: training, search (held out of training, fixed) and test.
 
     classes: names in alphabetical order; a label is an index into them. fingerprint: SHA-256 over names and sizes
-    of the files, to know the data again. preprocessing: how pictures become what is scored, and its mean and
-    deviation what is trained on too. skipped: the broken images met so far, by name, with the reason.
+    of the files, to know the data again. files: what there is of each class, in words.
+    preprocessing: how pictures become what is scored, and its mean and deviation what is trained on too. skipped:
+    the broken images met so far, by name, with the reason.
     """
 
     name: str
     classes: tuple[str, ...]
     fingerprint: str
+    files: dict[str, str]
     frame: Frame
     recipe: Train
     preprocessing: Preprocessing
@@ -83,7 +86,7 @@ class Dataset:
         if batch > len(self.train):
             raise Failure(
                 f"a batch of {batch} is more than the {len(self.train)} training images of {self.name}",
-                f"take a smaller one, such as --set batch={max(1, len(self.train) // 8)}, or add images",
+                f"take a smaller one, such as --set batch={fitting(self.recipe, len(self.train))}, or add images",
             )
         return Sampler(len(self.train), batch, self.recipe.repeats, self.recipe.seed)
 
@@ -180,6 +183,8 @@ def open_dataset(
     """
     require_channels(frame)
     source = digits(frame.image) if where == "digits" else folder(Path(os.path.expanduser(where)), 2 * frame.image)
+    for line in source.left_out:
+        say(line)
     every = source.train
     held_out = stratified(every.labels, every.rank, round(recipe.holdout * len(every)))
     if recipe.holdout and not held_out.any():
@@ -198,6 +203,7 @@ def open_dataset(
         name=source.name,
         classes=source.classes,
         fingerprint=source.fingerprint,
+        files=source.files,
         frame=frame,
         recipe=recipe,
         preprocessing=seen,

@@ -7,10 +7,27 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 # The decoders that may run, whatever a file calls itself: of all that Pillow knows, some start other programs.
-FORMATS = ("JPEG", "PNG", "WEBP")
+AVIF = "avif" in features.modules and features.check("avif")  # as Pillow was built
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", *(("AVIF",) if AVIF else ()))
+# How the names of pictures end, in small letters.
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", *((".avif",) if AVIF else ())),
+)
+NAMED = "JPEG, PNG, WebP, BMP, TIFF or GIF"  # the formats that people have, in words
+ORIENTATION = 0x0112  # the tag that says how a picture is to be turned
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 ANY_SIDE = 100_000  # pixels: as a limit, pictures are read whole, as they are
 
 
@@ -36,12 +53,22 @@ def content_of(path: Path) -> bytes:
         raise Broken(shown(path), error.strerror or str(error)) from None
 
 
+def turn_of(path: Path) -> Image.Transpose | None:
+    """What turns the picture in a file as it is looked at, by its orientation tag; None where it is so already."""
+    try:
+        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as file:
+            warnings.simplefilter("ignore")
+            return TURNS.get(file.getexif().get(ORIENTATION, 1))
+    except Exception:  # `decode` will name a file that is no picture; a tag that cannot be read is none
+        return None
+
+
 def picture_in(content: bytes, path: Path, most: int) -> Image.Image:
     """The picture that the bytes of a file are, in RGB, its shorter side at most `most` pixels.
 
     Grey and palette are spread to three channels; transparency is laid over white; CMYK is converted; of 16 bits
-    the upper 8 count. Orientation tags are not followed, as in the published ImageNet figures. path: the file, for
-    its name. Raises `Broken`.
+    the upper 8 count; of several frames the first. Orientation tags are not followed here, as in the published
+    ImageNet figures. path: the file, for its name. Raises `Broken`.
     """
     try:
         # Remarks about odd metadata are of no use to a person who waits for a network.
@@ -50,7 +77,7 @@ def picture_in(content: bytes, path: Path, most: int) -> Image.Image:
             file.draft(None, (most, most))  # a JPEG far larger than that is decoded at 1/2, 1/4 or 1/8
             return shrunk(rgb(file), most)
     except UnidentifiedImageError:
-        raise Broken(shown(path), "not a JPEG, PNG or WebP image") from None
+        raise Broken(shown(path), f"not a {NAMED} image") from None
     except Exception as error:  # damaged bytes make decoders raise nearly anything
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise Broken(shown(path), reason) from None
@@ -79,6 +106,8 @@ def shorter_side(path: Path) -> int | None:
 
 def rgb(image: Image.Image) -> Image.Image:
     """Any picture as RGB: see `decode`."""
+    if image.mode == "F":
+        raise ValueError("its pixels are floating-point numbers, and what is white among them is not known")
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
     if image.has_transparency_data:

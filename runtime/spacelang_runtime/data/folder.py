@@ -10,24 +10,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spacelang_runtime.data.decode import ANY_SIDE, shown
+from spacelang_runtime.data.decode import ANY_SIDE, NAMED, SUFFIXES, shown
+from spacelang_runtime.data.left_out import LeftOut, left_out, together
 from spacelang_runtime.data.pictures import Files
 from spacelang_runtime.data.source import Source, Split
 from spacelang_runtime.data.stratify import ranks
 from spacelang_runtime.failure import Failure
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 TESTS = ("val", "test")  # the folder of the test images: the first that is there
-LAYOUT = "data is a folder with train/CLASS/* and val/CLASS/*, images in JPEG, PNG or WebP"
+LAYOUT = f"data is a folder with train/CLASS/* and val/CLASS/*, images in {NAMED}"
 
 
 def folder(root: Path, most: int) -> Source:
     """The images of a folder, by class. Every file's name and size is looked at once; none is opened.
 
-    The folders in `train/` are the classes, in alphabetical order; hidden folders and files, and files of other
-    kinds, are passed over. The test split is `val/`, or `test/` where there is no `val/`. most: limit of the
-    shorter side in pixels when a picture is read. Raises `Failure` for a folder that is not laid out so, a class
-    without images, and classes of the splits that differ.
+    The folders in `train/` are the classes, in alphabetical order; hidden folders and files are passed over, and
+    what else is not read is counted and named. The test split is `val/`, or `test/` where there is no `val/`.
+    most: limit of the shorter side in pixels when a picture is read. Raises `Failure` for a folder that is not laid
+    out so, a class without images, and classes of the splits that differ.
     """
     _require_folder(root)
     train, test = root / "train", _test(root)
@@ -46,19 +46,22 @@ def folder(root: Path, most: int) -> Source:
         )
     _require_several(train, classes)
     digest = sha256("\0".join(classes).encode())
-    splits = []
+    splits, left, files = [], [], {}
     for path in (train, test):
-        split, sizes = _split(path, classes, most)
+        split, sizes, beside = _split(path, classes, most)
+        left.append(beside)
+        files |= _told(path.name, classes, split, sizes)
         assert isinstance(split.pictures, Files)
         for part in (split.pictures.names, split.labels.astype("<i8"), sizes):
             digest.update(part.tobytes())
         splits.append(split)
-    return Source(root.resolve().name, classes, *splits, digest.hexdigest())
+    said = tuple(together(left).lines(root))
+    return Source(root.resolve().name, classes, *splits, digest.hexdigest(), said, files)
 
 
-def test_folder(root: Path) -> tuple[str, tuple[str, ...], Split]:
+def test_folder(root: Path) -> tuple[str, tuple[str, ...], Split, list[str]]:
     """The name of a folder's data, its classes, and its test images alone: those of `val/`, or of `test/`, or of
-    class folders that lie in it. Raises `Failure` like `folder`."""
+    class folders that lie in it; and what is left out of them, in words. Raises `Failure` like `folder`."""
     _require_folder(root)
     path = _test(root)
     if path is None and ((root / "train").is_dir() or _inside(root, *TESTS)):
@@ -66,7 +69,8 @@ def test_folder(root: Path) -> tuple[str, tuple[str, ...], Split]:
     path = path or root
     classes = class_folders(path)
     _require_several(path, classes)
-    return root.resolve().name, classes, _split(path, classes, ANY_SIDE)[0]
+    split, _, left = _split(path, classes, ANY_SIDE)
+    return root.resolve().name, classes, split, left.lines(root)
 
 
 def _require_folder(root: Path) -> None:
@@ -96,14 +100,14 @@ def _require_several(path: Path, classes: tuple[str, ...]) -> None:
         raise Failure(f"{shown(path)}: one class, {classes[0]}, leaves nothing to tell apart", LAYOUT)
 
 
-def _split(path: Path, classes: tuple[str, ...], most: int) -> tuple[Split, NDArray[np.int64]]:
-    """The images of a split, and the sizes of their files in bytes."""
-    listed = _listed(path, classes)
+def _split(path: Path, classes: tuple[str, ...], most: int) -> tuple[Split, NDArray[np.int64], LeftOut]:
+    """The images of a split, the sizes of their files in bytes, and what is left out of it."""
+    listed, left = _listed(path, classes)
     names = np.array([name for files in listed for name, _ in files])
     labels = np.repeat(np.arange(len(classes)), [len(files) for files in listed])
     sizes = np.array([size for files in listed for _, size in files], dtype="<i8")
     rank = ranks(classes[label].encode() + b"/" + name for label, files in enumerate(listed) for name, _ in files)
-    return Split(Files(path, classes, names, labels, most), labels, rank), sizes
+    return Split(Files(path, classes, names, labels, most), labels, rank), sizes, left
 
 
 def class_folders(split: Path) -> tuple[str, ...]:
@@ -125,25 +129,45 @@ def class_folders(split: Path) -> tuple[str, ...]:
     return classes
 
 
-def _listed(split: Path, classes: tuple[str, ...]) -> list[list[tuple[bytes, int]]]:
+def _listed(split: Path, classes: tuple[str, ...]) -> tuple[list[list[tuple[bytes, int]]], LeftOut]:
     with ThreadPoolExecutor(8) as pool:  # a network drive answers each question late, and several at once
-        listed = list(pool.map(class_images, (split / name for name in classes)))
-    empty = [shown(split / name) for name, files in zip(classes, listed, strict=True) if not files]
+        listed, left = zip(*pool.map(class_images, (split / name for name in classes)), strict=True)
+    beside = LeftOut(tuple(path for path in _loose(split) if path.suffix.lower() in SUFFIXES))
+    empty = [(name, one) for name, files, one in zip(classes, listed, left, strict=True) if not files]
     if empty:
+        name, one = empty[0]
         more = f" (and {len(empty) - 1} more classes)" if len(empty) > 1 else ""
+        there = "".join(f"; {line}" for line in one.lines(split))
         raise Failure(
-            f"{empty[0]}: no image in this class{more}",
-            f"add images ({', '.join(SUFFIXES)}) or remove the class from every split",
+            f"{shown(split / name)}: no image in this class{more}{there}",
+            f"add images ({NAMED}) or remove the class from every split",
         )
-    return listed
+    return list(listed), together((*left, beside))
 
 
-def class_images(path: Path) -> list[tuple[bytes, int]]:
-    """The names and sizes (in bytes; -1 for a dangling link) of the images in a class folder, sorted by name."""
+def _told(part: str, classes: tuple[str, ...], split: Split, sizes: NDArray[np.int64]) -> dict[str, str]:
+    """How many images of how many bytes each class of a split has."""
+    counts = np.bincount(split.labels, minlength=len(classes)).tolist()
+    whole = np.bincount(split.labels, weights=sizes, minlength=len(classes)).astype(int).tolist()
+    return {
+        f"{part}/{name}": f"{count} images of {size} bytes"
+        for name, count, size in zip(classes, counts, whole, strict=True)
+    }
+
+
+def _loose(split: Path) -> list[Path]:
+    """The files that lie in no class's folder."""
+    return sorted(Path(entry.path) for entry in os.scandir(split) if entry.name[0] != "." and not entry.is_dir())
+
+
+def class_images(path: Path) -> tuple[list[tuple[bytes, int]], LeftOut]:
+    """The names and sizes (in bytes; -1 for a dangling link) of the images in a class folder, sorted by name; and
+    what else is in it."""
     files = []
     try:
-        for entry in os.scandir(path):
-            if entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".") and not entry.is_dir():
+        entries = [entry for entry in os.scandir(path) if not entry.name.startswith(".")]
+        for entry in entries:
+            if entry.name.lower().endswith(SUFFIXES) and not entry.is_dir():
                 try:
                     size = entry.stat().st_size
                 except OSError:
@@ -151,4 +175,4 @@ def class_images(path: Path) -> list[tuple[bytes, int]]:
                 files.append((os.fsencode(entry.name), size))
     except OSError as error:
         raise Failure(f"{shown(path)}: cannot be read: {error.strerror}", "check its permissions") from None
-    return sorted(files)
+    return sorted(files), left_out(entries)

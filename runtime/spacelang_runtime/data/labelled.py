@@ -116,7 +116,9 @@ def open_split(
         source = digits(frame.image)
         name, classes, split = source.name, source.classes, source.test
     else:
-        name, classes, split = test_folder(Path(where).expanduser())
+        name, classes, split, left_out = test_folder(Path(where).expanduser())
+        for line in left_out:
+            say(line)
     return labelled(name, classes, split, frame, preprocessing, workers, Skipped(say))
 
 

@@ -35,10 +35,13 @@ class Split:
 
 @frozen
 class Source:
-    """Listed data. fingerprint: SHA-256 over what tells this data from other data."""
+    """Listed data. fingerprint: SHA-256 over what tells this data from other data. left_out: what of it is not
+    read, in words. files: what there is of each class of each split, in words."""
 
     name: str
     classes: tuple[str, ...]
     train: Split
     test: Split
     fingerprint: str
+    left_out: tuple[str, ...] = ()
+    files: dict[str, str] = field(factory=dict, eq=False)

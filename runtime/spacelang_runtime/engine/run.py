@@ -3,6 +3,7 @@
     run.json         where it came from (`Record`); written last, so a folder that has it is complete
     state.json       how far training has come (`State`)
     checkpoint.pt    weights and all that training needs to go on
+    data.json        what it reads of its data
     launch           the torchrun job that last trained it, so that its restarts find it
     tensorboard/     scalars; trace/: profiles
 

@@ -58,8 +58,8 @@ class Training:
     micro: how many a process takes at a time (0: all). clip: largest norm of the gradient (0: none). ema: decay
     of the averaged weights (0: none). name, digest: see `Checkpoint`. resume: the command by which it goes on.
     remedy: what helps where losses are not finite. prepare: what is done before the first step; it may add to
-    gradients. evaluate: figures of the model at a state, which it also keeps; all processes take part; stopped, it
-    raises `KeyboardInterrupt`.
+    gradients. evaluate: figures of the model at a state (None: undefined), which it also keeps; all processes take
+    part; stopped, it raises `KeyboardInterrupt`.
     evaluations: how many over the run, evenly spaced, the last at its end. checkpoint: where to go on from.
     """
 
@@ -78,7 +78,7 @@ class Training:
     micro: int = 0
     ema: float = 0.0
     prepare: Callable[[World], None] = lambda world: None
-    evaluate: Callable[[TrainerState, World], dict[str, float]] = lambda state, world: {}
+    evaluate: Callable[[TrainerState, World], dict[str, float | None]] = lambda state, world: {}
     evaluations: int = 0
     checkpoint: Checkpoint | None = None
 
@@ -88,7 +88,7 @@ class TrainingResult:
     """How far a training has come. figures: of its last evaluation; empty where it makes none."""
 
     state: TrainerState
-    figures: dict[str, float] = field(factory=dict)
+    figures: dict[str, float | None] = field(factory=dict)
 
 
 def train(
@@ -114,7 +114,7 @@ def train(
     names, dtype = objective.losses, dtype or training_dtype(world.device)
     stop, clock = len(names), len(names) + 1  # the notes that travel with a gradient, after the losses
     units = max(group.rate for group, _ in training.parameters)
-    figures: dict[str, float] = {}
+    figures: dict[str, float | None] = {}
 
     with ExitStack() as stack:
         if world.is_main:

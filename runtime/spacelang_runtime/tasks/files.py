@@ -11,8 +11,12 @@ from typing import Any
 from PIL import Image
 
 from spacelang.outside import NotJson, parse, read
-from spacelang_runtime.data.decode import ANY_SIDE, Broken, decode
+from spacelang_runtime.data.decode import ANY_SIDE, Broken, decode, turn_of
 from spacelang_runtime.failure import Failure
+
+
+class Unreadable(Failure):
+    """A picture that is none, or half of one."""
 
 
 def read_json(path: Path, what: str) -> Any:
@@ -37,12 +41,18 @@ def read_lines(path: Path, what: str) -> list[str]:
         raise Failure(f"cannot read {path}: {error}", f"it should hold {what}, as UTF-8 text") from None
 
 
-def picture(path: Path) -> Image.Image:
-    """The picture in a file, in RGB. Raises `Failure` that names a file which holds none."""
+def picture(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
+    """The picture in a file, in RGB, turned as its orientation tag says: that is how people look at it when they
+    draw on it. size: width and height of what was drawn; where only the picture as it is stored has them, it is not
+    turned. Raises `Unreadable` that names a file which holds none."""
     try:
-        return decode(path, ANY_SIDE)
+        stored, turn = decode(path, ANY_SIDE), turn_of(path)
+        turned = stored if turn is None else stored.transpose(turn)
+        return stored if size not in (None, turned.size) and size == stored.size else turned
     except Broken as broken:
-        raise Failure(f"{broken.name}: {broken.reason}", "restore the file, or take it out of the data") from None
+        raise Unreadable(
+            f"{broken.name}: {broken.reason}", "restore the file, or take it out of the data"
+        ) from None
 
 
 def require_folder(folder: Path, what: str) -> None:

@@ -80,8 +80,9 @@ class Segment:
     before the crop. test: what the shorter side is resized to in testing, 0: left as it is. resize: what the
     shorter side is resized to before `scales` in training, 0: left as it is. channels: of the heads; auxiliary:
     of the auxiliary head; auxiliary_weight: of its loss. classes: their names, or how many there are; first: the
-    number that masks give the first of them; void: numbers in masks that are no class, besides 255. flip: share
-    mirrored; distortion: whether light and colours are changed. multi: the factors of multi-scale testing."""
+    number that masks give the first of them; values: the numbers of all of them, in their order, where they do not
+    count up; void: numbers in masks that are no class, besides 255, which is none unless `values` has it. flip:
+    share mirrored; distortion: whether light and colours are changed. multi: the factors of multi-scale testing."""
 
     crop: int = field(default=512, validator=_positive(8))
     scales: tuple[float, float] = (0.5, 2.0)
@@ -92,6 +93,7 @@ class Segment:
     auxiliary_weight: float = field(default=0.4, validator=validators.ge(0))
     classes: tuple[str, ...] | int | None = None
     first: int = 0
+    values: tuple[int, ...] = ()
     void: tuple[int, ...] = ()
     flip: float = field(default=0.5, validator=_SHARE)
     distortion: bool = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +16,12 @@ from spacelang_runtime.nn.network import Network
 from spacelang_runtime.tasks.recipe import Recipe
 
 Labels = dict[str, Any]
+Figures = dict[str, float | None]  # None: there is nothing that it could be measured on
 Show = Callable[[float, str], None]
+
+
+def silent(share: float, said: str) -> None:
+    """Shows nothing."""
 
 
 class TaskBatch(Protocol):
@@ -32,6 +37,9 @@ class TaskData(Protocol):
 
     labels: what the answers are called, as JSON; a model is made from it and it is kept with the model.
     fingerprint: the same for the same data. per_epoch: updates. multiple: the size of a part is a multiple of it.
+    images: all that it reads, those to train on first; marks: what tells each from another of its name. look: at
+    an image and what goes with it, by its place; gives what the task counts. without: the data without some images,
+    after a look at the others (none where there was none). Both raise `Failure` with what is wrong.
     summary: what there is, in lines. parts: the batches that a rank learns from in a step, in parts of at most
     `micro` that are accumulated (0: all in one; None: as the recipe says); picklable, run by worker processes.
     """
@@ -44,6 +52,10 @@ class TaskData(Protocol):
     def per_epoch(self) -> int: ...
     @property
     def multiple(self) -> int: ...
+    def images(self) -> Sequence[Path]: ...
+    def marks(self) -> Sequence[str]: ...
+    def look(self, number: int) -> Any: ...
+    def without(self, broken: Collection[int], facts: Mapping[int, Any]) -> TaskData: ...
     def summary(self) -> list[str]: ...
     def parts(self, rank: int, world: int, micro: int | None = None) -> Callable[[int], Sequence[TaskBatch]]: ...
 
@@ -55,7 +67,7 @@ class Task:
     losses: their names, as the model gives them. open: the data of a folder, with the labels of an earlier run and
     BERT's folder where there are. build: the model over a network, its weights random but for the network's and
     those from BERT's folder; it has a `backbone`, and in training gives the losses of a batch by name, whose sum is
-    minimised. measure: figures on the test images, the main one first, each between 0 and 1; all
+    minimised. measure: figures on the test images, the main one first, each between 0 and 1 or None; all
     processes take part and have them; at several scales, where asked for. predict: the picture of an answer (to a
     question), and its words. rehearse: what a forward pass keeps of so many images at a time, for the estimate of
     memory; it may leave out what is small.
@@ -65,7 +77,7 @@ class Task:
     losses: tuple[str, ...]
     open: Callable[[Path, Recipe, Labels | None, Path | None], Any]
     build: Callable[[Network, Recipe, Labels, Path | None], Any]
-    measure: Callable[[Any, Any, Recipe, World, int, Show, bool], dict[str, float]]
+    measure: Callable[[Any, Any, Recipe, World, int, Show, bool], Figures]
     predict: Callable[[Any, Recipe, Labels, Image.Image, str, torch.device], tuple[Image.Image, str]]
     rehearse: Callable[[Any, Recipe, int, torch.device], None]
 

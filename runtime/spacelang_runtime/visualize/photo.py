@@ -11,13 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 from spacelang.architecture import Frame
-from spacelang_runtime.data.decode import ANY_SIDE, Broken, decode
+from spacelang_runtime.data.decode import ANY_SIDE, NAMED, SUFFIXES, Broken, decode
 from spacelang_runtime.data.frame import framed, planes
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def photo(path: Path, frame: Frame, preprocessing: Preprocessing) -> np.ndarray:
@@ -28,9 +26,7 @@ def photo(path: Path, frame: Frame, preprocessing: Preprocessing) -> np.ndarray:
     try:
         return np.asarray(framed(decode(path, ANY_SIDE), frame.image, preprocessing))
     except Broken as error:
-        raise Failure(
-            f"{path} is no image that can be read: {error.reason}", "name a JPEG, PNG or WebP file"
-        ) from None
+        raise Failure(f"{path} is no image that can be read: {error.reason}", f"name a {NAMED} file") from None
 
 
 def read(pictures: list[np.ndarray], frame: Frame, preprocessing: Preprocessing) -> Tensor:

@@ -33,7 +33,9 @@ def transfer(
             "run of transfer or its model folder (default: the latest)."
         ),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="The folder of the data.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="The folder of the data; with --resume, where it is now.")
+    ] = None,
     recipe: Annotated[str | None, typer.Option(help="A shipped recipe, such as coco-3x, or a .toml file.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the recipe.")
@@ -101,9 +103,10 @@ def transfer(
     elif resume:
         from spacelang.cli.transfer.learn import go_on
 
-        if data is not None or recipe is not None or settings or bert is not None or random_weights:
-            fail("a run goes on with its own data and recipe", "leave these options out, or train a new run")
-        go_on(task, model, steps, limit, micro or 0, device, workers, profile, runs)
+        if recipe is not None or settings or bert is not None or random_weights:
+            fail("a run goes on with its own recipe", "leave these options out, or train a new run")
+        where = None if data is None else str(data)
+        go_on(task, model, steps, limit, micro or 0, device, workers, profile, runs, where)
     else:
         from spacelang.cli.transfer.learn import begin
         from spacelang_runtime.tasks.recipe_text import named, shipped

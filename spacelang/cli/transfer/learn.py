@@ -24,16 +24,18 @@ def begin(
     """A new run, or what it would be."""
     from spacelang_runtime.engine.distributed import join
     from spacelang_runtime.engine.start import restarted
+    from spacelang_runtime.tasks.task import silent
     from spacelang_runtime.tasks.transfer.run import TASKS
     from spacelang_runtime.tasks.transfer.start import new, opened, resumed
 
     with join(device) as world:
         run = restarted(runs, world, speaker(world), TASKS)
         if run is not None and run.checkpoint.exists():
-            setup = resumed(run, world, readers(workers), request.steps, request.budget)
+            setup = resumed(run, world, readers(workers), request.steps, request.budget, say=speaker(world))
             _train(setup, world, profile)
             return
-        made = opened(request)
+        with progress(f"look at {request.data}") as show:
+            made = opened(request, world, readers(workers), show if world.is_main else silent)
         if request.recipe.task == "vqa" and request.bert is None and world.is_main:
             say("no --bert FOLDER: the transformer begins with random weights, its words are those of the data")
         if dry_run:
@@ -41,7 +43,7 @@ def begin(
                 _ahead(made, world)
             return
         if world.is_main:
-            for line in made.data.summary():
+            for line in made.looked.summary():
                 say(line)
         _train(new(made, runs, world, readers(workers)), world, profile)
 
@@ -56,8 +58,9 @@ def go_on(
     workers: int | None,
     profile: bool,
     runs: Path,
+    data: str | None,
 ) -> None:
-    """A run that goes on."""
+    """A run that goes on. data: where its data is now; None: where it was."""
     from spacelang_runtime.engine.distributed import join
     from spacelang_runtime.engine.latest import transferring
     from spacelang_runtime.engine.lock import sole_writer
@@ -65,7 +68,8 @@ def go_on(
 
     run = transferring(runs, name, task, "checkpoint", say_once)
     with sole_writer(run.folder), join(device) as world:
-        _train(resumed(run, world, readers(workers), steps, budget, micro), world, profile)
+        setup = resumed(run, world, readers(workers), steps, budget, micro, data, speaker(world))
+        _train(setup, world, profile)
 
 
 def _train(setup: TransferSetup, world: World, profile: bool) -> None:
@@ -137,7 +141,7 @@ def _ahead(made: Opened, world: World) -> None:
     print(f"network   {architecture.name}, {weights}")
     still = ", which stays as it is" if train.backbone_learning_rate == 0 else ""
     print(f"model     {short(memory.params)} params, {short(memory.backbone)} of them in the backbone{still}")
-    for number, line in enumerate(made.data.summary()):
+    for number, line in enumerate(made.looked.summary()):
         print(f"{'data' if not number else '':<10}{line}")
     epochs = _epochs(limits.steps / per_epoch)
     print(

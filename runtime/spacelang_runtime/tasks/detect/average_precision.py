@@ -17,12 +17,12 @@ from spacelang_runtime.tasks.detect.coco import Coco, Photo
 from spacelang_runtime.tasks.detect.detector import Detector, Found
 from spacelang_runtime.tasks.detect.views import DetectTests
 from spacelang_runtime.tasks.recipe import Detect
-from spacelang_runtime.tasks.task import Show
+from spacelang_runtime.tasks.task import Figures, Show
+
+FIGURES = ("AP", "AP50", "AP75")
 
 
-def measure(
-    model: Detector, coco: Coco, recipe: Detect, world: World, workers: int, show: Show
-) -> dict[str, float]:
+def measure(model: Detector, coco: Coco, recipe: Detect, world: World, workers: int, show: Show) -> Figures:
     """AP of boxes and masks over IoU 0.5 to 0.95, and at 0.5 and 0.75; each process takes its share of the
     photos."""
     own = range(world.rank, len(coco.photos), world.size)
@@ -56,16 +56,17 @@ def as_results(found: Found, photo: Photo, coco: Coco) -> list[dict[str, Any]]:
     ]
 
 
-def average_precision(coco: Coco, results: list[dict[str, Any]]) -> dict[str, float]:
-    """COCO's figures for results; 0 where there are none."""
-    figures: dict[str, float] = {}
+def average_precision(coco: Coco, results: list[dict[str, Any]]) -> Figures:
+    """COCO's figures for results; 0 where there are none, None where there is no object to find."""
+    figures: Figures = {}
     with redirect_stdout(StringIO()):  # pycocotools speaks on its own
         truth = COCO()
-        truth.dataset = {"info": {}} | coco.record
+        truth.dataset = as_record(coco)
         truth.createIndex()
+        findable = any(not one.crowd for one in coco.truths)
         for kind, name in (("bbox", "box"), ("segm", "mask")):
-            if not results:
-                figures |= {f"{name} AP": 0.0, f"{name} AP50": 0.0, f"{name} AP75": 0.0}
+            if not findable or not results:
+                figures |= {f"{name} {what}": 0.0 if findable else None for what in FIGURES}
                 continue
             # A copy of each: pycocotools writes into what it is given.
             evaluation = COCOeval(truth, truth.loadRes([dict(result) for result in results]), kind)
@@ -73,7 +74,28 @@ def average_precision(coco: Coco, results: list[dict[str, Any]]) -> dict[str, fl
             evaluation.accumulate()
             evaluation.summarize()
             figures |= {
-                f"{name} {what}": float(value)
-                for what, value in zip(("AP", "AP50", "AP75"), evaluation.stats, strict=False)
+                f"{name} {what}": float(value) for what, value in zip(FIGURES, evaluation.stats, strict=False)
             }
     return figures
+
+
+def as_record(coco: Coco) -> dict[str, Any]:
+    """A split as COCO's own evaluation reads it. Its annotations are numbered anew, from 1: pycocotools takes the
+    number 0 for "matches none", and takes two of one number for the same."""
+    return {
+        "info": {},
+        "images": [{"id": one.id, "width": one.width, "height": one.height} for one in coco.photos],
+        "categories": [{"id": number, "name": name} for number, name in zip(coco.ids, coco.classes, strict=True)],
+        "annotations": [
+            {
+                "id": number,
+                "image_id": one.photo,
+                "category_id": one.category,
+                "bbox": list(one.box),
+                "area": one.box[2] * one.box[3] if one.area is None else one.area,
+                "iscrowd": int(one.crowd),
+                "segmentation": one.segmentation,
+            }
+            for number, one in enumerate(coco.truths, 1)
+        ],
+    }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import attrs
 from attrs import field, frozen
 
 from spacelang_runtime.failure import Failure
@@ -37,22 +39,48 @@ class Photo:
 
 
 @frozen
+class Truth:
+    """An annotation as it is measured against. box: left, top, width, height, as in the file. area: of the mask, in
+    pixels; None where the file does not say."""
+
+    photo: int
+    category: int
+    box: tuple[float, float, float, float]
+    area: float | None
+    segmentation: Segmentation
+    crowd: bool
+
+
+@frozen
 class Coco:
     """A split. classes: the names of the categories by their id; ids: their ids in that order, label 1 first.
-    empty: photos without an annotation. record: the file as it was, for COCO's own evaluation."""
+    truths: what detections are measured against. odd: what was left out, an annotation or a part of one each, in
+    words."""
 
     photos: tuple[Photo, ...]
     classes: tuple[str, ...]
     ids: tuple[int, ...]
-    record: dict[str, Any] = field(eq=False, repr=False)
+    truths: tuple[Truth, ...] = field(eq=False, repr=False)
+    odd: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
         return fingerprint((p.path.name, p.width, p.height, len(p.things), p.things[:1]) for p in self.photos)
 
+    def without(self, broken: Collection[int]) -> Coco:
+        """The split without some photos, by their places, and without what is on them."""
+        photos = tuple(photo for place, photo in enumerate(self.photos) if place not in broken)
+        gone = {self.photos[place].id for place in broken}
+        return attrs.evolve(self, photos=photos, truths=tuple(one for one in self.truths if one.photo not in gone))
+
+
+class Odd(Exception):
+    """What is wrong with an annotation."""
+
 
 def read(folder: Path, split: str) -> Coco:
-    """A split of a folder. Raises `Failure` that names file, id and what is wrong."""
+    """A split of a folder. What is wrong with one annotation leaves it out; `Failure` names file, id and reason
+    where most of them are wrong, and for all that is wrong with the file."""
     require_folder(folder, "COCO's annotations/ and photos")
     path = folder / "annotations" / f"instances_{split}.json"
     record = read_json(path, f"COCO's annotations of {split}")
@@ -66,16 +94,25 @@ def read(folder: Path, split: str) -> Coco:
     if len(images) < len(record["images"]):
         raise Failure(f"{path}: two images have the same id", "give each its own")
     things: dict[int, list[Thing]] = {number: [] for number in images}
-    for annotation in record["annotations"]:
-        number = _id(path, "annotation", annotation)
-        of = annotation.get("image_id")
+    truths, odd = [], []
+    for place, annotation in enumerate(record["annotations"], 1):
+        called = _called(path, place, annotation)
+        of, category = annotation.get("image_id"), annotation.get("category_id")
         if of not in images:
-            raise Failure(f"{path}: annotation {number} is of image {of!r}, which the file does not have")
-        if annotation.get("category_id") not in label:
-            raise Failure(f"{path}: annotation {number} is of category {annotation.get('category_id')!r}, unknown")
-        thing = _thing(path, annotation, label[annotation["category_id"]], images[of])
+            raise Failure(f"{path}: {called} is of image {of!r}, which the file does not have")
+        if category not in label:
+            raise Failure(f"{path}: {called} is of category {category!r}, unknown")
+        try:
+            truth = _truth(annotation, int(of), int(category), images[of], called, odd)
+        except Odd as reason:
+            odd.append(str(reason))
+            continue
+        truths.append(truth)
+        thing = _thing(truth, label[category], images[of])
         if thing is not None:
             things[of].append(thing)
+    if 2 * (len(record["annotations"]) - len(truths)) > len(record["annotations"]):
+        raise Failure(f"{path}: {odd[0]}, and most others are as odd", _FORM)
     require_all(folder / split, (name for name, _, _ in images.values()), str(path))
     photos = tuple(
         Photo(number, folder / split / name, width, height, tuple(things[number]))
@@ -83,36 +120,60 @@ def read(folder: Path, split: str) -> Coco:
     )
     if not photos:
         raise Failure(f"{path} has no images")
-    return Coco(photos, tuple(names[number] for number in ids), ids, record)
+    return Coco(photos, tuple(names[number] for number in ids), ids, tuple(truths), tuple(odd))
 
 
-def _thing(path: Path, annotation: dict[str, Any], label: int, image: tuple[str, int, int]) -> Thing | None:
-    """An annotation as an object; None where its box, cut to the photo, is empty."""
-    number, (_, wide, high) = annotation["id"], image
+def _truth(
+    annotation: dict[str, Any], photo: int, category: int, image: tuple[str, int, int], called: str, odd: list[str]
+) -> Truth:
+    """An annotation, of which polygons that are none are left out and put into `odd`. Raises `Odd`."""
+    _, wide, high = image
     box = annotation.get("bbox")
     if not isinstance(box, list) or len(box) != 4 or not all(_finite(value) for value in box):
-        raise Failure(f"{path}: annotation {number} has bbox {box!r}, and not [left, top, width, height]")
-    left, top = max(0.0, box[0]), max(0.0, box[1])
-    right, bottom = min(float(wide), box[0] + box[2]), min(float(high), box[1] + box[3])
+        raise Odd(f"{called} has bbox {box!r}, and not [left, top, width, height]")
+    if box[2] <= 0 or box[3] <= 0:
+        raise Odd(f"{called} has an empty bbox {box!r}")
     segmentation = annotation.get("segmentation")
     match segmentation:
         case [*polygons] if polygons and all(isinstance(polygon, list) for polygon in polygons):
-            for polygon in polygons:
-                if len(polygon) < 6 or len(polygon) % 2 or not all(_finite(value) for value in polygon):
-                    raise Failure(f"{path}: annotation {number} has a polygon of {len(polygon)} numbers", _POLYGON)
+            wrong = [
+                f"{called} has a polygon of {len(polygon)} numbers"
+                for polygon in polygons
+                if not _is_polygon(polygon)
+            ]
+            if len(wrong) == len(polygons):
+                raise Odd(wrong[0])
+            odd += wrong
+            segmentation = [polygon for polygon in polygons if _is_polygon(polygon)]
         case {"size": [int(rows), int(columns)], "counts": list() | str()}:
             if (rows, columns) != (high, wide):
-                raise Failure(
-                    f"{path}: annotation {number} has a mask of {rows}×{columns}, and its image is {high}×{wide}"
-                )
+                raise Odd(f"{called} has a mask of {rows}×{columns}, and its image is {high}×{wide}")
         case _:
-            raise Failure(f"{path}: annotation {number} has no segmentation (polygons or RLE)", _POLYGON)
+            raise Odd(f"{called} has no segmentation (polygons or RLE)")
+    left, top, width, height = map(float, box)
+    area = annotation.get("area")
+    area = float(area) if _finite(area) else None
+    crowd = annotation.get("iscrowd") in (1, "1")
+    return Truth(photo, category, (left, top, width, height), area, segmentation, crowd)
+
+
+def _thing(truth: Truth, label: int, image: tuple[str, int, int]) -> Thing | None:
+    """An annotation as an object to learn; None where its box, cut to the photo, is empty."""
+    (x, y, width, height), (_, wide, high) = truth.box, image
+    left, top, right, bottom = max(0.0, x), max(0.0, y), min(float(wide), x + width), min(float(high), y + height)
     if right - left < 1 or bottom - top < 1:
         return None
-    return Thing(label, (left, top, right, bottom), segmentation, bool(annotation.get("iscrowd", 0)))
+    return Thing(label, (left, top, right, bottom), truth.segmentation, truth.crowd)
 
 
-_POLYGON = "a polygon is [x, y, x, y, …] with three points or more; RLE is {size, counts}"
+_FORM = (
+    "bbox is [left, top, width, height]; a polygon is [x, y, x, y, …] with three points or more; "
+    "RLE is {size, counts}"
+)
+
+
+def _is_polygon(value: list[Any]) -> bool:
+    return len(value) >= 6 and len(value) % 2 == 0 and all(_finite(number) for number in value)
 
 
 def _size(path: Path, image: dict[str, Any]) -> tuple[str, int, int]:
@@ -122,6 +183,13 @@ def _size(path: Path, image: dict[str, Any]) -> tuple[str, int, int]:
     if not all(isinstance(side, int) and side > 0 for side in (width, height)):
         raise Failure(f"{path}: image {image['id']} ({name}) has no width and height")
     return name, width, height
+
+
+def _called(path: Path, place: int, annotation: Any) -> str:
+    """How an annotation is named in messages: its id need not be there, nor be its own."""
+    if not isinstance(annotation, dict):
+        raise Failure(f"{path}: annotation number {place} is none: {str(annotation)[:80]}")
+    return f"annotation {annotation['id']}" if "id" in annotation else f"annotation number {place}"
 
 
 def _id(path: Path, what: str, record: Any) -> int:

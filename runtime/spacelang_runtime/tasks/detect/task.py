@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -17,13 +18,13 @@ from spacelang_runtime.nn.network import Network
 from spacelang_runtime.tasks.backbone import Backbone
 from spacelang_runtime.tasks.colours import colour, laid_over, tag
 from spacelang_runtime.tasks.detect.average_precision import measure
-from spacelang_runtime.tasks.detect.coco import Coco, read
+from spacelang_runtime.tasks.detect.coco import Coco, Photo, read
 from spacelang_runtime.tasks.detect.detector import BOX, LOSSES, MASK, Detector
 from spacelang_runtime.tasks.detect.roi_align import laid_out
-from spacelang_runtime.tasks.detect.views import MULTIPLE, DetectBatches, planes, resized
+from spacelang_runtime.tasks.detect.views import MULTIPLE, DetectBatches, opened, planes, resized
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.sampler import EpochSampler
-from spacelang_runtime.tasks.task import Labels, Show, Task
+from spacelang_runtime.tasks.task import Figures, Labels, Show, Task
 
 SURE = 0.5  # score from which a detection is drawn
 
@@ -62,8 +63,33 @@ class Annotated:
             f"train: {len(self.train.photos)} photos of up to {max(sides)} pixels a side{left_out}",
             f"       {len(things)} objects in {len(self.train.classes)} classes, {crowds} crowds, {rle} as RLE; "
             f"most: {', '.join(f'{name} {count}' for name, count in most)}",
-            f"test:  {len(self.test.photos)} photos",
+            f"test:  {len(self.test.photos)} photos"
+            + ("" if self.test.truths else ", without any object: AP is undefined"),
+            *(
+                f"left out: odd annotations of the {split} photos ({len(odd)}): {odd[0]}"
+                + (", …" if odd[1:] else "")
+                for split, odd in (("training", self.train.odd), ("test", self.test.odd))
+                if odd
+            ),
         ]
+
+    def images(self) -> list[Path]:
+        return [photo.path for photo in (*self.train.photos, *self.test.photos)]
+
+    def marks(self) -> list[str]:
+        photos = (*self.train.photos, *self.test.photos)
+        return [f"{photo.width}×{photo.height}, {len(photo.things)} objects" for photo in photos]
+
+    def look(self, number: int) -> None:
+        opened((*self.train.photos, *self.test.photos)[number])
+
+    def without(self, broken: Collection[int], facts: Mapping[int, None]) -> Annotated:
+        first = len(self.train.photos)
+        train = self.train.without({number for number in broken if number < first})
+        test = self.test.without({number - first for number in broken if number >= first})
+        if not train.photos or not test.photos:
+            raise Failure(f"all {'test' if train.photos else 'training'} photos are broken", "restore them")
+        return attrs.evolve(self, train=train, test=test, order=order_of(train.photos, self.recipe))
 
     def parts(self, rank: int, world: int, micro: int | None = None) -> DetectBatches:
         micro = self.recipe.train.micro if micro is None else micro
@@ -78,9 +104,14 @@ def open_annotated(folder: Path, recipe: Recipe, labels: Labels | None, bert: Pa
     photos = tuple(photo for photo in train.photos if any(not thing.crowd for thing in photo.things))
     if not photos:
         raise Failure(f"{folder}: no photo of {recipe.model.train_split} has an object")
-    kinds = np.array([photo.width > photo.height for photo in photos], dtype=np.int64)
-    order = EpochSampler(len(photos), recipe.train.batch, recipe.train.seed, kinds)
+    order = order_of(photos, recipe)
     return Annotated(attrs.evolve(train, photos=photos), test, len(train.photos) - len(photos), recipe, order)
+
+
+def order_of(photos: Sequence[Photo], recipe: Recipe) -> EpochSampler:
+    """The order of photos in training: upright and lying ones in batches of their own."""
+    kinds = np.array([photo.width > photo.height for photo in photos], dtype=np.int64)
+    return EpochSampler(len(photos), recipe.train.batch, recipe.train.seed, kinds)
 
 
 def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -> Detector:
@@ -91,7 +122,7 @@ def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -
 
 def measure_test(
     model: Detector, data: Annotated, recipe: Recipe, world: World, workers: int, show: Show, multi: bool
-) -> dict[str, float]:
+) -> Figures:
     return measure(model, data.test, recipe.model, world, workers, show)
 
 

@@ -113,7 +113,7 @@ def boxes_of(things: Sequence[Thing], scale: tuple[float, float], mirror: int | 
 
 def opened(photo: Photo) -> Image.Image:
     """The picture of a photo. Raises `Failure` where it has not the size that its annotation says."""
-    image = picture(photo.path)
+    image = picture(photo.path, (photo.width, photo.height))
     if image.size != (photo.width, photo.height):
         found, said = "×".join(map(str, image.size)), f"{photo.width}×{photo.height}"
         raise Failure(f"{photo.path} (image {photo.id}) is {found} pixels, and its annotation says {said}")

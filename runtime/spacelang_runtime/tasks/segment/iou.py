@@ -18,7 +18,7 @@ from spacelang_runtime.engine.distributed import World, precision
 from spacelang_runtime.tasks.recipe import Segment
 from spacelang_runtime.tasks.segment.layout import VOID, Pair, opened
 from spacelang_runtime.tasks.segment.segmenter import Segmenter, enlarged
-from spacelang_runtime.tasks.task import Show
+from spacelang_runtime.tasks.task import Figures, Show
 
 FEW = 20  # classes whose figures are given one by one
 
@@ -44,8 +44,9 @@ def measure(
     workers: int,
     show: Show,
     multi: bool,
-) -> dict[str, float]:
-    """Mean IoU over the classes that occur, and the share of pixels told right; void pixels do not count."""
+) -> Figures:
+    """Mean IoU over the classes that occur, and the share of pixels told right; void pixels do not count. The IoU
+    of a class that is neither there nor told anywhere is None."""
     own = range(world.rank, len(pairs), world.size)
     ratio = MulticlassJaccardIndex(len(names), average=None, ignore_index=VOID).to(world.device)
     right = MulticlassAccuracy(len(names), average="micro", ignore_index=VOID).to(world.device)
@@ -62,9 +63,13 @@ def measure(
     if world.size > 1:
         torch.distributed.all_reduce(seen)
     each = ratio.compute()  # summed over the processes, as the other
-    figures = {"mIoU": float(each[seen > 0].mean()), "pixel accuracy": float(right.compute())}
+    known = [value if count else None for value, count in zip(each.tolist(), seen.tolist(), strict=True)]
+    there = [value for value in known if value is not None]
+    figures: Figures = {"mIoU": None, "pixel accuracy": None}
+    if there:
+        figures = {"mIoU": sum(there) / len(there), "pixel accuracy": float(right.compute())}
     if len(names) <= FEW:
-        figures |= {f"IoU {name}": float(value) for name, value in zip(names, each.tolist(), strict=True)}
+        figures |= {f"IoU {name}": value for name, value in zip(names, known, strict=True)}
     return figures
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import attrs
+import numpy as np
 import torch
 from attrs import frozen
 from PIL import Image, ImageDraw
 
 from spacelang_runtime.engine.distributed import World
+from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.tasks.backbone import Backbone, resized
 from spacelang_runtime.tasks.colours import colour, font, laid_over
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.sampler import EpochSampler
 from spacelang_runtime.tasks.segment.iou import measure, probabilities
-from spacelang_runtime.tasks.segment.layout import Pairs, class_names, opened, read
+from spacelang_runtime.tasks.segment.layout import Pairs, class_names, numbers, opened, read, require_plain
 from spacelang_runtime.tasks.segment.segmenter import LOSSES, Segmenter, enlarged
 from spacelang_runtime.tasks.segment.views import SegmentBatches
-from spacelang_runtime.tasks.task import Labels, Show, Task
+from spacelang_runtime.tasks.task import Figures, Labels, Show, Task
 
 SMALLEST = 0.005  # share of the pixels from which a class is named
 
@@ -53,7 +57,36 @@ class Masked:
             f"train:  {len(self.pairs.train)} images, the first of {image.width}×{image.height} pixels",
             f"test:   {len(self.pairs.test)} images",
             f"{len(self.names)} classes: {names}",
+            *self.pairs.left_out,
         ]
+
+    def images(self) -> list[Path]:
+        return [pair.image for pair in (*self.pairs.train, *self.pairs.test)]
+
+    def marks(self) -> list[str]:
+        pairs = (*self.pairs.train, *self.pairs.test)
+        return [f"{pair.image.stat().st_size}, mask {pair.mask.stat().st_size}" for pair in pairs]
+
+    def look(self, number: int) -> list[int]:
+        """The numbers in a mask, which fits its image."""
+        pair = (*self.pairs.train, *self.pairs.test)[number]
+        opened(pair, len(self.names), self.recipe.model)
+        return np.unique(numbers(pair.mask)).tolist()
+
+    def without(self, broken: Collection[int], facts: Mapping[int, list[int]]) -> Masked:
+        train, test = len(self.pairs.train), len(self.pairs.test)
+        pairs = attrs.evolve(
+            self.pairs,
+            train=tuple(pair for n, pair in enumerate(self.pairs.train) if n not in broken),
+            test=tuple(pair for n, pair in enumerate(self.pairs.test, train) if n not in broken),
+        )
+        if not pairs.train or not pairs.test:
+            which = f"{train} training" if not pairs.train else f"{test} test"
+            raise Failure(f"all {which} images or their masks are broken", "restore them")
+        present = {number for n, found in facts.items() if n < train for number in found}
+        require_plain(present, self.recipe.model, pairs.train[0].mask.parent)
+        order = EpochSampler(len(pairs.train), self.recipe.train.batch, self.recipe.train.seed)
+        return attrs.evolve(self, pairs=pairs, order=order)
 
     def parts(self, rank: int, world: int, micro: int | None = None) -> SegmentBatches:
         micro = self.recipe.train.micro if micro is None else micro
@@ -76,7 +109,7 @@ def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -
 
 def measure_test(
     model: Segmenter, data: Masked, recipe: Recipe, world: World, workers: int, show: Show, multi: bool
-) -> dict[str, float]:
+) -> Figures:
     return measure(model, data.pairs.test, data.names, recipe.model, world, workers, show, multi)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from spacelang_runtime.data import Dataset, open_dataset
+from spacelang_runtime.engine.place import differences, place_of, read_data
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
@@ -12,25 +13,34 @@ from spacelang_runtime.preprocessing import Preprocessing
 Say = Callable[[str], None]
 
 
-def dataset_of(run: Run, say: Say, workers: int = 0) -> Dataset:
-    """The data that a run was trained on, scored by the preprocessing that the run has recorded. Raises `Failure`
+def dataset_of(run: Run, say: Say, workers: int = 0, where: str | None = None, mended: bool = False) -> Dataset:
+    """The data that a run was trained on, scored by the preprocessing that the run has recorded. where: where it is
+    now; None: where it was. mended: whether it may have been changed where it is, which is said. Raises `Failure`
     where it is not what it was."""
-    space, data = run.space, run.record.data
-    dataset = open_dataset(data.where, space.frame, space.train, workers, say, run.record.preprocessing)
-    if dataset.fingerprint != data.fingerprint or dataset.classes != data.classes:
-        raise changed(data.where, run.name)
-    return dataset
+    space, data, folder = run.space, run.record.data, place_of(run, where)
+    dataset = open_dataset(folder, space.frame, space.train, workers, say, run.record.preprocessing)
+    if dataset.fingerprint == data.fingerprint and dataset.classes == data.classes:
+        return dataset
+    kept = read_data(run)
+    changes = "" if kept is None else differences(kept[0], dataset.files)
+    if mended and where is None and changes and dataset.classes == data.classes:
+        say(f"{folder} has changed since {run.name} began: {changes}")
+        return dataset
+    raise changed(folder, run.name, changes, where is None)
 
 
-def changed(where: str, run: str) -> Failure:
-    """The refusal of data that is not what a run was trained on."""
+def changed(where: str, run: str, changes: str = "", here: bool = False) -> Failure:
+    """The refusal of data that is not what a run was trained on. changes: how it differs, in words; here: whether
+    it lies where it was."""
     return Failure(
-        f"{where} is not what {run} was trained on: its images have changed", "bring them back, or train a new run"
+        f"{where} is not what {run} was trained on: its images have changed" + (f": {changes}" if changes else ""),
+        "bring them back, or train a new run"
+        + (f"; or train on with them: spacelang train --resume {run}" if changes and here else ""),
     )
 
 
-def preprocessing_of(run: Run, say: Say) -> Preprocessing:
-    """What the networks of a run are scored by.
+def preprocessing_of(run: Run, say: Say, where: str | None = None) -> Preprocessing:
+    """What the networks of a run are scored by. where: where its data is now.
 
     A run of before that was recorded looked at each picture by the picture's own size: at one not larger than the
     image as a whole, at seven eighths of any other. What it did with most of them is what is chosen for its data;
@@ -39,7 +49,7 @@ def preprocessing_of(run: Run, say: Say) -> Preprocessing:
     if run.record.preprocessing is not None:
         return run.record.preprocessing
     try:
-        return dataset_of(run, say).preprocessing
+        return dataset_of(run, say, where=where).preprocessing
     except Failure as reason:
         say(f"how much of a picture {run.name} looked at cannot be told: {reason.message}")
         say("its models state crop_pct 0.875, which is right for pictures larger than the space's image")

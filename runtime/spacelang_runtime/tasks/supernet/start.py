@@ -12,8 +12,10 @@ from spacelang.lower.lowered import Lowered, lower
 from spacelang.recipe import Train
 from spacelang.space import Space
 from spacelang_runtime.data import Dataset, open_dataset
+from spacelang_runtime.data.fit import fitted
 from spacelang_runtime.engine.checkpoint import load
 from spacelang_runtime.engine.distributed import World, broadcast
+from spacelang_runtime.engine.place import keep_place, place_of, write_data
 from spacelang_runtime.engine.record import Data, Distillation, Finish, Initial, Record
 from spacelang_runtime.engine.run import Run, create, find, removed_unless_saved
 from spacelang_runtime.engine.schedule import limits
@@ -57,7 +59,8 @@ class TrainRequest:
 def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say) -> SupernetSetup:
     """A new run in the folder `runs`.
 
-    Where the data has another number of classes than the space, the data's holds, and is recorded.
+    Where the data has another number of classes than the space, the data's holds, and is recorded; so does a batch
+    that fits data of fewer images than the recipe's batch.
     """
     return created(*opened(request, world, workers, say), runs, world, say)
 
@@ -73,6 +76,9 @@ def opened(request: TrainRequest, world: World, workers: int, say: Say) -> tuple
         classes = len(dataset.classes)
         say(f"{dataset.name} has {classes} classes, not {space.frame.classes}: the head follows the data")
         space = attrs.evolve(space, frame=attrs.evolve(space.frame, classes=classes))
+    if space.train.batch > dataset.train_size and "batch" not in request.overrides:
+        space = attrs.evolve(space, train=_fitted(space.train, dataset, world, request.overrides, say))
+        dataset.recipe = space.train
     return attrs.evolve(request, space=space), dataset
 
 
@@ -103,7 +109,9 @@ def created(request: TrainRequest, dataset: Dataset, runs: Path, world: World, s
             finish=request.finish,
             processes=world.size,
         )
-        name = launched(create(runs, record, request.source, space)).name
+        run = launched(create(runs, record, request.source, space))
+        write_data(run.folder, dataset.files, {})
+        name = run.name
     run = find(runs, broadcast(world, name))
     with removed_unless_saved(run):
         trained_on = distilled(dataset, run)
@@ -118,12 +126,14 @@ def resumed(
     steps: int | None = None,
     budget: float | None = None,
     micro: int = 0,
+    where: str | None = None,
 ) -> SupernetSetup:
-    """A run that goes on from its checkpoint, within its own limits or the ones given here.
+    """A run that goes on from its checkpoint, within its own limits or the ones given here; where: where its data
+    is now.
 
-    Raises `Failure` where it has ended by these limits, and where its data is not what it was.
+    Raises `Failure` where it has ended by these limits, and where its data is other data.
     """
-    setup = continued(run, world, workers, say, steps, budget, micro)
+    setup = continued(run, world, workers, say, steps, budget, micro, where=where)
     assert setup.checkpoint is not None
     require_more(run, setup.limits, setup.checkpoint)
     return setup
@@ -138,17 +148,21 @@ def continued(
     budget: float | None = None,
     micro: int = 0,
     begun: bool = True,
+    where: str | None = None,
 ) -> SupernetSetup:
-    """What goes on with a run from what is kept of it. begun: whether it must have a checkpoint."""
+    """What goes on with a run from what is kept of it. begun: whether it must have a checkpoint. where: where its
+    data is now; what has been mended in it is said."""
     space = run.space
     kept = continued_by(load(run.checkpoint, space), micro) if begun or run.checkpoint.exists() else None
     _require_parts(space.train, world)
-    dataset = distilled(dataset_of(run, say, workers), run)
+    dataset = distilled(dataset_of(run, say, workers, where, mended=True), run)
     bounds = kept.limits if kept else run.record.limits
     if steps is not None or budget is not None:
         bounds = limits(space.train, dataset.steps_per_epoch(space.train.batch), steps, budget)
     if world.is_main:
         launched(run)
+        keep_place(run, place_of(run, where), dataset.fingerprint)
+        write_data(run.folder, dataset.files, {})
     lowered = lower(space)
     model = untrained(lowered, world.device)
     if kept is None and run.record.initial and not run.record.network:
@@ -162,6 +176,18 @@ def subnets_in(run: Run, lowered: Lowered) -> Subnets:
     if not line:
         return subnets_of(lowered)
     return alone(attrs.evolve(notation.read(line), frame=lowered.space.frame))
+
+
+def _fitted(recipe: Train, dataset: Dataset, world: World, overrides: dict[str, str], say: Say) -> Train:
+    """The recipe with a batch that so few images can fill; a rate that the user gave is left as it is."""
+    found = fitted(recipe, dataset.train_size, world.size)
+    if "learning_rate" in overrides:
+        found = attrs.evolve(found, learning_rate=recipe.learning_rate)
+    say(
+        f"{dataset.name} has {dataset.train_size} training images, fewer than a batch of {recipe.batch}: this run "
+        f"has batch = {found.batch} and a learning rate of {float(found.rate):.2g} (yours: --set batch=NUMBER)"
+    )
+    return found
 
 
 def _require_parts(recipe: Train, world: World) -> None:

@@ -23,7 +23,7 @@ from spacelang_runtime.engine.train import Training
 from spacelang_runtime.interrupt import at_once
 from spacelang_runtime.seeding import seed_of
 from spacelang_runtime.tasks.recipe import Recipe, TaskTrain
-from spacelang_runtime.tasks.task import Show, Task, TaskBatch, TaskData, moved, undecayed
+from spacelang_runtime.tasks.task import Figures, Show, Task, TaskBatch, TaskData, moved, undecayed
 from spacelang_runtime.tasks.transfer.model import save
 from spacelang_runtime.tasks.transfer.run import note
 from spacelang_runtime.tasks.transfer.schedule import rate_of
@@ -126,7 +126,7 @@ def backward(
     return {name: losses[name].detach() for name in names}
 
 
-def evaluate(setup: TransferSetup, state: TrainerState, world: World, show: Show) -> dict[str, float]:
+def evaluate(setup: TransferSetup, state: TrainerState, world: World, show: Show) -> Figures:
     """Measure the model on the test images, note the figures, and keep the model in its run. Raises
     `KeyboardInterrupt` where it is stopped while it measures."""
     run, model = setup.run, setup.model.eval()
@@ -134,6 +134,8 @@ def evaluate(setup: TransferSetup, state: TrainerState, world: World, show: Show
         with together():
             for buffer in model.buffers():
                 dist.broadcast(buffer, 0)
+    if world.is_main:  # before it is measured: that may fail, and be repeated
+        save(run, setup.recipe, setup.data.labels, model, {"step": state.step, "unmeasured": True})
     with at_once():
         figures = setup.task.measure(model, setup.data, setup.recipe, world, setup.workers, show, False)
     model.train()
@@ -141,6 +143,7 @@ def evaluate(setup: TransferSetup, state: TrainerState, world: World, show: Show
         note(run, "measured", step=state.step, seconds=round(state.elapsed, 1), figures=figures)
         with SummaryWriter(str(run.tensorboard)) as writer:
             for name, value in figures.items():
-                writer.add_scalar(f"test/{name}", value, state.step)
+                if value is not None:
+                    writer.add_scalar(f"test/{name}", value, state.step)
         save(run, setup.recipe, setup.data.labels, model, figures | {"step": state.step})
     return figures

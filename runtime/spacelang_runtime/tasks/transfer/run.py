@@ -44,10 +44,11 @@ def read_recipe(run: Run) -> tuple[Recipe, dict[str, Any]]:
 
 
 def measured(run: Run) -> int | None:
-    """The step whose model was measured last and is in `model`; None where there is none."""
+    """The step whose model was measured last; None where there is none. A model is kept before it is measured: one
+    without figures is still to be."""
     try:
-        config = parse(read(run.model / "config.json"))
-        return int(config["notes"]["step"])
+        notes = parse(read(run.model / "config.json"))["notes"]
+        return None if notes.get("unmeasured") else int(notes["step"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

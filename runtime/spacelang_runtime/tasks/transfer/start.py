@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -10,6 +11,14 @@ from torch import nn
 
 from spacelang_runtime.engine.checkpoint import load
 from spacelang_runtime.engine.distributed import World, broadcast
+from spacelang_runtime.engine.place import (
+    alike,
+    differences,
+    keep_place,
+    place_of,
+    read_data,
+    write_data,
+)
 from spacelang_runtime.engine.record import Data, Initial, Limits, Record
 from spacelang_runtime.engine.run import Run, create_with, find
 from spacelang_runtime.engine.start import continued_by, launched, require_more, require_shares
@@ -17,9 +26,10 @@ from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import load as load_network
 from spacelang_runtime.nn.saved import save as save_network
+from spacelang_runtime.tasks.look import Looked, again, listing, looked
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.registry import task
-from spacelang_runtime.tasks.task import Task, TaskData
+from spacelang_runtime.tasks.task import Show, Task, TaskData, silent
 from spacelang_runtime.tasks.transfer.objective import TransferSetup
 from spacelang_runtime.tasks.transfer.run import TASKS, measured, note, read_recipe, write_recipe
 
@@ -52,15 +62,19 @@ class Opened:
     request: TransferRequest
     task: Task
     network: Network
-    data: TaskData
+    looked: Looked
+
+    @property
+    def data(self) -> TaskData:
+        return self.looked.data
 
     @property
     def limits(self) -> Limits:
         return self.request.limits(self.data.per_epoch)
 
 
-def opened(request: TransferRequest) -> Opened:
-    """Read the network and the data of a request. Raises `Failure` with what is wrong with them."""
+def opened(request: TransferRequest, world: World, workers: int, show: Show = silent) -> Opened:
+    """Read the network of a request, and look at all its data. Raises `Failure` with what is wrong with them."""
     chosen = task(request.recipe.task)
     network = load_network(request.model)
     if request.recipe.model and network.architecture.frame.channels != 3:
@@ -70,7 +84,8 @@ def opened(request: TransferRequest) -> Opened:
     if request.random:
         torch.manual_seed(request.recipe.train.seed)
         network = Network(network.architecture)
-    return Opened(request, chosen, network, chosen.open(request.data, request.recipe, None, request.bert))
+    data = chosen.open(request.data, request.recipe, None, request.bert)
+    return Opened(request, chosen, network, looked(data, request.data, world, workers, show))
 
 
 def new(opened: Opened, runs: Path, world: World, workers: int) -> TransferSetup:
@@ -83,7 +98,7 @@ def new(opened: Opened, runs: Path, world: World, workers: int) -> TransferSetup
         bert = str(request.bert) if request.bert else None
         record = Record(
             task=recipe.task,
-            data=Data(str(request.data), stem, data.fingerprint),
+            data=Data(str(request.data), stem, opened.looked.fingerprint),
             limits=opened.limits,
             device=str(world.device),
             command=request.command,
@@ -96,6 +111,7 @@ def new(opened: Opened, runs: Path, world: World, workers: int) -> TransferSetup
             notes = {"source": str(request.model), "random": request.random}
             save_network(opened.network, folder / "network", notes)
             write_recipe(folder, recipe, data.labels)
+            write_data(folder, opened.looked.files, opened.looked.broken)
 
         run = launched(create_with(runs, record, f"{recipe.task}-{stem}", keep))
         note(run, "began", steps=opened.limits.steps, budget=opened.limits.budget)
@@ -107,15 +123,25 @@ def new(opened: Opened, runs: Path, world: World, workers: int) -> TransferSetup
 
 
 def resumed(
-    run: Run, world: World, workers: int, steps: int | None, budget: float | None, micro: int = 0
+    run: Run,
+    world: World,
+    workers: int,
+    steps: int | None,
+    budget: float | None,
+    micro: int = 0,
+    where: str | None = None,
+    say: Callable[[str], None] = lambda line: None,
+    show: Show = silent,
 ) -> TransferSetup:
-    """A run that goes on from its checkpoint, within its own limits or the ones given here.
+    """A run that goes on from its checkpoint, within its own limits or the ones given here; where: where its data
+    is now. What has changed in the data is said.
 
-    Raises `Failure` where it has ended by these limits, and where its data is not what it was.
+    Raises `Failure` where it has ended by these limits, and where its data is other data.
     """
     recipe, labels = read_recipe(run)
     require_shares(recipe.train.batch, world)
-    data = data_of(run)
+    kept = data_of(run, world, workers, where, say, show)
+    data = kept.data
     if micro % data.multiple:
         raise Failure(f"--micro {micro} is no multiple of {data.multiple}", "its images have so many texts each")
     checkpoint = continued_by(load(run.checkpoint), micro)
@@ -130,20 +156,40 @@ def resumed(
     model = chosen.build(load_network(run.network), recipe, labels, None)
     if world.is_main:
         launched(run)
+        keep_place(run, place_of(run, where), kept.fingerprint)
+        write_data(run.folder, kept.files, kept.broken)
         note(run, "resumed", step=state.step, steps=limits.steps, budget=limits.budget)
     return TransferSetup(run, chosen, recipe, placed(model, world), data, limits, workers, checkpoint)
 
 
-def data_of(run: Run) -> TaskData:
-    """The data that a run was trained on. Raises `Failure` where it is not what it was."""
-    record, (recipe, labels) = run.record, read_recipe(run)
-    data: TaskData = task(record.task).open(Path(record.data.where), recipe, labels, None)
-    if data.fingerprint != record.data.fingerprint:
+def data_of(
+    run: Run,
+    world: World,
+    workers: int,
+    where: str | None = None,
+    say: Callable[[str], None] = lambda line: None,
+    show: Show = silent,
+) -> Looked:
+    """The data that a run was trained on, wherever it is now. What has been mended in it since is looked at, and
+    said. Raises `Failure` where it is other data."""
+    record, (recipe, labels), kept = run.record, read_recipe(run), read_data(run)
+    folder = Path(place_of(run, where))
+    data: TaskData = task(record.task).open(folder, recipe, labels, None)
+    same = data.fingerprint == record.data.fingerprint
+    files, broken = kept or ({}, {})
+    if same and (found := again(data, folder, broken)) is not None:
+        return found
+    changes = differences(files, listing(data, folder))
+    if not same and (data.labels != labels or not alike(files, listing(data, folder))):
         raise Failure(
-            f"{record.data.where} is not what {run.name} was trained on: it has changed",
+            f"{folder} is not what {run.name} was trained on: it has changed" + (f": {changes}" if kept else ""),
             "bring it back, or train a new run",
         )
-    return data
+    found = looked(data, folder, world, workers, show)
+    whole = sorted(broken.keys() & found.files.keys() - found.broken.keys())
+    changes = ", ".join([*([changes] if changes else []), *(f"{name} is whole again" for name in whole[:2])])
+    say(f"{folder} has changed since {run.name} began: {changes or 'its files are other ones'}")
+    return found
 
 
 def placed(model: nn.Module, world: World) -> nn.Module:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from spacelang_runtime.data.workers import worked
 from spacelang_runtime.engine.distributed import World, all_gather, precision
 from spacelang_runtime.tasks.recipe import Vqa
-from spacelang_runtime.tasks.task import Show
+from spacelang_runtime.tasks.task import Figures, Show
 from spacelang_runtime.tasks.vqa.accuracy import accuracy
 from spacelang_runtime.tasks.vqa.answerer import Answerer
 from spacelang_runtime.tasks.vqa.pairs import VqaTests
@@ -23,7 +23,7 @@ def measure(
     world: World,
     workers: int,
     show: Show,
-) -> dict[str, float]:
+) -> Figures:
     """The mean accuracy over all questions, and over those of each kind where the data tells kinds apart."""
     tests = VqaTests(questions, vocabulary, recipe)
     own = range(world.rank, len(tests), world.size)
@@ -35,7 +35,7 @@ def measure(
             found.append((questions[number].kind, accuracy(answers[best], questions[number].answers)))
         show(done / len(own), f"{len(found)} questions")
     every = [answer for part in all_gather(world, found) for answer in part]
-    figures = {"accuracy": sum(right for _, right in every) / len(every)}
+    figures: Figures = {"accuracy": sum(right for _, right in every) / len(every)}
     for kind in sorted({kind for kind, _ in every} - {""}):
         rights = [right for of, right in every if of == kind]
         figures[f"accuracy {kind}"] = sum(rights) / len(rights)

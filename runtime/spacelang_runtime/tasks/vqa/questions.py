@@ -16,11 +16,10 @@ from typing import Any
 
 from attrs import frozen
 
+from spacelang_runtime.data.decode import SUFFIXES
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.tasks.files import fingerprint, read_json, read_lines, require_folder
 from spacelang_runtime.tasks.vqa.accuracy import normalised
-
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
 
 @frozen
@@ -155,11 +154,11 @@ def _vqa2(folder: Path, split: str) -> tuple[Question, ...]:
 def _images(folder: Path) -> dict[str, Path]:
     """The images of a folder by their names without ending."""
     require_folder(folder, "the images")
-    return {path.stem: path for path in folder.iterdir() if path.suffix.lower() in ENDINGS}
+    return {path.stem: path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES}
 
 
 def _image(images: dict[str, Path], name: str, path: Path, place: str) -> Path:
-    stem = Path(name).stem if Path(name).suffix.lower() in ENDINGS else name
+    stem = Path(name).stem if Path(name).suffix.lower() in SUFFIXES else name
     if stem not in images:
         folder = next(iter(images.values())).parent if images else "its folder"
         raise Failure(f"{path}, {place}: there is no image {name} in {folder}", "restore the image")

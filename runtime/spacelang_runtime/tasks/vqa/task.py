@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import attrs
 import torch
 from attrs import frozen
 from PIL import Image
@@ -14,9 +16,9 @@ from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.tasks.backbone import Backbone
 from spacelang_runtime.tasks.colours import with_words
-from spacelang_runtime.tasks.files import read_json
+from spacelang_runtime.tasks.files import picture, read_json
 from spacelang_runtime.tasks.recipe import Recipe
-from spacelang_runtime.tasks.task import Labels, Show, Task
+from spacelang_runtime.tasks.task import Figures, Labels, Show, Task
 from spacelang_runtime.tasks.vqa.answerer import LOSSES, Answerer, bert_of, small_bert
 from spacelang_runtime.tasks.vqa.measure import measure
 from spacelang_runtime.tasks.vqa.pairs import VqaBatches, grouped, seen
@@ -62,6 +64,31 @@ class Questioned:
             f"{len(self.labels['vocabulary'])} words",
             *(["blind: all images are grey"] if self.recipe.model.blind else []),
         ]
+
+    def images(self) -> list[Path]:
+        questions = (*self.questions.train, *self.questions.test)
+        return list(dict.fromkeys(question.image for question in questions))
+
+    def marks(self) -> list[str]:
+        asked = Counter(question.image for question in (*self.questions.train, *self.questions.test))
+        return [f"{asked[image]} questions" for image in self.images()]
+
+    def look(self, number: int) -> None:
+        picture(self.images()[number])
+
+    def without(self, broken: Collection[int], facts: Mapping[int, None]) -> Questioned:
+        if not broken:
+            return self
+        every = self.images()
+        gone = {every[number] for number in broken}
+        train, test = (
+            tuple(question for question in part if question.image not in gone)
+            for part in (self.questions.train, self.questions.test)
+        )
+        if not train or not test:
+            raise Failure(f"all {'test' if train else 'training'} images are broken", "restore them")
+        questions = attrs.evolve(self.questions, train=train, test=test)
+        return Questioned(questions, self.labels, self.recipe, _views(questions, self.labels, self.recipe, 0, 1))
 
     def parts(self, rank: int, world: int, micro: int | None = None) -> VqaBatches:
         return _views(self.questions, self.labels, self.recipe, rank, world, micro)
@@ -119,7 +146,7 @@ def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -
 
 def measure_test(
     model: Answerer, data: Questioned, recipe: Recipe, world: World, workers: int, show: Show, multi: bool
-) -> dict[str, float]:
+) -> Figures:
     labels = data.labels
     return measure(
         model, data.questions.test, labels["answers"], labels["vocabulary"], recipe.model, world, workers, show

@@ -1,0 +1,62 @@
+"""What of a folder of images is not read, counted and named."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from attrs import frozen
+
+from spacelang_runtime.data.decode import NAMED, SUFFIXES, shown
+
+UNSAID = frozenset({"thumbs.db", "desktop.ini"})  # what a system puts beside pictures by itself
+
+
+@frozen
+class LeftOut:
+    """files: of kinds that are not read, and what lies outside of every class. folders: inside a class, each with
+    how many pictures are in it."""
+
+    files: tuple[Path, ...] = ()
+    folders: tuple[tuple[Path, int], ...] = ()
+
+    def lines(self, root: Path) -> list[str]:
+        """What to tell a person, a line for each reason. root: what paths are given from."""
+        said = []
+        if self.files:
+            kinds = Counter(path.suffix.lower() or "without an ending" for path in self.files)
+            kind = ", ".join(f"{ending} {count}" for ending, count in kinds.most_common(4))
+            first = shown(self.files[0].relative_to(root))
+            said.append(
+                f"left out: {len(self.files)} files that are no {NAMED} image of a class ({kind}; first: {first})"
+            )
+        if inside := sum(count for _, count in self.folders):
+            first = shown(self.folders[0][0].relative_to(root))
+            said.append(
+                f"left out: {inside} images in folders inside of a class (first: {first}): "
+                "a class has its images in its own folder"
+            )
+        return said
+
+
+def together(parts: Iterable[LeftOut]) -> LeftOut:
+    """All that several parts of a folder leave out."""
+    every = list(parts)
+    return LeftOut(
+        tuple(path for part in every for path in part.files),
+        tuple(one for part in every for one in part.folders),
+    )
+
+
+def left_out(entries: Sequence[os.DirEntry[str]]) -> LeftOut:
+    """What of a class's folder is left out. entries: what is not hidden in it."""
+    files, folders = [], []
+    for entry in entries:
+        if entry.is_dir():
+            inside = sum(name.lower().endswith(SUFFIXES) for _, _, names in os.walk(entry.path) for name in names)
+            folders.append((Path(entry.path), inside))
+        elif not entry.name.lower().endswith(SUFFIXES) and entry.name.lower() not in UNSAID:
+            files.append(Path(entry.path))
+    return LeftOut(tuple(sorted(files)), tuple(sorted(folders)))
