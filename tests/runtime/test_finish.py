@@ -257,7 +257,7 @@ WRONG = {
     "five times": (["finish", "--share", "5"], 2, "a share is at most 100%; 5 of a hundred is 5%"),
     "no share": (["evolve", "--finish", "long"], 2, "'long' is not a share such as 5%"),
     "nothing": (["evolve", "--finish", "0%"], 2, "'0%' is not a share such as 5%"),
-    "not searched": (["finish"], 1, "has not been searched yet"),
+    "not searched": (["finish"], 1, "it has not been searched"),
     "a front": (["evolve", "--pareto", "accuracy,flops", "--finish", "5%"], 2, "a front has many networks"),
     "a budget twice": (["evolve", "--flops", "20K,20K"], 2, "'20K' is given twice"),
     "other classes": (
@@ -270,7 +270,7 @@ WRONG = {
         1,
         "does not hold this architecture: it has image = 16, not 8",
     ),
-    "no images held out": (["finish", "--network", "largest", "--set", "holdout=0"], 2, "by --final alone"),
+    "no images held out": (["finish", "--network", "largest", "--set", "holdout=0.1"], 2, "by --final alone"),
     "no line of a recipe": (["finish", "--network", "largest", "--set", "rate=1"], 2, "nothing that `train` has"),
 }
 
