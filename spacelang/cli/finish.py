@@ -17,6 +17,7 @@ from spacelang.amount import NotAnAmount, clock, short
 from spacelang.amount import share as share_in
 from spacelang.architecture import Architecture
 from spacelang.check import override
+from spacelang.cli.resumable import AGAIN
 from spacelang.cli.terminal import console, grid, say, say_once
 from spacelang.cli.train import readers, speaker, watched
 from spacelang.lower.cost import price
@@ -111,7 +112,6 @@ def finish_all(run: Run, architectures: Sequence[Architecture], how: How) -> lis
     from spacelang_runtime.engine.distributed import join
     from spacelang_runtime.engine.finished import ended
     from spacelang_runtime.engine.supernet import trained, unfinished
-    from spacelang_runtime.failure import Stopped
     from spacelang_runtime.tasks.finish import begun, kept, result_of, write_model
 
     if said := unfinished(run):
@@ -129,10 +129,7 @@ def finish_all(run: Run, architectures: Sequence[Architecture], how: How) -> lis
                 setup = begun(request, supernet, world, readers(how.workers), speaker(world))
                 state = setup.run.state
                 if state is None or not state.finished:
-                    try:
-                        watched(setup, world)
-                    except Stopped as stop:
-                        raise Stopped(stop.message, "give the same command again to go on") from None
+                    watched(setup, world, again=AGAIN)
                 if not world.is_main:
                     continue
                 write_model(setup, request, supernet, world)

@@ -56,12 +56,13 @@ def judge(
 
     if next_ is not None and next_.suffix != ".space":
         raise typer.BadParameter("a space is written to a .space file", param_hint="--next")
+    told_by = score_of(score)
     vacant(next_, "the next space")
     vacant(report, "the page")
     found = serving(runs, run, "weights", say_once)
     bounds = {"flops": flops, "params": params}
     lowered = lower(found.space)
-    recipe = recipe_of(lowered, found.record.preview, settings or [], bounds, score_of(score))
+    recipe = recipe_of(lowered, found.record.preview, settings or [], bounds, told_by)
 
     from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.search.pool import join
