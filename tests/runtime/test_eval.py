@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,16 @@ from safetensors.torch import load_file, save_file
 from spacelang import notation
 from spacelang_runtime.engine.wilson import wilson
 from spacelang_runtime.nn.network import Network
-from spacelang_runtime.nn.saved import save
+from spacelang_runtime.nn.saved import DIGEST, save
 from spacelang_runtime.preprocessing import Preprocessing
+
+
+def write(weights: dict[str, torch.Tensor], folder: Path) -> None:
+    """Other weights in a model's folder, which then states their digest."""
+    save_file(weights, folder / "model.safetensors")
+    config = json.loads((folder / "config.json").read_text())
+    config["notes"][DIGEST] = sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    (folder / "config.json").write_text(json.dumps(config))
 
 
 def model(folder: Path, classes: int) -> str:
@@ -89,9 +98,9 @@ def test_weights_of_any_type_are_tested_in_float32(spacelang, tmp_path: Path, ke
     weights = load_file(made / "model.safetensors")
     types = [torch.float16, torch.float64] if kept == "mixed" else [getattr(torch, kept)]
     cast = {name: tensor.to(types[number % len(types)]) for number, (name, tensor) in enumerate(weights.items())}
-    save_file({name: tensor.float() for name, tensor in cast.items()}, made / "model.safetensors")
+    write({name: tensor.float() for name, tensor in cast.items()}, made)
     (expected,) = json.loads(spacelang("eval", str(made), "--data", str(data), "--json").out)
-    save_file(cast, made / "model.safetensors")
+    write(cast, made)
     said = spacelang("eval", str(made), "--data", str(data), "--json")
     assert said.code == 0, said.err
     (found,) = json.loads(said.out)
@@ -104,7 +113,7 @@ def test_weights_that_are_no_numbers_are_refused_by_name(spacelang, tmp_path: Pa
     weights = load_file(made / "model.safetensors")
     name = sorted(weights)[0]
     weights[name].view(-1)[0] = float(value)
-    save_file(weights, made / "model.safetensors")
+    write(weights, made)
     said = spacelang("eval", str(made), "--data", str(data))
     assert said.code == 1
     assert f"1 of the {weights[name].numel()} weights of {name} are NaN or infinite" in said.err

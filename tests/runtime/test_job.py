@@ -194,7 +194,7 @@ def test_a_search_says_what_it_knew_already_and_that_its_recipe_ends_early(space
     words = ("evolve", "--candidates", "1000", *settings(SMALL_SEARCH))
     first, again = (spacelang(*words).err for _ in range(2))
     assert "known already" not in first
-    assert "0 networks scored in 0 s, " in again
+    assert " known already" in again
     for said in (first, again):
         assert "different networks; for more: --set generations=NUMBER" in said
 
@@ -260,9 +260,9 @@ WRONG = {
     "a device without data": (["evolve", "--device", "meta"], 1, "cannot be used here"),
     "an unknown timm model": (["import", "timm:swin_s3_tini_224", "-o", "m"], 1, "did you mean"),
     "a finished run": (["train", "--resume"], 1, "has ended"),
-    "data for a run that has its own": (["train", "--resume", "--data", "digits"], 1, "its own data"),
+    "a recipe for a run that has its own": (["train", "--resume", "--set", "batch=8"], 1, "its own recipe"),
     "an unknown option": (["train", DIGITS, "--epochs", "3"], 2, "train has no option --epochs"),
-    "not searched yet": (["export", "best", "-o", "m"], 1, "has not been searched yet"),
+    "not searched yet": (["export", "best", "-o", "m"], 1, "it has not been searched"),
     "a risk and none": (["evolve", "--risk", "0.1", "--exact"], 2, "--exact takes no risk: give one of them"),
     "a risk without a race": (
         ["evolve", "--risk", "0.1", "--algorithm", "nsga2"],
