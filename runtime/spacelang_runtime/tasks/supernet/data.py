@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from spacelang.runs import resuming
 from spacelang_runtime.data import Dataset, open_dataset
 from spacelang_runtime.engine.place import differences, place_of, read_data
 from spacelang_runtime.engine.run import Run
@@ -26,16 +27,16 @@ def dataset_of(run: Run, say: Say, workers: int = 0, where: str | None = None, m
     if mended and where is None and changes and dataset.classes == data.classes:
         say(f"{folder} has changed since {run.name} began: {changes}")
         return dataset
-    raise changed(folder, run.name, changes, where is None)
+    again = f"train on with them: {resuming(run.folder, run.record.task == 'finetune')}" if changes else ""
+    raise changed(folder, run.name, changes, "" if where else again)
 
 
-def changed(where: str, run: str, changes: str = "", here: bool = False) -> Failure:
-    """The refusal of data that is not what a run was trained on. changes: how it differs, in words; here: whether
-    it lies where it was."""
+def changed(where: str, run: str, changes: str = "", again: str = "") -> Failure:
+    """The refusal of data that is not what a run was trained on. changes: how it differs; again: what else helps,
+    both in words."""
     return Failure(
         f"{where} is not what {run} was trained on: its images have changed" + (f": {changes}" if changes else ""),
-        "bring them back, or train a new run"
-        + (f"; or train on with them: spacelang train --resume {run}" if changes and here else ""),
+        "bring them back, or train a new run" + (f"; or {again}" if again else ""),
     )
 
 
