@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 # Those of the runtime's that need nothing but a number for each network.
-ALGORITHMS: tuple[Algorithm, ...] = ("paper", "random", "regularized", "nsga2")
+ALGORITHMS: tuple[Algorithm, ...] = ("paper", "random", "regularized", "nsga2", "predictor")
 
 
 class Searcher:

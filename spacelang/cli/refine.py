@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,7 +100,7 @@ def refine(
     one is trained and judged too. A refinement that was stopped goes on when the same command is given again.
     """
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.engine.lock import sole_writer
+    from spacelang_runtime.engine.lock import remove_empty, sole_writer
     from spacelang_runtime.refine.refinement import begun
 
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -135,8 +136,13 @@ def refine(
     words = {"space": source.text, **outcome}
     place = begun(runs, first.name, words).folder
     place.mkdir(parents=True, exist_ok=True)
-    with sole_writer(place):
-        _rounds(begun(runs, first.name, words), space, rounds or first.refine.rounds, asked, into, runs, workers)
+    try:
+        with sole_writer(place):
+            again = begun(runs, first.name, words)
+            _rounds(again, space, rounds or first.refine.rounds, asked, into, runs, workers)
+    finally:
+        with suppress(OSError):
+            remove_empty(place)
 
 
 def _rounds(

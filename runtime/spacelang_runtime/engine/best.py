@@ -40,6 +40,8 @@ def _verify(record: Any) -> None:
     try:
         for bound in record["bounds"]:
             from_record(bound)
+            if not isinstance(bound["measure"], str):
+                raise TypeError
     except (KeyError, TypeError, ValueError):
         raise NotJson(f"'bounds' is {shown(record.get('bounds'))}, and must be a list of bounds") from None
     for name in ("architecture", *(["cheapest"] if "cheapest" in record else [])):

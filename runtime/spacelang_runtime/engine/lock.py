@@ -51,6 +51,13 @@ def sole_writer(folder: Path) -> Iterator[None]:
             _tell(file, None)
 
 
+def remove_empty(folder: Path) -> None:
+    """Take a folder away in which a writer has left nothing but its lock. Not to be called while one is held."""
+    if {path.name for path in folder.iterdir()} <= {NAME}:
+        (folder / NAME).unlink(missing_ok=True)
+        folder.rmdir()
+
+
 def _opened(folder: Path) -> BinaryIO:
     try:
         # Neither "r+" makes a file nor "w+" keeps what another has told.
