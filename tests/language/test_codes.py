@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("project")
     shutil.copy(ROOT / "spaces" / "digits.space", place)
     text = (ROOT / "spaces" / "digits.space").read_text(encoding="utf-8")
-    (place / "broken.space").write_text(text.replace("..32 step 8", "..32 step 7"), encoding="utf-8")
+    (place / "broken.space").write_text(text.replace("embed in {8, 16}", "embed in 8..16 step 7"), encoding="utf-8")
     for number in range(1, 20):
         head = f"edition 2026\nspace chain_{number}\n"
         (place / f"chain_{number}.space").write_text(head + f'extends "chain_{number + 1}.space"\n')
