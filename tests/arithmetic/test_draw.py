@@ -73,7 +73,7 @@ def test_draws_are_the_same_from_what_was_kept(data: st.DataObject, law: Law, se
         for _ in range(2):
             prepared._whole.cache_clear()
             found.append([list(draw(chain, n, stream(seed), law=law, bounds=bounds)) for n in (3, 50)])
-        kept = list(Path(folder).glob("*.kept"))
+        kept = list(Path(folder).rglob("*.kept"))
     prepared._whole.cache_clear()
     assert found[0] == found[1]
     assert bool(kept) == bool(found[0][0])
