@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -29,12 +30,26 @@ def open_journal(folder: Path, patience: float = 30.0) -> Iterator[Journal]:
     path = folder / NAME
     # More than one thread may use it, one after the other (`journal_writer`).
     with _opened(path, lambda: sqlite3.connect(path, timeout=patience, check_same_thread=False)) as database:
-        database.execute("PRAGMA journal_mode = WAL")
+        _log_ahead(database, patience)
         # Each score survives a power cut: a commit comes back when it is on the disk.
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA foreign_keys = ON")
         prepare(database, path)
         yield Journal(database)
+
+
+def _log_ahead(database: sqlite3.Connection, patience: float) -> None:
+    """Have the database write ahead of itself. SQLite does not wait for another process that is changing the same
+    at that moment, whatever its timeout is: so it is asked again."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 @contextmanager
