@@ -97,17 +97,17 @@ class Held:
     """Files that have been decoded.
 
     pixels: their bytes, each picture behind the other, in memory or mapped from a file. shapes: [n, 2], height and
-    width, both 0 where a file was broken.
+    width, both 0 where a file was broken. starts: [n], where each picture begins among the bytes.
     """
 
     files: Files
     pixels: NDArray[np.uint8]
     shapes: NDArray[np.int64]
-    _starts: NDArray[np.int64] = field(init=False)
+    starts: NDArray[np.int64] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         sizes = 3 * self.shapes.prod(1)
-        self._starts = sizes.cumsum() - sizes
+        self.starts = sizes.cumsum() - sizes
 
     def __len__(self) -> int:
         return len(self.files)
@@ -116,7 +116,7 @@ class Held:
         height, width = self.shapes[index].tolist()
         if not height:
             raise Broken(shown(self.files.path(index)), "it was broken when the images were decoded")
-        start = self._starts[index]
+        start = self.starts[index]
         pixels = self.pixels[start : start + 3 * width * height]
         return Image.frombuffer("RGB", (width, height), pixels, "raw", "RGB", 0, 1)
 

@@ -50,11 +50,10 @@ def fits(held: Held, device: torch.device) -> bool:
 
 def resident(held: Held, device: torch.device) -> Resident:
     """The pictures, copied to a device."""
-    sizes = 3 * held.shapes.prod(1)
     heights, widths = torch.from_numpy(held.shapes.astype(np.int64)).to(device).unbind(1)
     return Resident(
         pixels=torch.from_numpy(np.array(held.pixels)).to(device),
-        starts=torch.from_numpy(sizes.cumsum() - sizes).to(device),
+        starts=torch.from_numpy(held.starts).to(device),
         heights=heights,
         widths=widths,
         tallest=int(held.shapes[:, 0].max()),
