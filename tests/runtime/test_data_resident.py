@@ -76,6 +76,17 @@ def on_device(monkeypatch):
     monkeypatch.setattr(resident, "fits", lambda held, device: True)
 
 
+def test_large_pictures_are_looked_at_a_few_at_a_time(monkeypatch):
+    pictures = resident.resident(held([photo(size, seed) for seed, size in enumerate(SIZES)]), torch.device("cpu"))
+    boxes = torch.tensor([(number % 5, 1, 2, 6, 5) for number in range(7)])
+    whole, looked_at = resident.crops(pictures, boxes, 16, 3), []
+    monkeypatch.setattr(resident, "PLACES", 2 * pictures.tallest * pictures.widest)
+    some = resident._crops
+    monkeypatch.setattr(resident, "_crops", lambda *words: looked_at.append(len(words[1])) or some(*words))
+    assert torch.equal(resident.crops(pictures, boxes, 16, 3), whole)
+    assert looked_at == [2, 2, 2, 1]
+
+
 def test_batches_are_those_of_the_workers_but_for_rounding(tmp_path, monkeypatch):
     folder = image_folder(tmp_path)
     (folder / "train" / "ant" / "000.png").write_bytes(b"no picture")

@@ -21,6 +21,7 @@ from spacelang_runtime.data.pictures import Held
 from spacelang_runtime.data.rand_augment import grey
 
 SHARE = 10  # the pictures may take one part in so many of the device's memory
+PLACES = 2**24  # pixels of pictures that are looked at at a time: about 25 bytes each, 400 MB
 SHARPNESS = -0.5  # of the cubic (Keys, 1981), as Pillow has it
 
 
@@ -67,6 +68,12 @@ def crops(pictures: Resident, boxes: Tensor, side: int, channels: int) -> Tensor
     boxes: int64 [b, 5], on the pictures' device: a picture's index; top, left, height and width of what is seen of
     it. channels: 3, or 1 for the luma.
     """
+    some = max(1, PLACES // (pictures.tallest * pictures.widest))
+    return torch.cat([_crops(pictures, these, side, channels) for these in boxes.split(some)])
+
+
+def _crops(pictures: Resident, boxes: Tensor, side: int, channels: int) -> Tensor:
+    """`crops`, all at a time."""
     index, top, left, height, width = boxes.unbind(1)
     rows = torch.arange(pictures.tallest, device=boxes.device).clamp(max=(pictures.heights[index] - 1)[:, None])
     columns = torch.arange(pictures.widest, device=boxes.device).clamp(max=(pictures.widths[index] - 1)[:, None])
