@@ -66,6 +66,20 @@ def test_the_mean_is_that_of_ridge_regression_and_draws_spread_as_their_covarian
     assert many.mean(1) == pytest.approx(found.mean(rows[:3]), abs=0.01)
 
 
+def test_the_spread_of_many_columns_is_the_inverse_of_their_precision() -> None:
+    """More columns than are inverted as a whole, and of odd numbers."""
+    random = np.random.default_rng(4)
+    rows = random.normal(size=(50, 77))
+    found = fitted([rows[:, :40], rows[:, 40:]], (1.0, 1.0), rows @ random.normal(size=77), np.ones(50))
+    covariance = found.root @ found.root.T
+    precision = np.linalg.inv(covariance)
+    scaled = (rows - found.centre) * found.scale
+    beyond = precision - precision[0, 1] / (scaled.T @ scaled)[0, 1] * (scaled.T @ scaled)
+    assert np.allclose(beyond, np.diag(np.diag(beyond)), atol=1e-6 * np.abs(precision).max())  # β Φᵀ Φ + diag(α)
+    assert np.allclose(np.diag(beyond)[:40], beyond[0, 0])
+    assert np.allclose(np.diag(beyond)[40:], beyond[40, 40])
+
+
 def test_what_counts_twice_is_as_if_it_were_there_twice() -> None:
     source = np.random.default_rng(1)
     rows, values = source.normal(size=(40, 3)), source.normal(size=40)

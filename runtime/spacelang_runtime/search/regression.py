@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 Real = NDArray[np.float64]
 
 ROUNDS = 10  # of the fixed point
+LEAF = 32  # rows of a triangle that is inverted as a whole
 LEAST, MOST = 1e-3, 1e6  # precisions of weights, where values and columns have variance 1
 
 
@@ -87,5 +88,17 @@ def fitted(groups: Sequence[Real], strict: Sequence[float], values: Real, counts
 
 def _root(gram: Real, ridge: Real) -> Real:
     """R with R Rᵀ the inverse of `gram + diag(ridge)`."""
-    lower = np.linalg.cholesky(gram + np.diag(ridge))
-    return np.linalg.inv(lower).T
+    return _inverse(np.linalg.cholesky(gram + np.diag(ridge))).T
+
+
+def _inverse(lower: Real) -> Real:
+    """The inverse of a lower triangle, by halves: [[A, 0], [B, C]]⁻¹ = [[A⁻¹, 0], [−C⁻¹ B A⁻¹, C⁻¹]]. Products do
+    nearly all of the work, a fifth of what numpy's `inv` takes, which knows no triangles."""
+    if len(lower) <= LEAF:
+        return np.linalg.inv(lower)
+    half = len(lower) // 2
+    first, second = _inverse(lower[:half, :half]), _inverse(lower[half:, half:])
+    whole = np.zeros_like(lower)
+    whole[:half, :half], whole[half:, half:] = first, second
+    whole[half:, :half] = -(second @ lower[half:, :half] @ first)
+    return whole
