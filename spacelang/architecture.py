@@ -9,18 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, Literal
 
 from attrs import fields, frozen
 
 from spacelang.expression import Number, exact
+from spacelang.language.dimensions import LAYER, domain
+from spacelang.language.domain import LARGEST
+from spacelang.language.word import Word
 from spacelang.outside import shown
 
 Position = Literal["absolute", "bias", "relative"]
 Token = Literal["class", "none"]
 Pool = Literal["mean", "token"]
 Window = int | Literal["global"]
+Option = Number | Literal["global"]
 
 
 @frozen
@@ -116,7 +121,6 @@ class Architecture:
 
 FORMAT = "spacelang.architecture/1"
 LARGEST_IMAGE = 16_384  # pixels a side
-LARGEST = 10**7  # no dimension of a network comes near it
 MOST_STAGES = 16
 MOST_LAYERS = 16_000
 
@@ -137,20 +141,24 @@ def to_json(architecture: Architecture) -> dict[str, object]:
         "stages": [
             {
                 "embed": stage.embed,
-                "layers": [
-                    {
-                        "heads": layer.heads,
-                        "qkv": layer.qkv,
-                        # A whole ratio has one form, whatever set it was an option of: a network has one digest.
-                        "mlp": int(layer.mlp) if layer.mlp.denominator == 1 else str(layer.mlp),
-                        "window": layer.window,
-                    }
-                    for layer in stage.layers
-                ],
+                "layers": [{word.name: _written(value) for word, value in said(layer)} for layer in stage.layers],
             }
             for stage in architecture.stages
         ],
     }
+
+
+def said(layer: Layer) -> Iterator[tuple[Word, Option]]:
+    """The dimensions of a layer that its JSON and its line say: all but those that came later and are as usual."""
+    for word in LAYER:
+        value: Option = getattr(layer, word.name)
+        if not (word.later and value == word.default):
+            yield word, value
+
+
+def _written(value: Option) -> int | str:
+    # A whole ratio has one form, whatever set it was an option of: a network has one digest.
+    return value if isinstance(value, str) else int(value) if value.denominator == 1 else str(value)
 
 
 class NotAnArchitecture(ValueError):
@@ -237,8 +245,16 @@ def _stage(value: dict[str, Any]) -> Stage:
 
 
 def _layer(value: dict[str, Any]) -> Layer:
-    window: Window = "global" if value["window"] == "global" else _whole(value, "window")
-    if not re.fullmatch(r"[1-9]\d{0,8}(/[1-9]\d{0,8})?", str(value["mlp"])):
-        raise NotAnArchitecture(f"'mlp' is {shown(value['mlp'])}, and must be a number such as 4 or \"7/2\"")
-    ratio = Fraction(str(value["mlp"]))
-    return Layer(_whole(value, "heads"), _whole(value, "qkv"), exact(ratio), window)
+    return Layer(**{word.name: _option(value, word) for word in LAYER})
+
+
+def _option(record: dict[str, Any], word: Word) -> Any:
+    name, known = word.name, domain(word.name)
+    value = record.get(name, word.default) if word.later else record[name]
+    if known.word is not None and value == known.word:
+        return value
+    if known.whole:
+        return _whole({name: value}, name)
+    if not re.fullmatch(r"[1-9]\d{0,8}(/[1-9]\d{0,8})?", str(value)):
+        raise NotAnArchitecture(f'{name!r} is {shown(value)}, and must be a number such as 4 or "7/2"')
+    return exact(Fraction(str(value)))

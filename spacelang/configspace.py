@@ -15,12 +15,13 @@ from math import prod
 from typing import Any
 
 from spacelang.forbidden import Names, TooMany, forbidden
+from spacelang.language.dimensions import STAGE_DIMENSIONS
 from spacelang.lower.cells import Cell
 from spacelang.lower.chain import EVERY
 from spacelang.lower.lowered import Lowered
 from spacelang.lower.price import own_genes
 from spacelang.lower.subset import taken
-from spacelang.space import STAGE_DIMENSIONS, Option, tied
+from spacelang.space import Option, tied
 
 MOST_COMBINATIONS = 100_000  # of the values that a rule may speak of together
 MOST_CLAUSES = 5_000

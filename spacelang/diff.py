@@ -15,11 +15,12 @@ from attrs import frozen
 from spacelang.architecture import Frame
 from spacelang.expression import Number
 from spacelang.infix import show
+from spacelang.language.measures import TIMES
 from spacelang.lower.chain import Window
-from spacelang.lower.cost import MEASURES, Measure
+from spacelang.lower.cost import MEASURES
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.lower.subset import new, taken
-from spacelang.recipe import TIMES, Bound, Evolve, Refine, Train
+from spacelang.recipe import Bound, Evolve, Refine, Train
 from spacelang.space import Derived, Dimension, Option, Require, Space, dimensions
 
 Change = Literal["same", "wider", "narrower", "moved", "incomparable"]
@@ -74,7 +75,7 @@ class Line:
 class Range:
     """The least and the most that a network costs, before and after."""
 
-    measure: Measure
+    measure: str
     before: Window
     after: Window
 

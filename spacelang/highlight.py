@@ -7,12 +7,7 @@ from typing import ClassVar
 from pygments.lexer import RegexLexer, bygroups, words
 from pygments.token import Comment, Keyword, Name, Number, Operator, Punctuation, String, Whitespace
 
-BLOCKS = ("stage", "layer", "train", "evolve", "mutate", "refine", "steps")
-WORDS = ("and", "each", "edition", "extends", "in", "narrows", "not", "or", "require", "space", "step")
-VALUES = (
-    *("absolute", "bias", "relative", "class", "none", "mean", "yes", "no", "global"),
-    *("largest", "smallest", "random", "previous"),
-)
+from spacelang.language.vocabulary import BLOCKS, CONSTANTS, FUNCTIONS, KEYWORDS, OPERATORS
 
 
 class SpaceLexer(RegexLexer):  # type: ignore[misc]  # Pygments ships no types
@@ -31,12 +26,12 @@ class SpaceLexer(RegexLexer):  # type: ignore[misc]  # Pygments ships no types
             (r'"[^"\n]*"', String.Double),
             (r"(space)([ \t]+)([A-Za-z_]\w*)", bygroups(Keyword.Declaration, Whitespace, Name.Namespace)),
             (words(("extends", "narrows"), suffix=r"\b"), Keyword.Namespace),
-            (words(("and", "in", "not", "or", "step"), suffix=r"\b"), Operator.Word),
-            (words(WORDS, suffix=r"\b"), Keyword),
-            (words(BLOCKS, suffix=r"\b(?=[^\n#]*[{:])"), Name.Class),
-            (words(("min", "max", "sum", "count"), suffix=r"\b(?=\s*\()"), Name.Builtin),
+            (words(OPERATORS, suffix=r"\b"), Operator.Word),
+            (words(tuple(KEYWORDS), suffix=r"\b"), Keyword),
+            (words(tuple(BLOCKS), suffix=r"\b(?=[^\n#]*[{:])"), Name.Class),
+            (words(tuple(FUNCTIONS), suffix=r"\b(?=\s*\()"), Name.Builtin),
             (r"[A-Za-z_]\w*(?=[ \t]*=(?!=)|[ \t]+in\b)", Name.Attribute),
-            (words(VALUES, suffix=r"\b"), Keyword.Constant),
+            (words(tuple(CONSTANTS), suffix=r"\b"), Keyword.Constant),
             (r"[A-Za-z_]\w*", Name.Variable),
             (r"\d+\.\d+\w*", Number.Float),
             (r"\d+\w*", Number.Integer),

@@ -17,15 +17,18 @@ import cattrs
 
 from spacelang import sound
 from spacelang.expression import Expression, Number, written
+from spacelang.language.dimensions import STAGE_DIMENSIONS
+from spacelang.language.recipes import LINES, RECIPES
 from spacelang.outside import NotJson, parse, shown
-from spacelang.recipe import Evolve, Mutate, Refine, Train
-from spacelang.space import STAGE_DIMENSIONS, Dimension, Option, Space
+from spacelang.recipe import Evolve
+from spacelang.space import Dimension, Option, Space
 
 FORMAT = "spacelang.space/2"
 FIRST = "spacelang.space/1"  # in which a space is still written that has none of the forms that came with 2
 _LATER = ("among", "within", "total")
-NEWER = (("train", "batches", Train()), ("evolve", "score", Evolve()), ("refine", "score", Refine()))
+NEWER = tuple((level, word) for level in RECIPES for word in LINES[level] if word.later)
 """Lines of recipes that are written only where they say something new: other than the recipe does by default."""
+_MUTATE = tuple(word for word in LINES["mutate"] if word.later)
 
 
 class NotASpace(ValueError):
@@ -106,9 +109,9 @@ def to_json(space: Space) -> str:
     """
     record = _convert.unstructure(space)
     newer = False
-    for recipe, line, usual in NEWER:
-        if record[recipe][line] == getattr(usual, line):
-            del record[recipe][line]
+    for recipe, word in NEWER:
+        if record[recipe][word.name] == word.default:
+            del record[recipe][word.name]
         else:
             newer = True
     first = None if newer else _first(record)
@@ -152,23 +155,19 @@ def _first(value: Any) -> Any:
 
 def _mutate(record: dict[str, Any]) -> dict[str, Any] | None:
     """A mutation as it was before a stage or the network had choices; None where it says something of them."""
-    usual = _convert.unstructure(Mutate())
-    later = ("stage", "network")
-    if any(record[name] != usual[name] for name in later):
+    if any(record[word.name] != _convert.unstructure(word.default) for word in _MUTATE):
         return None
+    later = {word.name for word in _MUTATE}
     return {name: value for name, value in record.items() if name not in later}
 
 
 def settings(recipe: Evolve) -> dict[str, Any]:
     """The lines of a search recipe, without those that came later where they say nothing new."""
     record: dict[str, Any] = attrs.asdict(recipe)
-    for _, line, default in NEWER:
-        if isinstance(default, Evolve) and record[line] == getattr(default, line):
-            del record[line]
-    usual = attrs.asdict(Mutate())
-    for name in ("stage", "network"):
-        if record["mutate"][name] == usual[name]:
-            del record["mutate"][name]
+    own = ((record, word) for level, word in NEWER if level == "evolve")
+    for lines, word in (*own, *((record["mutate"], word) for word in _MUTATE)):
+        if lines[word.name] == word.default:
+            del lines[word.name]
     for bound in record["bounds"]:
         if bound["total"] is None:
             del bound["total"]

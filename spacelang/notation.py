@@ -13,15 +13,37 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from itertools import groupby
-from typing import cast
+from typing import Any, cast
 
 from attrs import evolve
 
-from spacelang.architecture import Architecture, Frame, Layer, NotAnArchitecture, Position, Stage, verify
+from spacelang.architecture import (
+    Architecture,
+    Frame,
+    Layer,
+    NotAnArchitecture,
+    Option,
+    Position,
+    Stage,
+    said,
+    verify,
+)
 from spacelang.expression import decimal, exact
+from spacelang.language.dimensions import LAYER, domain
+from spacelang.language.word import Word
 
 _HEADER = re.compile(r"i(\d{1,6})-p(\d{1,6})-c(\d{1,7})((?:-[a-z0-9+]+)*)")
-_LAYER = re.compile(r"(?:(\d{1,4})x)?h(\d{1,6})q(\d{1,7})m(\d{1,6}(?:\.\d{1,9}|s\d{1,6})?)w(\d{1,6}|g)")
+
+
+def _gene(word: Word) -> str:
+    """The pattern of a dimension in a layer's part: its first letter, and its value."""
+    known = domain(word.name)
+    value = r"\d{1,7}" if known.whole else r"\d{1,7}(?:\.\d{1,9}|s\d{1,6})?"
+    also = f"|{known.word[0]}" if known.word else ""
+    return f"(?:{word.name[0]}({value}{also}))" + ("?" if word.later else "")
+
+
+_LAYER = re.compile(r"(?:(\d{1,4})x)?" + "".join(map(_gene, LAYER)))
 _MOST_LAYERS = 10_000
 
 
@@ -53,9 +75,12 @@ def _stage(stage: Stage) -> str:
 
 def write_layer(layer: Layer) -> str:
     """A layer's part of the line, such as `h3q96m4w7`."""
-    window = "g" if layer.window == "global" else str(layer.window)
-    mlp = decimal(layer.mlp).replace("/", "s")  # a ratio with no finite decimals: 10/3 is 10s3
-    return f"h{layer.heads}q{layer.qkv}m{mlp}w{window}"
+    return "".join(f"{word.name[0]}{_written(value)}" for word, value in said(layer))
+
+
+def _written(value: Option) -> str:
+    # a ratio with no finite decimals: 10/3 is 10s3
+    return value[0] if isinstance(value, str) else decimal(value).replace("/", "s")
 
 
 def looks_like(text: str) -> bool:
@@ -110,11 +135,18 @@ def _read_stage(text: str) -> Stage:
         match = _LAYER.fullmatch(part)
         if not match:
             raise NotAnArchitecture(f"the layer {part!r} is not of the form h3q96m4w7")
-        times, heads, qkv, mlp, window = match.groups()
-        ratio = Fraction(mlp.replace("s", "/")) if not mlp.endswith("s0") else Fraction(0)
-        numbers = (int(heads), int(qkv), 1 if window == "g" else int(window))
-        if ratio <= 0 or min(numbers) < 1 or times == "0" or len(read) > _MOST_LAYERS:
+        times, *values = match.groups()
+        options = {word.name: _option(word, value) for word, value in zip(LAYER, values, strict=True)}
+        fits = all(option == domain(name).word or option in domain(name) for name, option in options.items())
+        if not fits or times == "0" or len(read) > _MOST_LAYERS:
             raise NotAnArchitecture(f"the layer {part!r} has a size that no layer has")
-        layer = Layer(numbers[0], numbers[1], exact(ratio), "global" if window == "g" else numbers[2])
-        read += [layer] * int(times or 1)
+        read += [Layer(**options)] * int(times or 1)
     return Stage(int(embed), tuple(read))
+
+
+def _option(word: Word, value: str | None) -> Any:
+    if value is None:
+        return word.default
+    if value.isalpha():
+        return domain(word.name).word
+    return 0 if re.search(r"s0+\Z", value) else exact(Fraction(value.replace("s", "/")))

@@ -10,13 +10,14 @@ from typing import Any
 
 import attrs
 
-from spacelang.architecture import LARGEST, LARGEST_IMAGE, MOST_STAGES, Frame
+from spacelang.architecture import LARGEST_IMAGE, MOST_STAGES, Frame
 from spacelang.expression import Expression, Name, Previous
+from spacelang.language.dimensions import NUMBERS, domain
+from spacelang.language.domain import LARGEST
 from spacelang.outside import shown
 from spacelang.recipe import Bound, Mutate, Sandwich, Steps
-from spacelang.space import NUMBERS, Derived, Dimension, Option, Searched, Settled, Space
+from spacelang.space import Derived, Dimension, Option, Searched, Settled, Space
 
-DEEPEST = 1000  # layers of a stage
 MOST_OPTIONS = 1000  # of a dimension
 MOST = LARGEST**2  # of any number of a space, or of a recipe
 _FRAME = ("image", "patch", "channels", "classes")
@@ -75,13 +76,12 @@ def _dimension(where: str, name: str, dimension: Dimension) -> None:
 
 def _option(where: str, name: str, value: Option) -> None:
     if value == "global":
-        if name != "window":
+        if domain(name).word is None:
             raise NotSound(f"{where} is global, and only a window may be")
         return
     number = Fraction(value)
-    most = DEEPEST if name == "depth" else LARGEST
-    if not 0 < number <= most or (name != "mlp" and number.denominator != 1):
-        raise NotSound(f"{where} is {shown(str(value))}, and must be a number from 1 to {most}")
+    if number not in domain(name):
+        raise NotSound(f"{where} is {shown(str(value))}, and must be {domain(name)}")
 
 
 def _expression(where: str, expression: Expression) -> None:

@@ -8,11 +8,11 @@ from typing import Literal
 from attrs import field, frozen
 
 from spacelang.architecture import Frame
-from spacelang.expression import Expression, Number, mentions
+from spacelang.architecture import Option as Option
+from spacelang.expression import Expression, mentions
+from spacelang.language.dimensions import LAYER_DIMENSIONS, NUMBERS, STAGE_DIMENSIONS
 from spacelang.recipe import Evolve, Refine, Train
 from spacelang.source import Span
-
-Option = Number | Literal["global"]
 
 
 @frozen
@@ -64,11 +64,6 @@ class StageSpace:
     mlp: Dimension
     window: Dimension
     head_dim: Dimension
-
-
-STAGE_DIMENSIONS = ("depth", "embed")
-LAYER_DIMENSIONS = ("heads", "qkv", "mlp", "window")
-NUMBERS = (*STAGE_DIMENSIONS, "head_dim", *LAYER_DIMENSIONS)  # what expressions of a stage or a layer may use
 
 
 def dimensions(stage: StageSpace) -> Iterator[tuple[str, Dimension]]:

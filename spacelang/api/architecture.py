@@ -11,6 +11,7 @@ from attrs import define
 
 from spacelang import architecture as core
 from spacelang import notation
+from spacelang.language.dimensions import LAYER_DIMENSIONS, domain
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
@@ -109,16 +110,13 @@ class Architecture:
         return Network(self.network, drop_path)
 
     def records(self) -> list[dict[str, Any]]:
-        """A row for each layer: stage, embed, layer, heads, qkv, mlp, window."""
+        """A row for each layer: stage, embed, layer, and its dimensions (heads, qkv, mlp, window)."""
         return [
             {
                 "stage": number,
                 "embed": stage.embed,
                 "layer": index,
-                "heads": layer.heads,
-                "qkv": layer.qkv,
-                "mlp": float(layer.mlp),
-                "window": layer.window,
+                **{name: _plain(layer, name) for name in LAYER_DIMENSIONS},
             }
             for number, stage in enumerate(self.stages, 1)
             for index, layer in enumerate(stage.layers, 1)
@@ -142,6 +140,12 @@ class Architecture:
         rows = self.records()
         body = table(list(rows[0]), [list(row.values()) for row in rows])
         return written(titled(self.name, *said), code(self.line), body)
+
+
+def _plain(layer: core.Layer, name: str) -> int | float | str:
+    """A dimension of a layer as a data frame has it: a ratio in floating point, whether it is whole or not."""
+    value: int | str = getattr(layer, name)
+    return value if domain(name).whole else float(value)
 
 
 Known = Architecture | core.Architecture | str  # a network, however it is named

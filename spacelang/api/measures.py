@@ -16,9 +16,10 @@ from spacelang.amount import UNITS, NotAnAmount, quantity, short, spaced, window
 from spacelang.api.error import NotABound
 from spacelang.check.bounds import joined
 from spacelang.expression import Number, decimal, exact
+from spacelang.language.measures import MEASURES, TIMES
 from spacelang.lower.bounds import measured
 from spacelang.lower.chain import Bounds, Chain
-from spacelang.recipe import TIMES, Bound
+from spacelang.recipe import Bound
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ Plain = str | int | float | Fraction
 Amount = Plain | tuple[Plain | None, Plain | None]  # `"4G..4.5G"`, `4.5e9` (at most) or `(4e9, 4.5e9)`
 Further = Mapping[str, Amount] | Sequence[str]  # `{"energy": "2..2.5"}`, or `["energy=2..2.5"]`
 
-LABELS = {"flops": "MACs"}
+LABELS = {measure.name: measure.label for measure in MEASURES if measure.label}
 _REMEDY = "write it anew: spacelang measure SPACE.space -o TABLE.json; its form is told in docs/arithmetic.md"
 
 

@@ -147,7 +147,7 @@ class Space:
 
     def extent(self, measure: str) -> Window:
         """The least and the most of a cost, as the chain counts it; found without numpy, slow to import."""
-        return self.lowered.range(measure)  # type: ignore[arg-type]  # tables add measures
+        return self.lowered.range(measure)
 
     def histogram(
         self,

@@ -9,7 +9,6 @@ from attrs import evolve
 
 from spacelang.amount import duration
 from spacelang.check.names import undefined
-from spacelang.check.synonyms import advice, meant
 from spacelang.check.values import number, spot
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import (
@@ -27,18 +26,18 @@ from spacelang.expression import (
     walk,
 )
 from spacelang.infix import show
-from spacelang.lower.cost import MEASURES
+from spacelang.language.dimensions import KNOWN, NUMBERS, STAGE_DIMENSIONS, domain
+from spacelang.language.meant import advice, meant
+from spacelang.language.measures import EXACT, TIMES
+from spacelang.language.measures import KNOWN as MEASURES
+from spacelang.language.trunk import SETTINGS
 from spacelang.lower.form import MIRROR
-from spacelang.recipe import EACH_STAGE, TIMES, Bound
+from spacelang.recipe import EACH_STAGE, Bound
 from spacelang.source import Span
-from spacelang.space import NUMBERS, STAGE_DIMENSIONS
 from spacelang.syntax import tree
 
-BOUNDED = (*MEASURES, *TIMES)  # measures of a whole network
+BOUNDED = tuple(MEASURES)  # measures of a whole network
 LONGEST = 10**15  # nanoseconds, eleven days: what takes longer is a slip
-LEAST_AMOUNT = 1000  # no network has fewer MACs or parameters: a bound below it has lost its unit
-
-_SETTINGS = ("image", "patch", "channels", "classes")
 
 
 def bounds_of(condition: Expression, found: list[Diagnostic], *, each_stage: bool = False) -> list[Bound]:
@@ -79,14 +78,15 @@ def _bound(
     if left.name in TIMES:
         time = _time(right, found)
         return None if time is None else bound_of(left.name, relation, time)
-    if left.name not in MEASURES:
+    if left.name not in EXACT:
         found.append(_no_measure(left))
         return None
     value = number(right, {}, found)
     if value is None:
         return None
-    if 0 < value < LEAST_AMOUNT:
-        unit = "G" if left.name == "flops" else "M"
+    known = MEASURES[left.name]
+    if 0 < value < known.least:
+        unit = known.suffix
         message = f"no network has {left.name} of {decimal(value)}: the unit is missing"
         text = f"{decimal(value)}{unit}"
         fix = Fix(spot(right), text) if isinstance(right, Constant) else None
@@ -97,7 +97,7 @@ def _bound(
 
 def _of_a_total(total: Total, relation: Relation, right: Expression, found: list[Diagnostic]) -> Bound | None:
     """`sum(depth) <= 24` as a bound. A sum of whole numbers is one, so `< 3` is `<= 2`."""
-    names = (*_SETTINGS, *NUMBERS)
+    names = (*SETTINGS, *NUMBERS)
     problem = undefined(total, (), "number", summed=names)
     if problem:
         found.append(problem)
@@ -120,7 +120,7 @@ def _of_a_total(total: Total, relation: Relation, right: Expression, found: list
 def _whole(expression: Expression) -> bool:
     """Whether an expression is a whole number in every layer."""
     return all(
-        not (isinstance(part, Name) and part.name == "mlp")
+        not (isinstance(part, Name) and part.name in KNOWN and not domain(part.name).whole)
         and not (isinstance(part, Binary) and part.operator == "/")
         and not (isinstance(part, Constant) and part.value.denominator != 1)
         for part in walk(expression)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from math import ceil, floor
 
-from spacelang.architecture import LARGEST, Frame
-from spacelang.check.scopes import LAYER_NAMES
+from spacelang.architecture import Frame
 from spacelang.check.values import options, spot
 from spacelang.diagnostics import Diagnostic, Label
 from spacelang.evaluation import evaluate
 from spacelang.expression import Among, Expression, Name, Previous, Within, decimal, walk
 from spacelang.infix import show
+from spacelang.language.dimensions import LAYER_DIMENSIONS, LAYER_NAMES, STAGE_DIMENSIONS, domain
 from spacelang.lower.layers import constants
-from spacelang.sound import DEEPEST
 from spacelang.source import Span
-from spacelang.space import LAYER_DIMENSIONS, STAGE_DIMENSIONS, Option, Searched, Tie
+from spacelang.space import Option, Searched, Tie
 from spacelang.syntax import tree
 
 
@@ -36,7 +35,7 @@ def chosen(name: str, line: tree.Choice, scope: str, frame: Frame, found: list[D
     ):
         found.append(_decided_by(name, line.domain, other))
     else:
-        values = options(line.domain, constants(frame), name == "window", found)
+        values = options(line.domain, constants(frame), domain(name).word is not None, found)
     for option in values or ():
         in_range(name, option, _where(line.domain, option, frame), found)
     tie: Tie | None = None
@@ -51,13 +50,12 @@ def in_range(name: str, value: Option, span: Span, found: list[Diagnostic]) -> N
     """Report a value that a dimension cannot have."""
     if isinstance(value, str):
         return
-    fraction = name == "mlp"
-    most = DEEPEST if name == "depth" else LARGEST
-    if value <= 0 or value > most or (value.denominator != 1 and not fraction):
-        kind = f"a number more than 0, up to {most}" if fraction else f"a whole number from 1 to {most}"
-        message = f"`{name}` cannot be {decimal(value)}: it is {kind}"
-        near = "a number above 0" if value <= 0 and fraction else f"`{min(max(floor(value), 1), most)}`"
-        help_ = f"write {near}" + (f" or `{ceil(value)}`" if 1 < value < most else "")
+    known = domain(name)
+    if value not in known:
+        message = f"`{name}` cannot be {decimal(value)}: it is {known}"
+        least, most = ceil(known.low), floor(known.high)
+        near = "a number above 0" if known.positive and value <= 0 else f"`{min(max(floor(value), least), most)}`"
+        help_ = f"write {near}" + (f" or `{ceil(value)}`" if least < value < most else "")
         found.append(Diagnostic("E0321", message, Label(span), help=help_))
 
 

@@ -16,7 +16,7 @@ from spacelang.lower.cells import Cell, Legal
 from spacelang.lower.chain import EVERY, cost
 from spacelang.lower.charge import charges
 from spacelang.lower.extremes import largest, smallest
-from spacelang.lower.layers import constants
+from spacelang.lower.layers import constants, numbers
 from spacelang.lower.legal import legal
 from spacelang.lower.price import charged, price
 from spacelang.recipe import Evolve, Refine
@@ -186,8 +186,7 @@ def _steady(space: Space, number: int, cell: Cell) -> dict[str, Number]:
 def _layers(space: Space, number: int, cell: Cell, names: Values) -> Iterator[dict[str, Number]]:
     stage, side = space.stages[number - 1], space.frame.side(number - 1)
     for layer in cell.options:
-        window = side if layer.window == "global" else layer.window
-        values: dict[str, Number] = {"heads": layer.heads, "qkv": layer.qkv, "mlp": layer.mlp, "window": window}
+        values = numbers(layer, side)
         match stage.head_dim:
             case Settled(int() as width):
                 values["head_dim"] = width

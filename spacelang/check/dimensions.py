@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 from spacelang.architecture import Frame
 from spacelang.check.choice import chosen, in_range
 from spacelang.check.names import outside_totals, undefined
 from spacelang.check.outline import Outline
-from spacelang.check.scopes import LAYER_NAMES, candidates
+from spacelang.check.scopes import candidates
 from spacelang.check.values import number, spot
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import Binary, Expression, Name, Number, Previous, walk
+from spacelang.language.dimensions import KNOWN, LAYER_NAMES, STAGE_DIMENSIONS, domain
+from spacelang.language.word import ByStages
 from spacelang.lower.layers import constants
-from spacelang.space import (
-    STAGE_DIMENSIONS,
-    Derived,
-    Dimension,
-    Searched,
-    Settled,
-    StageSpace,
-    steady,
-)
+from spacelang.space import Derived, Dimension, Searched, Settled, StageSpace, steady
 from spacelang.syntax import tree
 
 
@@ -55,10 +50,7 @@ def unsteady(
 
 
 def _stage(layout: Outline, number: int, frame: Frame, found: list[Diagnostic]) -> StageSpace:
-    named = {
-        name: _dimension(layout, number, name, frame, found)
-        for name in ("depth", "embed", "heads", "qkv", "mlp", "window", "head_dim")
-    }
+    named = {name: _dimension(layout, number, name, frame, found) for name in LAYER_NAMES}
     stage = StageSpace(**named)
     _acyclic(stage, layout.stages[number].block, found)
     _window_fits_family(stage, layout, number, frame, found)
@@ -78,20 +70,18 @@ def _dimension(layout: Outline, number: int, name: str, frame: Frame, found: lis
 
 
 def _default(layout: Outline, number: int, name: str, found: list[Diagnostic]) -> Dimension:
-    match name:
-        case "mlp":
-            return Settled(4)
-        case "head_dim":
-            return Settled(32)
-        case "qkv":
-            return Derived(Binary("*", Name("heads"), Name("head_dim")))
-        case "window" if len(layout.stages) == 1:
+    match KNOWN[name].default:
+        case int() | Fraction() as value:
+            return Settled(value)
+        case Binary() as expression:
+            return Derived(expression)
+        case ByStages(one="global") if len(layout.stages) == 1:
             return Settled("global")
         case _ if name in layout.meant:
             return Settled(1)
         case _:
             block = layout.stages[number].block
-            where = "`each layer { … }` inside it" if name in ("heads", "window") else "it"
+            where = "`each layer { … }` inside it" if KNOWN[name].level == "layer" else "it"
             found.append(
                 Diagnostic(
                     "E0228",
@@ -104,7 +94,7 @@ def _default(layout: Outline, number: int, name: str, found: list[Diagnostic]) -
 
 
 def _decided(name: str, value: Expression, frame: Frame, found: list[Diagnostic]) -> Dimension:
-    if name == "window" and value == Name("global"):
+    if domain(name).word == "global" and value == Name("global"):
         return Settled("global", span=value.span)
     names = constants(frame)
     if all(not isinstance(part, Previous) and not _free(part, names) for part in walk(value)):

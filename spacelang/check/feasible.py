@@ -11,24 +11,13 @@ from spacelang.check.bounds import measured
 from spacelang.check.outline import Outline
 from spacelang.diagnostics import Diagnostic, Label, listed
 from spacelang.expression import Binary, Constant, Expression, Number, decimal, mentions, totals, walk
+from spacelang.language.dimensions import LAYER_DIMENSIONS
 from spacelang.lower.cells import Legal
 from spacelang.lower.layers import Unbuildable
 from spacelang.lower.legal import legal
 from spacelang.lower.too_many import TooMany
 from spacelang.source import Span
-from spacelang.space import (
-    LAYER_DIMENSIONS,
-    Derived,
-    Dimension,
-    Option,
-    Searched,
-    Settled,
-    Space,
-    StageSpace,
-    Tie,
-    dimensions,
-    tied,
-)
+from spacelang.space import Derived, Dimension, Option, Searched, Settled, Space, StageSpace, Tie, dimensions, tied
 
 _FRAME = ("image", "patch", "channels", "classes")
 MOST_LOOKS = 1_000_000  # at a value of a rule or a dimension, in all; each takes about a microsecond

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 
 from attrs import fields
 
-from spacelang.check.synonyms import absent, advice, meant
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
-from spacelang.recipe import Evolve, Refine, Train
-from spacelang.space import STAGE_DIMENSIONS
+from spacelang.language.dimensions import HEAD_DIM, LAYER_DIMENSIONS, STAGE_DIMENSIONS
+from spacelang.language.meant import absent, advice, meant
+from spacelang.language.recipes import RECIPES
+from spacelang.language.trunk import FRAME
 from spacelang.syntax import tree
 
 # What each scope has.
-FRAME = ("image", "patch", "channels", "classes", "head_dim", "position", "token", "pool", "stem_norm")
-LAYER = ("heads", "qkv", "mlp", "window", "head_dim")
-STAGE = ("depth", "embed", *LAYER)  # what is said of a layer farther out is the same in all layers there
+LAYER = (*LAYER_DIMENSIONS, HEAD_DIM.name)
+STAGE = (*STAGE_DIMENSIONS, *LAYER)  # what is said of a layer farther out is the same in all layers there
 ROOT = (*FRAME, *(name for name in STAGE if name not in FRAME))
 
 
@@ -29,7 +29,7 @@ def misplaced(name: tree.Word, known: tuple[str, ...], where: str) -> Diagnostic
     if name.text in ("name", "title", "id") and where == "the root":
         help_ = "the name of a space is a line of its own: `space NAME`"
         return Diagnostic("E0234", "a space is named without `=`", Label(name.span), help=help_)
-    for recipe, kind in (("train", Train), ("evolve", Evolve), ("refine", Refine)):
+    for recipe, kind in RECIPES.items():
         if name.text in {field.name for field in fields(kind)}:
             help_ = f"write it in `{recipe} {{ … }}`"
             message = f"`{name.text}` does not belong to {where}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 from typing import Literal
 
-from spacelang.check.synonyms import advice, meant
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import (
     Among,
@@ -25,6 +24,7 @@ from spacelang.expression import (
     parts,
     walk,
 )
+from spacelang.language.meant import advice, meant
 from spacelang.source import Span
 
 Kind = Literal["number", "truth"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from spacelang.check.outline import Outline
-from spacelang.check.scopes import LAYER_NAMES
 from spacelang.diagnostics import Diagnostic, Label
 from spacelang.expression import Name, walk
+from spacelang.language.dimensions import LAYER_NAMES
 from spacelang.lower.cells import Legal
 from spacelang.lower.legal import legal
 from spacelang.lower.subset import (

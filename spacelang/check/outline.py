@@ -12,9 +12,9 @@ from spacelang.check import head
 from spacelang.check.blocks import RECIPES, unknown_block
 from spacelang.check.bounds import measure_in
 from spacelang.check.misplaced import LAYER, ROOT, STAGE, misplaced
-from spacelang.check.synonyms import meant
 from spacelang.diagnostics import MOST_FINDINGS, Diagnostic, Fix, Label, nearest
 from spacelang.expression import Name, totals, walk
+from spacelang.language.meant import meant
 from spacelang.source import Span
 from spacelang.syntax import tree
 

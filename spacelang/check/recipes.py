@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
 
 from spacelang.check.bounds import bounds_of, contradictions, joined, measured
-from spacelang.check.domains import EVOLVE, MUTATE, REFINE, STEPS, TRAIN, Domain
 from spacelang.check.outline import Outline
-from spacelang.check.synonyms import advice, meant
 from spacelang.check.values import number, spot, word
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import Binary, Constant, Expression, Name, Number, decimal
-from spacelang.recipe import BATCHES, ROUNDINGS, SCORES, TIMES, Bound, Evolve, Refine, Sandwich, Train
+from spacelang.language.domain import Numbers, OneOf, SumOf
+from spacelang.language.meant import advice, meant
+from spacelang.language.measures import TIMES
+from spacelang.language.recipes import INSIDE, LINES
+from spacelang.language.word import Level
+from spacelang.recipe import Bound, Evolve, Refine, Sandwich, Train
 from spacelang.source import Span
 from spacelang.syntax import tree
 
@@ -24,13 +27,11 @@ def train_recipe(layout: Outline, found: list[Diagnostic], under: Train = Train(
     block = layout.recipes.get("train")
     if block is None:
         return under
-    values, rest = _settings(block, TRAIN, ("sandwich", "batches"), found)
+    values, rest = _settings(block, "train", under, found)
     for statement in rest:
         match statement:
             case tree.Setting(name=tree.Word("sandwich"), value=value):
                 values["sandwich"] = _sandwich(value, found)
-            case tree.Setting(name=tree.Word("batches"), value=value):
-                values["batches"] = word(value, BATCHES, found) or under.batches
             case other:
                 found.append(_foreign(other, "train"))
     recipe = attrs.evolve(under, **values)
@@ -58,14 +59,12 @@ def evolve_recipe(layout: Outline, found: list[Diagnostic], under: Evolve = Evol
     block = layout.recipes.get("evolve")
     if block is None:
         return under
-    values, rest = _settings(block, EVOLVE, ("score",), found)
+    values, rest = _settings(block, "evolve", under, found)
     bounds: list[Bound] = []
     for statement in rest:
         match statement:
-            case tree.Setting(name=tree.Word("score"), value=value):
-                values["score"] = word(value, SCORES, found) or under.score
             case tree.Block(head=tree.Word("mutate"), each=False, number=None) if "mutate" not in values:
-                shares, others = _settings(statement, MUTATE, (), found)
+                shares, others = _settings(statement, "mutate", under.mutate, found)
                 found += [_foreign(other, "mutate") for other in others]
                 values["mutate"] = attrs.evolve(under.mutate, **shares)
             case tree.Require(each=None | tree.Word("stage") as each, condition=condition):
@@ -89,16 +88,12 @@ def refine_recipe(layout: Outline, found: list[Diagnostic], under: Refine = Refi
     block = layout.recipes.get("refine")
     if block is None:
         return under
-    values, rest = _settings(block, REFINE, ("score", "rounding"), found)
+    values, rest = _settings(block, "refine", under, found)
     bounds: list[Bound] = []
     for statement in rest:
         match statement:
-            case tree.Setting(name=tree.Word("score"), value=value):
-                values["score"] = word(value, SCORES, found) or under.score
-            case tree.Setting(name=tree.Word("rounding"), value=value):
-                values["rounding"] = word(value, ROUNDINGS, found) or under.rounding
             case tree.Block(head=tree.Word("steps"), each=False, number=None) if "steps" not in values:
-                lengths, others = _settings(statement, STEPS, (), found)
+                lengths, others = _settings(statement, "steps", under.steps, found)
                 found += [_foreign(other, "steps") for other in others]
                 values["steps"] = attrs.evolve(under.steps, **lengths)
             case tree.Require(each=None | tree.Word("stage") as each, condition=condition):
@@ -132,28 +127,32 @@ def _line_of(block: tree.Block, *names: str) -> Span:
 
 
 def _settings(
-    block: tree.Block, domains: Mapping[str, Domain], others: tuple[str, ...], found: list[Diagnostic]
+    block: tree.Block, level: Level, under: object, found: list[Diagnostic]
 ) -> tuple[dict[str, Any], list[tree.Statement]]:
-    """The block's numbers by name, and the statements that are none of them."""
+    """The block's numbers and words by name, and the statements that are none. under: what holds besides."""
+    known = {word.name: word.domain for word in LINES[level]}
     values: dict[str, Any] = {}
     places: dict[str, Span] = {}
     rest: list[tree.Statement] = []
     for statement in block.body:
         match statement:
-            case tree.Setting(name=name) if name.text in (*domains, *others):
+            case tree.Setting(name=name, value=value) if name.text in known:
                 if name.text in places:
                     label, first = Label(name.span, "again here"), Label(places[name.text], "first here")
                     message = f"`{name.text}` is said twice in the same place"
                     found.append(Diagnostic("E0217", message, label, others=(first,), help="keep one of them"))
                 places[name.text] = name.span
-                if name.text in others:
-                    rest.append(statement)
-                elif (value := _within(statement, domains[name.text], found)) is not None:
-                    values[name.text] = value
+                match known[name.text]:
+                    case SumOf():
+                        rest.append(statement)
+                    case OneOf(words):
+                        values[name.text] = word(value, words, found) or getattr(under, name.text)
+                    case Numbers() as domain if (amount := _within(statement, domain, found)) is not None:
+                        values[name.text] = amount
             case tree.Setting(name=name):
-                known = (*domains, *others)
-                ours = meant(name.text, known)
-                help_ = advice(name.text, known) or f"there are {listed(known, 'and')}"
+                names = _listed(level)
+                ours = meant(name.text, names)
+                help_ = advice(name.text, names) or f"there are {listed(names, 'and')}"
                 message = f"`{name.text}` is nothing that `{block.head.text}` has"
                 fix = Fix(name.span, ours) if ours else None
                 found.append(Diagnostic("E0401", message, Label(name.span), help=help_, fix=fix))
@@ -162,11 +161,16 @@ def _settings(
     return values, rest
 
 
-def _within(setting: tree.Setting, domain: Domain, found: list[Diagnostic]) -> Number | None:
+def _listed(level: Level) -> list[str]:
+    """The lines of a block: numbers before words."""
+    return [word.name for word in sorted(LINES[level], key=lambda word: not isinstance(word.domain, Numbers))]
+
+
+def _within(setting: tree.Setting, domain: Numbers, found: list[Diagnostic]) -> Number | None:
     value = number(setting.value, {}, found)
     if value is None:
         return None
-    if not domain.low <= value <= domain.high or (domain.whole and value.denominator != 1):
+    if value not in domain:
         message = f"`{setting.name.text}` cannot be {decimal(value)}: it is {domain}"
         nearest_ = min(max(value, domain.low), domain.high)
         help_ = f"write `{decimal(round(nearest_) if domain.whole else nearest_)}`"
@@ -196,9 +200,6 @@ def _sandwich(expression: Expression, found: list[Diagnostic]) -> Sandwich:
     return Sandwich(**counts)
 
 
-_BLOCKS: Mapping[str, str] = {"evolve": "mutate", "refine": "steps"}  # the block that a recipe has in it
-
-
 def _foreign(statement: tree.Statement, where: str) -> Diagnostic:
     """The finding for a statement that a recipe does not have."""
     match statement:
@@ -212,11 +213,11 @@ def _foreign(statement: tree.Statement, where: str) -> Diagnostic:
             message = f"`{where}` has no bounds"
             help_ = "write the bound in `evolve {`: the supernet is trained over all of the space"
             return Diagnostic("E0410", message, Label(span), help=help_)
-        case tree.Block(head=head, span=span) if _BLOCKS.get(where) == head.text:
+        case tree.Block(head=head, span=span) if INSIDE.get(where) == head.text:
             message = f"`{head.text}` stands twice in the same place"
             return Diagnostic("E0413", message, Label(span), help="keep one of them, without `each` and number")
         case tree.Block(head=head, span=span):
-            own = _BLOCKS.get(where)
+            own = INSIDE.get(where)
             known = f"`{where}` has the block `{own}`" if own else f"`{where}` has no blocks"
             message = f"`{where}` has no block `{head.text}`"
             return Diagnostic("E0412", message, Label(span), help=f"{known}; recipes stand at the root")

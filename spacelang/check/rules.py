@@ -9,7 +9,6 @@ from spacelang.check.bounds import measure_in
 from spacelang.check.dimensions import unsteady
 from spacelang.check.names import undefined
 from spacelang.check.outline import Outline, out_of_a_recipe
-from spacelang.check.scopes import LAYER_NAMES
 from spacelang.check.values import options, spot
 from spacelang.diagnostics import Diagnostic, Label
 from spacelang.expression import (
@@ -24,6 +23,7 @@ from spacelang.expression import (
     totals,
     walk,
 )
+from spacelang.language.dimensions import LAYER_NAMES
 from spacelang.lower.layers import constants
 from spacelang.source import Span
 from spacelang.space import Require, StageSpace

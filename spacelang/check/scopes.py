@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from spacelang.check.outline import Line, Outline
-
-LAYER_NAMES = ("depth", "embed", "heads", "qkv", "mlp", "window", "head_dim")
+from spacelang.language.dimensions import LAYER_NAMES
 
 
 @frozen

@@ -10,7 +10,7 @@ from spacelang.amount import short, spaced
 from spacelang.architecture import Architecture
 from spacelang.expression import Number
 from spacelang.lower.cells import Legal
-from spacelang.lower.cost import MEASURES, Measure, cost
+from spacelang.lower.cost import MEASURES, cost
 from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.lowered import existing, network
 from spacelang.lower.plan import Block, Head, Merge, of_architecture
@@ -40,8 +40,8 @@ class Near:
 class Ends:
     """The networks with the least and the most of each measure."""
 
-    least: Mapping[Measure, Architecture]
-    most: Mapping[Measure, Architecture]
+    least: Mapping[str, Architecture]
+    most: Mapping[str, Architecture]
 
 
 def ends(space: Space, left: Legal) -> Ends:
@@ -58,7 +58,7 @@ def beyond(bound: Bound, found: Ends) -> Refusal | None:
     """Why no network of a space meets one bound, or None where it lies within what the space costs."""
     if bound.measure not in MEASURES:
         return None
-    measure: Measure = bound.measure
+    measure = bound.measure
     low, high = found.least[measure], found.most[measure]
     if bound.high is not None and bound.high < spent(low, measure):
         return _refusal(measure, f"at most {short(bound.high)}", "smallest", low)
@@ -71,12 +71,12 @@ def needless(bound: Bound, found: Ends) -> tuple[int, int] | None:
     """The least and the most that networks have of a measure, where a bound on it leaves none of them out."""
     if bound.measure not in MEASURES:
         return None
-    measure: Measure = bound.measure
+    measure = bound.measure
     low, high = spent(found.least[measure], measure), spent(found.most[measure], measure)
     return (low, high) if bound.holds(low) and bound.holds(high) else None
 
 
-def _refusal(measure: Measure, asked: str, kind: str, network: Architecture) -> Refusal:
+def _refusal(measure: str, asked: str, kind: str, network: Architecture) -> Refusal:
     total = spent(network, measure)
     word = "least" if kind == "smallest" else "most"
     return Refusal(
@@ -111,12 +111,12 @@ def _together(bounds: Sequence[Bound], near: Mapping[str, Near], found: Ends) ->
     return Refusal(f"no network has {asked}", tuple(notes), "move one of the bounds to a value that can be met")
 
 
-def spent(network: Architecture, measure: Measure) -> int:
+def spent(network: Architecture, measure: str) -> int:
     """What a network costs."""
     return sum(int(getattr(cost(part), measure)) for part in of_architecture(network))
 
 
-def arithmetic(network: Architecture, measure: Measure) -> str:
+def arithmetic(network: Architecture, measure: str) -> str:
     """What each part of a network spends, a line each, and the sum."""
     stages = [0] * len(network.stages)
     front = back = merged = 0

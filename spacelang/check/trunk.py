@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import cast
 
 from spacelang.architecture import LARGEST_IMAGE, Frame, Pool, Position, Token
-from spacelang.check.misplaced import FRAME
 from spacelang.check.outline import Outline
 from spacelang.check.values import spot, whole, word
 from spacelang.diagnostics import Diagnostic, Label
 from spacelang.expression import Binary, Expression, Name
+from spacelang.language.trunk import DEFAULTS, FRAME, SETTINGS, WORDS
+from spacelang.language.word import ByStages
 from spacelang.source import Span
 from spacelang.syntax import tree
 
@@ -21,10 +22,7 @@ def frame(layout: Outline, found: list[Diagnostic]) -> Frame | None:
     several = len(layout.stages) > 1
     before = len(found)
     values = {name: _decided(layout, name, found) for name in layout.root if name in FRAME}
-    numbers = {
-        name: _number(layout, values, name, default, found)
-        for name, default in (("image", None), ("patch", None), ("channels", 3), ("classes", None))
-    }
+    numbers = {name: _number(layout, values, name, found) for name in SETTINGS}
     image, patch = numbers["image"], numbers["patch"]
     if image and patch and image % patch:
         nearest = max(patch, image // patch * patch)
@@ -35,11 +33,10 @@ def frame(layout: Outline, found: list[Diagnostic]) -> Frame | None:
         message = f"an image has at most {LARGEST_IMAGE} pixels a side"
         help_ = "give the side in pixels, such as `image = 224`"
         found.append(Diagnostic("E0221", message, Label(_span(layout, "image")), help=help_))
-    default_position: tuple[Position, ...] = ("bias",) if several else ("absolute",)
-    position = _positions(values.get("position"), found) or default_position
-    token = _word(values, "token", ("class", "none"), "none", found)
-    pool = _word(values, "pool", ("mean", "token"), "mean", found)
-    stem_norm = _word(values, "stem_norm", ("yes", "no"), "yes" if several else "no", found)
+    position = _positions(values.get("position"), found) or (cast(Position, _usual("position", several)),)
+    token = _word(values, "token", several, found)
+    pool = _word(values, "pool", several, found)
+    stem_norm = _word(values, "stem_norm", several, found)
     if token == "class" and several:
         message = "a class token needs a space of one stage: patch merging has no place for it"
         help_ = "write `token = none`, or describe one stage"
@@ -74,9 +71,10 @@ def _decided(layout: Outline, name: str, found: list[Diagnostic]) -> Expression 
 
 
 def _number(
-    layout: Outline, values: dict[str, Expression | None], name: str, default: int | None, found: list[Diagnostic]
+    layout: Outline, values: dict[str, Expression | None], name: str, found: list[Diagnostic]
 ) -> int | None:
     if name not in values:
+        default = cast(int | None, DEFAULTS[name])
         if default is None and name not in layout.meant:
             found.append(
                 Diagnostic(
@@ -88,11 +86,18 @@ def _number(
     return whole(value, {}, found) if value is not None else None
 
 
-def _word(
-    values: dict[str, Expression | None], name: str, known: tuple[str, ...], default: str, found: list[Diagnostic]
-) -> str | None:
+def _word(values: dict[str, Expression | None], name: str, several: bool, found: list[Diagnostic]) -> str | None:
     value = values.get(name)
-    return default if value is None else word(value, known, found)
+    return _usual(name, several) if value is None else word(value, WORDS[name], found)
+
+
+def _usual(name: str, several: bool) -> str | None:
+    """The word that holds where a setting is not said."""
+    match DEFAULTS[name]:
+        case ByStages(one, many):
+            return many if several else one
+        case default:
+            return cast(str, default)
 
 
 def _positions(expression: Expression | None, found: list[Diagnostic]) -> tuple[Position, ...] | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spacelang.amount import plain, short, spaced
+from spacelang.api.measures import LABELS
 from spacelang.cli.terminal import console, grid
 from spacelang.cli.texts import loaded
 from spacelang.expression import Number, decimal
@@ -18,8 +19,6 @@ from spacelang.table import listed
 if TYPE_CHECKING:
     from spacelang.diff import Difference, Options, Setting
     from spacelang.lower.chain import Window
-
-_LABELS = {"flops": "MACs", "params": "params"}
 
 
 def diff(
@@ -64,7 +63,8 @@ def _show(found: Difference) -> None:
     out.print()
     out.print(f"architectures   {spaced(found.count[0])} → {spaced(found.count[1])}", soft_wrap=True)
     for cost in found.ranges:
-        out.print(f"{_LABELS[cost.measure]:<15} {_span(cost.before)} → {_span(cost.after)}", soft_wrap=True)
+        label = LABELS.get(cost.measure, cost.measure)
+        out.print(f"{label:<15} {_span(cost.before)} → {_span(cost.after)}", soft_wrap=True)
 
 
 def _verdict(found: Difference) -> str:

@@ -20,8 +20,9 @@ from spacelang.cli.measures import LABELS, priced
 from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import console, grid, say
 from spacelang.cli.watch import progress
+from spacelang.language.measures import TIMES
 from spacelang.project import loader
-from spacelang.recipe import TIMES, Bound, Refine, Score
+from spacelang.recipe import Bound, Refine, Score
 from spacelang.source import Source
 
 if TYPE_CHECKING:

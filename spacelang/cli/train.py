@@ -17,7 +17,7 @@ from spacelang.check import override
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.cli.texts import compiled, open_text
 from spacelang.cli.watch import progress
-from spacelang.recipe import TIMES
+from spacelang.language.measures import TIMES
 from spacelang.runs import RUNS, called, resuming
 from spacelang.space import Space
 

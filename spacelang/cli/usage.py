@@ -35,8 +35,8 @@ def _meant(error: Any) -> str | None:
     """The option that was meant by one that a command does not have, or the line of its recipe."""
     import attrs
 
-    from spacelang.check.synonyms import meant
     from spacelang.diagnostics import nearest
+    from spacelang.language.meant import meant
     from spacelang.recipe import Evolve, Refine, Train
     from spacelang_runtime.tasks import recipe as transfer
 

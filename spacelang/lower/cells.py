@@ -11,8 +11,9 @@ from attrs import field, frozen
 
 from spacelang.architecture import Layer
 from spacelang.expression import Number
+from spacelang.language.dimensions import STAGE_DIMENSIONS
 from spacelang.lower.chain import Window
-from spacelang.space import STAGE_DIMENSIONS, Option
+from spacelang.space import Option
 
 Values = tuple[tuple[str, Option], ...]  # by name
 

@@ -17,11 +17,12 @@ from spacelang.architecture import Layer
 from spacelang.evaluation import UndefinedValue, evaluate
 from spacelang.expression import Expression, Number, Total, mentions, totals
 from spacelang.infix import show
+from spacelang.language.dimensions import LAYER_DIMENSIONS
 from spacelang.lower.cells import Cell, Charge
 from spacelang.lower.chain import EVERY, Window
 from spacelang.lower.form import Limited, limited
-from spacelang.lower.layers import Unbuildable, constants, derivation_order, options
-from spacelang.space import LAYER_DIMENSIONS, Derived, Require, Space
+from spacelang.lower.layers import Unbuildable, constants, derivation_order, numbers, options
+from spacelang.space import Derived, Require, Space
 
 Numbers = Callable[[int, int, Layer], dict[str, Number]]  # of a layer, by the depth and the embed of its stage
 
@@ -172,9 +173,8 @@ def _numbers(space: Space, t: int) -> Numbers:
     order = derivation_order(stage)
 
     def names(depth: int, embed: int, layer: Layer) -> dict[str, Number]:
-        window = side if layer.window == "global" else layer.window
         known: dict[str, Number] = {**constants(space.frame), "depth": depth, "embed": embed}
-        known |= {"heads": layer.heads, "qkv": layer.qkv, "mlp": layer.mlp, "window": window}
+        known |= numbers(layer, side)
         if "head_dim" in order:
             (width,) = options(stage.head_dim, known)
             assert not isinstance(width, str)

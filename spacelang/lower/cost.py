@@ -7,15 +7,13 @@ softmax, GELU, the residual sums and the bias are left out, as in the vision pap
 
 from __future__ import annotations
 
-from typing import Literal
-
 from attrs import frozen
 
 from spacelang.architecture import Architecture
+from spacelang.language.measures import EXACT
 from spacelang.lower.plan import Block, Blueprint, Head, Merge, Plan, Stem, Tokens, of_architecture
 
-Measure = Literal["flops", "params"]
-MEASURES: tuple[Measure, ...] = ("flops", "params")
+MEASURES = EXACT
 
 
 @frozen

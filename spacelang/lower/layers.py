@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import inf
+from operator import attrgetter
+from typing import Any
 
 from attrs import frozen
 
 from spacelang.architecture import Frame, Layer, Window
 from spacelang.evaluation import UndefinedValue, evaluate
 from spacelang.expression import Number, mentions
+from spacelang.language.dimensions import HEAD_DIM, LAYER_DIMENSIONS, domain
 from spacelang.source import Span
 from spacelang.space import (
     Derived,
@@ -19,6 +23,9 @@ from spacelang.space import (
     Space,
     StageSpace,
 )
+
+_VALUES = attrgetter(*LAYER_DIMENSIONS)
+_WHOLE = tuple(name for name in LAYER_DIMENSIONS if domain(name).whole)
 
 
 @frozen
@@ -78,13 +85,24 @@ def legal_layers(
         if problem:
             problems.append(problem)
             return ()
-        found.add(Layer(int(names["heads"]), int(names["qkv"]), names["mlp"], window))
+        found.add(Layer(**{name: _value(name, names, window) for name in LAYER_DIMENSIONS}))
     return tuple(sorted(found, key=order_of))
 
 
-def order_of(layer: Layer) -> tuple[int, int, Number, float]:
-    """The place of a layer in canonical order: heads, qkv, mlp, window, with a global window last."""
-    return layer.heads, layer.qkv, layer.mlp, float("inf") if layer.window == "global" else layer.window
+def _value(name: str, names: Mapping[str, Number], window: Window) -> Any:
+    """The value of a dimension in the layer that has these numbers, and this window."""
+    return window if name == "window" else int(names[name]) if name in _WHOLE else names[name]
+
+
+def order_of(layer: Layer) -> tuple[Number | float, ...]:
+    """The place of a layer in canonical order: by its dimensions as they are listed, with a global window last."""
+    return tuple(inf if value == "global" else value for value in _VALUES(layer))
+
+
+def numbers(layer: Layer, side: int) -> dict[str, Number]:
+    """The dimensions of a layer as expressions see them on a map of this side: `global` counts as the side."""
+    pairs = zip(LAYER_DIMENSIONS, _VALUES(layer), strict=True)
+    return {name: side if value == "global" else value for name, value in pairs}
 
 
 def derivation_order(stage: StageSpace) -> tuple[str, ...]:
@@ -92,7 +110,7 @@ def derivation_order(stage: StageSpace) -> tuple[str, ...]:
 
     A cycle of derivations has no order; the checker refuses it before anything asks.
     """
-    names = ("head_dim", "heads", "qkv", "mlp", "window")
+    names = (HEAD_DIM.name, *LAYER_DIMENSIONS)
     placed: list[str] = []
 
     def place(name: str) -> None:
@@ -139,7 +157,7 @@ def _combinations(
 
 
 def _unbuildable(stage: StageSpace, number: int, names: Mapping[str, Number]) -> Unbuildable | None:
-    for name in ("heads", "qkv", "window"):
+    for name in _WHOLE:
         if not whole(names[name]):
             return Unbuildable(number, name, names, "is not a whole number from 1", span_of(stage, name))
     if not whole(names["mlp"] * names["embed"]):

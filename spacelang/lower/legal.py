@@ -16,11 +16,12 @@ from attrs import evolve
 
 from spacelang.architecture import Layer
 from spacelang.expression import Number, mentions, totals
+from spacelang.language.dimensions import NUMBERS
 from spacelang.lower.cells import Cell, Legal, Values
 from spacelang.lower.layers import Unbuildable, derivation_order, legal_layers
 from spacelang.lower.points import Point, points
 from spacelang.recipe import Train
-from spacelang.space import NUMBERS, Derived, Option, Settled, Space, StageSpace, tied
+from spacelang.space import Derived, Option, Settled, Space, StageSpace, tied
 
 KEPT = 4  # spaces
 

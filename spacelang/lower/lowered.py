@@ -7,7 +7,6 @@ from attrs import frozen
 from spacelang.architecture import Architecture, Frame, Stage
 from spacelang.lower.cells import Legal
 from spacelang.lower.chain import Chain, Genotype, Window, cost
-from spacelang.lower.cost import Measure
 from spacelang.lower.count import count
 from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.legal import legal
@@ -41,7 +40,7 @@ class Lowered:
         """How many networks the space holds, exactly."""
         return count(self.chain)
 
-    def range(self, measure: Measure) -> Window:
+    def range(self, measure: str) -> Window:
         """The least and the most that a network of the space costs."""
         at = self.chain.measures.index(measure)
         ends = (smallest(self.chain, (measure,)), largest(self.chain, (measure,)))

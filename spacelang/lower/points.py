@@ -12,8 +12,9 @@ from attrs import field, frozen
 
 from spacelang.evaluation import UndefinedValue, evaluate
 from spacelang.expression import Expression, Name, Number, Previous, totals, walk
+from spacelang.language.dimensions import NUMBERS, STAGE_DIMENSIONS
 from spacelang.lower.layers import Unbuildable, constants, options, span_of, whole
-from spacelang.space import NUMBERS, STAGE_DIMENSIONS, Derived, Option, Space, StageSpace, steady, tied
+from spacelang.space import Derived, Option, Space, StageSpace, steady, tied
 
 
 @frozen

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from spacelang.architecture import Frame, Layer
+from spacelang.language.dimensions import LAYER_DIMENSIONS
 from spacelang.lower import plan
 from spacelang.lower.cells import Cell as LegalCell
 from spacelang.lower.cells import Charge, Legal
 from spacelang.lower.chain import Cell, Chain, Cost, Key, Limit, Link, Option, joint
 from spacelang.lower.cost import MEASURES, cost
 from spacelang.lower.plan import Blueprint, LayerShape
-from spacelang.space import LAYER_DIMENSIONS, Searched, Space, StageSpace
+from spacelang.space import Searched, Space, StageSpace
 
 if TYPE_CHECKING:
     from spacelang.lower.costs import CostTable

@@ -15,10 +15,11 @@ from attrs import evolve, frozen
 from spacelang.architecture import Architecture, Frame, Layer
 from spacelang.diagnostics import listed
 from spacelang.expression import decimal
+from spacelang.language.dimensions import LAYER_DIMENSIONS, STAGE_DIMENSIONS
 from spacelang.lower.cells import Cell, Legal
 from spacelang.lower.overlap import only, plain
 from spacelang.notation import write
-from spacelang.space import LAYER_DIMENSIONS, STAGE_DIMENSIONS, Option
+from spacelang.space import Option
 
 
 @frozen

@@ -9,24 +9,23 @@ from typing import Literal
 from attrs import frozen
 
 from spacelang.check.head import EDITIONS
+from spacelang.language.dimensions import KNOWN, LAYER_DIMENSIONS, STAGE_DIMENSIONS, domain
+from spacelang.language.domain import OneOf, SumOf
+from spacelang.language.measures import MEASURES, TIMES
+from spacelang.language.trunk import SETTINGS
+from spacelang.language.vocabulary import BLOCKS, KEYWORDS, VALUES
+from spacelang.language.words import NAMES, TABLE, Meaning
 from spacelang.lsp.context import Context, context
-from spacelang.lsp.words import BLOCKS, KEYWORDS, LAYER, MEASURES, NAMES, ROOT, STAGE, VALUES, Meaning
-from spacelang.recipe import TIMES
 from spacelang.source import Source, Span
 
 Kind = Literal["name", "block", "word", "value", "file"]
 
 _VALUES: Mapping[str, tuple[str, ...]] = {
-    "position": ("absolute", "bias", "relative"),
-    "token": ("class", "none"),
-    "pool": ("mean", "token"),
-    "stem_norm": ("yes", "no"),
-    "sandwich": ("largest", "smallest", "random"),
-    "batches": ("shared", "split"),
-    "score": ("loss", "accuracy"),
-    "rounding": ("zero", "floor"),
+    word.name: word.domain.words
+    for words in TABLE.values()
+    for word in words
+    if isinstance(word.domain, OneOf | SumOf)
 }
-_CONSTANTS = ("image", "patch", "channels", "classes")
 _WORD = re.compile(r'#[^\n]*|"[^"\n]*"?|[{}\n]|\w+')
 _HEADS: Mapping[str, tuple[str, ...]] = {
     "root": ("each stage", "stage", "each layer", "train", "evolve", "refine"),
@@ -34,6 +33,9 @@ _HEADS: Mapping[str, tuple[str, ...]] = {
     "evolve": ("mutate",),
     "refine": ("steps",),
 }
+
+
+_EXPRESSIBLE = {name: NAMES["root"][name] for name in (*STAGE_DIMENSIONS, *LAYER_DIMENSIONS)}  # in rules
 
 
 @frozen
@@ -75,7 +77,7 @@ def _offered(text: str, within: Context, before: str) -> Iterator[_Offer]:
     if re.search(r"\d\Z|\.\.\Z", before) or within.level == "unknown":
         return
     if re.search(r"\bprevious\s*\.\s*\Z", before):
-        yield from _names({**STAGE, **NAMES["layer"]})
+        yield from _names({**NAMES["stage"], **NAMES["layer"]})
         return
     match words:
         case []:
@@ -94,16 +96,16 @@ def _offered(text: str, within: Context, before: str) -> Iterator[_Offer]:
             yield "each", "word", KEYWORDS["each"]
             yield from ((word, "word", VALUES[word]) for word in ("sum", "count"))
         case ["require", *_] if within.level in ("evolve", "refine"):
-            known = MEASURES if within.level == "evolve" else MEASURES.keys() - TIMES
-            yield from ((name, "name", MEASURES[name]) for name in sorted(known))
+            known = [one for one in MEASURES if within.level == "evolve" or one.name not in TIMES]
+            yield from ((one.name, "name", one.meaning) for one in sorted(known, key=lambda one: one.name))
             yield from ((word, "word", VALUES[word]) for word in ("sum", "count"))
         case ["require", "each", level, *_] if ":" in before:
-            yield from _expression({**STAGE, **LAYER}, before)
+            yield from _expression(_EXPRESSIBLE, before)
             if level.startswith("stage"):
                 yield "previous", "word", VALUES["previous"]
                 yield from ((word, "word", VALUES[word]) for word in ("sum", "count"))
         case ["require", *_] if within.level in ("root", "stage") and re.search(r"\b(sum|count)\b", before):
-            yield from _expression({**STAGE, **LAYER}, before)
+            yield from _expression(_EXPRESSIBLE, before)
         case [name, *_] if re.match(r"\s*\w+\s*(=|in\b)", before):
             yield from _value(name, within, before)
 
@@ -115,7 +117,9 @@ def _statements(text: str, within: Context) -> Iterator[_Offer]:
         yield from ((word, "word", KEYWORDS[word]) for word in ("edition", "space") if word not in said)
         if not said & {"extends", "narrows"}:
             yield from ((word, "word", KEYWORDS[word]) for word in ("extends", "narrows"))
-    yield from _names({n: m for n, m in NAMES.get(within.level, {}).items() if n not in said})
+    yield from _names(
+        {n: m for n, m in (NAMES[within.level] if within.level != "unknown" else {}).items() if n not in said}
+    )
     for head in _HEADS.get(within.level, ()):
         if head == "stage" or head.split()[-1] not in said - {"stage"}:
             shown = f"stage {1 + _stages(text)}" if head == "stage" else head
@@ -160,13 +164,13 @@ def _value(name: str, within: Context, before: str) -> Iterator[_Offer]:
     if within.level not in ("root", "stage", "layer"):
         return
     searched = re.match(r"\s*\w+\s+in\b", before) is not None
-    if name == "window" and not re.search(r"[-+*/%(]\s*\Z|\.\.", before):
-        yield "global", "value", VALUES["global"]
+    if name in KNOWN and domain(name).word and not re.search(r"[-+*/%(]\s*\Z|\.\.", before):
+        yield domain(name).word or "", "value", VALUES["global"]
     if searched and re.search(r"\d\s+\Z|\w\s+\Z", before) and ".." in before and "step" not in before:
         yield "step", "word", KEYWORDS["step"]
         return
     if within.level == "layer" and not searched:
-        known = {**STAGE, **NAMES["layer"]}
+        known = {**NAMES["stage"], **NAMES["layer"]}
         yield from _expression({n: m for n, m in known.items() if n != name}, before)
     elif within.level != "root":
         yield from _expression({}, before)
@@ -181,7 +185,7 @@ def _expression(names: Mapping[str, Meaning], before: str) -> Iterator[_Offer]:
             yield from ((word, "word", KEYWORDS[word]) for word in ("and", "or"))
         return
     yield from _names(names)
-    yield from ((name, "name", ROOT[name].text) for name in _CONSTANTS)
+    yield from ((name, "name", NAMES["root"][name].text) for name in SETTINGS)
     yield from ((word, "word", VALUES[word]) for word in ("min", "max"))
 
 

@@ -7,7 +7,9 @@ from typing import Literal
 
 from attrs import frozen
 
-Level = Literal["root", "stage", "layer", "train", "evolve", "mutate", "refine", "steps", "unknown"]
+from spacelang.language import word as language
+
+Level = language.Level | Literal["unknown"]
 
 _MARK = re.compile(r'#[^\n]*|"[^"\n]*"?|[{}()\n]')
 _STATEMENT = re.compile(r"\s*(require|each|edition|space|extends|narrows)\b|\s*[A-Za-z_]\w*[ \t]*(=(?!=)|in\b|\{)")

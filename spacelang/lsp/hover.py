@@ -13,6 +13,9 @@ from spacelang.check import compile_text
 from spacelang.check.lineage import Loader, Member, lineage
 from spacelang.expression import decimal
 from spacelang.infix import show
+from spacelang.language.dimensions import LAYER_DIMENSIONS, STAGE_DIMENSIONS
+from spacelang.language.vocabulary import BLOCKS
+from spacelang.language.words import Meaning, meaning
 from spacelang.lower.cells import Legal
 from spacelang.lower.legal import legal
 from spacelang.lower.subset import taken
@@ -20,19 +23,8 @@ from spacelang.lsp.context import Context, context
 from spacelang.lsp.definition import path_at
 from spacelang.lsp.places import Place, deciding, places, speaking, stages
 from spacelang.lsp.usage import networks, using
-from spacelang.lsp.words import BLOCKS, Meaning, meaning
 from spacelang.source import Source, Span
-from spacelang.space import (
-    LAYER_DIMENSIONS,
-    STAGE_DIMENSIONS,
-    Derived,
-    Dimension,
-    Option,
-    Searched,
-    Settled,
-    Space,
-    of_a_stage,
-)
+from spacelang.space import Derived, Dimension, Option, Searched, Settled, Space, of_a_stage
 from spacelang.syntax import tree
 from spacelang.table import listed
 

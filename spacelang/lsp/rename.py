@@ -7,7 +7,8 @@ import re
 from attrs import frozen
 
 from spacelang.diagnostics import Fix
-from spacelang.lsp.words import KEYWORDS, meaning
+from spacelang.language.vocabulary import KEYWORDS
+from spacelang.language.words import meaning
 from spacelang.source import Source, Span
 from spacelang.syntax import parse, tree
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from spacelang.language.dimensions import STAGE_DIMENSIONS
 from spacelang.lower import overlap
 from spacelang.lower.cells import Cell, Legal
 from spacelang.lower.narrowed import narrowed
-from spacelang.space import STAGE_DIMENSIONS, Option
+from spacelang.space import Option
 
 
 def networks(legal: Legal) -> int:

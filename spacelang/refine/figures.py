@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from spacelang.canvas import COLOURS, FAINT, INK, Box, Canvas, Dot, Shape, Trace, Words
 from spacelang.expression import Number, decimal
+from spacelang.language.dimensions import NUMBERS
 from spacelang.refine.account import Account
 from spacelang.refine.evidence import said
 from spacelang.refine.move import Move, signed
@@ -158,7 +159,7 @@ def _placed(account: Account) -> dict[tuple[int, str], tuple[Number, ...]]:
 
 
 def _order(place: tuple[int, str]) -> tuple[int, int]:
-    return place[0], ("depth", "embed", "heads", "qkv", "mlp", "window").index(place[1])
+    return place[0], NUMBERS.index(place[1])
 
 
 def _ticks(low: float, high: float) -> Iterator[float]:

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
-from typing import cast
 
 from attrs import evolve, frozen
 
@@ -21,7 +20,6 @@ from spacelang.check import Checked, compile_text
 from spacelang.check.lineage import Loader, nothing
 from spacelang.diagnostics import errors
 from spacelang.lower.bounds import windows
-from spacelang.lower.cost import Measure
 from spacelang.lower.lowered import lower
 from spacelang.recipe import Refine
 from spacelang.refine.evidence import evidence
@@ -121,7 +119,7 @@ def _stopped(before: Checked, after: Checked, recipe: Refine) -> str:
     lowered = lower(after.space)
     scales = {limit.measure: limit.scale for limit in lowered.chain.limits}
     for measure, window in windows(recipe.bounds, lowered.chain).items():
-        span, scale = lowered.range(cast(Measure, measure)), scales.get(measure, 1)
+        span, scale = lowered.range(measure), scales.get(measure, 1)
         if span.lo > window.hi:
             return f"every network would have more than {short(Fraction(window.hi, scale))} {measure}"
         if span.hi < window.lo:

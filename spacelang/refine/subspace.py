@@ -8,8 +8,9 @@ from attrs import Factory, frozen
 
 from spacelang.architecture import Architecture
 from spacelang.expression import Number, decimal
+from spacelang.language.dimensions import STAGE_DIMENSIONS
 from spacelang.recipe import Steps
-from spacelang.space import STAGE_DIMENSIONS, Searched, Space, dimensions, of_a_stage
+from spacelang.space import Searched, Space, dimensions, of_a_stage
 
 
 @frozen

@@ -13,6 +13,7 @@ from lark.tree import Meta
 from spacelang import expression as e
 from spacelang.amount import UNITS
 from spacelang.diagnostics import Diagnostic, Fix, Label, nearest
+from spacelang.language.vocabulary import FUNCTIONS
 from spacelang.source import Span
 from spacelang.syntax import tree
 from spacelang.syntax.scan import place
@@ -192,7 +193,7 @@ class Builder(Transformer[Token, tree.File]):
         if parts[0] in ("sum", "count"):
             return self._total(meta, parts)
         if parts[0] not in ("min", "max"):
-            near = _FUNCTIONS.get(str(parts[0])) or nearest(str(parts[0]), ("min", "max", "sum", "count"))
+            near = _FUNCTIONS.get(str(parts[0])) or nearest(str(parts[0]), tuple(FUNCTIONS))
             help_ = f"did you mean `{near}`?" if near else "work it out, and write the number"
             if parts[0] in ("average", "avg", "mean"):
                 help_ = "multiply instead: `sum(heads) <= 4 * sum(depth)` is four heads a layer on average"

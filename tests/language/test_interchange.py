@@ -174,7 +174,7 @@ def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 RECORD = json.loads(to_json(compiled(EVERYTHING)))
-LATER = {(recipe, line) for recipe, line, _ in NEWER}  # lines that are left out where they say nothing new
+LATER = {(recipe, word.name) for recipe, word in NEWER}  # lines that are left out where they say nothing new
 
 
 @settings(deadline=None)

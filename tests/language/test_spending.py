@@ -9,7 +9,7 @@ from spacelang.amount import short
 from spacelang.check import compile_text
 from spacelang.check.spending import Ends, Near, arithmetic, beyond, ends, needless, spent, unmet
 from spacelang.lower.cells import Legal
-from spacelang.lower.cost import MEASURES, Measure, price
+from spacelang.lower.cost import MEASURES, price
 from spacelang.lower.legal import legal
 from spacelang.recipe import Bound
 from spacelang.source import read
@@ -28,7 +28,7 @@ def opened(name: str) -> tuple[Space, Ends]:
 
 @pytest.mark.parametrize("name", ["digits", "s3", "autoformer_tiny"])
 @pytest.mark.parametrize("measure", MEASURES)
-def test_the_parts_add_up_to_what_the_network_costs(name: str, measure: Measure) -> None:
+def test_the_parts_add_up_to_what_the_network_costs(name: str, measure: str) -> None:
     _, found = opened(name)
     for network in (found.least[measure], found.most[measure]):
         assert spent(network, measure) == getattr(price(network), measure)
@@ -38,7 +38,7 @@ def test_the_parts_add_up_to_what_the_network_costs(name: str, measure: Measure)
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_a_bound_is_beyond_a_space_exactly_where_its_ends_are(measure: Measure) -> None:
+def test_a_bound_is_beyond_a_space_exactly_where_its_ends_are(measure: str) -> None:
     _, found = opened("digits")
     low, high = spent(found.least[measure], measure), spent(found.most[measure], measure)
     assert beyond(Bound(measure, None, low), found) is None

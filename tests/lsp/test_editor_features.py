@@ -12,6 +12,9 @@ from spacelang.check import compile_text
 from spacelang.check.lineage import nothing, texts
 from spacelang.check.outline import LAYER, ROOT, STAGE
 from spacelang.diagnostics import Fix, errors
+from spacelang.language.dimensions import LAYER_DIMENSIONS, STAGE_DIMENSIONS
+from spacelang.language.vocabulary import KEYWORDS
+from spacelang.language.words import NAMES, meaning
 from spacelang.lower.cells import Legal
 from spacelang.lower.legal import legal
 from spacelang.lower.lowered import lower
@@ -27,9 +30,8 @@ from spacelang.lsp.positions import Lines
 from spacelang.lsp.rename import Refused, renamable, rename
 from spacelang.lsp.symbols import symbols
 from spacelang.lsp.usage import networks, using
-from spacelang.lsp.words import KEYWORDS, NAMES, meaning
 from spacelang.source import Source, read
-from spacelang.space import LAYER_DIMENSIONS, STAGE_DIMENSIONS, Space
+from spacelang.space import Space
 from spacelang.syntax.format import formatted
 
 ROOT_FOLDER = Path(__file__).resolve().parents[2]

@@ -20,9 +20,9 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from spacelang.language.dimensions import LAYER_DIMENSIONS
 from spacelang.lower.chain import Chain, Genotype
 from spacelang.lower.lowered import Lowered
-from spacelang.space import LAYER_DIMENSIONS
 
 Real = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -10,6 +10,7 @@ import attrs
 
 from spacelang.architecture import Architecture
 from spacelang.expression import Number
+from spacelang.language.dimensions import LAYER_DIMENSIONS
 from spacelang.recipe import Sandwich, Train
 from spacelang.space import Dimension, Option, Searched, Settled, Space, StageSpace
 
@@ -36,11 +37,8 @@ def narrowest(architecture: Architecture, recipe: Train) -> Space:
             StageSpace(
                 depth=Settled(len(layers)),
                 embed=Settled(stage.embed),
-                heads=_dimension({layer.heads for layer in layers}),
-                qkv=_dimension({layer.qkv for layer in layers}),
-                mlp=_dimension({layer.mlp for layer in layers}),
-                window=_dimension({layer.window for layer in layers}),
                 head_dim=Settled(layers[0].head_width),
+                **{name: _dimension({getattr(layer, name) for layer in layers}) for name in LAYER_DIMENSIONS},
             )
         )
     return Space(f"net_{architecture.name}", 2026, architecture.frame, tuple(stages), train=recipe)

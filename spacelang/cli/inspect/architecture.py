@@ -6,9 +6,10 @@ import json
 
 from spacelang import notation
 from spacelang.amount import short, spaced
-from spacelang.architecture import Architecture, to_json
+from spacelang.architecture import Architecture, Option, to_json
 from spacelang.cli.terminal import console, grid
 from spacelang.expression import decimal
+from spacelang.language.dimensions import LAYER_DIMENSIONS
 from spacelang.lower import cost
 from spacelang.lower.plan import of_architecture
 
@@ -42,11 +43,12 @@ def show(architecture: Architecture, as_json: bool) -> None:
                     f"{number + 1}" if first else "",
                     str(stage.embed) if first else "",
                     str(index),
-                    str(layer.heads),
-                    str(layer.qkv),
-                    decimal(layer.mlp),
-                    str(layer.window),
+                    *(_shown(getattr(layer, name)) for name in LAYER_DIMENSIONS),
                     f"{short(spent)}  {spent / whole.flops:.0%}" if first else "",
                 ]
             )
-    out.print(grid(["stage", "embed", "layer", "heads", "qkv", "mlp", "window", "MACs of its layers"], body))
+    out.print(grid(["stage", "embed", "layer", *LAYER_DIMENSIONS, "MACs of its layers"], body))
+
+
+def _shown(value: Option) -> str:
+    return value if isinstance(value, str) else decimal(value)

@@ -10,6 +10,7 @@ from spacelang.cli.shares import share
 from spacelang.cli.terminal import console, grid
 from spacelang.cli.watch import progress
 from spacelang.expression import decimal
+from spacelang.language.measures import EXACT
 from spacelang.lower.bracket import Bracket
 from spacelang.lower.chain import Bounds
 from spacelang.lower.lowered import Lowered
@@ -75,7 +76,7 @@ def _where(one: Effect) -> str:
 
 
 def _order(measure: str) -> tuple[bool, str]:
-    return measure not in ("flops", "params"), measure
+    return measure not in EXACT, measure
 
 
 def _shares(one: Effect, inside: Bracket) -> str:

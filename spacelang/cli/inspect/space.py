@@ -16,13 +16,13 @@ from spacelang.api.space import Space
 from spacelang.cli.shares import share
 from spacelang.cli.terminal import console, fail, grid, refused, say
 from spacelang.cli.texts import open_text, told
+from spacelang.language.measures import TIMES
 from spacelang.lower import cost
 from spacelang.lower.bounds import windows
 from spacelang.lower.bracket import Bracket
 from spacelang.lower.chain import Bounds, Window
 from spacelang.lower.lowered import Lowered
 from spacelang.lower.remembered import known
-from spacelang.recipe import TIMES
 
 
 @frozen

@@ -1,0 +1,65 @@
+"""What a whole network is measured by, and bounded in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import frozen
+
+Source = Literal["exact", "table"]
+
+
+@frozen
+class Measure:
+    """A number that a whole network has.
+
+    unit: of what is written: empty for counts, `ms` for times. source: `exact` where the plan of a network tells it
+    (`spacelang.lower.cost` has the sum), `table` where a table of what each block costs has to be given. label:
+    what it is called beside a number. least: no network has less; a bound below it has lost its suffix, which is
+    mostly `suffix`. meaning: what it tells. offered: how a bound on it is said in the help of a command.
+    """
+
+    name: str
+    unit: str
+    source: Source
+    meaning: str
+    label: str = ""
+    least: int = 0
+    suffix: str = ""
+    synonyms: tuple[str, ...] = ()
+    offered: str = ""
+
+
+MEASURES = (
+    Measure(
+        "flops",
+        "",
+        "exact",
+        "Multiply–accumulates of the whole network for one image, each counted once (MACs).",
+        label="MACs",
+        least=1000,
+        suffix="G",
+        synonyms=("macs", "mac", "gflops", "gmacs", "flop", "madds", "mult_adds", "compute"),
+        offered="MACs: 4.5G (at most) or 4G..4.5G.",
+    ),
+    Measure(
+        "params",
+        "",
+        "exact",
+        "The parameters of the network that stands alone.",
+        least=1000,
+        suffix="M",
+        synonyms=("parameters", "num_params", "param", "n_params", "model_size", "weights"),
+        offered="Parameters: 28M (at most) or 20M..28M.",
+    ),
+    Measure(
+        "latency",
+        "ms",
+        "table",
+        "How long the network takes on a device, by a table that `spacelang measure` writes: `5ms`.",
+        offered="Of a table of latency: 5ms (at most) or 4ms..5ms.",
+    ),
+)
+KNOWN = {measure.name: measure for measure in MEASURES}
+EXACT = tuple(measure.name for measure in MEASURES if measure.source == "exact")
+TIMES = tuple(measure.name for measure in MEASURES if measure.unit == "ms")  # a recipe bounds them in nanoseconds
