@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from spacelang.api.error import SpaceError as SpaceError
     from spacelang.api.load import load as load
     from spacelang.api.load import parse as parse
+    from spacelang.api.model import Model as Model
     from spacelang.api.model import load_model as load_model
     from spacelang.api.run import Run as Run
     from spacelang.api.run import open_run as open_run
@@ -31,6 +32,7 @@ _PUBLIC = {
     "Architecture": "spacelang.api.architecture",
     "Failure": "spacelang_runtime.failure",
     "Run": "spacelang.api.run",
+    "Model": "spacelang.api.model",
     "NotABound": "spacelang.api.error",
     "Searcher": "spacelang.api.searcher",
     "Space": "spacelang.api.space",

@@ -10,13 +10,12 @@ from attrs import frozen
 
 from spacelang.amount import short
 from spacelang.api.architecture import Architecture
+from spacelang.api.model import Model, load_model
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
     from spacelang_runtime.engine.run import Run
-    from spacelang_runtime.nn.network import Network
-    from spacelang_runtime.preprocessing import Preprocessing
 
 Format = Literal["safetensors", "timm", "hf", "swin", "onnx", "torch-export"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -34,15 +33,6 @@ class Exported:
     preview: bool
 
 
-@frozen(eq=False)
-class Model:
-    """A network with its weights, what is known of where it comes from, and how its images are prepared."""
-
-    network: Network
-    notes: dict[str, object]
-    seen: Preprocessing
-
-
 def format_of(path: Path, given: str | None) -> Format:
     """The format that is asked for, or that the output's name says, else `safetensors`. Raises `Failure`."""
     if given is None:
@@ -51,13 +41,6 @@ def format_of(path: Path, given: str | None) -> Format:
     if found is None:
         raise Failure(f"{given!r} is no format", f"one of {', '.join(FORMATS)}")
     return found
-
-
-def of_folder(folder: str) -> Model:
-    """The model of a folder. Raises `Failure` where there is none."""
-    from spacelang_runtime.nn.saved import load, notes_of, preprocessing_of
-
-    return Model(load(folder), notes_of(folder), preprocessing_of(folder))
 
 
 def of_run(
@@ -79,7 +62,7 @@ def of_run(
 
     architecture = resolve(what, run, lowered)
     if not inherited and (finish := finished(run, architecture)) is not None:
-        return of_folder(str(finish.model))
+        return load_model(finish.model)
     network = extract(trained(run, lowered, torch.device("cpu")), architecture)
     return Model(network, provenance(run, architecture), preprocessing_of(run, say))
 
@@ -91,7 +74,7 @@ def write(model: Model, output: Path, form: Format, image: int | None = None, fo
     """
     from spacelang.lower.cost import price
 
-    network, notes, seen = model.network, model.notes, model.seen
+    network, notes, seen = model.network, model.notes, model.preprocessing
     cost = price(network.architecture)
     said = f"{short(cost.params)} params, {short(cost.flops)} MACs"
     match form:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from spacelang.api.measures import Measures, nearest_known
+from spacelang.api.measures import LABELS, Measures, nearest_known
 from spacelang.recipe import Bound
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
+
+
+def idle(lowered: Lowered, asked: Sequence[Bound], measures: Measures) -> Iterator[str]:
+    """What to tell of the bounds that every network of a space meets, a line each."""
+    for bound in asked:
+        if bound.measure not in lowered.chain.costs:
+            continue
+        whole = lowered.range(bound.measure)  # type: ignore[arg-type]  # tables add measures
+        if (bound.low is None or bound.low <= whole.lo) and (bound.high is None or whole.hi <= bound.high):
+            ends = " to ".join(measures.short(bound.measure, end) for end in (whole.lo, whole.hi))
+            name = LABELS.get(bound.measure, bound.measure)
+            yield f"the bound on {name} leaves nothing out: the networks of {lowered.space.name} have {ends}"
 
 
 def feasible(lowered: Lowered, asked: tuple[Bound, ...], measures: Measures) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from math import ceil, floor
@@ -31,6 +31,7 @@ Amount = Plain | tuple[Plain | None, Plain | None]  # `"4G..4.5G"`, `4.5e9` (at 
 Further = Mapping[str, Amount] | Sequence[str]  # `{"energy": "2..2.5"}`, or `["energy=2..2.5"]`
 
 LABELS = {measure.name: measure.label for measure in MEASURES if measure.label}
+_ALSO = {"macs": "flops"}  # what people call a measure
 _REMEDY = "write it anew: spacelang measure SPACE.space -o TABLE.json; its form is told in docs/arithmetic.md"
 
 
@@ -85,6 +86,7 @@ class Measures:
         return joined(self._bound(chain, *one) for one in [*asked, *_further(others or ())])
 
     def _bound(self, chain: Chain, measure: str, value: Amount, asked: str) -> Bound:
+        measure = known_as(measure, chain.measures)
         if not measured(chain, measure):
             known = ", ".join(chain.measures)
             raise NotABound(asked, f"{measure!r} is no measure here ({known})", untabled=True)
@@ -119,6 +121,11 @@ class Measures:
         factor = Fraction(table.scale, UNITS[table.unit])
         low = None if bound.low is None else ceil(bound.low * factor)
         return Bound(bound.measure, low, None if bound.high is None else floor(bound.high * factor))
+
+
+def known_as(measure: str, known: Collection[str]) -> str:
+    """The measure that a word is for: itself where it is known, else what people call so, in capitals or not."""
+    return measure if measure in known else _ALSO.get(measure.lower(), measure)
 
 
 def _further(others: Further) -> Iterator[tuple[str, Amount, str]]:

@@ -1,20 +1,74 @@
-"""A model from its folder."""
+"""A network with its weights, and what goes with them."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attrs import define
+
+from spacelang.api.architecture import Architecture
+from spacelang.api.predict import TOP, Place, Predictions, photos_of, predicted
+
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from spacelang_runtime.nn.network import Network
+    from spacelang_runtime.preprocessing import Preprocessing
 
 
-def load_model(folder: str | os.PathLike[str]) -> Network:
-    """The network of a folder that `spacelang export` or `finetune` wrote, with its weights, as a module of torch.
+@define(frozen=True, slots=False, repr=False, eq=False)
+class Model:
+    """A network as a module of torch, with its weights; called, it gives the logits of images.
+
+    notes: what is known of where it comes from. preprocessing: how its images are prepared.
+    """
+
+    network: Network
+    notes: dict[str, object]
+    preprocessing: Preprocessing
+
+    @property
+    def architecture(self) -> Architecture:
+        """What it is beside its weights."""
+        return Architecture(self.network.architecture)
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The names of its classes; `class 0`, `class 1` and so on, where nobody knows them."""
+        from spacelang_runtime.nn.saved import class_names
+
+        known = class_names(self.network.architecture, self.notes)
+        return tuple(known or [f"class {number}" for number in range(self.network.architecture.frame.classes)])
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """The logits [N, classes] of normalised images [N, channels, side, side]."""
+        logits: Tensor = self.network(images)
+        return logits
+
+    def predict(
+        self, photos: Place | Iterable[Place], top: int = TOP, *, device: str = "auto", workers: int | None = None
+    ) -> Predictions:
+        """What photos show: files, or folders of them. top: how many classes of each.
+
+        Each is looked at as test images are (`eval`). One that cannot be read has `broken`, and no classes. Raises
+        `Failure` for a path that leads to nothing.
+        """
+        return Predictions(tuple(predicted(self, photos_of(photos), top, device, workers)))
+
+    def __repr__(self) -> str:
+        return f"<Model {self.architecture.name}: {len(self.classes)} classes>"
+
+
+def load_model(folder: str | os.PathLike[str]) -> Model:
+    """The model of a folder that `spacelang export`, `import` or `finetune` wrote.
 
     Raises `Failure` where the folder holds no model.
     """
-    from spacelang_runtime.nn.saved import load
+    from spacelang_runtime.nn.saved import load, notes_of, preprocessing_of
 
-    return load(Path(folder))
+    path = Path(folder)
+    return Model(load(path), notes_of(path), preprocessing_of(path))

@@ -16,8 +16,8 @@ from spacelang_runtime.failure import Failure
 if TYPE_CHECKING:
     from spacelang.api.evaluate import Observe, Say, Split, Tested
     from spacelang.api.export import Exported, Format
+    from spacelang.api.model import Model
     from spacelang_runtime.engine.run import Run as Kept
-    from spacelang_runtime.nn.network import Network
 
 
 @define(frozen=True, slots=False, repr=False)
@@ -66,14 +66,14 @@ class Run:
 
         return Architecture(resolve(what, self.kept, self.space.lowered))
 
-    def model(self, what: str | Architecture = "best", *, inherited: bool = False) -> Network:
-        """A network of the run as a module of torch, with the weights of its finish where it has one.
+    def model(self, what: str | Architecture = "best", *, inherited: bool = False) -> Model:
+        """A network of the run with the weights of its finish where it has one.
 
         Else, or where `inherited` says so, with those that it inherits from the supernet.
         """
         from spacelang.api.export import of_run
 
-        return of_run(str(what), self.kept, self.space.lowered, inherited=inherited).network
+        return of_run(str(what), self.kept, self.space.lowered, inherited=inherited)
 
     def evaluate(
         self,

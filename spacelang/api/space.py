@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from attrs import define, evolve, field
 
 from spacelang.api.architecture import Architecture, Known, known
-from spacelang.api.measures import Amount, Further, Measures, nearest_known, priced
+from spacelang.api.measures import Amount, Further, Measures, known_as, nearest_known, priced
 from spacelang.lower.bounds import windows
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.space import Space as Checked
@@ -163,9 +163,8 @@ class Space:
         from spacelang.api.histogram import Histogram
         from spacelang.lower.histogram import bins as counted
 
-        windows = self.windows(flops, params, latency, bounds)
-        found = counted(self.lowered.chain, self.known_measure(measure), bins, windows)
-        return Histogram(self.name, measure, found, self.measured)
+        windows, measure = self.windows(flops, params, latency, bounds), self.known_measure(measure)
+        return Histogram(self.name, measure, counted(self.lowered.chain, measure, bins, windows), self.measured)
 
     def sample(
         self,
@@ -374,6 +373,7 @@ class Space:
 
     def known_measure(self, measure: str) -> str:
         """The measure, where the space has it. Raises `Failure` that names those it has."""
+        measure = known_as(measure, self.lowered.chain.measures)
         if measure not in self.lowered.chain.measures:
             known = ", ".join(self.lowered.chain.measures)
             raise Failure(f"{measure} is no measure of the space", f"one of {known}")

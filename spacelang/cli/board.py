@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from spacelang.amount import clock, short
-from spacelang.cli.terminal import grid
+from spacelang.cli.terminal import able, grid
 from spacelang.cli.watch import Show, progress
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Watch = Callable[["Scored | Ended"], None]
 @contextmanager
 def board(title: str) -> Iterator[Watch]:
     """An observer of a search that shows it."""
-    if sys.stderr.isatty():
+    if able(sys.stderr):
         with _live(title) as watch:
             yield watch
     else:

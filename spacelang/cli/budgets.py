@@ -17,9 +17,9 @@ from spacelang.cli.terminal import console, fail, grid, say
 from spacelang.runs import called
 
 if TYPE_CHECKING:
+    from spacelang_runtime.engine.finished import Finished
     from spacelang_runtime.engine.run import Run
     from spacelang_runtime.search.evolve import Outcome
-    from spacelang_runtime.tasks.finish import Finished
 
 
 def budgets(flops: str | None) -> Sequence[str | None]:

@@ -34,6 +34,7 @@ COMMANDS = {
     "export": "export:export",
     "import": "import_:import_",
     "finetune": "finetune:finetune",
+    "predict": "predict:predict",
     "attention": "attention:attention",
     "cache": "cache:cache",
     "transfer": "transfer:transfer",

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from spacelang.api.evaluate import SPLITS, How, Row, Split
 from spacelang.cli.evaluation import show
+from spacelang.cli.model import is_run
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.cli.watch import progress
 from spacelang.runs import RUNS
@@ -25,7 +26,7 @@ def evaluate(
         list[str] | None,
         typer.Argument(
             help="Models' folders; or networks of a run: best, cheapest, largest, smallest, a name, a line, "
-            "a JSON file. Default: best."
+            "a JSON file. Default: best. A run among them is the one whose weights to take."
         ),
     ] = None,
     run: Annotated[str | None, typer.Option(help="The run whose weights to take (default: the latest).")] = None,
@@ -54,7 +55,10 @@ def evaluate(
     images = next((known for known in SPLITS if known == split), None)
     if images is None:
         raise typer.BadParameter("it is test or search", param_hint="--split")
-    names, how = what or ["best"], How(device, workers, say, data=data)
+    names, how = what or [], How(device, workers, say, data=data)
+    if run is None and (meant := next((name for name in names if is_run(name, runs)), None)):
+        run, names = meant, [name for name in names if name != meant]
+    names = names or ["best"]
     models = [name for name in names if (Path(name) / "config.json").is_file()] if run is None else []
     if models and len(models) == len(names):
         if random or split == "search":

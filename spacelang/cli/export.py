@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from spacelang.api.export import SUFFIXES, Model, format_of, of_folder, of_run, write
+from spacelang.api.export import SUFFIXES, format_of, of_run, write
+from spacelang.api.model import Model, load_model
 from spacelang.architecture import LARGEST_IMAGE
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.runs import RUNS
@@ -69,7 +70,7 @@ def export(
         from spacelang_runtime.nn.saved import require_free
 
         require_free(output)
-    model = of_folder(what) if run is None and _is_folder(what) else _of_run(what, run, runs, inherited)
+    model = load_model(what) if run is None and _is_folder(what) else _of_run(what, run, runs, inherited)
     made = write(model, output, format_of(output, form), image, force)
     if made.preview:
         say("this model comes from a PREVIEW: it has learned next to nothing")

@@ -24,8 +24,9 @@ from spacelang.lower.cost import price
 from spacelang.runs import RUNS, called
 
 if TYPE_CHECKING:
+    from spacelang_runtime.engine.finished import Finished
     from spacelang_runtime.engine.run import Run
-    from spacelang_runtime.tasks.finish import Finished, FinishRequest
+    from spacelang_runtime.tasks.finish import FinishRequest
 
 
 @frozen
@@ -110,9 +111,9 @@ def finish_all(run: Run, architectures: Sequence[Architecture], how: How) -> lis
     only helps."""
     from spacelang.lower.lowered import lower
     from spacelang_runtime.engine.distributed import join
-    from spacelang_runtime.engine.finished import ended
+    from spacelang_runtime.engine.finished import ended, result_of
     from spacelang_runtime.engine.supernet import trained, unfinished
-    from spacelang_runtime.tasks.finish import begun, kept, result_of, write_model
+    from spacelang_runtime.tasks.finish import begun, kept, write_model
 
     if said := unfinished(run):
         say(said)

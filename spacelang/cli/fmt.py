@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from spacelang.cli.disk import write
-from spacelang.cli.terminal import fail, say
+from spacelang.cli.terminal import coloured, fail, say
 from spacelang.cli.texts import own_text
 from spacelang.render import render
 from spacelang.source import Source
@@ -34,7 +34,7 @@ def fmt(
         source = own_text(path)
         result = formatted(source)
         if result.text is None:
-            print(render(source, result.diagnostics, sys.stderr.isatty()), file=sys.stderr)
+            print(render(source, result.diagnostics, coloured(sys.stderr)), file=sys.stderr)
             refused += 1
             continue
         differs = result.text != source.text

@@ -38,6 +38,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Take a model home": {
         "eval": "measure networks on the test images",
+        "predict": "say what photos show",
         "attention": "draw where the heads of a network look",
         "export": "write a network as a model of its own",
         "import": "bring a model of timm into the same form",
@@ -51,7 +52,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "": (
         "spacelang new mine                      # mine.space, commented",
         "spacelang train spaces/digits.space     # minutes on a laptop",
-        "spacelang evolve --flops 400K           # the best network of at most 400 000 MACs",
+        "spacelang evolve --flops 100K           # the best network of at most 100 000 MACs",
         "spacelang export best -o model/         # config.json and model.safetensors",
     ),
     "new": ("spacelang new mine", "spacelang new spaces/mine.space"),
@@ -109,7 +110,13 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "eval": (
         "spacelang eval best largest smallest --random 20",
+        "spacelang eval s3-1 --classes",
         "spacelang eval model/ --data photos",
+    ),
+    "predict": (
+        "spacelang predict model/ photo.jpg",
+        "spacelang predict digits-1 photos/ --top 3 -o sheet.png",
+        "find photos -name '*.jpg' | spacelang predict model/ - --json",
     ),
     "attention": (
         "spacelang attention --image photo.jpg --stage 3 -o heads.png",
@@ -149,15 +156,19 @@ class Front(TyperGroup):
         _examples(formatter, "")
 
 
+ALSO = {"--flops": "--macs"}  # what people call an option
+
+
 class Command(TyperCommand):
     """A command whose options stand in groups, by their `rich_help_panel`. A value for which the command has no
-    word is shown with its option's own name: `--seed SEED`."""
+    word is shown with its option's own name: `--seed SEED`. An option may be called as in `ALSO`, too."""
 
     def __init__(self, *words: Any, **known: Any) -> None:
         super().__init__(*words, **known)
         for parameter in self.params:
             if parameter.metavar is None and not getattr(parameter, "is_flag", False):
                 parameter.metavar = str(parameter.name).strip("_").upper()
+            parameter.opts += [ALSO[word] for word in parameter.opts if word in ALSO]
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; a bound that bounds nothing is wrong with its words."""

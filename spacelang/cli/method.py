@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 from attrs import frozen
 
+from spacelang.api.measures import known_as
 from spacelang.cli.measures import LABELS, Measures
 from spacelang.cli.terminal import console, fail, grid, say
 from spacelang.diagnostics import nearest
@@ -104,8 +105,8 @@ def _goals(lowered: Lowered, pareto: str) -> tuple[str, ...]:
     """The goals that `--pareto` names, accuracy first."""
     from spacelang_runtime.search.evolution import ACCURACY
 
-    goals = tuple(dict.fromkeys(word.strip() for word in pareto.split(",")))
     known = (ACCURACY, *lowered.chain.costs)
+    goals = tuple(dict.fromkeys(known_as(word.strip(), known) for word in pareto.split(",")))
     wrong = next((goal for goal in goals if goal not in known), None)
     if wrong is not None:
         table = "; latency needs a table: --cost TABLE (see spacelang measure)" if wrong == "latency" else ""

@@ -8,6 +8,11 @@ from spacelang.cli.terminal import fail
 from spacelang.runs import called
 
 
+def is_run(word: str, runs: Path) -> bool:
+    """Whether a word is the name of a run, or the folder of one."""
+    return any((place / "run.json").is_file() for place in (runs / word, Path(word)))
+
+
 def no_run(model: str, runs: Path, instead: str = "") -> None:
     """Refuse a run, or a network of one, before torch and data are loaded, and say how to make the model's folder.
     instead: what else a run may be good for, after the remedy."""

@@ -15,7 +15,8 @@ from spacelang.runs import RUNS
 def report(
     run: Annotated[str | None, typer.Argument(help="A run (default: the latest).")] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write (default: report.html in the run).")
+        Path | None,
+        typer.Option("--output", "-o", help="The file to write, or its folder (default: report.html in the run)."),
     ] = None,
     runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
 ) -> None:
@@ -27,6 +28,7 @@ def report(
 
     found = find(runs, run)
     path = output or found.folder / "report.html"
+    path = path / f"{found.name}.html" if path.is_dir() else path
     vacant(path, "the page")
     text = page(found, lower(found.space))
     replace(path, lambda file: file.write(text.encode()))

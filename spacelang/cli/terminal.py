@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from spacelang.api.error import NotABound
 from spacelang.cli.grid import WIDEST, Grid, plain
@@ -28,6 +28,17 @@ class Page:
                 sys.stdout.write("".join(f"{line}\n" for line in lines))
                 return
         _rich().print(what, markup=markup, soft_wrap=soft_wrap)
+
+
+def coloured(stream: TextIO) -> bool:
+    """Whether colours are wanted there: on a terminal that knows them, unless NO_COLOR says otherwise
+    (https://no-color.org)."""
+    return able(stream) and not os.environ.get("NO_COLOR")
+
+
+def able(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that can do more than print lines."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def console() -> Page:
@@ -96,8 +107,7 @@ def refused() -> Iterator[None]:
 
 def last_words(message: str, remedy: str = "") -> None:
     """Say on standard error what went wrong, and what helps."""
-    colour = sys.stderr.isatty()
-    head = "\x1b[1;31merror\x1b[0m" if colour else "error"
+    head = "\x1b[1;31merror\x1b[0m" if coloured(sys.stderr) else "error"
     print(f"{head}: {message}", file=sys.stderr)
     if remedy:
         print(f"  help: {remedy}", file=sys.stderr)

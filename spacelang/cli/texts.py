@@ -8,7 +8,7 @@ from pathlib import Path
 from spacelang.api import load, text
 from spacelang.api.error import SpaceError
 from spacelang.api.space import Space
-from spacelang.cli.terminal import fail, refused
+from spacelang.cli.terminal import coloured, fail, refused
 from spacelang.diagnostics import Diagnostic
 from spacelang.render import render
 from spacelang.source import NotAText, Source, take
@@ -64,4 +64,4 @@ def _made(found: Space | SpaceError) -> Space:
 
 def _print(source: Source, diagnostics: tuple[Diagnostic, ...]) -> None:
     if diagnostics:
-        print(render(source, diagnostics, sys.stderr.isatty()), file=sys.stderr)
+        print(render(source, diagnostics, coloured(sys.stderr)), file=sys.stderr)

@@ -13,6 +13,8 @@ def usage(error: Any, words: Sequence[str]) -> tuple[str, str]:
     """The message of a command line that cannot be understood, and its remedy."""
     command = f"spacelang {words[0]}" if words[0] in COMMANDS else "spacelang"
     remedy = f"{command} --help says what there is"
+    if words[0] in _COMMANDS:
+        return f"there is no command {words[0]}", f"it is called {_COMMANDS[words[0]]} here: {remedy}"
     if hasattr(error, "possibilities"):
         return f"{command} has no option {error.option_name}", _meant(error) or remedy
     message = error.format_message().rstrip(".")
@@ -20,6 +22,29 @@ def usage(error: Any, words: Sequence[str]) -> tuple[str, str]:
         message = re.sub(theirs, ours, message)
     return message[:1].lower() + message[1:], remedy
 
+
+# What commands are called elsewhere, and here.
+_COMMANDS = {
+    theirs: ours
+    for ours, words in {
+        "predict": ("classify", "infer", "inference", "prediction", "detect", "label", "recognize", "recognise"),
+        "transfer segment": ("segment", "segmentation"),
+        "transfer vqa": ("vqa", "ask"),
+        "train": ("fit", "pretrain", "training", "learn"),
+        "eval": ("evaluate", "test", "val", "valid", "score", "accuracy"),
+        "evolve": ("search", "evolution", "nas", "optimize", "optimise"),
+        "finetune": ("tune", "fine-tune", "fine_tune", "retrain", "distill"),
+        "export": ("save", "convert", "onnx", "deploy"),
+        "import": ("load", "download", "pull"),
+        "inspect": ("show", "info", "summary", "ls", "list", "status", "runs", "count", "print"),
+        "check": ("validate", "lint", "verify"),
+        "fmt": ("format",),
+        "measure": ("benchmark", "bench", "profile", "latency", "time"),
+        "attention": ("visualize", "visualise", "plot", "explain-attention"),
+        "new": ("init", "create"),
+    }.items()
+    for theirs in words
+}
 
 # What the libraries behind the command line say, in plain words.
 _PLAINLY = (

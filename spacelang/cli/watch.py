@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from spacelang.cli.terminal import say
+from spacelang.cli.terminal import able, say
 
 Show = Callable[[float, str], None]
 _EVERY = 10.0  # seconds between plain lines
@@ -16,7 +16,7 @@ _EVERY = 10.0  # seconds between plain lines
 @contextmanager
 def progress(title: str) -> Iterator[Show]:
     """A place to show how far work has come: the share that is done, from 0 to 1, and what to say of it."""
-    if sys.stderr.isatty():
+    if able(sys.stderr):
         with _live(title) as show:
             yield show
     else:

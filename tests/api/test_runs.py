@@ -64,7 +64,7 @@ def test_an_exported_network_is_the_one_of_the_run(run: sl.Run, tmp_path: Path) 
     made = run.export(tmp_path / "model", "smallest")
     assert made.architecture == run.space.smallest == run.architecture("smallest")
     images = torch.randn(2, 3, 8, 8)
-    inherited, loaded = run.model("smallest").eval(), sl.load_model(tmp_path / "model").eval()
+    inherited, loaded = run.model("smallest"), sl.load_model(tmp_path / "model")
     assert torch.equal(inherited(images), loaded(images))
     assert run.space.smallest.model()(images).shape == (2, 10)
     with pytest.raises(sl.Failure, match="no image size"):

@@ -164,6 +164,14 @@ def test_the_folder_above_the_data_is_refused_with_the_one_that_was_meant(tmp_pa
     assert refused(tmp_path).remedy == f"did you mean {tmp_path / 'birds'}?"
 
 
+def test_a_split_or_a_slip_in_place_of_the_data_is_refused_with_the_folder_that_was_meant(tmp_path, monkeypatch):
+    folder = image_folder(tmp_path / "photos")
+    for slip in (folder / "train", folder / "val", tmp_path / "Photos", tmp_path / "photo"):
+        assert refused(slip).remedy == f"did you mean {folder}?"
+    monkeypatch.chdir(folder)
+    assert refused("train").remedy == f"did you mean {folder}?"
+
+
 def test_a_split_without_class_folders_is_refused(tmp_path):
     folder = image_folder(tmp_path)
     for path in list((folder / "val").glob("*/*")):

@@ -17,6 +17,8 @@ from spacelang.lower.costs import blocks
 from spacelang.lower.lowered import lower
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.nn.saved import load
+from spacelang_runtime.report.search_summary import summary_of
+from spacelang_runtime.search.journal_file import open_journal
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = str(ROOT / "spaces" / "digits.space")
@@ -224,10 +226,26 @@ def test_a_damaged_best_costs_no_training(spacelang, here: Path, text: str) -> N
         assert "delete it and search again" in said.err
 
 
-def test_the_best_of_a_search_given_again_is_told_apart_from_the_last_one_begun(spacelang, here: Path) -> None:
-    for bound in ("400K", "40K", "400K"):
+def test_the_last_search_is_the_one_that_ended_last_wherever_it_is_spoken_of(spacelang, here: Path) -> None:
+    best = {}
+    for bound in ("100K", "40K", "100K"):
         assert spacelang("evolve", "--flops", bound, *settings(SMALL_SEARCH)).code == 0
-    assert "best of the search that ended last: " in spacelang("inspect").out
+        best[bound] = json.loads(Path("runs/digits-1/best.json").read_text())["name"]
+    assert best["100K"] != best["40K"]
+    shown = spacelang("inspect").out
+    assert "the last search with flops <= 100K" in shown
+    assert shown.index(best["100K"]) < shown.index("take it home")
+    assert summary_of(find(Path("runs"))).winner.startswith(best["100K"])
+    assert spacelang("inspect", "best").out.startswith(best["100K"])
+    with open_journal(Path("runs/digits-1")) as journal:  # another one is begun, and goes on
+        last = journal.last()
+        journal.search(last.account.replace("100000", "50000"), last.step, last.total, last.begin)
+    shown = spacelang("inspect").out
+    assert "the last search with flops <= 100K" in shown
+    assert "another search with flops <= 50.0K has begun and not ended" in shown
+    story = summary_of(find(Path("runs")))
+    assert story.winner.startswith(best["100K"])
+    assert story.unended
 
 
 WRONG = {
@@ -271,7 +289,7 @@ WRONG = {
     ),
     "a bound on nothing": (["evolve", "--bound", "energy"], 2, "'energy' is no bound: write NAME=WINDOW"),
     "a table of no form": (["evolve", "--cost", "runs/digits-1/run.json"], 1, "write it anew: spacelang measure"),
-    "a folder for a page": (["report", "-o", "runs"], 1, "runs is a folder, and the page is one file"),
+    "a folder that holds other things": (["export", "largest", "-o", "."], 1, "holds other things (runs"),
     "a folder for a table": (["measure", DIGITS, "-o", "runs"], 1, "runs is a folder, and the table is one file"),
     "no folder for a table": (["measure", DIGITS, "-o", "no/l.json"], 1, "there is no folder no"),
     "no folder for a judgement": (["judge", "--report", "no/j.html"], 1, "there is no folder no"),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import subprocess
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from safetensors.torch import save_file
 from timm.models.swin_transformer import SwinTransformer
 
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.nn import swin_file
 from spacelang_runtime.nn.convert import from_file, from_timm, of_swin
 from spacelang_runtime.preprocessing import Preprocessing
 
@@ -102,6 +107,24 @@ def test_a_file_is_never_run(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="read safely"):
         from_timm("swin_tiny_patch4_window7_224", tmp_path / "trap.pth")
     assert not (tmp_path / "sprung").exists()
+
+
+def test_a_class_that_is_refused_is_named_with_the_line_that_writes_the_tensors_anew(tmp_path: Path) -> None:
+    """As files of Swin's own training, which keep their configuration as an object of a class."""
+    (tmp_path / "yacs_like.py").write_text("class CfgNode(dict):\n    pass\n")
+    make = (
+        "import torch, yacs_like; weights = {'norm.weight': torch.arange(7.0)}\n"
+        "torch.save({'model': weights, 'config': yacs_like.CfgNode(a=1), 'epoch': 3}, 'it\\'s whole.pth')"
+    )
+    subprocess.run([sys.executable, "-c", make], check=True, cwd=tmp_path)
+    with pytest.raises(Failure, match=r"cannot be read safely: it holds a yacs_like\.CfgNode") as failure:
+        swin_file.tensors(tmp_path / "it's whole.pth")
+    (line,) = re.findall(r"python -c .*", failure.value.remedy)
+    words = shlex.split(line)
+    subprocess.run([sys.executable, *words[1:]], check=True, cwd=tmp_path)
+    again = swin_file.tensors(Path(words[-1]))
+    assert list(again) == ["norm.weight"]
+    assert torch.equal(again["norm.weight"], torch.arange(7.0))
 
 
 def test_what_cannot_be_read_or_does_not_fit_is_named(tmp_path: Path) -> None:

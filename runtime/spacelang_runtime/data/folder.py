@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 
@@ -76,7 +77,20 @@ def test_folder(root: Path) -> tuple[str, tuple[str, ...], Split, list[str]]:
 def _require_folder(root: Path) -> None:
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
-        raise Failure(f"{shown(root)}: this data folder {what}", f"give digits (built in) or a folder: {LAYOUT}")
+        near = _near(root)
+        remedy = f"did you mean {shown(near)}?" if near else f"give digits (built in) or a folder: {LAYOUT}"
+        raise Failure(f"{shown(root)}: this data folder {what}", remedy)
+
+
+def _near(root: Path) -> Path | None:
+    """The folder that was meant by a name that is none: one beside it with other capitals, or a slip away."""
+    try:
+        there = sorted(path.name for path in root.parent.iterdir() if path.is_dir() and path.name[0] != ".")
+    except OSError:
+        return None
+    same = [name for name in there if name.lower() == root.name.lower()]
+    found = same or get_close_matches(root.name, there, n=1)
+    return root.parent / found[0] if found else None
 
 
 def _test(root: Path) -> Path | None:
@@ -84,9 +98,14 @@ def _test(root: Path) -> Path | None:
 
 
 def _without(root: Path, missing: str, *known_by: str) -> Failure:
-    """That a folder of a split is not there. known_by: what the folder has that was meant, if one inside was."""
-    inner = _inside(root, *known_by)
-    remedy = f"did you mean {shown(inner)}?" if inner else LAYOUT
+    """That a folder of a split is not there. known_by: what the folder has that was meant, if one inside was, or
+    the one around it."""
+    around = root.resolve().parent
+    if root.resolve().name in ("train", *TESTS) and (around / "train").is_dir() and _test(around):
+        meant: Path | None = root.parent if root.parent != Path() else around
+    else:
+        meant = _inside(root, *known_by)
+    remedy = f"did you mean {shown(meant)}?" if meant else LAYOUT
     return Failure(f"{shown(root)}: there is no folder {missing} in it", remedy)
 
 

@@ -68,10 +68,12 @@ def save(
 
 
 def fill(folder: Path, files: Mapping[str, bytes], force: bool) -> None:
-    """Write files into a folder, all or none. force: whether others of these names may be replaced. Raises
-    `Failure` where they may not, and where the folder cannot be written."""
+    """Write files into a folder, all or none. force: whether others of these names may be replaced, and the folder
+    may hold other things. Raises `Failure` where they may not, and where the folder cannot be written."""
     for name, content in files.items() if not force else ():
         require_free(folder / name, content)
+    if not force:
+        require_own(folder)
     make(folder)
     for name, content in files.items():
         replace(folder / name, lambda file, content=content: file.write(content))
@@ -99,10 +101,24 @@ def require_free(path: Path, content: bytes | None = None) -> None:
         raise Failure(f"{path} is there already{other}", "write elsewhere, or replace it with --force")
 
 
+def require_own(folder: Path) -> None:
+    """Make sure that a folder is new, empty, or a model's. Raises `Failure` for one that holds other things."""
+    if not folder.is_dir() or (folder / CONFIG).is_file():
+        return
+    others = sorted(path.name for path in folder.iterdir() if path.name[0] != ".")
+    if others:
+        some = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
+        raise Failure(
+            f"{folder} holds other things ({some}), and a model has a folder of its own",
+            f"name a new one, such as {folder / 'model'}; or write there all the same with --force",
+        )
+
+
 def require_new(folder: Path) -> None:
-    """Make sure that a folder has none of the files that `save` writes. Raises `Failure`."""
+    """Make sure that a folder has none of the files that `save` writes, nor anything else. Raises `Failure`."""
     for name in (CONFIG, PROCESSING, WEIGHTS, CARD):
         require_free(folder / name)
+    require_own(folder)
 
 
 def class_names(architecture: Architecture, notes: Mapping[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import shlex
 from argparse import Namespace
 from collections.abc import Mapping
 from fractions import Fraction
@@ -81,6 +82,7 @@ def architecture_of(found: Mapping[str, Any], image: int, where: str) -> Archite
 
 _BUFFERS = ("relative_position_index", "attn_mask")
 KNOWN = "give a file of timm's Swin or Swin-S3, of Swin, or of AutoFormerV2"
+_STRANGE = re.compile(r"GLOBAL ([\w.]+)")  # what torch says of a class that it does not make
 _FILES = "give a .safetensors file, or one that torch.save made of a state_dict"
 
 
@@ -94,8 +96,23 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise Failure(f"cannot read {path}: {error.strerror or error}", "name the file of the weights") from None
     except (SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError, LookupError, ValueError) as error:
+        if (strange := _STRANGE.search(str(error))) is not None:
+            raise Failure(
+                f"{path} cannot be read safely: it holds a {strange[1]}, and to make one runs what it names",
+                f"where you trust the file, write its tensors anew, and import those: {anew(path)}",
+            ) from None
         reason = str(error).splitlines()[0].partition(". ")[0] if str(error) else "it is empty"
         raise Failure(f"{path} holds no tensors that can be read safely: {reason}", _FILES) from None
     if not isinstance(found, dict):
         raise Failure(f"{path} holds a {type(found).__name__}, and no tensors by name", _FILES)
     return found
+
+
+def anew(path: Path) -> str:
+    """The command that writes the tensors of a file alone into another beside it. It runs what the file names."""
+    code = (
+        "import sys, torch; found = torch.load(sys.argv[1], map_location='cpu', weights_only=False); "
+        "torch.save(found.get('model', found.get('state_dict', found)), sys.argv[2])"
+    )
+    other = path.with_name(f"{path.stem}-tensors.pth")
+    return f'python -c "{code}" {shlex.quote(str(path))} {shlex.quote(str(other))}'

@@ -191,12 +191,13 @@ def distribution(lowered: Lowered, bounds: Iterable[Mapping[str, object]], best:
     )
     for bound in bounds:
         if bound["measure"] == "flops":
-            low, high = bound["low"] or whole.lo, bound["high"] or whole.hi
+            low, high = max(bound["low"] or whole.lo, whole.lo), min(bound["high"] or whole.hi, whole.hi)
             figure.add_vrect(x0=low, x1=high, fillcolor=OTHERS, opacity=0.15, line_width=0, annotation_text="bound")
     if best is not None:
         figure.add_vline(x=best, line_color=WINNER, annotation_text="best")
     figure.update_layout(showlegend=False)
     figure.update_yaxes(tickformat=".0%")
+    figure.update_xaxes(range=[whole.lo, whole.hi])
     return _laid_out(figure, "MACs", "share of the space")
 
 
@@ -260,6 +261,6 @@ def _laid_out(figure: go.Figure, x: str, y: str) -> go.Figure:
         hoverlabel={"align": "left"},
         font={"family": "system-ui, sans-serif"},
     )
-    figure.update_xaxes(title=x)
+    figure.update_xaxes(title=x, exponentformat="SI" if x == "MACs" else "none")
     figure.update_yaxes(title=y, selector={"side": None} if y else None)
     return figure

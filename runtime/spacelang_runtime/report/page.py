@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 import plotly.graph_objects as go
@@ -12,9 +12,11 @@ from plotly.offline import get_plotlyjs
 from spacelang import html, notation
 from spacelang.amount import clock, short, spaced
 from spacelang.html import Element, Node, element, figure, properties, section
+from spacelang.lower.cost import price
 from spacelang.lower.lowered import Lowered
 from spacelang.lower.too_large import TooLarge
 from spacelang_runtime.engine import by_class
+from spacelang_runtime.engine.finished import Finished, results
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.report import classes, figures
 from spacelang_runtime.report.curves import curves_of
@@ -38,6 +40,8 @@ def page(run: Run, lowered: Lowered) -> str:
         if story.best is not None:
             said = "Everything that the best network descends from."
             parts.append(_section("Lineage of the winner", said, figures.lineage(story)))
+    if finished := results(run):
+        parts.append(section("Finished networks", element("p", _FINISHED), _finished(finished)))
     curves = curves_of(run)
     if any(tag.startswith("loss/") for tag in curves):
         said = "The losses of the supernet, by kind of network."
@@ -72,6 +76,8 @@ def _searched(story: SearchSummary) -> list[tuple[str, Node]]:
     rows: list[tuple[str, Node]] = [
         ("search", f"{account['algorithm']}, for {goals}, {len(generations)} generations, {state}")
     ]
+    if story.unended:
+        rows.append(("", "another search has begun since, and not ended: it is not on this page"))
     if generations:
         last = generations[-1]
         share = last.saved / max(last.saved + last.spent, 1)
@@ -92,6 +98,21 @@ def _searched(story: SearchSummary) -> list[tuple[str, Node]]:
         said = f" {best.accuracy:.2%}, {costs}"
         rows.append(("best", element("span", element("b", best.name), said, element("br"), line)))
     return rows
+
+
+_FINISHED = "Trained on alone from the weights that they inherit: export and eval take these."
+
+
+def _finished(found: Sequence[Finished]) -> Element:
+    """What networks have come to that were trained on alone, a row each."""
+    rows = []
+    for one in found:
+        cost = price(one.architecture)
+        shares = ("–" if share is None else f"{share:.2%}" for share in (one.inherited, one.accuracy))
+        name = one.architecture.name
+        rows.append([name, short(cost.flops), short(cost.params), *shares, one.steps, clock(one.seconds)])
+    heading = ["name", "MACs", "params", "held out, inherited", "finished", "steps", "time"]
+    return html.table(heading, rows)
 
 
 def _space(lowered: Lowered, story: SearchSummary | None) -> Element:

@@ -35,7 +35,8 @@ class Member:
 
 @frozen
 class SearchSummary:
-    """members: by digest. winner: digest, None while the search has not ended. account: what was asked for."""
+    """members: by digest. winner: digest, None while the search has not ended. account: what was asked for.
+    unended: whether another search has begun since, and not ended."""
 
     account: Mapping[str, Any]
     total: int
@@ -43,6 +44,7 @@ class SearchSummary:
     winner: str | None
     members: Mapping[str, Member]
     generations: tuple[Generation, ...]
+    unended: bool = False
 
     @property
     def best(self) -> str | None:
@@ -81,6 +83,7 @@ def summary_of(run: Run) -> SearchSummary | None:
             winner=row(winner, str | None)[0],
             members=dict(_members(journal, search.number)),
             generations=tuple(journal.generations(search)),
+            unended=journal.unended() is not None,
         )
 
 

@@ -32,6 +32,8 @@ from spacelang_runtime.search.journal_rows import (
     told,
 )
 
+_LAST = "(SELECT search FROM search ORDER BY ended DESC, search DESC LIMIT 1)"  # what has not ended comes last
+
 
 @frozen(eq=False)
 class Journal:
@@ -134,14 +136,24 @@ class Journal:
                 [(search.number, place, *attrs.astuple(one)) for place, one in enumerate(finalists)],
             )
             db.execute(
-                "UPDATE search SET ended = coalesce(ended, ?), winner = ? WHERE search = ?",
+                "UPDATE search SET ended = ?, winner = ? WHERE search = ?",
                 (_now(), winner, search.number),
             )
 
     def last(self) -> Search | None:
-        """The search begun last."""
+        """The last search: the one that ended last, whose best network is that of the run; before any has ended,
+        the one begun last."""
+        return self._search(f"search = {_LAST}")
+
+    def unended(self) -> Search | None:
+        """The search begun last that has not ended, where another has: none of it counts yet."""
+        return self._search(
+            "ended IS NULL AND EXISTS (SELECT 1 FROM search WHERE ended IS NOT NULL) ORDER BY search DESC LIMIT 1"
+        )
+
+    def _search(self, which: str) -> Search | None:
         found = self.database.execute(
-            "SELECT search, account, step, total, ended IS NOT NULL FROM search ORDER BY search DESC LIMIT 1"
+            f"SELECT search, account, step, total, ended IS NOT NULL FROM search WHERE {which}"
         ).fetchone()
         if found is None:
             return None
@@ -149,12 +161,12 @@ class Journal:
         return Search(number, account, step, total, bool(ended))
 
     def best(self, count: int = 1, by: Score = "loss") -> list[Scored]:
-        """The best networks of the search begun last, the best first: its finalists as they were placed; before
+        """The best networks of the last search, the best first: its finalists as they were placed; before
         there are any, those looked at on the most images."""
         placed = self.database.execute(
-            """SELECT n.architecture, n.line, n.flops, n.params, f.correct, f.images, f.loss
+            f"""SELECT n.architecture, n.line, n.flops, n.params, f.correct, f.images, f.loss
                FROM finalist f JOIN network n USING (architecture)
-               WHERE search = (SELECT max(search) FROM search) ORDER BY place LIMIT ?""",
+               WHERE search = {_LAST} ORDER BY place LIMIT ?""",
             (count,),
         ).fetchall()
         order = "s.correct DESC, s.loss" if by == "accuracy" else "s.loss IS NULL, s.loss, s.correct DESC"
@@ -162,7 +174,7 @@ class Journal:
             f"""SELECT DISTINCT n.architecture, n.line, n.flops, n.params, s.correct, s.images, s.loss
                 FROM search JOIN candidate c USING (search) JOIN network n USING (architecture)
                 JOIN score s ON s.architecture = n.architecture AND s.step = search.step AND s.total = search.total
-                WHERE search.search = (SELECT max(search) FROM search)
+                WHERE search.search = {_LAST}
                 ORDER BY n.architecture IS search.winner DESC, s.images DESC, {order}, n.flops, n.architecture
                 LIMIT ?""",
             (count,),

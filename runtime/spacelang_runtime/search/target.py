@@ -19,6 +19,7 @@ from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.journal_file import look
 
 OF_A_RUN = ("best", "cheapest", "largest", "smallest")  # words for networks of a run
+_NAME = r"[0-9a-f]{4,64}"  # a digest, or how it begins
 
 
 def read(text: str) -> Architecture | None:
@@ -47,6 +48,11 @@ def read(text: str) -> Architecture | None:
         raise Failure(
             f"{path} does not describe an architecture: {reason}", "name a model's config.json, or give a line"
         ) from None
+
+
+def names_one(text: str) -> bool:
+    """Whether a text is a word for a network of a run, or what may be the name of one."""
+    return text in OF_A_RUN or re.fullmatch(_NAME, text) is not None
 
 
 def best_of(run: Run, word: Literal["best", "cheapest"] = "best") -> Architecture:
@@ -86,7 +92,7 @@ def _named(text: str, run: Run) -> Architecture:
     )
     if Path(text).is_dir():
         raise Failure(f"{text} is a folder without config.json: there is no model in it", f"give {words}")
-    if not re.fullmatch(r"[0-9a-f]{4,64}", text):
+    if not re.fullmatch(_NAME, text):
         near = nearest(text, OF_A_RUN)
         raise Failure(f"{text!r} names no architecture", f"did you mean {near}?" if near else f"give {words}")
     with look(run.folder) as journal:

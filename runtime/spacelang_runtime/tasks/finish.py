@@ -35,7 +35,7 @@ from spacelang_runtime.engine.train import train
 from spacelang_runtime.failure import Failure, Stopped
 from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.nn.inherit import inherit
-from spacelang_runtime.nn.saved import record_of, save
+from spacelang_runtime.nn.saved import save
 from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.tasks.finetune import ALONE, narrowest
 from spacelang_runtime.tasks.supernet.data import Say, preprocessing_of
@@ -202,19 +202,6 @@ def pace(elapsed: Sequence[float]) -> float:
     return max(1e-6, (counted[-1] - counted[0]) / (len(counted) - 1))
 
 
-@frozen
-class Finished:
-    """A finished network. inherited, accuracy: the share of the held-out images that were right before and after;
-    None where there are none, or where it has learned from them. seconds: of its training."""
-
-    run: Run
-    architecture: Architecture
-    steps: int
-    seconds: float
-    inherited: float | None
-    accuracy: float | None
-
-
 def write_model(setup: SupernetSetup, request: FinishRequest, supernet: Supernet, world: World) -> None:
     """Score a finish that has ended, and write its model into its folder."""
     run, architecture, device = setup.run, setup.subnets.largest, world.device
@@ -249,18 +236,3 @@ def said_of(request: FinishRequest, steps: int) -> str:
     taught = ", taught by the largest network" if request.taught else ""
     images = ", on the images held out for the search too" if request.final else ""
     return f"then trained alone for {steps} steps, {percent(request.share)} of its seconds{taught}{images}"
-
-
-def result_of(run: Run) -> Finished:
-    """What a finish that has ended has come to. Raises `Failure` where its model cannot be read."""
-    notes = record_of(run.model).get("notes", {})
-    state = run.state
-    assert state is not None
-    return Finished(
-        run,
-        notation.read(run.record.network),
-        state.step,
-        state.elapsed,
-        notes.get("inherited_held_out_accuracy"),
-        notes.get("held_out_accuracy"),
-    )

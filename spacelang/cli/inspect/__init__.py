@@ -11,6 +11,7 @@ from spacelang.cli.terminal import fail, say
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
+    from spacelang.architecture import Architecture
     from spacelang_runtime.engine.run import Run
 
 
@@ -18,7 +19,8 @@ def inspect(
     what: Annotated[
         str | None,
         typer.Argument(
-            help="A .space file, a run, an architecture (line, JSON file, model folder); default: the latest run."
+            help="A .space file, a run, a network (line, JSON file, model folder; of a run: best, cheapest, "
+            "largest, smallest, a name); default: the latest run."
         ),
     ] = None,
     flops: Annotated[
@@ -62,7 +64,7 @@ def inspect(
     from spacelang.cli.inspect import architecture, run
     from spacelang_runtime.search.target import read
 
-    found = read(what) if what is not None else None
+    found = None if what is None else read(what) or _of_a_run(runs, what)
     if found is not None:
         folder = Path(str(what))
         if folder.is_dir() and not (folder / "model.safetensors").is_file():
@@ -70,6 +72,21 @@ def inspect(
         architecture.show(found, as_json)
     else:
         run.show(_run(runs, what), as_json)
+
+
+def _of_a_run(runs: Path, what: str) -> Architecture | None:
+    """The network that `export` would take by the same word or name; None for a word that is none."""
+    from spacelang.cli.model import is_run
+    from spacelang.lower.lowered import lower
+    from spacelang_runtime.engine.latest import serving
+    from spacelang_runtime.search.target import names_one, resolve
+
+    if is_run(what, runs) or not names_one(what):
+        return None
+    run = serving(runs, None, "best" if what in ("best", "cheapest") else "weights", say)
+    say(f"{what} of {run.name}:")
+    found: Architecture = resolve(what, run, lower(run.space))
+    return found
 
 
 def _run(runs: Path, what: str | None) -> Run:

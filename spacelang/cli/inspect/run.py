@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from spacelang import notation
 from spacelang.amount import clock, short
+from spacelang.cli.finish import record as told_of
+from spacelang.cli.finish import show as show_finished
 from spacelang.cli.terminal import console, grid
 from spacelang.lower.cost import MEASURES
 from spacelang.recipe import Bound
 from spacelang.runs import called, resuming
 
 if TYPE_CHECKING:
+    from spacelang_runtime.engine.finished import Finished
     from spacelang_runtime.engine.run import Run
 
 
@@ -37,7 +41,8 @@ def _judged(run: Run) -> str | None:
 
 
 def show(run: Run, as_json: bool) -> None:
-    """Print how far a run has come, and the best of its last search."""
+    """Print how far a run has come, the best of its last search, and what was finished of it."""
+    from spacelang_runtime.engine.finished import results
     from spacelang_runtime.search.account import account_of, bound_of
     from spacelang_runtime.search.journal_file import look
     from spacelang_runtime.search.target import best_of
@@ -46,11 +51,12 @@ def show(run: Run, as_json: bool) -> None:
     found = best_of(run) if (run.folder / "best.json").exists() else None
     with look(run.folder) as journal:
         searches, scores = journal.counts()
-        last = journal.last()
+        last, unended = journal.last(), journal.unended()
         account = account_of(last.account) if last else {"bounds": [], "score": "loss"}
         leaders = journal.best(5, account["score"])
         ended = journal.generations(last) if last else []
         bounds = [_bound(bound_of(bound)) for bound in account["bounds"]]
+    finished = results(run)
     if as_json:
         print(
             json.dumps(
@@ -69,6 +75,7 @@ def show(run: Run, as_json: bool) -> None:
                     "bounds": account["bounds"],
                     "generations": len(ended),
                     "best": run.best,
+                    "finishes": [told_of(one) for one in finished],
                 },
                 indent=2,
             )
@@ -90,8 +97,9 @@ def show(run: Run, as_json: bool) -> None:
         out.print(judged)
     if not leaders:
         out.print(f"searched  not yet: spacelang evolve {called(run.folder)}")
+        _finished(finished)
         return
-    status = "ended" if last and last.ended else "stopped; the same command goes on"
+    status = "ended" if last and last.ended else "not ended; if it was stopped, the same command goes on"
     within = f" with {' and '.join(bounds)}" if bounds else ""
     out.print(f"searched  {'once' if searches == 1 else f'{searches} times'}, {scores} networks looked at")
     out.print(f"          the last search{within}: {len(ended)} generations, {status}; its best:")
@@ -110,7 +118,19 @@ def show(run: Run, as_json: bool) -> None:
     out.print(grid(["name", "loss", "held out", "right", "MACs", "params"], body))
     out.print()
     if found is not None:
-        if found.digest != leaders[0].entry.architecture:
-            out.print(f"best of the search that ended last: {found.name}")
         out.print(notation.write(found), soft_wrap=True)
         out.print(f"take it home: spacelang export best -o model/ --run {called(run.folder)}")
+    if unended is not None:
+        more = [_bound(bound_of(bound)) for bound in account_of(unended.account)["bounds"]]
+        within = f" with {' and '.join(more)}" if more else ""
+        out.print(f"another search{within} has begun and not ended; if it was stopped, the same command goes on")
+    _finished(finished)
+
+
+def _finished(results: Sequence[Finished]) -> None:
+    """Print what was finished, where anything was."""
+    if results:
+        console().print()
+        console().print("finished, trained on alone: export and eval take these weights")
+        console().print()
+        show_finished(results)

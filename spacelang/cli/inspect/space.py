@@ -81,7 +81,7 @@ def show(path: Path, asked: Asked, as_json: bool) -> None:
             bounds=asked.bounds,
         )
         facts["histogram"] = {
-            "measure": asked.of,
+            "measure": histogram.measure,
             "bins": [one | {"count": plain(one["count"])} for one in histogram.records()],
         }
         if asked.plot:

@@ -1,0 +1,77 @@
+"""What a network takes photos for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from attrs import frozen
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from spacelang_runtime.data.decode import ANY_SIDE, Broken, decode
+from spacelang_runtime.data.frame import Framing
+from spacelang_runtime.data.workers import worked
+from spacelang_runtime.engine.distributed import precision
+from spacelang_runtime.failure import Failure
+
+BATCH = 32
+
+
+@frozen
+class Framed:
+    """A photo by its number, framed as networks are scored: uint8 [channels, side, side]; or why it cannot be
+    read."""
+
+    photos: Sequence[Path]
+    framing: Framing
+
+    def __call__(self, number: int) -> NDArray[np.uint8] | str:
+        try:
+            return self.framing(decode(self.photos[number], ANY_SIDE))
+        except Broken as broken:
+            return broken.reason
+
+
+def shares(
+    model: nn.Module,
+    photos: Sequence[Path],
+    framing: Framing,
+    normalise: Callable[[Tensor], Tensor],
+    device: torch.device,
+    workers: int,
+) -> Iterator[Tensor | str]:
+    """The share that a network gives each class, float32 [classes], for each photo in their order; of one that
+    cannot be read, why.
+
+    Shares of a photo add up to 1. framing, normalise: as the network's images are prepared. workers: processes that
+    decode; few photos take none. The model is left in evaluation mode. Raises `Failure` where it answers with NaN.
+    """
+    model.eval()
+    few = min(workers, len(photos) // BATCH)
+    with closing(worked(Framed(photos, framing), range(len(photos)), few, ahead=2 * BATCH)) as views:
+        while part := list(islice(views, BATCH)):
+            readable = [view for view in part if not isinstance(view, str)]
+            told = iter(_asked(model, readable, normalise, device))
+            for view in part:
+                yield view if isinstance(view, str) else next(told)
+
+
+def _asked(
+    model: nn.Module,
+    views: Sequence[NDArray[np.uint8]],
+    normalise: Callable[[Tensor], Tensor],
+    device: torch.device,
+) -> Tensor:
+    if not views:
+        return torch.empty(0)
+    images = normalise(torch.from_numpy(np.stack(views)).to(device))
+    with torch.inference_mode(), precision(device):
+        found: Tensor = model(images).float().softmax(-1).cpu()
+    if found.isnan().any():
+        raise Failure("the network answers with NaN, which is no number", "its weights are damaged: take it again")
+    return found

@@ -1,0 +1,133 @@
+"""What photos show, as a network tells it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from spacelang_runtime.failure import Failure
+
+if TYPE_CHECKING:
+    from spacelang.api.model import Model
+
+TOP = 5
+Place = str | os.PathLike[str]
+
+
+@frozen
+class Prediction:
+    """What a photo shows. shares: the likeliest classes, the first one first, each with its share of the certainty,
+    from 0 to 1. broken: why the photo cannot be read; empty where it can."""
+
+    photo: Path
+    shares: tuple[tuple[str, float], ...]
+    broken: str = ""
+
+    @property
+    def best(self) -> str | None:
+        """The likeliest class; None where the photo cannot be read."""
+        return self.shares[0][0] if self.shares else None
+
+    def record(self) -> dict[str, Any]:
+        """The prediction as JSON has it."""
+        if self.broken:
+            return {"photo": str(self.photo), "broken": self.broken}
+        return {
+            "photo": str(self.photo),
+            "classes": [{"class": name, "share": share} for name, share in self.shares],
+        }
+
+
+@frozen(repr=False)
+class Predictions:
+    """What photos show, in their order."""
+
+    found: tuple[Prediction, ...]
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return iter(self.found)
+
+    def __getitem__(self, at: int) -> Prediction:
+        return self.found[at]
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each photo: its path, its likeliest class, and the share of that."""
+        return [
+            {"photo": str(one.photo), "class": one.best, "share": one.shares[0][1] if one.shares else None}
+            for one in self.found
+        ]
+
+    def __repr__(self) -> str:
+        return f"<predictions of {len(self.found)} photos>"
+
+    def _repr_html_(self) -> str:
+        from spacelang.html import of_records
+
+        return of_records(repr(self)[1:-1], self.records())
+
+
+def photos_of(places: Place | Iterable[Place]) -> tuple[Path, ...]:
+    """The photos that paths name: a file is one; a folder has those in it and in the folders inside, by name.
+
+    Raises `Failure` for a path that leads to nothing, and for a folder without photos.
+    """
+    from spacelang_runtime.data.decode import NAMED, SUFFIXES
+
+    given = [places] if isinstance(places, str | os.PathLike) else list(places)
+    found: list[Path] = []
+    for path in map(Path, given):
+        if not path.exists():
+            raise Failure(f"there is no file {path}", "name photos, or folders of them")
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(
+            one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES and not _hidden(one.relative_to(path))
+        )
+        if not inside:
+            raise Failure(f"there are no photos in {path}", f"photos are {NAMED} files")
+        found += inside
+    return tuple(found)
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def predicted(
+    model: Model, photos: Sequence[Path], top: int = TOP, device: str = "auto", workers: int | None = None
+) -> Iterator[Prediction]:
+    """What photos show, one after the other, as they are read: those that cannot be are told too.
+
+    top: how many classes of each. Raises `Failure` where there is no such device.
+    """
+    from functools import partial
+
+    from spacelang.api.workers import readers
+    from spacelang_runtime.data.frame import Framing
+    from spacelang_runtime.data.normalise import normalise
+    from spacelang_runtime.engine.distributed import choose
+    from spacelang_runtime.engine.predict import shares
+
+    where, frame, seen = choose(device), model.network.architecture.frame, model.preprocessing
+    framing, names = Framing(frame.image, frame.channels, seen), model.classes
+    normal = partial(normalise, preprocessing=seen)
+    told = shares(model.network.float().to(where), photos, framing, normal, where, readers(workers, spare=0))
+    for photo, found in zip(photos, told, strict=True):
+        if isinstance(found, str):
+            yield Prediction(photo, (), found)
+            continue
+        best = found.topk(min(top, len(names)))
+        yield Prediction(
+            photo,
+            tuple(
+                (names[at], share) for at, share in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+            ),
+        )
