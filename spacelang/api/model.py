@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from spacelang.api.architecture import Architecture
-from spacelang.api.predict import TOP, Place, Predictions, photos_of, predicted
+from spacelang.api.predict import TOP, Place, Prediction, Predictions, photos_of, predicted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,7 +57,13 @@ class Model:
         Each is looked at as test images are (`eval`). One that cannot be read has `broken`, and no classes. Raises
         `Failure` for a path that leads to nothing.
         """
-        return Predictions(tuple(predicted(self, photos_of(photos), top, device, workers)))
+        return Predictions(tuple(self.predicting(photos_of(photos), top, device, workers)))
+
+    def predicting(
+        self, photos: Sequence[Path], top: int = TOP, device: str = "auto", workers: int | None = None
+    ) -> Iterator[Prediction]:
+        """The same of files alone, one after the other, as they are read."""
+        return predicted(self.network, self.preprocessing, self.classes, photos, top, device, workers)
 
     def __repr__(self) -> str:
         return f"<Model {self.architecture.name}: {len(self.classes)} classes>"

@@ -12,7 +12,8 @@ from attrs import frozen
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
-    from spacelang.api.model import Model
+    from spacelang_runtime.nn.network import Network
+    from spacelang_runtime.preprocessing import Preprocessing
 
 TOP = 5
 Place = str | os.PathLike[str]
@@ -102,11 +103,17 @@ def _hidden(path: Path) -> bool:
 
 
 def predicted(
-    model: Model, photos: Sequence[Path], top: int = TOP, device: str = "auto", workers: int | None = None
+    network: Network,
+    seen: Preprocessing,
+    names: Sequence[str],
+    photos: Sequence[Path],
+    top: int = TOP,
+    device: str = "auto",
+    workers: int | None = None,
 ) -> Iterator[Prediction]:
     """What photos show, one after the other, as they are read: those that cannot be are told too.
 
-    top: how many classes of each. Raises `Failure` where there is no such device.
+    seen: how the network's images are prepared. names: of its classes. top: how many of each photo. Raises `Failure` where there is no such device.
     """
     from functools import partial
 
@@ -116,10 +123,9 @@ def predicted(
     from spacelang_runtime.engine.distributed import choose
     from spacelang_runtime.engine.predict import shares
 
-    where, frame, seen = choose(device), model.network.architecture.frame, model.preprocessing
-    framing, names = Framing(frame.image, frame.channels, seen), model.classes
-    normal = partial(normalise, preprocessing=seen)
-    told = shares(model.network.float().to(where), photos, framing, normal, where, readers(workers, spare=0))
+    where, frame = choose(device), network.architecture.frame
+    framing, normal = Framing(frame.image, frame.channels, seen), partial(normalise, preprocessing=seen)
+    told = shares(network.float().to(where), photos, framing, normal, where, readers(workers, spare=0))
     for photo, found in zip(photos, told, strict=True):
         if isinstance(found, str):
             yield Prediction(photo, (), found)

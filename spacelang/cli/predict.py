@@ -56,7 +56,7 @@ def predict(
     if not places:
         fail("which photos?", f"name them, or a folder: spacelang predict {given} photo.jpg")
 
-    from spacelang.api.predict import photos_of, predicted
+    from spacelang.api.predict import photos_of
 
     listed = [line for place in places if place == "-" for line in sys.stdin.read().splitlines() if line.strip()]
     photos = (*photos_of([place for place in places if place != "-"]), *map(Path, listed))
@@ -64,7 +64,7 @@ def predict(
         fail("the list on standard input is empty", "give it a path a line: find photos -name '*.jpg' | …")
     model = _model(given, network, runs)
     found = []
-    for one in predicted(model, photos, top, device, workers):
+    for one in model.predicting(photos, top, device, workers):
         found.append(one)
         if one.broken:
             say(f"skipped: {one.photo}: {one.broken}")
