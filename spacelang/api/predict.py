@@ -113,7 +113,8 @@ def predicted(
 ) -> Iterator[Prediction]:
     """What photos show, one after the other, as they are read: those that cannot be are told too.
 
-    seen: how the network's images are prepared. names: of its classes. top: how many of each photo. Raises `Failure` where there is no such device.
+    seen: how the network's images are prepared. names: of its classes. top: how many of each photo. Raises
+    `Failure` where there is no such device.
     """
     from functools import partial
 
