@@ -18,7 +18,7 @@ def idle(lowered: Lowered, asked: Sequence[Bound], measures: Measures) -> Iterat
     for bound in asked:
         if bound.measure not in lowered.chain.costs:
             continue
-        whole = lowered.range(bound.measure)  # type: ignore[arg-type]  # tables add measures
+        whole = lowered.range(bound.measure)
         if (bound.low is None or bound.low <= whole.lo) and (bound.high is None or whole.hi <= bound.high):
             ends = " to ".join(measures.short(bound.measure, end) for end in (whole.lo, whole.hi))
             name = LABELS.get(bound.measure, bound.measure)

@@ -31,7 +31,7 @@ Amount = Plain | tuple[Plain | None, Plain | None]  # `"4G..4.5G"`, `4.5e9` (at 
 Further = Mapping[str, Amount] | Sequence[str]  # `{"energy": "2..2.5"}`, or `["energy=2..2.5"]`
 
 LABELS = {measure.name: measure.label for measure in MEASURES if measure.label}
-_ALSO = {"macs": "flops"}  # what people call a measure
+_ALSO = {measure.label.lower(): measure.name for measure in MEASURES if measure.label}  # what people write
 _REMEDY = "write it anew: spacelang measure SPACE.space -o TABLE.json; its form is told in docs/arithmetic.md"
 
 
