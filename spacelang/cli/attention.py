@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spacelang.cli.options import MovedData, Runs
 from spacelang.cli.terminal import console, fail, grid, say, say_once
 from spacelang.runs import RUNS
 
@@ -45,13 +46,11 @@ def attention(
             "(default: best, or largest before a search)."
         ),
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Where the run's data is now, if not where it was trained.")
-    ] = None,
+    data: MovedData = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The figure: NAME.png and NAME.svg are written.")
     ] = None,
-    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+    runs: Runs = RUNS,
 ) -> None:
     """Draw where every head of a layer looks from one place of a photo; or how alike all heads of a layer are."""
     if (image is None) == (similarity is None):

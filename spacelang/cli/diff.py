@@ -11,6 +11,7 @@ import typer
 
 from spacelang.amount import plain, short, spaced
 from spacelang.api.measures import LABELS
+from spacelang.cli.options import AsJson
 from spacelang.cli.terminal import console, grid
 from spacelang.cli.texts import loaded
 from spacelang.expression import Number, decimal
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def diff(
     before: Annotated[Path, typer.Argument(help="A .space file.", metavar="A")],
     after: Annotated[Path, typer.Argument(help="Another.", metavar="B")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what changed from one space to another: options, settings, rules, recipes, size and costs."""
     found = loaded(before).diff(loaded(after))

@@ -12,6 +12,7 @@ from attrs import evolve
 from spacelang.api.evaluate import SPLITS, How, Row, Split
 from spacelang.cli.evaluation import show
 from spacelang.cli.model import is_run
+from spacelang.cli.options import AsJson, Device, Runs, WeightsOf
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.cli.watch import progress
 from spacelang.runs import RUNS
@@ -29,7 +30,7 @@ def evaluate(
             "a JSON file. Default: best. A run among them is the one whose weights to take."
         ),
     ] = None,
-    run: Annotated[str | None, typer.Option(help="The run whose weights to take (default: the latest).")] = None,
+    run: WeightsOf = None,
     random: Annotated[
         int, typer.Option(min=0, help="Also the mean of so many random networks that meet the search's bounds.")
     ] = 0,
@@ -46,10 +47,10 @@ def evaluate(
     inherited: Annotated[
         bool, typer.Option("--inherited", help="The weights of the supernet, also of networks that were finished.")
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that read images.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
-    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+    as_json: AsJson = False,
+    runs: Runs = RUNS,
 ) -> None:
     """Measure networks on the test images, which neither training nor search has touched."""
     images = next((known for known in SPLITS if known == split), None)

@@ -22,6 +22,7 @@ from spacelang.cli.finish import finish_all, record
 from spacelang.cli.finish import show as show_finished
 from spacelang.cli.measures import LABELS, Measures, priced
 from spacelang.cli.method import Words, method_of, print_finalists, print_front
+from spacelang.cli.options import Bounds, Device, Images, Latency, MovedData, ResultAsJson, Runs, SomeRun
 from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.recipe import Bound, Evolve
@@ -36,24 +37,22 @@ _PREVIEW = {"population": 8, "parents": 4, "generations": 2, "crossover": 3, "mu
 
 
 def evolve(
-    run: Annotated[str | None, typer.Argument(help="A run (default: the latest).")] = None,
+    run: SomeRun = None,
     flops: Annotated[
         str | None,
         typer.Option(help="MACs of the network: 4.5G (at most) or 4G..4.5G. Several, a search each: 200M,300M."),
     ] = None,
     params: Annotated[str | None, typer.Option(help="Its parameters: 28M (at most) or 20M..28M.")] = None,
-    latency: Annotated[str | None, typer.Option(help="Of a table of latency: 5ms (at most) or 4ms..5ms.")] = None,
+    latency: Latency = None,
     cost: Annotated[
         list[Path] | None, typer.Option(help="A table of a further cost, as JSON, to bound as well.")
     ] = None,
-    bound: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=WINDOW", help="A bound on a measure: energy=2..2.5.")
-    ] = None,
+    bound: Bounds = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the evolve recipe for this search."),
     ] = None,
-    images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
+    images: Images = None,
     score: Annotated[
         str | None, typer.Option(help="What ranks networks, instead of the recipe's line: loss or accuracy.")
     ] = None,
@@ -89,12 +88,10 @@ def evolve(
         str | None,
         typer.Option(metavar="SHARE", help="Then train the best on, alone: for 5% of the supernet's seconds."),
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Where the run's data is now, if not where it was trained.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+    data: MovedData = None,
+    device: Device = "auto",
+    as_json: ResultAsJson = False,
+    runs: Runs = RUNS,
 ) -> None:
     """Find the best network of a run's space within bounds, by evolution over its trained supernet.
 

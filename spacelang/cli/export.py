@@ -10,6 +10,7 @@ import typer
 from spacelang.api.export import SUFFIXES, format_of, of_run, write
 from spacelang.api.model import Model, load_model
 from spacelang.architecture import LARGEST_IMAGE
+from spacelang.cli.options import Force, Runs, WeightsOf
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.runs import RUNS
 
@@ -45,12 +46,12 @@ def export(
         int | None,
         typer.Option(min=1, max=LARGEST_IMAGE, help="Of onnx and torch-export: another side of the images."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
-    run: Annotated[str | None, typer.Option(help="The run whose weights to take (default: the latest).")] = None,
+    force: Force = False,
+    run: WeightsOf = None,
     inherited: Annotated[
         bool, typer.Option("--inherited", help="The weights of the supernet, also where the network was finished.")
     ] = False,
-    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+    runs: Runs = RUNS,
 ) -> None:
     """Write a network of a run, with its weights, or a model's folder in another form.
 

@@ -12,9 +12,10 @@ from attrs import evolve
 
 from spacelang.check import override
 from spacelang.cli.model import no_run
+from spacelang.cli.options import Budget, Checkpointing, Device, Micro, Runs, Settings, Steps, TrainingData, Workers
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.cli.texts import compiled, open_text
-from spacelang.cli.train import CHECKPOINTING, MICRO, readers, speaker, time_of, watched
+from spacelang.cli.train import readers, speaker, time_of, watched
 from spacelang.recipe import Train
 from spacelang.runs import RUNS, resuming
 
@@ -29,20 +30,13 @@ def finetune(
     model: Annotated[
         str, typer.Argument(help="A model's folder (spacelang export best -o model/); with --resume, a run.")
     ],
-    data: Annotated[
-        str | None,
-        typer.Option(
-            help="A folder with train/CLASS/* and val/CLASS/*, or `digits`; with --resume, where it is now."
-        ),
-    ] = None,
+    data: TrainingData = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The folder of the new model.")] = None,
     scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Begin with random weights: the paper's retraining.")
     ] = False,
     recipe: Annotated[Path | None, typer.Option(help="A .space file whose train block to follow.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the recipe.")
-    ] = None,
+    settings: Settings = None,
     teacher: Annotated[
         str | None,
         typer.Option(help="Learn from a teacher too: a run (its largest network), a model's folder, or timm:NAME."),
@@ -53,15 +47,15 @@ def finetune(
     share: Annotated[
         float | None, typer.Option(min=0, max=1, help="Of the teacher in what is learned (default: 0.5).")
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, max=10**9, help="Stop after so many updates.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Stop after so long, such as 90s, 10m or 1.5h.")] = None,
+    steps: Steps = None,
+    budget: Budget = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run of finetune.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that is there already.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    micro: Annotated[int | None, typer.Option(min=1, max=10**6, help=MICRO)] = None,
-    workers: Annotated[int | None, typer.Option(min=0, max=1024, help="Processes that read images.")] = None,
-    checkpointing: Annotated[bool, typer.Option("--checkpointing", help=CHECKPOINTING)] = False,
-    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+    device: Device = "auto",
+    micro: Micro = None,
+    workers: Workers = None,
+    checkpointing: Checkpointing = False,
+    runs: Runs = RUNS,
 ) -> None:
     """Train a model further on data of its own or other classes, by the trainer and the words of `train`.
 

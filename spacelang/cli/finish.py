@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +16,7 @@ from spacelang.amount import NotAnAmount, clock, short
 from spacelang.amount import share as share_in
 from spacelang.architecture import Architecture
 from spacelang.check import override
+from spacelang.cli.options import AsJson, Device, Runs, Workers
 from spacelang.cli.resumable import AGAIN
 from spacelang.cli.terminal import console, grid, say, say_once
 from spacelang.cli.train import readers, speaker, watched
@@ -62,10 +62,10 @@ def finish(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the train recipe for this finish."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    workers: Annotated[int | None, typer.Option(min=0, max=1024, help="Processes that read images.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
-    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+    device: Device = "auto",
+    workers: Workers = None,
+    as_json: AsJson = False,
+    runs: Runs = RUNS,
 ) -> None:
     """Train the winner of the last search on alone, from its inherited weights, for a share of the supernet's time.
 

@@ -10,6 +10,7 @@ import typer
 from spacelang.amount import short
 from spacelang.architecture import LARGEST_IMAGE
 from spacelang.cli.export import FILES
+from spacelang.cli.options import Force
 from spacelang.cli.terminal import fail
 
 
@@ -34,7 +35,7 @@ def import_(
             help="With a file: the side of the images that the network was trained on (default: 224).",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
+    force: Force = False,
 ) -> None:
     """Write a network from outside as config.json and model.safetensors."""
     kind, _, name = source.partition(":")

@@ -12,6 +12,17 @@ from spacelang.cli.bench import bench
 from spacelang.cli.disk import write
 from spacelang.cli.judgement import measured, recipe_of, show, source_of
 from spacelang.cli.method import score_of
+from spacelang.cli.options import (
+    Device,
+    ErrorScore,
+    Images,
+    MovedData,
+    RefineSettings,
+    ResultAsJson,
+    Runs,
+    SomeRun,
+    TheirParams,
+)
 from spacelang.cli.place import vacant
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.runs import RUNS
@@ -21,29 +32,20 @@ if TYPE_CHECKING:
 
 
 def judge(
-    run: Annotated[str | None, typer.Argument(help="A run (default: the latest).")] = None,
+    run: SomeRun = None,
     flops: Annotated[str | None, typer.Option(help="MACs of the networks: 4.5G (at most) or 4G..4.5G.")] = None,
-    params: Annotated[str | None, typer.Option(help="Their parameters: 28M (at most) or 20M..28M.")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="Change a line of the refine recipe, such as samples=200."
-        ),
-    ] = None,
-    images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
-    score: Annotated[
-        str | None, typer.Option(help="What errors are told by, instead of the recipe's line: loss or accuracy.")
-    ] = None,
+    params: TheirParams = None,
+    settings: RefineSettings = None,
+    images: Images = None,
+    score: ErrorScore = None,
     next_: Annotated[
         Path | None, typer.Option("--next", metavar="FILE", help="Write the next space to a new .space file.")
     ] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page with figures.")] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Where the run's data is now, if not where it was trained.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+    data: MovedData = None,
+    device: Device = "auto",
+    as_json: ResultAsJson = False,
+    runs: Runs = RUNS,
 ) -> None:
     """Judge the space of a run by its E-T error, and say how each dimension of each stage should move.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spacelang.cli.options import Device, ResultAsJson
 from spacelang.cli.place import vacant
 from spacelang.cli.terminal import console, grid, say
 from spacelang.cli.texts import compiled, open_text
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 def measure(
     space: Annotated[Path, typer.Argument(help="A .space file.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The table to write.")] = Path("latency.json"),
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     batch: Annotated[int, typer.Option(min=1, max=1_000_000, help="Images at a time.")] = 64,
     precision: Annotated[
         str | None, typer.Option(help="fp32, bf16 or fp16 (default: bf16 on a GPU, else fp32).")
@@ -34,7 +35,7 @@ def measure(
     check: Annotated[
         int, typer.Option(min=0, help="Then run so many random networks whole, and say how near the table comes.")
     ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: ResultAsJson = False,
 ) -> None:
     """Time every distinct block of a space on a device, and write a table of latencies.
 

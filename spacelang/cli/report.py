@@ -7,18 +7,19 @@ from typing import Annotated
 
 import typer
 
+from spacelang.cli.options import Runs, SomeRun
 from spacelang.cli.place import vacant
 from spacelang.cli.terminal import say
 from spacelang.runs import RUNS
 
 
 def report(
-    run: Annotated[str | None, typer.Argument(help="A run (default: the latest).")] = None,
+    run: SomeRun = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="The file to write, or its folder (default: report.html in the run)."),
     ] = None,
-    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+    runs: Runs = RUNS,
 ) -> None:
     """Write a run as one HTML page that needs no web: accuracy and cost, generations, lineage, training, space."""
     from spacelang.lower.lowered import lower

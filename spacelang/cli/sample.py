@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from spacelang.cli.options import AsJson, Bounds, Latency
 from spacelang.cli.terminal import refused, say
 from spacelang.cli.texts import loaded
 
@@ -17,11 +18,9 @@ def sample(
     number: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 10,
     flops: Annotated[str | None, typer.Option(help="MACs: 4.5G (at most) or 4G..4.5G.")] = None,
     params: Annotated[str | None, typer.Option(help="Parameters: 28M (at most) or 20M..28M.")] = None,
-    latency: Annotated[str | None, typer.Option(help="Of a table of latency: 5ms (at most) or 4ms..5ms.")] = None,
+    latency: Latency = None,
     cost: Annotated[list[Path] | None, typer.Option(help="A table of a further cost, as JSON.")] = None,
-    bound: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=WINDOW", help="A bound on a measure: energy=2..2.5.")
-    ] = None,
+    bound: Bounds = None,
     law: Annotated[
         Literal["random", "uniform"],
         typer.Option(
@@ -32,7 +31,7 @@ def sample(
         bool, typer.Option("--stratified", help="As many from each of ten stretches of MACs.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="The same seed, the same networks.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Draw networks of a space, exactly from a law and exactly inside bounds: name, MACs, params, line."""
     space = loaded(file)

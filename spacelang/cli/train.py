@@ -14,6 +14,18 @@ import typer
 from spacelang.amount import NotAnAmount, clock, seconds, short
 from spacelang.api.workers import readers as readers
 from spacelang.check import override
+from spacelang.cli.options import (
+    Budget,
+    Checkpointing,
+    Device,
+    Micro,
+    Profile,
+    Resume,
+    Runs,
+    Steps,
+    TrainingData,
+    Workers,
+)
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.cli.texts import compiled, open_text
 from spacelang.cli.watch import progress
@@ -28,25 +40,15 @@ if TYPE_CHECKING:
     from spacelang_runtime.tasks.supernet.objective import SupernetSetup
     from spacelang_runtime.tasks.supernet.start import TrainRequest
 
-CHECKPOINTING = "Compute activations anew for gradients: less memory, more time."
-MICRO = (
-    "Images that a GPU takes at a time, the gradients of a step adding up (default: as many as its memory bears)."
-)
-
 
 def train(
     space: Annotated[
         str | None, typer.Argument(help="A .space file; with --resume, a run (default: the latest).")
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            help="A folder with train/CLASS/* and val/CLASS/*, or `digits`; with --resume, where it is now."
-        ),
-    ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, max=10**9, help="Stop after so many updates.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Stop after so long, such as 90s, 10m or 1.5h.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run, exactly where it stopped.")] = False,
+    data: TrainingData = None,
+    steps: Steps = None,
+    budget: Budget = None,
+    resume: Resume = False,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the train recipe for this run."),
@@ -60,22 +62,20 @@ def train(
     taught: Annotated[
         float, typer.Option(min=0, max=1, help="With --weights: the part that this model teaches, such as 0.5.")
     ] = 0.0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    micro: Annotated[int | None, typer.Option(min=1, max=10**6, help=MICRO)] = None,
-    workers: Annotated[int | None, typer.Option(min=0, max=1024, help="Processes that read images.")] = None,
-    profile: Annotated[
-        bool, typer.Option("--profile", help="Keep a trace of a few steps for TensorBoard.")
-    ] = False,
+    device: Device = "auto",
+    micro: Micro = None,
+    workers: Workers = None,
+    profile: Profile = False,
     every: Annotated[str, typer.Option(help="Keep a checkpoint so often, such as 30s or 5m.")] = "5m",
     shard: Annotated[
         bool, typer.Option("--shard", help="Under torchrun: share the optimizer's memory out among the GPUs.")
     ] = False,
-    checkpointing: Annotated[bool, typer.Option("--checkpointing", help=CHECKPOINTING)] = False,
+    checkpointing: Checkpointing = False,
     photo: Annotated[
         Path | None,
         typer.Option("--attention", metavar="PHOTO", help="Show the heads' maps of a photo in TensorBoard."),
     ] = None,
-    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+    runs: Runs = RUNS,
 ) -> None:
     """Train the supernet of a space by the sandwich rule.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from spacelang.cli.options import AsJson, Runs
 from spacelang.cli.terminal import fail, say
 from spacelang.runs import RUNS
 
@@ -45,8 +46,8 @@ def inspect(
     options: Annotated[
         bool, typer.Option("--options", help="Of a space: how many networks take each option, and their costs.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
-    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+    as_json: AsJson = False,
+    runs: Runs = RUNS,
 ) -> None:
     """Show a space as a table with its size and costs, how far a run has come, or what a network is."""
     if plot is not None and plot.suffix.lower() not in (".svg", ".png"):

@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from spacelang.cli.model import no_run
+from spacelang.cli.options import Budget, Device, Micro, Profile, Resume, Runs, Settings, Steps, Workers
 from spacelang.cli.terminal import fail
-from spacelang.cli.train import MICRO, time_of
+from spacelang.cli.train import time_of
 from spacelang.runs import RUNS
 
 
@@ -37,9 +38,7 @@ def transfer(
         Path | None, typer.Option(help="The folder of the data; with --resume, where it is now.")
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="A shipped recipe, such as coco-3x, or a .toml file.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the recipe.")
-    ] = None,
+    settings: Settings = None,
     random_weights: Annotated[
         bool, typer.Option("--random-weights", help="The network without what it has learned, for comparison.")
     ] = False,
@@ -47,9 +46,9 @@ def transfer(
         Path | None,
         typer.Option(help="vqa: a folder with BERT's config.json, vocab.txt and model.safetensors."),
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, max=10**9, help="Stop after so many updates.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Stop after so long, such as 90s, 10m or 1.5h.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run, exactly where it stopped.")] = False,
+    steps: Steps = None,
+    budget: Budget = None,
+    resume: Resume = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print data, schedule and memory; train nothing.")
     ] = False,
@@ -61,13 +60,11 @@ def transfer(
     question: Annotated[str | None, typer.Option(help="vqa: what to ask about the photo.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The picture to write.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    micro: Annotated[int | None, typer.Option(min=1, max=10**6, help=MICRO)] = None,
-    workers: Annotated[int | None, typer.Option(min=0, max=1024, help="Processes that read images.")] = None,
-    profile: Annotated[
-        bool, typer.Option("--profile", help="Keep a trace of a few steps for TensorBoard.")
-    ] = False,
-    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+    device: Device = "auto",
+    micro: Micro = None,
+    workers: Workers = None,
+    profile: Profile = False,
+    runs: Runs = RUNS,
 ) -> None:
     """Train a found network on detection, segmentation or visual question answering, and ask the result.
 

@@ -1,0 +1,66 @@
+"""The options that several commands share: what each takes, and what the help says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# Which run.
+Runs = Annotated[Path, typer.Option(help="The folder of all runs.")]
+SomeRun = Annotated[str | None, typer.Argument(help="A run (default: the latest).")]
+WeightsOf = Annotated[str | None, typer.Option(help="The run whose weights to take (default: the latest).")]
+
+# Which images, and where they are looked at.
+TrainingData = Annotated[
+    str | None,
+    typer.Option(help="A folder with train/CLASS/* and val/CLASS/*, or `digits`; with --resume, where it is now."),
+]
+MovedData = Annotated[str | None, typer.Option(help="Where the run's data is now, if not where it was trained.")]
+Images = Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Workers = Annotated[int | None, typer.Option(min=0, max=1024, help="Processes that read images.")]
+
+# Which networks.
+Bounds = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=WINDOW", help="A bound on a measure: energy=2..2.5.")
+]
+Latency = Annotated[str | None, typer.Option(help="Of a table of latency: 5ms (at most) or 4ms..5ms.")]
+TheirParams = Annotated[str | None, typer.Option(help="Their parameters: 28M (at most) or 20M..28M.")]
+
+# How to train.
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the recipe.")
+]
+Steps = Annotated[int | None, typer.Option(min=1, max=10**9, help="Stop after so many updates.")]
+Budget = Annotated[str | None, typer.Option(help="Stop after so long, such as 90s, 10m or 1.5h.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run, exactly where it stopped.")]
+Micro = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=10**6,
+        help="Images that a GPU takes at a time, the gradients of a step adding up (default: as many as its "
+        "memory bears).",
+    ),
+]
+Checkpointing = Annotated[
+    bool,
+    typer.Option("--checkpointing", help="Compute activations anew for gradients: less memory, more time."),
+]
+Profile = Annotated[bool, typer.Option("--profile", help="Keep a trace of a few steps for TensorBoard.")]
+
+# How to judge a space.
+RefineSettings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the refine recipe, such as samples=200."),
+]
+ErrorScore = Annotated[
+    str | None, typer.Option(help="What errors are told by, instead of the recipe's line: loss or accuracy.")
+]
+
+# What becomes of the answer.
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+ResultAsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
