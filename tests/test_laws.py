@@ -35,7 +35,8 @@ def test_only_syntax_imports_lark(path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules("runtime"), ids=lambda p: str(p.relative_to(ROOT)))
 def test_the_runtime_knows_no_text(path: Path) -> None:
-    forbidden = ("spacelang.syntax", "spacelang.check", "spacelang.source", "spacelang.cli", "lark")
+    texts = ("spacelang.syntax", "spacelang.check", "spacelang.source", "lark")
+    forbidden = (*texts, "spacelang.api", "spacelang.cli")
     assert not [name for name in imported(path) if name.startswith(forbidden)]
 
 
@@ -54,6 +55,7 @@ LAYERS = (
     "export",
     "report",
     "visualize",
+    "app",
 )
 
 Graph = Mapping[str, set[str]]  # of each file, by its dotted name, the files that it imports
@@ -175,9 +177,26 @@ def spoken(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", modules("spacelang/api"), ids=lambda p: str(p.relative_to(ROOT)))
-def test_the_front_door_neither_prints_nor_ends_the_process(path: Path) -> None:
+USE_CASES = [*modules("spacelang/api"), *modules("runtime/spacelang_runtime/app")]
+
+
+@pytest.mark.parametrize("path", USE_CASES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_front_door_and_the_use_cases_neither_print_nor_end_the_process(path: Path) -> None:
     assert spoken(path) == set()
+
+
+@pytest.mark.parametrize("path", modules("spacelang"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_runtime_is_imported_when_it_is_needed(path: Path) -> None:
+    """But for what a `Failure` is, which everybody has to know."""
+    names = {name for name in imported_at_top(path) if name.split(".")[0] == "spacelang_runtime"}
+    assert names <= {"spacelang_runtime.failure"}
+
+
+def test_use_cases_are_imported_without_torch() -> None:
+    files = modules("runtime/spacelang_runtime/app")
+    names = [f"spacelang_runtime.app.{path.stem}" for path in files if path.stem != "__init__"]
+    assert len(names) > 8
+    assert "torch" not in loaded(f"import {', '.join(names)}")
 
 
 def test_what_a_library_does_not_do_is_found(tmp_path: Path) -> None:

@@ -36,3 +36,15 @@ class NotABound(Failure):  # type: ignore[misc]
         self.asked = asked
         self.reason = reason
         self.untabled = untabled
+
+
+class NotAnOption(Failure):  # type: ignore[misc]
+    """A value that a keyword of a call, or the option of the command line that is called so, does not take.
+
+    asked: the keyword. reason: why, alone.
+    """
+
+    def __init__(self, asked: str, reason: str, remedy: str = "") -> None:
+        super().__init__(f"{asked}: {reason}", remedy)
+        self.asked = asked
+        self.reason = reason

@@ -1,25 +1,19 @@
-"""A network as a model that stands on its own."""
+"""A network of a run, written as a model that stands on its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal
 
 from attrs import frozen
 
-from spacelang.amount import short
 from spacelang.api.architecture import Architecture
-from spacelang.api.model import Model, load_model
-from spacelang_runtime.failure import Failure
-
-if TYPE_CHECKING:
-    from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.engine.run import Run
+from spacelang.api.error import NotAnOption
+from spacelang.api.model import Model
+from spacelang.api.trained import Say, Trained, silent
 
 Format = Literal["safetensors", "timm", "hf", "swin", "onnx", "torch-export"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-SUFFIXES: Mapping[str, Format] = {".onnx": "onnx", ".pt2": "torch-export"}
 
 
 @frozen
@@ -33,70 +27,48 @@ class Exported:
     preview: bool
 
 
-def format_of(path: Path, given: str | None) -> Format:
-    """The format that is asked for, or that the output's name says, else `safetensors`. Raises `Failure`."""
-    if given is None:
-        return SUFFIXES.get(path.suffix.lower(), "safetensors")
-    found = next((name for name in FORMATS if name == given), None)
-    if found is None:
-        raise Failure(f"{given!r} is no format", f"one of {', '.join(FORMATS)}")
-    return found
+def export(
+    run: Trained,
+    output: str | os.PathLike[str],
+    what: str | Architecture = "best",
+    *,
+    format: Format | None = None,
+    image: int | None = None,
+    force: bool = False,
+    inherited: bool = False,
+) -> Exported:
+    """Write a network of the run as a model that stands on its own; as `spacelang export`.
 
+    Args:
+        output: a folder, or a file of `.onnx` or `.pt2`.
+        what: `best`, `cheapest`, `largest`, `smallest`, a name, a line, a network.
+        format: `safetensors`, `timm`, `hf`, `swin`, `onnx` or `torch-export`; None: what the output's name says.
+        image: of `onnx` and `torch-export`, another side of the images, in pixels.
+        force: whether to replace what is there.
+        inherited: whether the weights are the supernet's also where the network was finished.
 
-def of_run(
-    what: str, run: Run, lowered: Lowered, say: Callable[[str], None] = lambda _: None, inherited: bool = False
-) -> Model:
-    """A network of a run: `best`, `largest`, `smallest`, a name, a line.
-
-    With the weights of its finish where it has one and `inherited` does not say otherwise; else with those that it
-    inherits.
+    Raises:
+        Failure: where something else is there already, and where a format cannot hold the network.
     """
-    import torch
+    from spacelang_runtime.app.export import SUFFIXES, format_of, of_run, write
 
-    from spacelang_runtime.engine.finished import finished
-    from spacelang_runtime.engine.provenance import provenance
-    from spacelang_runtime.engine.supernet import trained
-    from spacelang_runtime.nn.extract import extract
-    from spacelang_runtime.search.target import resolve
-    from spacelang_runtime.tasks.supernet.data import preprocessing_of
-
-    architecture = resolve(what, run, lowered)
-    if not inherited and (finish := finished(run, architecture)) is not None:
-        return load_model(finish.model)
-    network = extract(trained(run, lowered, torch.device("cpu")), architecture)
-    return Model(network, provenance(run, architecture), preprocessing_of(run, say))
+    path = Path(output)
+    form = format_of(path, format)
+    if image is not None and form not in SUFFIXES.values():
+        raise NotAnOption("image", f"{form} has no image size of its own: it goes with onnx and torch-export")
+    made = write(of_run(str(what), run.kept, run.space.lowered, inherited=inherited), path, form, image, force)
+    return Exported(made.path, Architecture(made.architecture), made.said, made.preview)
 
 
-def write(model: Model, output: Path, form: Format, image: int | None = None, force: bool = False) -> Exported:
-    """Write a model. image: of `onnx` and `torch-export`, another side of the images. force: replace what is there.
+def model(run: Trained, what: str | Architecture = "best", *, inherited: bool = False, say: Say = silent) -> Model:
+    """A network of the run, with the weights of its finish where it has one.
 
-    Raises `Failure` where something else is there already, and where a format cannot hold the network.
+    Args:
+        what: `best`, `cheapest`, `largest`, `smallest`, a name, a line, a network.
+        inherited: whether the weights are the supernet's all the same.
+        say: told in lines what a person is to know.
     """
-    from spacelang.lower.cost import price
+    from spacelang_runtime.app.export import of_run
 
-    network, notes, seen = model.network, model.notes, model.preprocessing
-    cost = price(network.architecture)
-    said = f"{short(cost.params)} params, {short(cost.flops)} MACs"
-    match form:
-        case "onnx":
-            from spacelang_runtime.export.metadata import metadata
-            from spacelang_runtime.export.onnx_file import write as write_onnx
-
-            made = write_onnx(network, output, image, metadata(network.architecture, image, notes, seen))
-            said += f", {short(made.size)}B; onnxruntime gives torch's logits to {made.difference:.0e}"
-        case "torch-export":
-            from spacelang_runtime.export import program
-            from spacelang_runtime.export.metadata import metadata
-
-            told = metadata(network.architecture, image, notes, seen)
-            said += f", {short(program.write(network, output, image, told))}B"
-        case "swin":
-            from spacelang_runtime.export.swin import write as write_swin
-
-            write_swin(network, output, notes, force, seen)
-            said += ", as a Swin transformer of timm"
-        case _:
-            from spacelang_runtime.nn.saved import save
-
-            save(network, output, notes, force, seen)
-    return Exported(output, Architecture(network.architecture), said, bool(notes.get("preview")))
+    made = of_run(str(what), run.kept, run.space.lowered, say, inherited)
+    return Model(made.network, made.notes, made.preprocessing)

@@ -12,6 +12,8 @@ from attrs import define
 
 from spacelang.api.architecture import Architecture
 from spacelang.api.predict import TOP, Place, Prediction, Predictions, photos_of, predicted
+from spacelang.runs import called
+from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,3 +80,29 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
 
     path = Path(folder)
     return Model(load(path), notes_of(path), preprocessing_of(path))
+    return load(Path(folder))
+
+
+def require_model(model: str, runs: Path, instead: str = "") -> None:
+    """Refuse a run, or a network of one, before torch and data are loaded, and say how to make the model's folder.
+    instead: what else a run may be good for, after the remedy."""
+    from spacelang_runtime.engine.record import OF_SPACES
+    from spacelang_runtime.engine.run import open_run
+    from spacelang_runtime.search.target import OF_A_RUN
+
+    folder = Path(model)
+    if (folder / "config.json").is_file():
+        return
+    if model in OF_A_RUN:
+        raise Failure(
+            f"{model} is a network of a run, and no model's folder", f"first: spacelang export {model} -o model/"
+        )
+    for place in (runs / model, folder):
+        run = open_run(place)
+        if run is not None and run.record.task not in OF_SPACES:
+            raise Failure(
+                f"{model} is a trained transfer", "ask it by spacelang transfer: --eval, --predict, --resume"
+            )
+        if run is not None:
+            first = f"first: spacelang export best --run {called(place)} -o model/"
+            raise Failure(f"{model} is a run, and no model's folder", first + instead)

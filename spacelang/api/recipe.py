@@ -1,61 +1,72 @@
-"""The recipe of a search: the space's own, with what a call changes."""
+"""Recipes: those of a space, with what a call changes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
-from spacelang.api.measures import Amount, Further
-from spacelang.api.space import Space
+from spacelang.api.error import NotAnOption
+from spacelang.api.measures import Measures
 from spacelang.check import override
 from spacelang.check.bounds import joined
 from spacelang.lower.bounds import measured
-from spacelang.recipe import Bound, Evolve
+from spacelang.recipe import Bound, Evolve, Refine, Train
 from spacelang_runtime.failure import Failure
 
-Settings = Mapping[str, object]  # lines of the recipe, by name: `{"population": 20}`
+if TYPE_CHECKING:
+    from spacelang.lower.lowered import Lowered
+
+Settings = Mapping[str, object] | Sequence[str]  # lines of the recipe: `{"population": 20}`, or `["population=20"]`
+Warn = Callable[[str], None]
+Made = TypeVar("Made")
 
 
-def recipe_of(
-    space: Space,
-    flops: Amount | None,
-    params: Amount | None,
-    latency: Amount | None,
-    bounds: Further | None,
+def evolve_recipe(
+    lowered: Lowered,
+    measures: Measures,
+    given: Sequence[Bound],
     settings: Settings | None,
-    seed: int | None,
+    untabled: Callable[[Bound], Failure],
+    recipe: Evolve | None = None,
 ) -> Evolve:
-    """The space's `evolve` recipe; a bound replaces those that it has on the same measure.
+    """A space's `evolve` recipe; a bound that is given replaces those that it has on the same measure.
 
-    Raises `Failure` for a bound that is none, a line that no recipe has, or a bound of the recipe's whose table is
-    not there.
+    untabled: what to say of a bound of the recipe's whose table is not there. recipe: instead of the space's.
+    Raises `NotAnOption` for a line that no recipe has.
     """
-    chain, measures = space.lowered.chain, space.measured
-    given = measures.bounds(chain, {"flops": flops, "params": params, "latency": latency}, bounds)
-    recipe = space.checked.evolve
-    try:
-        recipe = override.evolve_with(recipe, override.settings(texts(settings)))
-    except override.NotASetting as reason:
-        raise Failure(str(reason), "`spacelang explain` and docs/language.md tell the lines of a recipe") from None
-    kept = _kept(space, recipe, given)
-    recipe = attrs.evolve(recipe, bounds=joined([*kept, *given]))
-    return recipe if seed is None else attrs.evolve(recipe, seed=seed)
-
-
-def texts(settings: Settings | None) -> list[str]:
-    """Lines of a recipe as the command line has them."""
-    return [f"{name}={value}" for name, value in (settings or {}).items()]
-
-
-def _kept(space: Space, recipe: Evolve, given: Sequence[Bound]) -> tuple[Bound, ...]:
+    own = recipe or lowered.space.evolve
+    recipe = _changed(lambda: override.evolve_with(own, lines(settings)))
     replaced = {bound.measure for bound in given}
-    kept = space.measured.tabled([bound for bound in recipe.bounds if bound.measure not in replaced])
+    kept = measures.tabled([bound for bound in recipe.bounds if bound.measure not in replaced])
     for bound in kept:
-        if not measured(space.lowered.chain, bound.measure):
-            raise Failure(
-                f"the recipe of {space.name} wants {bound}, and no table says what networks take",
-                f"measure it: spacelang measure SPACE.space -o {bound.measure}.json, then "
-                f"space.with_costs('{bound.measure}.json')",
-            )
-    return kept
+        if not measured(lowered.chain, bound.measure):
+            raise untabled(bound)
+    return attrs.evolve(recipe, bounds=joined([*kept, *given]))
+
+
+def train_recipe(recipe: Train, settings: Settings | None, warn: Warn = lambda _: None) -> Train:
+    """A `train` recipe with some of its lines replaced. Raises `NotAnOption` for a line that no recipe has."""
+    return _changed(lambda: override.train_with(recipe, lines(settings), warn))
+
+
+def refine_recipe(recipe: Refine, settings: Settings | None) -> Refine:
+    """A `refine` recipe with some of its lines replaced. Raises `NotAnOption` for a line that no recipe has."""
+    return _changed(lambda: override.refine_with(recipe, lines(settings)))
+
+
+def lines(settings: Settings | None) -> dict[str, str]:
+    """Lines of a recipe by name, as written. Raises `NotAnOption` for what is none."""
+    if settings is None:
+        return {}
+    texts = [f"{name}={value}" for name, value in settings.items()] if isinstance(settings, Mapping) else settings
+    return _changed(lambda: override.settings(texts))
+
+
+def _changed(change: Callable[[], Made]) -> Made:
+    try:
+        return change()
+    except override.NotASetting as reason:
+        remedy = "`spacelang explain` and docs/language.md tell the lines of a recipe"
+        raise NotAnOption("settings", str(reason), remedy) from None

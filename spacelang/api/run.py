@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
+from spacelang.api import evaluate as _evaluate
+from spacelang.api import evolution as _evolution
+from spacelang.api import export as _export
+from spacelang.api import finish as _finish
+from spacelang.api import judgement as _judgement
 from spacelang.api.architecture import Architecture
 from spacelang.api.space import Space
-from spacelang_runtime.failure import Failure
+from spacelang.api.trained import Say, silent
 
 if TYPE_CHECKING:
-    from spacelang.api.evaluate import Observe, Say, Split, Tested
-    from spacelang.api.export import Exported, Format
-    from spacelang.api.model import Model
     from spacelang_runtime.engine.run import Run as Kept
 
 
@@ -25,10 +27,18 @@ class Run:
     """A run: a folder with a trained supernet, and with the searches of its space.
 
     kept: the value that the runtime works on. Networks of a run are named as on the command line: `best` of its
-    last search, `largest`, `smallest`, a name, a line, a JSON file.
+    last search, `cheapest` of its finalists that are no worse, `largest`, `smallest`, a name, a line, a JSON file.
     """
 
     kept: Kept
+
+    # Each verb stands in a file of its own.
+    search = _evolution.search
+    judge = _judgement.judge
+    finish = _finish.finish
+    evaluate = _evaluate.evaluate
+    export = _export.export
+    model = _export.model
 
     @property
     def name(self) -> str:
@@ -66,65 +76,6 @@ class Run:
 
         return Architecture(resolve(what, self.kept, self.space.lowered))
 
-    def model(self, what: str | Architecture = "best", *, inherited: bool = False) -> Model:
-        """A network of the run with the weights of its finish where it has one.
-
-        Else, or where `inherited` says so, with those that it inherits from the supernet.
-        """
-        from spacelang.api.export import of_run
-
-        return of_run(str(what), self.kept, self.space.lowered, inherited=inherited)
-
-    def evaluate(
-        self,
-        *what: str | Architecture,
-        random: int = 0,
-        split: Split = "test",
-        seed: int = 0,
-        by_class: bool = False,
-        inherited: bool = False,
-        device: str = "auto",
-        workers: int | None = None,
-        observe: Observe = lambda _, __: None,
-        say: Say = lambda _: None,
-    ) -> Tested:
-        """Networks of the run on the test images, or on those held out for its search; `best` where none is named.
-
-        random: also the mean of so many random networks inside the bounds of the search. by_class: each class by
-        itself, too. inherited: whether finishes are left aside. observe: told how many of the images have
-        been seen.
-        """
-        from spacelang.api.evaluate import How, of_run
-
-        names = [str(one) for one in what] or ["best"]
-        how = How(device, workers, say, observe)
-        return of_run(self.kept, self.space.lowered, names, random, split, seed, by_class, how, inherited)
-
-    def export(
-        self,
-        output: str | os.PathLike[str],
-        what: str | Architecture = "best",
-        *,
-        format: Format | None = None,
-        image: int | None = None,
-        force: bool = False,
-        inherited: bool = False,
-    ) -> Exported:
-        """Write a network of the run as a model that stands on its own: a folder, or a file of `.onnx` or `.pt2`.
-
-        format: `safetensors`, `timm`, `hf`, `swin`, `onnx` or `torch-export`; None: what the output's name says.
-        image: of `onnx` and `torch-export`, another side of the images. force: replace what is there.
-        inherited: whether its finish is left aside.
-        """
-        from spacelang.api.export import SUFFIXES, format_of, of_run, write
-
-        path = Path(output)
-        form = format_of(path, format)
-        if image is not None and form not in SUFFIXES.values():
-            raise Failure(f"{form} has no image size of its own", "it goes with onnx and torch-export")
-        model = of_run(str(what), self.kept, self.space.lowered, inherited=inherited)
-        return write(model, path, form, image, force)
-
     def __repr__(self) -> str:
         state = "finished" if self.finished else "not finished"
         return f"<Run {self.name} of {self.kept.record.space}: step {self.step}, {state}>"
@@ -136,8 +87,17 @@ class Run:
         return written(title) + self.space._repr_html_()
 
 
-def open_run(name: str | None = None, runs: str | os.PathLike[str] = "runs") -> Run:
-    """The run of a name, or of a folder; the latest in `runs` where none is named. Raises `Failure`."""
-    from spacelang_runtime.engine.run import find
+def open_run(name: str | None = None, runs: str | os.PathLike[str] = "runs", *, say: Say = silent) -> Run:
+    """The run of a name, or of a folder; where none is named, the latest in `runs` that has learned something.
 
-    return Run(find(Path(runs), name))
+    Args:
+        name: of a run in `runs`, or a folder.
+        runs: the folder of all runs.
+        say: told of the runs that are passed over.
+
+    Raises:
+        Failure: where there is none.
+    """
+    from spacelang_runtime.engine.latest import serving
+
+    return Run(serving(Path(runs), name, "weights", say))

@@ -13,9 +13,12 @@ import os
 import threading
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+from attrs import evolve
 
 from spacelang import interchange
 from spacelang.api.architecture import Architecture, Known, known
@@ -24,12 +27,13 @@ from spacelang.api.found import Found, Scored
 from spacelang.api.goals import Direction, Score, Values, directions, values
 from spacelang.api.journal import Answer, Generation, Journal, Row, open_journal
 from spacelang.api.measures import Amount, Further
-from spacelang.api.recipe import Settings, recipe_of
+from spacelang.api.recipe import Settings, evolve_recipe
 from spacelang.api.space import Space
 from spacelang.api.walk import Candidate, Walk
 from spacelang.lower.bounds import windows
 from spacelang.lower.chain import digest, inside
 from spacelang.lower.cost import MEASURES
+from spacelang.recipe import Bound
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
@@ -70,7 +74,11 @@ class Searcher:
         used.
         """
         self.space = space
-        self.recipe = recipe_of(space, flops, params, latency, bounds, settings, seed)
+        given = space.measured.bounds(
+            space.lowered.chain, {"flops": flops, "params": params, "latency": latency}, bounds
+        )
+        recipe = evolve_recipe(space.lowered, space.measured, given, settings, partial(_untabled, space))
+        self.recipe = recipe if seed is None else evolve(recipe, seed=seed)
         self.candidates = candidates
         self._walk = Walk(
             lowered=space.lowered,
@@ -264,3 +272,11 @@ def _algorithm(given: Algorithm | None) -> Algorithm | None:
     if given is not None and given not in ALGORITHMS:
         raise Failure(f"{given!r} is no algorithm", f"one of {', '.join(ALGORITHMS)}")
     return given
+
+
+def _untabled(space: Space, bound: Bound) -> Failure:
+    return Failure(
+        f"the recipe of {space.name} wants {bound}, and no table says what networks take",
+        f"measure it: spacelang measure SPACE.space -o {bound.measure}.json, then "
+        f"space.with_costs('{bound.measure}.json')",
+    )

@@ -3,118 +3,193 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from spacelang.amount import NotAnAmount, seconds
-from spacelang.api.recipe import Settings, texts
+from spacelang.api.error import NotAnOption
+from spacelang.api.recipe import Settings, lines, train_recipe
 from spacelang.api.run import Run
 from spacelang.api.space import Space
-from spacelang.api.workers import readers
-from spacelang.check import override
+from spacelang.api.steps import Observe, steps_to
+from spacelang.api.time import Time, time_of
+from spacelang.api.trained import Say, silent
+from spacelang.space import Space as Checked
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
-    from spacelang_runtime.engine.distributed import World
-    from spacelang_runtime.engine.step import Step
-    from spacelang_runtime.tasks.supernet.objective import SupernetSetup
+    from spacelang_runtime.app.learn import Manner
+    from spacelang_runtime.tasks.supernet.start import TrainRequest
 
-Observe = Callable[["Step"], None]
-Say = Callable[[str], None]
 _EVERY = "5m"
 
 
 def train(
     space: Space,
-    data: str | None = None,
+    data: str | os.PathLike[str] | None = None,
     *,
     steps: int | None = None,
-    budget: str | float | None = None,
+    budget: Time | None = None,
     settings: Settings | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    taught: float = 0.0,
     device: str = "auto",
+    micro: int | None = None,
     workers: int | None = None,
-    every: str | float = _EVERY,
+    profile: bool = False,
+    every: Time = _EVERY,
+    shard: bool = False,
+    checkpointing: bool = False,
     runs: str | os.PathLike[str] = "runs",
-    observe: Observe = lambda _: None,
-    say: Say = lambda _: None,
+    observe: Observe = silent,
+    say: Say = silent,
 ) -> Run:
     """Train the supernet of a space by its recipe; what comes back is the run, a folder in `runs`.
 
-    data: a folder with train/CLASS/* and val/CLASS/*, or `digits`; None: the built-in digits, where the space was
-    written for them. steps, budget (`"10m"`, or seconds): limits, where the recipe's epochs are not meant.
-    settings: lines of the recipe changed for this run, `{"batch": 256}`. every: how often a checkpoint is kept.
-    observe: told of each step; say: what a person would be told. Under torchrun every process makes the same call.
+    What is interrupted goes on by `sl.resume(run)`. Under torchrun every process makes the same call.
 
-    What is interrupted goes on by `sl.resume(run)`. Raises `Failure` for what cannot be trained.
+    Args:
+        space: one made from text, which the run keeps.
+        data: a folder with train/CLASS/* and val/CLASS/*, or `digits`; None: the built-in digits, where the space
+            was written for them.
+        steps: updates to stop after.
+        budget: time to stop after: `"90s"`, `"10m"`, `"1.5h"`, or seconds. With neither, the recipe's epochs.
+        settings: lines of the recipe changed for this run: `{"batch": 256}`.
+        weights: a model's folder, or a run, whose weights to begin with.
+        taught: with `weights`, the part that this model teaches, from 0 to 1.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        micro: images that a device takes at a time, the gradients of a step adding up; None: as many as it bears.
+        workers: processes that read images; None: as many as suit.
+        profile: whether to keep a trace of a few steps for TensorBoard.
+        every: how often a checkpoint is kept.
+        shard: under torchrun, whether the GPUs share the optimizer's memory out among them.
+        checkpointing: whether to compute activations anew for gradients: less memory, more time.
+        runs: the folder of all runs.
+        observe: told of each `Step`: step, losses, images a second, seconds left.
+        say: told in lines what a person is to know.
+
+    Raises:
+        Failure: for what cannot be trained, with the reason and what to do.
     """
-    from spacelang_runtime.engine.distributed import join
-    from spacelang_runtime.tasks.supernet.start import TrainRequest, new
-
-    checked = space.checked
-    if space.source is None:
-        raise Failure("a run keeps the text of its space, and this one was not made from text", "sl.load(FILE)")
-    if data is None and (checked.frame.classes != 10 or checked.frame.image > 32):
+    if taught and weights is None:
+        raise NotAnOption("taught", "there is no model to teach: name it with --weights")
+    if data is None and not fits_digits(space.checked):
         raise Failure(f"which images is {space.name} to be trained on?", 'name a folder of them, or data="digits"')
-    try:
-        overrides = override.settings(texts(settings))
-        recipe = override.train_with(checked.train, overrides, lambda line: say(f"warning: {line}"))
-    except override.NotASetting as reason:
-        raise Failure(str(reason), "docs/language.md tells the lines of a recipe") from None
-    request = TrainRequest(
-        attrs.evolve(checked, train=recipe),
-        space.source.text,
-        data or "digits",
-        overrides=overrides,
-        steps=steps,
-        budget=time_of(budget),
-    )
-    with join(device) as world:
-        setup = new(request, Path(runs), world, readers(workers), say)
-        return run_through(setup, world, every, observe)
+    limit = None if budget is None else time_of(budget, "budget")
+    pause = time_of(every, "every")
+    where = None if data is None else str(data)
+    asked = request(space, where, steps=steps, budget=limit, settings=settings, micro=micro or 0, warn=warning(say))
+    if weights is not None:
+        asked = begun_with(asked, str(weights), taught, Path(runs))
+
+    from spacelang_runtime.app.learn import Manner
+
+    manner = Manner(device, workers, pause, profile, shard, checkpointing)
+    return trained(asked, Path(runs), manner, observe, say)
 
 
 def resume(
     run: Run,
     *,
+    data: str | os.PathLike[str] | None = None,
     steps: int | None = None,
-    budget: str | float | None = None,
+    budget: Time | None = None,
     device: str = "auto",
+    micro: int | None = None,
     workers: int | None = None,
-    every: str | float = _EVERY,
-    observe: Observe = lambda _: None,
-    say: Say = lambda _: None,
+    profile: bool = False,
+    every: Time = _EVERY,
+    shard: bool = False,
+    checkpointing: bool = False,
+    observe: Observe = silent,
+    say: Say = silent,
 ) -> Run:
-    """Go on with a run exactly where it stopped, to its own limits or to further ones.
+    """Go on with a run exactly where it stopped, to its own limits or to further ones; as `spacelang train
+    --resume`.
 
-    Raises `Failure` where it has come to its end, and where its data is not what it was.
+    Args:
+        run: of a whole space.
+        data: where its data is now; None: where it was.
+        steps: updates to stop after, counted from the run's beginning.
+        budget: time to stop after, counted from the run's beginning.
+
+    The others are those of `train`. Raises `Failure` where it has come to its end, where its data is not what it
+    was, and at once where another process writes the run.
     """
-    from spacelang_runtime.engine.distributed import join
-    from spacelang_runtime.tasks.supernet.start import resumed
+    limit = None if budget is None else time_of(budget, "budget")
+    pause = time_of(every, "every")
 
-    with join(device) as world:
-        setup = resumed(run.kept, world, readers(workers), say, steps, time_of(budget))
-        return run_through(setup, world, every, observe)
+    from spacelang_runtime.app.learn import Manner
+    from spacelang_runtime.app.train import Resume
 
-
-def run_through(setup: SupernetSetup, world: World, every: str | float, observe: Observe) -> Run:
-    """Train what has been set up. every: how often a checkpoint is kept."""
-    from spacelang_runtime.engine.train import train
-    from spacelang_runtime.tasks.supernet.objective import training
-
-    pause = time_of(every)
-    assert pause is not None
-    train(training(setup), world, observe if world.is_main else lambda _: None, every=pause)
-    return Run(setup.run)
+    where = None if data is None else str(data)
+    manner = Manner(device, workers, pause, profile, shard, checkpointing)
+    asked = Resume(run.kept, steps, limit, micro or 0, where)
+    return trained(asked, run.folder.parent, manner, observe, say)
 
 
-def time_of(given: str | float | None) -> float | None:
-    """A length of time in seconds, from `"90s"`, `"10m"`, `"1.5h"` or a number. Raises `Failure`."""
-    if given is None or not isinstance(given, str):
-        return given
-    try:
-        return seconds(given)
-    except NotAnAmount as reason:
-        raise Failure(str(reason), "write it as 90s, 10m or 1.5h, or as a number of seconds") from None
+def trained(asked: Any, runs: Path, manner: Manner, observe: Observe, say: Say) -> Run:
+    """The run of a training, new or gone on with, when it has ended."""
+    from spacelang_runtime.app.train import train
+
+    return Run(train(asked, runs, manner, steps_to(observe), say).run)
+
+
+def request(
+    space: Space,
+    data: str | None,
+    *,
+    steps: int | None = None,
+    budget: float | None = None,
+    settings: Settings | None = None,
+    micro: int = 0,
+    command: Sequence[str] = (),
+    warn: Say = silent,
+) -> TrainRequest:
+    """The training of a space, with lines of its recipe replaced. budget: in seconds. warn: told what is doubtful.
+
+    Raises `NotAnOption` for a line that no recipe has, and `Failure` for a space that was not made from text.
+    """
+    checked = space.checked
+    if space.source is None:
+        raise Failure("a run keeps the text of its space, and this one was not made from text", "sl.load(FILE)")
+    overrides = lines(settings)
+    recipe = train_recipe(checked.train, settings, warn)
+    from spacelang_runtime.tasks.supernet.start import TrainRequest  # torch comes with it: mistakes come before
+
+    return TrainRequest(
+        attrs.evolve(checked, train=recipe),
+        space.source.text,
+        data or "digits",
+        tuple(command),
+        overrides,
+        steps,
+        budget,
+        micro,
+    )
+
+
+def begun_with(asked: TrainRequest, weights: str, taught: float, runs: Path) -> TrainRequest:
+    """The same from the weights of a network that has learned, which sees images as it has learned to."""
+    from spacelang_runtime.engine.record import Distillation, Initial
+    from spacelang_runtime.tasks.supernet.known import known
+
+    _, preprocessing = known(weights, runs)  # a name that is wrong is told before data is looked at
+    return attrs.evolve(
+        asked,
+        initial=Initial(weights),
+        distillation=Distillation(weights, taught) if taught else None,
+        preprocessing=preprocessing,
+    )
+
+
+def warning(say: Say) -> Say:
+    """What is only doubtful, as a line."""
+    return lambda line: say(f"warning: {line}")
+
+
+def fits_digits(space: Checked) -> bool:
+    """Whether the built-in digits are what a space was written for, and not a stand-in for photos."""
+    return space.frame.classes == 10 and space.frame.image <= 32

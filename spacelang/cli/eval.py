@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from attrs import evolve
 
-from spacelang.api.evaluate import SPLITS, How, Row, Split
 from spacelang.cli.evaluation import show
 from spacelang.cli.model import is_run
 from spacelang.cli.options import AsJson, Device, Runs, WeightsOf
@@ -18,6 +17,7 @@ from spacelang.cli.watch import progress
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
+    from spacelang_runtime.app.evaluate import How, Row, Split
     from spacelang_runtime.engine.latest import Need
     from spacelang_runtime.engine.run import Run
 
@@ -53,6 +53,8 @@ def evaluate(
     runs: Runs = RUNS,
 ) -> None:
     """Measure networks on the test images, which neither training nor search has touched."""
+    from spacelang_runtime.app.evaluate import SPLITS, How
+
     images = next((known for known in SPLITS if known == split), None)
     if images is None:
         raise typer.BadParameter("it is test or search", param_hint="--split")
@@ -103,11 +105,11 @@ def _networks(
         say("this run is a PREVIEW: its numbers mean nothing")
     lowered = lower(found.space)
 
-    from spacelang.api.evaluate import of_run
+    from spacelang_runtime.app.evaluate import of_run
 
     with progress(f"eval {found.name}") as show_:
         seen = evolve(how, observe=show_)
-        rows = of_run(found, lowered, names, random, split, seed, by_class, seen, inherited).records()
+        rows: list[Row] = of_run(found, lowered, names, random, split, seed, by_class, seen, inherited).records()
     if by_class:
         _keep(found, split, rows[: len(names)])
     return rows
@@ -151,7 +153,7 @@ def _model(folder: Path, data: str | None, by_class: bool, how: How) -> Row:
     if data is None:
         fail(f"which images is {folder} to be tested on?", f"name them: spacelang eval {folder} --data FOLDER")
 
-    from spacelang.api.evaluate import of_model
+    from spacelang_runtime.app.evaluate import of_model
 
     with progress(f"eval {folder}") as show_:
         (measured,) = of_model(folder, data, by_class, evolve(how, observe=show_)).records()

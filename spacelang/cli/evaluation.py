@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from spacelang.amount import short
-from spacelang.api.evaluate import Row
 from spacelang.cli.terminal import console, grid
+
+if TYPE_CHECKING:
+    from spacelang_runtime.app.evaluate import Row
 
 WIDEST = 20  # classes, up to which a confusion matrix is shown whole
 PAIRS = 20  # the most frequent confusions, where it is not

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spacelang.api.export import SUFFIXES, format_of, of_run, write
-from spacelang.api.model import Model, load_model
 from spacelang.architecture import LARGEST_IMAGE
 from spacelang.cli.options import Force, Runs, WeightsOf
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.runs import RUNS
+
+if TYPE_CHECKING:
+    from spacelang_runtime.app.export import Model
 
 FORMATS = {
     "safetensors": "a folder with config.json and model.safetensors",
@@ -57,6 +58,8 @@ def export(
 
     The weights are those of the network's finish where it has one (spacelang finish), else those that it inherits.
     """
+    from spacelang_runtime.app.export import SUFFIXES, format_of, write
+
     if output is None:
         fail("where to?", "name a folder: spacelang export best -o model/")
     suffix = output.suffix.lower()
@@ -71,7 +74,7 @@ def export(
         from spacelang_runtime.nn.saved import require_free
 
         require_free(output)
-    model = load_model(what) if run is None and _is_folder(what) else _of_run(what, run, runs, inherited)
+    model = of_folder(what) if run is None and _is_folder(what) else _of_run(what, run, runs, inherited)
     made = write(model, output, format_of(output, form), image, force)
     if made.preview:
         say("this model comes from a PREVIEW: it has learned next to nothing")
@@ -84,6 +87,7 @@ def _is_folder(what: str) -> bool:
 
 def _of_run(what: str, run: str | None, runs: Path, inherited: bool) -> Model:
     from spacelang.lower.lowered import lower
+    from spacelang_runtime.app.export import of_run
     from spacelang_runtime.engine.latest import serving
 
     # Before torch is loaded: a wrong name is answered at once.

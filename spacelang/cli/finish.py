@@ -5,41 +5,22 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from attrs import field, frozen
 
-from spacelang import notation
-from spacelang.amount import NotAnAmount, clock, short
-from spacelang.amount import share as share_in
-from spacelang.architecture import Architecture
-from spacelang.check import override
+from spacelang.amount import clock, short
+from spacelang.api.finish import How, finished, requests, share_of
+from spacelang.api.recipe import lines
 from spacelang.cli.options import AsJson, Device, Runs, Workers
 from spacelang.cli.resumable import AGAIN
 from spacelang.cli.terminal import console, grid, say, say_once
-from spacelang.cli.train import readers, speaker, watched
+from spacelang.cli.training import watching
 from spacelang.lower.cost import price
 from spacelang.runs import RUNS, called
 
 if TYPE_CHECKING:
     from spacelang_runtime.engine.finished import Finished
-    from spacelang_runtime.engine.run import Run
-    from spacelang_runtime.tasks.finish import FinishRequest
-
-
-@frozen
-class How:
-    """How networks are finished. share: of the supernet's seconds. taught: the largest network's part of a target.
-    overrides: lines of the recipe, as written. workers: processes that read images; None: as many as suit."""
-
-    share: Fraction
-    final: bool = False
-    taught: float = 0.0
-    overrides: dict[str, str] = field(factory=dict)
-    device: str = "auto"
-    workers: int | None = None
 
 
 def finish(
@@ -72,13 +53,12 @@ def finish(
     The share is turned into steps once. A finish that was stopped makes the steps that are left when the same
     command is given again. `export` and `eval` then take the finished weights.
     """
-    try:
-        overrides = override.settings(settings or [])
-    except override.NotASetting as reason:
-        raise typer.BadParameter(str(reason), param_hint="--set") from None
-    how = How(share_of(share, "--share"), final, taught, overrides, device, workers)
+    share_of(share, "share")
+    lines(settings)
 
     from spacelang.lower.lowered import lower
+    from spacelang_runtime.app.finish import finish as finish_
+    from spacelang_runtime.app.learn import Manner
     from spacelang_runtime.engine.latest import serving
     from spacelang_runtime.search.target import resolve
     from spacelang_runtime.tasks.finish import require_finishable
@@ -87,90 +67,16 @@ def finish(
     require_finishable(found)
     lowered = lower(found.space)
     chosen = [resolve(name, found, lowered) for name in networks or ["best"]]
-    results = finish_all(found, chosen, how)
+    asked = requests(found, chosen, How(share, final, taught, settings), sys.argv[1:])
+    results = finish_(asked, Manner(device, workers, again=AGAIN), watching(), say)
     if not results:  # of a process that only helps
         return
     if as_json:
-        print(json.dumps([record(one) for one in results], indent=2))
+        print(json.dumps([row for one in results for row in finished(one).records()], indent=2))
         return
     show(results)
     words = " ".join(networks or ["best"])
     say(f"next: spacelang eval {words} --run {called(found.folder)}")
-
-
-def share_of(text: str, option: str) -> Fraction:
-    """The share that an option gives."""
-    try:
-        return share_in(text)
-    except NotAnAmount as reason:
-        raise typer.BadParameter(str(reason), param_hint=option) from None
-
-
-def finish_all(run: Run, architectures: Sequence[Architecture], how: How) -> list[Finished]:
-    """Finish networks of a run, one after the other; what is done already is only told. Empty in a process that
-    only helps."""
-    from spacelang.lower.lowered import lower
-    from spacelang_runtime.engine.distributed import join
-    from spacelang_runtime.engine.finished import ended, result_of
-    from spacelang_runtime.engine.supernet import trained, unfinished
-    from spacelang_runtime.tasks.finish import begun, kept, write_model
-
-    if said := unfinished(run):
-        say(said)
-    results = []
-    with join(how.device) as world:
-        supernet = trained(run, lower(run.space), world.device)
-        for architecture in dict.fromkeys(architectures):
-            request = _request(run, architecture, how)
-            done = kept(request)
-            if done is not None and ended(done):
-                if world.is_main:
-                    say(f"{architecture.name} has been finished so: {done.model}")
-            else:
-                setup = begun(request, supernet, world, readers(how.workers), speaker(world))
-                state = setup.run.state
-                if state is None or not state.finished:
-                    watched(setup, world, again=AGAIN)
-                if not world.is_main:
-                    continue
-                write_model(setup, request, supernet, world)
-                done = setup.run
-            if world.is_main:
-                results.append(result_of(done))
-    return results
-
-
-def _request(run: Run, architecture: Architecture, how: How) -> FinishRequest:
-    import attrs
-
-    from spacelang_runtime.tasks.finish import FinishRequest, recipe_of
-
-    try:
-        recipe = override.train_with(recipe_of(run.space.train, how.final), how.overrides)
-    except override.NotASetting as reason:
-        raise typer.BadParameter(str(reason), param_hint="--set") from None
-    if recipe.holdout != recipe_of(run.space.train, how.final).holdout:
-        raise typer.BadParameter(
-            "the held-out images are learned from by --final alone", param_hint="--set holdout"
-        )
-    own = attrs.evolve(architecture, frame=run.space.frame)
-    return FinishRequest(run, own, how.share, recipe, how.final, how.taught, tuple(sys.argv[1:]), how.overrides)
-
-
-def record(one: Finished) -> dict[str, Any]:
-    """What is told of a finished network, for a program."""
-    cost = price(one.architecture)
-    return {
-        "name": one.architecture.name,
-        "line": notation.write(one.architecture),
-        "flops": cost.flops,
-        "params": cost.params,
-        "inherited_accuracy": one.inherited,
-        "accuracy": one.accuracy,
-        "steps": one.steps,
-        "seconds": one.seconds,
-        "model": str(one.run.model),
-    }
 
 
 def show(results: Sequence[Finished]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from spacelang.api.error import NotABound
+from spacelang.api.error import NotABound, NotAnOption
 
 GROUPS: Mapping[str, Mapping[str, str]] = {
     "Write a space": {
@@ -171,12 +171,15 @@ class Command(TyperCommand):
             parameter.opts += [ALSO[word] for word in parameter.opts if word in ALSO]
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; a bound that bounds nothing is wrong with its words."""
+        """Run the command; what bounds nothing, and what an option does not take, is wrong with its words."""
         try:
             return super().invoke(ctx)
         except NotABound as wrong:
             more = ": name a table of it with --cost" if wrong.untabled else ""
             raise typer.BadParameter(wrong.reason + more, param_hint=f"--{wrong.asked}") from None
+        except NotAnOption as wrong:
+            option = wrong.asked.replace("settings", "set").replace("_", "-")
+            raise typer.BadParameter(wrong.reason, param_hint=f"--{option}") from None
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spacelang.cli.bench import bench
+from spacelang.api.judge import judge as judge_
+from spacelang.api.judge import recipe_of, source_of
+from spacelang.api.method import score_of
 from spacelang.cli.disk import write
-from spacelang.cli.judgement import measured, recipe_of, show, source_of
-from spacelang.cli.method import score_of
+from spacelang.cli.judgement import say_judged, show, watching
 from spacelang.cli.options import (
     Device,
     ErrorScore,
@@ -24,7 +25,7 @@ from spacelang.cli.options import (
     TheirParams,
 )
 from spacelang.cli.place import vacant
-from spacelang.cli.terminal import fail, say, say_once
+from spacelang.cli.terminal import fail, refused, say, say_once
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
@@ -64,20 +65,19 @@ def judge(
     found = serving(runs, run, "weights", say_once)
     bounds = {"flops": flops, "params": params}
     lowered = lower(found.space)
-    recipe = recipe_of(lowered, found.record.preview, settings or [], bounds, told_by)
+    with refused():
+        recipe = recipe_of(lowered, found.record.preview, settings, bounds, told_by, say_once)
 
-    from spacelang_runtime.engine.lock import sole_writer
-    from spacelang_runtime.search.pool import join
+    from spacelang_runtime.app.bench import Place, bench
 
-    with sole_writer(found.folder), join(device) as crew:
-        where = bench(found, lowered, crew, images, data)
+    with bench(found, lowered, Place(device, images, data), say) as where:
         if where is None:
             return
-        account, following = measured(where, source_of(found), recipe)
+        judged = judge_(where, source_of(found), recipe, watching)
+        say_judged(judged, recipe)
+    account, following = judged.account, judged.following
     if as_json:
-        from spacelang.refine.account import to_record
-
-        print(json.dumps(to_record(account), indent=2))
+        print(json.dumps(judged.to_json(), indent=2))
     else:
         show(account)
     if report is not None:

@@ -94,8 +94,7 @@ def _model(what: str | None, network: str | None, runs: Path) -> Model:
         if network is not None:
             fail(f"{what} is a model, a network by itself", "leave --network out")
         return load_model(what)
-    from spacelang.api.export import of_run
-    from spacelang.lower.lowered import lower
+    from spacelang.api.run import Run
     from spacelang_runtime.engine.latest import serving
 
     run = serving(runs, what, "weights", say_once)
@@ -103,7 +102,7 @@ def _model(what: str | None, network: str | None, runs: Path) -> Model:
         say("this run is a PREVIEW: its answers mean nothing")
     meant = network or ("best" if run.best else "largest")
     say(f"{meant} of {run.name}")
-    return of_run(meant, run, lower(run.space), say)
+    return Run(run).model(meant, say=say)
 
 
 def _draw(found: list[Prediction], output: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,22 +12,26 @@ import typer
 
 from spacelang import notation
 from spacelang.api.error import SpaceError
+from spacelang.api.judge import judge, recipe_of
+from spacelang.api.method import score_of
+from spacelang.api.time import time_of
 from spacelang.check import override
-from spacelang.cli.bench import Bench, bench
 from spacelang.cli.diff import diff
 from spacelang.cli.disk import write
 from spacelang.cli.judge import written
-from spacelang.cli.judgement import measured, recipe_of, show
-from spacelang.cli.method import score_of
+from spacelang.cli.judgement import say_judged, show
+from spacelang.cli.judgement import watching as judging
 from spacelang.cli.resumable import AGAIN, resumable
-from spacelang.cli.terminal import fail, say
+from spacelang.cli.terminal import fail, refused, say, say_once
 from spacelang.cli.texts import open_text, told
-from spacelang.cli.train import readers, requested, speaker, time_of, watched
+from spacelang.cli.train import requested
+from spacelang.cli.training import watching
 from spacelang.recipe import Score
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang.refine.account import Account
+    from spacelang_runtime.app.bench import Bench
     from spacelang_runtime.engine.run import Run
     from spacelang_runtime.refine.refinement import Refinement
 
@@ -117,7 +121,7 @@ def refine(
         data=data,
         train=tuple(train or ()),
         steps=steps,
-        budget=None if budget is None else time_of(budget, "--budget"),
+        budget=None if budget is None else time_of(budget, "budget"),
         settings=tuple(settings or ()),
         flops=flops,
         params=params,
@@ -127,7 +131,8 @@ def refine(
         search=search,
         device=device,
     )
-    recipe = recipe_of(lower(first), False, list(asked.settings), asked.bounds, asked.score)
+    with refused():
+        recipe = recipe_of(lower(first), False, asked.settings, asked.bounds, asked.score, say)
     try:
         override.train_with(first.train, override.settings(asked.train))
     except override.NotASetting as reason:
@@ -162,11 +167,17 @@ def _rounds(
     for number in range(moves + 1):
         say(f"{'' if number == 0 else chr(10)}space {number + 1} of {moves + 1}: {path}")
         refinement, run = _trained(refinement, number, path, asked, runs, workers)
-        where = _bench(run, asked)
-        recipe = recipe_of(where.lowered, run.record.preview, list(asked.settings), asked.bounds, asked.score)
-        account, following = measured(where, open_text(path), recipe)
-        show(account)
-        account = _searched(where, account, asked.score) if asked.search else account
+        with _bench(run, asked) as where:
+            assert where is not None, "a process on its own leads"
+            with refused():
+                recipe = recipe_of(
+                    where.lowered, run.record.preview, asked.settings, asked.bounds, asked.score, say_once
+                )
+            judged = judge(where, open_text(path), recipe, judging)
+            say_judged(judged, recipe)
+            account, following = judged.account, judged.following
+            show(account)
+            account = _searched(where, account, asked.score) if asked.search else account
         accounts.append(account)
         _figures(refinement, accounts)
         if number == moves:
@@ -187,28 +198,31 @@ def _stem(path: Path) -> str:
     return next_name(path.stem)
 
 
-def _bench(run: Run, asked: _Asked) -> Bench:
+def _bench(run: Run, asked: _Asked) -> AbstractContextManager[Bench | None]:
     from spacelang.lower.lowered import lower
-    from spacelang_runtime.search.pool import join
+    from spacelang_runtime.app.bench import Place, bench
 
-    with join(asked.device) as crew:
-        where = bench(run, lower(run.space), crew, asked.images)
-    assert where is not None, "a process on its own leads"
-    return where
+    made: AbstractContextManager[Bench | None] = bench(
+        run, lower(run.space), Place(asked.device, asked.images), say
+    )
+    return made
 
 
 def _trained(
     refinement: Refinement, number: int, path: Path, asked: _Asked, runs: Path, workers: int | None
 ) -> tuple[Refinement, Run]:
     """The run of a round, trained to its end; and the refinement that knows it."""
+    from spacelang_runtime.app.learn import Manner, learn
+    from spacelang_runtime.app.train import Resume, train
+    from spacelang_runtime.app.workers import readers
     from spacelang_runtime.engine.distributed import join
-    from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.engine.run import find
     from spacelang_runtime.engine.supernet import trained
     from spacelang_runtime.refine.inherit import inherit
     from spacelang_runtime.refine.refinement import Round, keep
-    from spacelang_runtime.tasks.supernet.start import new, resumed
+    from spacelang_runtime.tasks.supernet.start import new
 
+    manner = Manner(asked.device, workers, again=AGAIN)
     known = refinement.rounds[number] if number < len(refinement.rounds) else None
     if known is not None and known.run is not None and (runs / known.run).is_dir():
         run = find(runs, known.run)
@@ -221,12 +235,11 @@ def _trained(
             say(f"{run.name} is trained")
             return refinement, run
         if run.checkpoint.exists():
-            with sole_writer(run.folder), join(asked.device) as world:
-                watched(resumed(run, world, readers(workers), speaker(world)), world, again=AGAIN)
+            train(Resume(run), runs, manner, watching(), say)
             return refinement, run
     request = requested(str(path), asked.data, asked.steps, asked.budget, list(asked.train))
     with join(asked.device) as world:
-        setup = new(request, runs, world, readers(workers), speaker(world))
+        setup = new(request, runs, world, readers(workers), say)
         share = None
         if asked.inherit and number:
             from spacelang.lower.lowered import lower
@@ -238,7 +251,7 @@ def _trained(
         rounds = (*refinement.rounds[:number], Round(str(path), setup.run.name, share))
         refinement = attrs.evolve(refinement, rounds=rounds)
         keep(refinement)
-        watched(setup, world, again=AGAIN)
+        learn(setup, world, manner, watching())
     return refinement, find(runs, setup.run.name)
 
 

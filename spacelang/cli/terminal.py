@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from spacelang.api.error import NotABound
+from spacelang.api.error import NotABound, NotAnOption
 from spacelang.cli.grid import WIDEST, Grid, plain
 from spacelang_runtime.failure import Failure
 
@@ -95,11 +95,11 @@ def fail(message: str, remedy: str = "", code: int = 1) -> NoReturn:
 
 @contextmanager
 def refused() -> Iterator[None]:
-    """Inside, what the front door refuses is the last word of the command; but a bound that bounds nothing is a
-    matter of its words."""
+    """Inside, what the front door refuses is the last word of the command; but a bound that bounds nothing, and
+    what an option does not take, are matters of its words."""
     try:
         yield
-    except NotABound:
+    except (NotABound, NotAnOption):
         raise
     except Failure as failure:
         fail(failure.message, failure.remedy)

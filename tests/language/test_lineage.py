@@ -9,9 +9,10 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spacelang.api.load import load
+from spacelang.api.narrower import narrower
 from spacelang.check import Checked, compile_text
 from spacelang.check.lineage import texts
-from spacelang.cli.narrower import narrower
 from spacelang.diagnostics import errors
 from spacelang.lower.cells import Legal
 from spacelang.lower.legal import legal
@@ -22,6 +23,7 @@ from spacelang.recipe import Bound
 from spacelang.render import render
 from spacelang.source import Source, read
 from spacelang.space import Derived, Searched, Settled, Space, StageSpace
+from spacelang_runtime.failure import Failure
 from tests.test_laws import imported
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -261,18 +263,17 @@ def test_derived_dimensions_are_compared_by_their_values() -> None:
     assert [d.code for d in other.diagnostics] == ["E0611"]
 
 
-def test_a_supernet_serves_narrower_spaces_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_supernet_serves_narrower_spaces_alone(tmp_path: Path) -> None:
     wide = lower(evolve(space(WIDE), frame=evolve(space(WIDE).frame, classes=3)))
     path = tmp_path / "near.space"
     (tmp_path / "wide.space").write_text(WIDE)
     path.write_text(HEAD.format("extends") + "stage 1 { embed = 32 }\n")
-    near = narrower(path, wide)
+    near = narrower(load(path), wide)
     assert near.space.frame == wide.space.frame
     assert wide.genotype(near.largest)
     path.write_text(HEAD.format("extends") + "stage 1 { embed in {32, 40} }\n")
-    with pytest.raises(SystemExit):
-        narrower(path, wide)
-    assert "stage 1: the wider space has no `embed` of 40" in capsys.readouterr().err
+    with pytest.raises(Failure, match="stage 1: the wider space has no `embed` of 40"):
+        narrower(load(path), wide)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "spacelang" / "check").glob("*.py")), ids=lambda p: p.stem)

@@ -15,9 +15,9 @@ import pytest
 import torch
 from attrs import frozen
 
+from spacelang.api.judge import recipe_of
 from spacelang.check import compile_text
 from spacelang.cli import main
-from spacelang.cli.judgement import recipe_of
 from spacelang.lower.draw import draw, stream
 from spacelang.lower.lowered import lower
 from spacelang.refine.account import from_json
@@ -179,13 +179,15 @@ def test_a_measurement_keeps_its_networks_and_its_bounds(trained: Path) -> None:
     )
 
 
-def test_a_time_that_bounds_the_search_does_not_bound_what_is_judged(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_time_that_bounds_the_search_does_not_bound_what_is_judged() -> None:
     text = DIGITS.replace("require flops <= 400K", "require flops <= 400K and latency <= 5ms")
     space = compile_text(Source("digits.space", text)).space
     assert space is not None
     assert [str(bound) for bound in space.evolve.bounds] == ["flops <= 400K", "latency <= 5ms"]
-    assert [str(bound) for bound in recipe_of(lower(space), False, [], {}).bounds] == ["flops <= 400K"]
-    assert "latency <= 5ms of `evolve` does not bound what is drawn here" in capsys.readouterr().err
+    told: list[str] = []
+    recipe = recipe_of(lower(space), False, [], {}, say=told.append)
+    assert [str(bound) for bound in recipe.bounds] == ["flops <= 400K"]
+    assert "latency <= 5ms of `evolve` does not bound what is drawn here" in told[0]
 
 
 def test_the_next_space_is_written_once_and_never_over_another_text(trained: Path) -> None:

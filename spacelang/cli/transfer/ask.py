@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 from spacelang.cli.terminal import fail, grid_of_figures, say, say_once
-from spacelang.cli.train import readers, speaker
-from spacelang.cli.watch import progress
+from spacelang.cli.transfer.learn import looking
 from spacelang.runs import called
 
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -31,26 +30,13 @@ def measure(
     if data is None and run is None:
         fail(f"which images is {folder} to be measured on?", "name them: --data FOLDER")
 
-    from spacelang_runtime.engine.distributed import join
-    from spacelang_runtime.tasks.look import looked
-    from spacelang_runtime.tasks.registry import task as task_of
-    from spacelang_runtime.tasks.task import silent
-    from spacelang_runtime.tasks.transfer.model import load
-    from spacelang_runtime.tasks.transfer.start import data_of
+    from spacelang_runtime.app.learn import Manner
+    from spacelang_runtime.app.transfer import measure as measure_
 
-    with join(device) as world:
-        trained, chosen = load(folder, world.device), task_of(task)
-        if run is not None and data is None:
-            opened = data_of(run, world, readers(workers), None, speaker(world)).data
-        else:
-            opened = chosen.open(data, trained.recipe, trained.labels, None)
-            opened = looked(opened, data, world, readers(workers), silent).data
-        with progress(f"measure {name or folder}") as show:
-            seen = show if world.is_main else lambda *_: None
-            args = (trained.recipe, world, readers(workers), seen, multi_scale)
-            figures = chosen.measure(trained.model, opened, *args)
-        if not world.is_main:
-            return
+    shown = looking(f"measure {name or folder}")
+    figures = measure_(folder, run, data, multi_scale, Manner(device, workers), shown, say)
+    if figures is None:  # of a process that only helps
+        return
     if as_json:
         print(json.dumps(figures, indent=2))
     else:

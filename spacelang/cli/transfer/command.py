@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
+from spacelang.api.time import time_of
 from spacelang.cli.model import no_run
 from spacelang.cli.options import Budget, Device, Micro, Profile, Resume, Runs, Settings, Steps, Workers
-from spacelang.cli.terminal import fail
-from spacelang.cli.train import time_of
+from spacelang.cli.terminal import fail, say, say_once
 from spacelang.runs import RUNS
 
 
@@ -83,7 +83,7 @@ def transfer(
             raise typer.BadParameter(f"it goes with {of}", param_hint=word)
     if multi_scale and not evaluate:
         raise typer.BadParameter("it goes with --eval", param_hint="--multi-scale")
-    limit = None if budget is None else time_of(budget, "--budget")
+    limit = None if budget is None else time_of(budget, "budget")
     _require_libraries()
     if predict is not None:
         from spacelang.cli.transfer.ask import answer
@@ -98,14 +98,21 @@ def transfer(
 
         measure(task, model, data, multi_scale, as_json, device, workers, runs)
     elif resume:
-        from spacelang.cli.transfer.learn import go_on
+        from spacelang.cli.transfer.learn import looking, watching
+        from spacelang_runtime.app.learn import Manner
+        from spacelang_runtime.app.train import Resume as Again
+        from spacelang_runtime.app.transfer import transfer as transfer_
+        from spacelang_runtime.engine.latest import transferring
 
         if recipe is not None or settings or bert is not None or random_weights:
             fail("a run goes on with its own recipe", "leave these options out, or train a new run")
         where = None if data is None else str(data)
-        go_on(task, model, steps, limit, micro or 0, device, workers, profile, runs, where)
+        run = transferring(runs, model, task, "checkpoint", say_once)
+        manner = Manner(device, workers, profile=profile)
+        again = Again(run, steps, limit, micro or 0, where)
+        transfer_(again, runs, manner, looking(f"look at {where}"), watching, say)
     else:
-        from spacelang.cli.transfer.learn import begin
+        from spacelang.cli.transfer.learn import looking, show_ahead, watching
         from spacelang_runtime.tasks.recipe_text import named, shipped
 
         own = ", ".join(name for name, of in shipped().items() if of == task)
@@ -120,6 +127,9 @@ def transfer(
         no_run(model, runs)
         _require_folder(Path(model))
 
+        from spacelang_runtime.app.learn import Manner
+        from spacelang_runtime.app.transfer import ahead
+        from spacelang_runtime.app.transfer import transfer as transfer_
         from spacelang_runtime.tasks.transfer.start import TransferRequest
 
         request = TransferRequest(
@@ -133,7 +143,11 @@ def transfer(
             command=tuple(sys.argv[1:]),
             overrides={name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)},
         )
-        begin(request, dry_run, device, workers, profile, runs)
+        manner = Manner(device, workers, profile=profile)
+        if not dry_run:
+            transfer_(request, runs, manner, looking(f"look at {data}"), watching, say)
+        elif (seen := ahead(request, manner, looking(f"look at {data}"), say)) is not None:
+            show_ahead(seen)
 
 
 def _require_folder(model: Path) -> None:

@@ -1,0 +1,92 @@
+"""A trained supernet with its held-out images in place, on which spaces are searched and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from spacelang_runtime.app.watching import Say
+from spacelang_runtime.app.workers import readers
+
+if TYPE_CHECKING:
+    from spacelang.lower.lowered import Lowered
+    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.search.pool import Dispatcher
+
+_PREVIEW_IMAGES = 16
+
+
+@frozen
+class Place:
+    """Where networks are scored. device: `auto`, `cpu`, `cuda` or `cuda:N`. images: so many of those held out;
+    None: all. data: where the run's data is now; None: where it was. workers: processes that read images; None:
+    as many as suit."""
+
+    device: str = "auto"
+    images: int | None = None
+    data: str | None = None
+    workers: int | None = None
+
+
+@frozen(eq=False)
+class Bench:
+    """All that scoring networks of a run takes. lowered: the run's space. step: of the weights."""
+
+    run: Run
+    lowered: Lowered
+    waves: Dispatcher
+    step: int
+
+
+@contextmanager
+def bench(run: Run, lowered: Lowered, place: Place, say: Say) -> Iterator[Bench | None]:
+    """The run with its weights and held-out images in place, as its sole writer; None in a process that only
+    helped, at the end. lowered: the run's space.
+
+    Raises `Failure` at once where another process writes the run, and where its data is not what it was.
+    """
+    from spacelang_runtime.data.decoded import decoded
+    from spacelang_runtime.engine.lock import sole_writer
+    from spacelang_runtime.engine.supernet import trained_at, unfinished
+    from spacelang_runtime.search.images import beginning
+    from spacelang_runtime.search.images import place as placed
+    from spacelang_runtime.search.pool import Dispatcher, follow, join
+    from spacelang_runtime.search.scoring import Scorer
+    from spacelang_runtime.tasks.supernet.data import dataset_of
+
+    with sole_writer(run.folder), join(place.device) as crew:
+        tell = say if crew.is_main else lambda _: None
+        model, step = trained_at(run, lowered, crew.device)
+        if said := unfinished(run):
+            tell(said)
+        dataset = dataset_of(run, tell, readers(place.workers, spare=0), place.data)
+        few = place.images or (_PREVIEW_IMAGES if run.record.preview else None)
+        if crew.is_main and run.record.data.where != "digits":
+            _same_images(run, say)
+        images = decoded(dataset.search, few, tell)
+        begin = beginning(run.space.train.seed, len(images))
+        held_out = placed(images, dataset.frame, crew.device, begin)
+        scorer = Scorer(model, held_out, dataset.normalise)
+        if not crew.is_main:
+            follow(crew, scorer.judge, len(held_out))
+            yield None
+            return
+        if run.record.preview:
+            say("this run is a PREVIEW, so is all that is measured on it: its numbers mean nothing")
+        yield Bench(run, lowered, Dispatcher(crew, scorer.judge, len(held_out), begin), step)
+
+
+def _same_images(run: Run, say: Say) -> None:
+    """Say so where a run has scores of images that were made in another way than those that come."""
+    from spacelang_runtime.search.journal_file import look
+
+    path = run.folder / "journal.sqlite"
+    if not path.exists():
+        return
+    with look(run.folder) as journal:
+        if not journal.whole:
+            say(f"{run.name} has scores of images that were decoded at a reduced size; now they are decoded whole")
+            say(f"to have all scores alike, move {path} away: networks are then scored anew")

@@ -1,0 +1,59 @@
+"""Networks of a run trained on alone, from the weights that they inherit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from spacelang_runtime.app.learn import Begun, Manner, Trained, learn
+from spacelang_runtime.app.watching import Say, Watching, silent, watched_by
+from spacelang_runtime.app.workers import readers
+
+if TYPE_CHECKING:
+    from spacelang_runtime.engine.finished import Finished
+    from spacelang_runtime.engine.step import Step
+    from spacelang_runtime.tasks.finish import FinishRequest
+
+
+def finish(
+    requests: Sequence[FinishRequest],
+    manner: Manner = Manner(),
+    watching: Watching[Begun, Step | Trained] = watched_by(silent),
+    say: Say = silent,
+) -> tuple[Finished, ...]:
+    """Finish networks of one run, one after the other; what has been finished so is not trained again. Empty in a
+    process that only helps.
+
+    Raises `Failure` where one cannot be, and `Stopped` where one was stopped: it goes on when it is asked for
+    again.
+    """
+    from spacelang.lower.lowered import lower
+    from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.engine.finished import ended, result_of
+    from spacelang_runtime.engine.supernet import trained, unfinished
+    from spacelang_runtime.tasks.finish import begun, kept, write_model
+
+    if not requests:
+        return ()
+    run, results = requests[0].run, []
+    if said := unfinished(run):
+        say(said)
+    with join(manner.device) as world:
+        tell = say if world.is_main else silent
+        supernet = trained(run, lower(run.space), world.device)
+        for request in requests:
+            done = kept(request)
+            if done is not None and ended(done):
+                tell(f"{request.architecture.name} has been finished so: {done.model}")
+            else:
+                setup = begun(request, supernet, world, readers(manner.workers), tell)
+                state = setup.run.state
+                if state is None or not state.finished:
+                    learn(setup, world, manner, watching)
+                if not world.is_main:
+                    continue
+                write_model(setup, request, supernet, world)
+                done = setup.run
+            if world.is_main:
+                results.append(result_of(done))
+    return tuple(results)

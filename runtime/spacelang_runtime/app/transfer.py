@@ -1,0 +1,207 @@
+"""A found network as the backbone of detection, segmentation or question answering: trained, and measured."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from spacelang_runtime.app.learn import Manner
+from spacelang_runtime.app.train import Resume
+from spacelang_runtime.app.watching import Say, Watching, silent, watched_by
+from spacelang_runtime.app.workers import readers
+
+if TYPE_CHECKING:
+    import torch
+
+    from spacelang_runtime.engine.distributed import World
+    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.step import Step
+    from spacelang_runtime.tasks.task import Figures
+    from spacelang_runtime.tasks.transfer.memory import Estimate
+    from spacelang_runtime.tasks.transfer.objective import TransferSetup
+    from spacelang_runtime.tasks.transfer.start import Opened, TransferRequest
+
+
+@frozen
+class Measuring:
+    """How far a look at data, or a measurement on the test images, has come: a share, and what to say of it."""
+
+    share: float
+    said: str
+
+
+@frozen(eq=False)
+class TransferBegun:
+    """A transfer that has been set up, and the processes that share it."""
+
+    setup: TransferSetup
+    world: World
+    profile: bool = False
+
+
+@frozen(eq=False)
+class Transferred:
+    """A transfer that has come to its end. figures: on the test images, the main one first, each between 0 and 1 or
+    None. memory: the most bytes of a GPU's that were in use; None elsewhere."""
+
+    run: Run
+    figures: Figures
+    memory: int | None = None
+
+
+@frozen(eq=False)
+class Ahead:
+    """What a training would be. memory: an estimate, for `at_once` images at a time of the `own` of a step that a
+    process takes."""
+
+    opened: Opened
+    memory: Estimate
+    at_once: int
+    own: int
+    device: torch.device
+
+
+def transfer(
+    asked: TransferRequest | Resume,
+    runs: Path,
+    manner: Manner = Manner(),
+    looking: Watching[Path, Measuring] = watched_by(silent),
+    watching: Watching[TransferBegun, Step | Measuring | Transferred] = watched_by(silent),
+    say: Say = silent,
+) -> Transferred | None:
+    """Train what is asked for, and measure it; a new run is a folder in `runs`. None in a process that only helped.
+
+    looking: watches the first look at all data. Where torchrun has started its processes again after one has died,
+    the run that they had begun goes on. Raises `Failure` for what cannot be trained, and at once where another
+    process writes the run.
+    """
+    from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.engine.lock import sole_writer
+    from spacelang_runtime.engine.start import restarted
+    from spacelang_runtime.tasks.transfer.run import TASKS
+    from spacelang_runtime.tasks.transfer.start import new, resumed
+
+    again = asked if isinstance(asked, Resume) else None
+    workers = readers(manner.workers)
+    with sole_writer(again.run.folder) if again else nullcontext(), join(manner.device) as world:
+        tell = say if world.is_main else silent
+        if again is not None:
+            setup = resumed(again.run, world, workers, again.steps, again.budget, again.micro, again.data, tell)
+            return _learned(setup, world, manner, watching)
+        run = restarted(runs, world, tell, TASKS)
+        if run is not None and run.checkpoint.exists():
+            setup = resumed(run, world, workers, asked.steps, asked.budget, say=tell)
+            return _learned(setup, world, manner, watching)
+        made = _looked(asked, world, workers, looking, tell)
+        for line in made.looked.summary():
+            tell(line)
+        return _learned(new(made, runs, world, workers), world, manner, watching)
+
+
+def ahead(
+    request: TransferRequest,
+    manner: Manner = Manner(),
+    looking: Watching[Path, Measuring] = watched_by(silent),
+    say: Say = silent,
+) -> Ahead | None:
+    """What a training would be, of which nothing is kept. None in a process that only helped."""
+    from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.tasks.transfer.memory import estimate
+
+    with join(manner.device) as world:
+        tell = say if world.is_main else silent
+        made = _looked(request, world, readers(manner.workers), looking, tell)
+        if not world.is_main:
+            return None
+        train, architecture = request.recipe.train, made.network.architecture
+        own = train.batch // world.size
+        at_once = min(own, train.micro) if train.micro else own
+        memory = estimate(made.task, architecture, request.recipe, made.data.labels, at_once, world.device)
+        return Ahead(made, memory, at_once, own, world.device)
+
+
+def measure(
+    folder: Path,
+    run: Run | None,
+    data: Path | None = None,
+    multi_scale: bool = False,
+    manner: Manner = Manner(),
+    watching: Watching[Path, Measuring] = watched_by(silent),
+    say: Say = silent,
+) -> Figures | None:
+    """The figures of a trained model on the test images of its run's data, or of another folder. None in a process
+    that only helped.
+
+    folder: of the model. run: that it comes from, where it is known. data: instead of the run's.
+    """
+    from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.tasks.look import looked
+    from spacelang_runtime.tasks.registry import task
+    from spacelang_runtime.tasks.task import silent as unseen
+    from spacelang_runtime.tasks.transfer.model import load
+    from spacelang_runtime.tasks.transfer.start import data_of
+
+    workers = readers(manner.workers)
+    with join(manner.device) as world:
+        trained = load(folder, world.device)
+        chosen = task(trained.recipe.task)
+        if run is not None and data is None:
+            opened = data_of(run, world, workers, None, say if world.is_main else silent).data
+        else:
+            opened = chosen.open(data, trained.recipe, trained.labels, None)
+            opened = looked(opened, data, world, workers, unseen).data
+        with watching(folder) as watch:
+
+            def show(share: float, said: str) -> None:
+                watch(Measuring(share, said))
+
+            seen = show if world.is_main else unseen
+            figures = chosen.measure(trained.model, opened, trained.recipe, world, workers, seen, multi_scale)
+        return figures if world.is_main else None
+
+
+def _looked(
+    request: TransferRequest, world: World, workers: int, looking: Watching[Path, Measuring], say: Say
+) -> Opened:
+    from spacelang_runtime.tasks.task import silent as unseen
+    from spacelang_runtime.tasks.transfer.start import opened
+
+    with looking(request.data) as watch:
+
+        def show(share: float, said: str) -> None:
+            watch(Measuring(share, said))
+
+        made = opened(request, world, workers, show if world.is_main else unseen)
+    if request.recipe.task == "vqa" and request.bert is None:
+        say("no --bert FOLDER: the transformer begins with random weights, its words are those of the data")
+    return made
+
+
+def _learned(
+    setup: TransferSetup,
+    world: World,
+    manner: Manner,
+    watching: Watching[TransferBegun, Step | Measuring | Transferred],
+) -> Transferred | None:
+    import torch
+
+    from spacelang_runtime.engine.train import train
+    from spacelang_runtime.tasks.task import silent as unseen
+    from spacelang_runtime.tasks.transfer.objective import training
+
+    if not world.is_main:
+        train(training(setup, unseen), world, silent, profile=manner.profile)
+        return None
+    with watching(TransferBegun(setup, world, manner.profile)) as watch:
+
+        def measuring(share: float, said: str) -> None:
+            watch(Measuring(share, said))
+
+        figures = train(training(setup, measuring), world, watch, profile=manner.profile).figures
+        memory = torch.cuda.max_memory_allocated(world.device) if world.device.type == "cuda" else None
+        done = Transferred(setup.run, figures, memory)
+        watch(done)
+    return done

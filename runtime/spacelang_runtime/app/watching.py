@@ -1,0 +1,25 @@
+"""How whoever asks for work is told of it while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
+
+Of = TypeVar("Of")
+Event = TypeVar("Event")
+
+Say = Callable[[str], None]  # told, in lines, what a person is to know
+Observe = Callable[[Event], None]
+# A place to watch from, made when it is known what there is to be seen: of a run, of a training that has been set
+# up.
+Watching = Callable[[Of], AbstractContextManager[Observe[Event]]]
+
+
+def silent(_: object) -> None:
+    """Tells nobody."""
+
+
+def watched_by(observe: Observe[Event]) -> Watching[Of, Event]:
+    """One observer for all that is to be seen."""
+    return lambda _: nullcontext(observe)

@@ -1,0 +1,213 @@
+"""How good the space of a run is, and where its options should go: measured, and the next space written as a
+text."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from attrs import define
+
+from spacelang import interchange
+from spacelang.api.feasible import feasible, idle
+from spacelang.api.load import parse
+from spacelang.api.measures import Amount, priced
+from spacelang.api.recipe import Settings, refine_recipe
+from spacelang.api.space import Space
+from spacelang.check.bounds import joined
+from spacelang.language.measures import TIMES
+from spacelang.project import loader
+from spacelang.recipe import Refine, Score
+from spacelang.source import Source
+from spacelang_runtime.failure import Failure
+
+if TYPE_CHECKING:
+    from spacelang.lower.lowered import Lowered
+    from spacelang.refine.account import Account
+    from spacelang.refine.next import Next
+    from spacelang_runtime.app.bench import Bench
+    from spacelang_runtime.engine.run import Run
+
+Say = Callable[[str], None]
+PREVIEW = {"samples": 24, "top": 2, "per_choice": 3}
+
+
+@define(frozen=True, slots=False, repr=False)
+class Judged:
+    """A judgement of the space of a run.
+
+    account: all figures, as they are kept: the E-T error with its intervals, the slope of each subspace, the moves.
+    following: the next space, as a text. loss: mean cross-entropy of the networks drawn, None where it was not
+    kept. scored: of these, how many were scored now, in so many seconds.
+    """
+
+    account: Account
+    following: Next
+    loss: float | None
+    scored: int
+    seconds: float
+
+    @property
+    def error(self) -> float:
+        """The E-T error as a share (Chen et al., 2021): half the mean error, and half that of the best share."""
+        return float(self.account.quality.error.value)
+
+    @property
+    def moves(self) -> bool:
+        """Whether anything moves."""
+        return self.following.text is not None
+
+    @cached_property
+    def next(self) -> Space:
+        """The next space. Raises `Failure` where nothing moves."""
+        if self.following.text is None:
+            raise Failure("nothing moves: the space stays as it is", "ask for `judged.moves` first")
+        return parse(self.following.text, f"{self.following.name}.space")
+
+    def write(self, path: str | os.PathLike[str]) -> Path:
+        """Write the text of the next space. Raises `Failure` where the file says something else, or nothing
+        moves."""
+        from spacelang_runtime.atomic import replace
+
+        path, text = Path(path), self.following.text
+        if text is None:
+            raise Failure("nothing moves: there is no next space to write", "ask for `judged.moves` first")
+        if path.exists() and path.read_bytes() != text.encode():
+            raise Failure(
+                f"{path} is there already, and is not what follows from this judgement",
+                "move it away, or write the next space elsewhere",
+            )
+        replace(path, lambda file: file.write(text.encode()))
+        return path
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each subspace that has a slope: stage, dimension, options, slope as a share of error a step,
+        steps taken, what the options become, and why they stay."""
+        from spacelang.refine.evidence import options
+
+        return [
+            {
+                "stage": move.slope.part.stage,
+                "dimension": move.slope.part.dimension,
+                "options": options(move.before),
+                "slope": float(move.slope.slope.value),
+                "steps": move.taken,
+                "become": options(move.after),
+                "reason": move.reason,
+            }
+            for move in self.account.moves
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """The account as plain JSON values, as `spacelang judge --json` prints it."""
+        from spacelang.refine.account import to_record
+
+        return to_record(self.account)
+
+    def __repr__(self) -> str:
+        moved = sum(1 for move in self.account.moves if move.taken)
+        return f"<{self.account.space} of {self.account.run}: E-T error {self.error:.2%}, {moved} dimensions move>"
+
+    def _repr_html_(self) -> str:
+        from spacelang.html import of_records
+
+        return of_records(repr(self)[1:-1], self.records())
+
+
+def recipe_of(
+    whole: Lowered,
+    preview: bool,
+    settings: Settings | None,
+    given: Mapping[str, Amount | None],
+    score: Score | None = None,
+    say: Say = lambda _: None,
+) -> Refine:
+    """A space's `refine` recipe with what a call changes, and with the bounds that hold: its own, or those of the
+    search; one that is given replaces that on the same measure. score: instead of the recipe's; None: that.
+
+    Raises `NotAnOption` for a line that no recipe has, and `Failure` for bounds that no network meets.
+    """
+    space = whole.space
+    recipe = space.refine
+    if preview:
+        recipe = attrs.evolve(recipe, **{name: min(most, getattr(recipe, name)) for name, most in PREVIEW.items()})
+    recipe = refine_recipe(recipe, settings)
+    recipe = attrs.evolve(recipe, score=score or recipe.score)
+    lowered, measures = priced(whole, ())
+    stated = measures.bounds(lowered.chain, given)
+    replaced = {bound.measure for bound in stated}
+    kept = [bound for bound in recipe.bounds or space.evolve.bounds if bound.measure not in replaced]
+    for bound in kept:
+        if bound.measure in TIMES:
+            say(f"{bound} of `evolve` does not bound what is drawn here: a table is of one space, and spaces move")
+    kept = [bound for bound in kept if bound.measure not in TIMES]
+    recipe = attrs.evolve(recipe, bounds=joined([*kept, *stated]))
+    feasible(lowered, recipe.bounds, measures)
+    for line in idle(lowered, recipe.bounds, measures):
+        say(line)
+    return recipe
+
+
+def judge(where: Bench, source: Source, recipe: Refine, watching: Any) -> Judged:
+    """Measure the space of a run, and find the next one. source: the text of the space. watching: what watches the
+    `Progress` of the measurement, given the run.
+
+    Every score is kept as it comes: a judgement that was stopped goes on when it is asked for again.
+    """
+    from spacelang.lower.bounds import windows
+    from spacelang.refine.account import Account, to_record
+    from spacelang.refine.next import next_space
+    from spacelang.refine.sample import drawn
+    from spacelang.refine.slope import measured as judged
+    from spacelang.refine.subspace import subspaces
+    from spacelang_runtime.atomic import replace_json
+    from spacelang_runtime.refine.measure import judged as keep
+    from spacelang_runtime.refine.measure import measure
+
+    run, lowered = where.run, where.lowered
+    parts, left = subspaces(lowered.space, recipe.steps)
+    samples = drawn(lowered, recipe, windows(recipe.bounds, lowered.chain), parts)
+    with watching(run) as watch:
+        found = measure(run, samples, _account(lowered, recipe), where.waves, where.step, watch, recipe.score)
+    share = recipe.top / recipe.samples
+    judgement = judged(samples, found.errors, parts, share, float(recipe.confidence), recipe.seed)
+    following = next_space(source, recipe, judgement.slopes, loader(source.name))
+    account = Account(
+        space=lowered.space.name,
+        run=run.name,
+        step=where.step,
+        images=found.images,
+        bounds=recipe.bounds,
+        threshold=recipe.threshold,
+        confidence=recipe.confidence,
+        scored=len(samples),
+        quality=judgement.quality,
+        errors=judgement.errors,
+        moves=following.moves,
+        left=left,
+        next=following.name if following.text else None,
+    )
+    replace_json(run.folder / "judgement.json", to_record(account))
+    keep(run, found.number, to_record(account))
+    return Judged(account, following, found.loss, found.scored, found.seconds)
+
+
+def source_of(run: Run) -> Source:
+    """The text of a run's space, under the name of the file that it came from while that says the same."""
+    for word in run.record.command:
+        path = Path(word)
+        if path.suffix == ".space" and path.is_file() and path.read_text(encoding="utf-8") == run.source:
+            return Source(str(path), run.source)
+    return Source(str(run.folder / "source.space"), run.source)
+
+
+def _account(lowered: Lowered, recipe: Refine) -> str:
+    """The space and what its networks are drawn by, as text."""
+    drawing = {name: getattr(recipe, name) for name in ("samples", "per_choice", "seed", "bounds")}
+    record = {"space": interchange.digest(lowered.space), **drawing}
+    return json.dumps(record, default=str, sort_keys=True)
