@@ -25,7 +25,8 @@ SEARCH += ("--set", "crossover=1", "--set", "mutation=1", "--images", "50")
 TOLD = {
     "spacelang/cli/resumable.py": 1,  # the same command again: a search, a refinement
     "spacelang/cli/train.py": 2,  # a run that was taken for a space, and one network for one
-    "spacelang/cli/finetune.py": 2,  # one network; a run of a whole space
+    "spacelang/api/finetune.py": 1,  # a run of a whole space
+    "runtime/spacelang_runtime/app/finetune.py": 1,  # one network
     "spacelang/cli/inspect/run.py": 1,
     "spacelang/cli/transfer/ask.py": 1,
     "spacelang/runs.py": 2,  # the commands themselves
