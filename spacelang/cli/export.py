@@ -58,7 +58,7 @@ def export(
 
     The weights are those of the network's finish where it has one (spacelang finish), else those that it inherits.
     """
-    from spacelang_runtime.app.export import SUFFIXES, format_of, write
+    from spacelang_runtime.app.export import SUFFIXES, format_of, of_folder, write
 
     if output is None:
         fail("where to?", "name a folder: spacelang export best -o model/")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spacelang import notation
 from spacelang.amount import clock, short
-from spacelang.cli.finish import record as told_of
+from spacelang.api.finish import finished as told_of
 from spacelang.cli.finish import show as show_finished
 from spacelang.cli.terminal import console, grid
 from spacelang.lower.cost import MEASURES
@@ -75,7 +75,7 @@ def show(run: Run, as_json: bool) -> None:
                     "bounds": account["bounds"],
                     "generations": len(ended),
                     "best": run.best,
-                    "finishes": [told_of(one) for one in finished],
+                    "finishes": [row for one in finished for row in told_of(one).records()],
                 },
                 indent=2,
             )
