@@ -118,7 +118,7 @@ def predicted(
     """
     from functools import partial
 
-    from spacelang.api.workers import readers
+    from spacelang_runtime.app.workers import readers
     from spacelang_runtime.data.frame import Framing
     from spacelang_runtime.data.normalise import normalise
     from spacelang_runtime.engine.distributed import choose
