@@ -25,7 +25,7 @@ from spacelang.space import Derived, Dimension, Option, Require, Space, dimensio
 
 Change = Literal["same", "wider", "narrower", "moved", "incomparable"]
 Recipe = Literal["train", "evolve", "refine"]
-Setting = int | str | bool | tuple[str, ...]
+Setting = int | str | bool | tuple[str, ...] | None  # None: a measure that is not declared
 
 
 @frozen
@@ -106,7 +106,7 @@ def diff(before: Space, after: Space) -> Difference:
     return Difference(
         names=(before.name, after.name),
         change=_networks(one, other),
-        settings=tuple(_settings(before.frame, after.frame)),
+        settings=(*_settings(before.frame, after.frame), *_measures(before, after)),
         stages=(len(before.stages), len(after.stages)),
         options=tuple(_options(one, other)),
         rules=Rules(tuple(r for r in gone if r not in come), tuple(r for r in come if r not in gone)),
@@ -156,6 +156,14 @@ def _settings(before: Frame, after: Frame) -> Iterator[Settings]:
         old, fresh = getattr(before, field.name), getattr(after, field.name)
         if old != fresh:
             yield Settings(field.name, old, fresh)
+
+
+def _measures(before: Space, after: Space) -> Iterator[Settings]:
+    """Measures of one's own that are declared in one of two spaces, or in another unit."""
+    old, fresh = ({one.name: one.unit for one in space.measures} for space in (before, after))
+    for name in sorted(old.keys() | fresh.keys()):
+        if old.get(name) != fresh.get(name):
+            yield Settings(f"measure {name}", old.get(name), fresh.get(name))
 
 
 def _options(one: Lowered, other: Lowered) -> Iterator[Options]:

@@ -23,7 +23,8 @@ from spacelang.outside import NotJson, parse, shown
 from spacelang.recipe import Evolve
 from spacelang.space import Dimension, Option, Space
 
-FORMAT = "spacelang.space/2"
+FORMAT = "spacelang.space/3"
+SECOND = "spacelang.space/2"  # in which a space is still written that declares no measures
 FIRST = "spacelang.space/1"  # in which a space is still written that has none of the forms that came with 2
 _LATER = ("among", "within", "total")
 NEWER = tuple((level, word) for level in RECIPES for word in LINES[level] if word.later)
@@ -105,7 +106,7 @@ _convert = _converter()
 def to_json(space: Space) -> str:
     """The space as a line of canonical JSON.
 
-    One that can be said in the first version is: its text, and what is known by it, stay what they were.
+    One that can be said in an earlier version is: its text, and what is known by it, stay what they were.
     """
     record = _convert.unstructure(space)
     newer = False
@@ -114,8 +115,12 @@ def to_json(space: Space) -> str:
             del record[recipe][word.name]
         else:
             newer = True
-    first = None if newer else _first(record)
-    record = {"format": FORMAT, **record} if first is None else {"format": FIRST, **first}
+    if not space.measures:
+        del record["measures"]
+        first = None if newer else _first(record)
+        record = {"format": SECOND, **record} if first is None else {"format": FIRST, **first}
+    else:
+        record = {"format": FORMAT, **record}
     return json.dumps(record, sort_keys=True, separators=(",", ":")) + "\n"
 
 
@@ -186,8 +191,10 @@ def from_json(text: str) -> Space:
     except NotJson as error:
         raise NotASpace(str(error)) from None
     version = record.pop("format", None) if isinstance(record, dict) else None
-    if version not in (FIRST, FORMAT):
-        raise NotASpace(f"its format is neither {FORMAT!r} nor {FIRST!r}")
+    if version not in (FIRST, SECOND, FORMAT):
+        raise NotASpace(f"its format is neither {FORMAT!r} nor {SECOND!r} nor {FIRST!r}")
+    if (version == FORMAT) != ("measures" in record):
+        raise NotASpace(f"'measures' belongs to {FORMAT!r}, and to that alone")
     try:
         space = _convert.structure(_now(record) if version == FIRST else record, Space)
     except RecursionError:

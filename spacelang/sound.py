@@ -3,6 +3,7 @@ gives it, every dimension with options that it may have, every name one that mea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
@@ -14,6 +15,7 @@ from spacelang.architecture import LARGEST_IMAGE, MOST_STAGES, Frame
 from spacelang.expression import Expression, Name, Previous
 from spacelang.language.dimensions import NUMBERS, domain
 from spacelang.language.domain import LARGEST
+from spacelang.language.measures import KNOWN
 from spacelang.outside import shown
 from spacelang.recipe import Bound, Mutate, Sandwich, Steps
 from spacelang.space import Derived, Dimension, Option, Searched, Settled, Space
@@ -38,6 +40,14 @@ def verify(space: Space) -> None:
     for number, stage in enumerate(space.stages, 1):
         for name in NUMBERS:
             _dimension(f"stage {number}, {name!r}", name, getattr(stage, name))
+    for measure in space.measures:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", measure.name) or measure.name in KNOWN:
+            raise NotSound(f"'measures': {shown(measure.name)} is no name of a measure of one's own")
+        if not re.fullmatch(r"([A-Za-z_][A-Za-z0-9_]*)?", measure.unit):
+            raise NotSound(f"'measures': {shown(measure.unit)} is no unit")
+    names = [measure.name for measure in space.measures]
+    if names != sorted(set(names)):
+        raise NotSound("'measures': their names do not rise")
     for require in space.requires:
         if require.stage is not None and not 1 <= require.stage <= len(space.stages):
             raise NotSound(f"'requires': there is no stage {shown(require.stage)}")

@@ -110,6 +110,14 @@ class Require:
 
 
 @frozen
+class Declared:
+    """A measure of one's own: a table of what each block costs tells it. unit: empty for a count."""
+
+    name: str
+    unit: str
+
+
+@frozen
 class Space:
     """A checked space. Every expression in it has a value of the right kind wherever it is evaluated."""
 
@@ -121,3 +129,4 @@ class Space:
     train: Train = Train()
     evolve: Evolve = Evolve()
     refine: Refine = Refine()
+    measures: tuple[Declared, ...] = ()

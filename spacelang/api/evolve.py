@@ -66,11 +66,10 @@ def request(
             own = attrs.evolve(own, **{name: min(most, getattr(own, name)) for name, most in PREVIEW.items()})
 
         def untabled(bound: Bound) -> Failure:
-            table = f"{bound.measure}.json"
+            missing, remedy = measures.wanting(bound)
             return Failure(
-                f"the recipe of {lowered.space.name} wants {bound}, and no table says what networks take",
-                f"spacelang measure SPACE.space -o {table}, "
-                f"then: spacelang evolve {called(run.folder)} --cost {table}",
+                f"the recipe of {lowered.space.name} wants {missing}",
+                f"{remedy}, then: spacelang evolve {called(run.folder)} --cost {bound.measure}.json",
             )
 
         recipes.append(evolve_recipe(lowered, measures, given, bounded.settings, untabled, own))

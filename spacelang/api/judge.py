@@ -20,7 +20,6 @@ from spacelang.api.measures import Amount, priced
 from spacelang.api.recipe import Settings, refine_recipe
 from spacelang.api.space import Space
 from spacelang.check.bounds import joined
-from spacelang.language.measures import TIMES
 from spacelang.project import loader
 from spacelang.recipe import Refine, Score
 from spacelang.source import Source
@@ -143,9 +142,9 @@ def recipe_of(
     replaced = {bound.measure for bound in stated}
     kept = [bound for bound in recipe.bounds or space.evolve.bounds if bound.measure not in replaced]
     for bound in kept:
-        if bound.measure in TIMES:
+        if bound.of_a_table:
             say(f"{bound} of `evolve` does not bound what is drawn here: a table is of one space, and spaces move")
-    kept = [bound for bound in kept if bound.measure not in TIMES]
+    kept = [bound for bound in kept if not bound.of_a_table]
     recipe = attrs.evolve(recipe, bounds=joined([*kept, *stated]))
     feasible(lowered, recipe.bounds, measures)
     for line in idle(lowered, recipe.bounds, measures):

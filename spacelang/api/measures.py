@@ -16,6 +16,7 @@ from spacelang.amount import UNITS, NotAnAmount, quantity, short, spaced, window
 from spacelang.api.error import NotABound
 from spacelang.check.bounds import joined
 from spacelang.expression import Number, decimal, exact
+from spacelang.language.meant import meant
 from spacelang.language.measures import MEASURES, TIMES
 from spacelang.lower.bounds import measured
 from spacelang.lower.chain import Bounds, Chain
@@ -32,15 +33,18 @@ Further = Mapping[str, Amount] | Sequence[str]  # `{"energy": "2..2.5"}`, or `["
 
 LABELS = {measure.name: measure.label for measure in MEASURES if measure.label}
 _ALSO = {measure.label.lower(): measure.name for measure in MEASURES if measure.label}  # what people write
-_REMEDY = "write it anew: spacelang measure SPACE.space -o TABLE.json; its form is told in docs/arithmetic.md"
+_FORM = "told in docs/arithmetic.md"
+_REMEDY = f"write it anew: spacelang measure SPACE.space -o TABLE.json; its form is {_FORM}"
 
 
 @frozen
 class Measures:
-    """The tables of further costs, by measure; and what totals are counted in, units of 1 / scale."""
+    """The tables of further costs, by measure; what totals are counted in, units of 1 / scale; and the units of the
+    measures that the space declares."""
 
     tables: Mapping[str, CostTable] = attrs.field(factory=dict)
     scales: Mapping[str, int] = attrs.field(factory=dict)
+    declared: Mapping[str, str] = attrs.field(factory=dict)
 
     def short(self, measure: str, value: Number) -> str:
         """A value of a measure in few digits."""
@@ -88,8 +92,7 @@ class Measures:
     def _bound(self, chain: Chain, measure: str, value: Amount, asked: str) -> Bound:
         measure = known_as(measure, chain.measures)
         if not measured(chain, measure):
-            known = ", ".join(chain.measures)
-            raise NotABound(asked, f"{measure!r} is no measure here ({known})", untabled=True)
+            raise self._unknown(chain, measure, asked)
         table = self.tables.get(measure)
         unit = table.unit if table else "" if measure not in chain.costs else None
         try:
@@ -102,17 +105,44 @@ class Measures:
         ends = None if low is None else ceil(low * table.scale), None if high is None else floor(high * table.scale)
         return Bound(measure, *ends)
 
+    def _unknown(self, chain: Chain, measure: str, asked: str) -> NotABound:
+        """What to say of a bound on something that the chain does not have."""
+        if measure in self.declared:
+            own = f", in {self.declared[measure]}" if self.declared[measure] else ""
+            return NotABound(asked, f"no table says what networks have of {measure}{own}", untabled=True)
+        known = (*chain.measures, *self.declared)
+        ours = meant(measure, known)
+        said = f"did you mean {ours}?" if ours else ", ".join(known)
+        return NotABound(asked, f"{measure!r} is no measure here ({said})", untabled=ours is None)
+
+    def wanting(self, bound: Bound) -> tuple[str, str]:
+        """Of a recipe's bound on what no table was given of: what is missing, and how the table is had."""
+        table = f"{bound.measure}.json"
+        if bound.measure not in self.declared:
+            return f"{bound}, and no table says what networks take", f"spacelang measure SPACE.space -o {table}"
+        own = f", in {self.declared[bound.measure]}" if self.declared[bound.measure] else ""
+        return f"{self.stated(bound)}, and no table says what networks have", f"write {table}{own}, as {_FORM}"
+
+    def stated(self, bound: Bound) -> str:
+        """A bound as a recipe states it, with the unit of a declared measure."""
+        return f"{bound} {self.declared.get(bound.measure, '')}".strip()
+
     def tabled(self, bounds: Sequence[Bound]) -> tuple[Bound, ...]:
-        """A recipe's bounds as the chain counts: times, which it states in nanoseconds, in their tables' units.
+        """A recipe's bounds as the chain counts, in the units of tables: times, which it states in nanoseconds, and
+        declared measures, which it states in their own.
 
         Bounds on what no table was given of are left as they are. Raises `Failure` for a table in no unit of time.
         """
-        return tuple(self._tabled(bound) if bound.measure in TIMES else bound for bound in bounds)
+        return tuple(self._tabled(bound) if bound.of_a_table else bound for bound in bounds)
 
     def _tabled(self, bound: Bound) -> Bound:
         table = self.tables.get(bound.measure)
         if table is None:
             return bound
+        if bound.measure not in TIMES:
+            factor = Fraction(table.scale) * _times(self.declared.get(bound.measure, table.unit), table.unit)
+            low = None if bound.low is None else ceil(bound.low * factor)
+            return Bound(bound.measure, low, None if bound.high is None else floor(bound.high * factor))
         if table.unit not in UNITS:
             raise Failure(
                 f"the table of {bound.measure} is in {table.unit or 'no unit'}, and the recipe bounds a time",
@@ -126,6 +156,11 @@ class Measures:
 def known_as(measure: str, known: Collection[str]) -> str:
     """The measure that a word is for: itself where it is known, else what people call so, in capitals or not."""
     return measure if measure in known else _ALSO.get(measure.lower(), measure)
+
+
+def _times(unit: str, other: str) -> Fraction:
+    """How many of another unit one is; raises KeyError for two that measure different things."""
+    return Fraction(1) if unit == other else Fraction(UNITS[unit], UNITS[other])
 
 
 def _further(others: Further) -> Iterator[tuple[str, Amount, str]]:
@@ -159,8 +194,9 @@ def _said_end(end: Plain) -> str:
 def priced(lowered: Lowered, paths: Sequence[Path]) -> tuple[Lowered, Measures]:
     """A space with the measures of some cost tables. Raises `Failure` for a table that cannot be used."""
     scales = {limit.measure: limit.scale for limit in lowered.chain.limits}
+    declared = {measure.name: measure.unit for measure in lowered.space.measures}
     if not paths:
-        return lowered, Measures(scales=scales)
+        return lowered, Measures(scales=scales, declared=declared)
     from spacelang.lower.costs import NotATable, read
     from spacelang.lower.price import with_table
 
@@ -173,8 +209,16 @@ def priced(lowered: Lowered, paths: Sequence[Path]) -> tuple[Lowered, Measures]:
             raise Failure(f"{path} is not UTF-8 text", _REMEDY) from None
         except NotATable as reason:
             raise Failure(f"{path}: {reason}", _REMEDY) from None
+        unit = declared.get(table.measure, table.unit)
+        if unit != table.unit and not {unit, table.unit} <= UNITS.keys():
+            raise Failure(
+                f"{path}: {table.measure} is in {table.unit or 'no unit'}, and the space declares it in "
+                f"{unit or 'none'}",
+                f"write the table in {unit or 'no unit'}, or declare what it has: "
+                f"{f'measure {table.measure} {table.unit}'.strip()}",
+            )
         tables[table.measure] = table
-    return lowered, Measures(tables, scales)
+    return lowered, Measures(tables, scales, declared)
 
 
 def nearest_known(chain: Chain, bounds: Bounds, measures: Measures) -> str:

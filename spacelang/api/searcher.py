@@ -275,8 +275,7 @@ def _algorithm(given: Algorithm | None) -> Algorithm | None:
 
 
 def _untabled(space: Space, bound: Bound) -> Failure:
+    missing, remedy = space.measured.wanting(bound)
     return Failure(
-        f"the recipe of {space.name} wants {bound}, and no table says what networks take",
-        f"measure it: spacelang measure SPACE.space -o {bound.measure}.json, then "
-        f"space.with_costs('{bound.measure}.json')",
+        f"the recipe of {space.name} wants {missing}", f"{remedy}, then space.with_costs('{bound.measure}.json')"
     )

@@ -1,10 +1,10 @@
 """Text to Space. Comes in: a Source. Goes out: a Space, or None, and what was found on the way.
 
 The passes, in order; each says all that it finds, and the next works with what is left:
-lineage (the files that the space is made from), outline (which statement stands in which scope), values (settings
-and sets, exact), names (what an expression may mention, and of which kind it is), dimensions (the nearest line
-for each stage), rules (requires), recipes, and, where nothing was wrong so far, feasible (what the rules leave
-of each stage) and narrowing (whether that is a subset of what it narrows).
+lineage (the files that the space is made from), declared (measures of one's own), outline (which statement stands
+in which scope), values (settings and sets, exact), names (what an expression may mention, and of which kind it is),
+dimensions (the nearest line for each stage), rules (requires), recipes, and, where nothing was wrong so far,
+feasible (what the rules leave of each stage) and narrowing (whether that is a subset of what it narrows).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
+from spacelang.check.declared import unit
 from spacelang.check.dimensions import stage_spaces
 from spacelang.check.feasible import feasible
 from spacelang.check.lineage import Loader, Member, inherited, lineage, nothing, placed
@@ -24,7 +25,7 @@ from spacelang.check.trunk import STAND_IN, frame
 from spacelang.diagnostics import Diagnostic, Label, errors, first
 from spacelang.recipe import Evolve, Refine, Train
 from spacelang.source import Source
-from spacelang.space import Space
+from spacelang.space import Declared, Space
 
 
 @frozen
@@ -77,16 +78,17 @@ def check(*members: Member) -> Checked:
         refine = refine_recipe(each, found, refine)
     if shapeless or trunk is None or layout.name is None or layout.edition is None:
         return Checked(None, tuple(found))
-    space = Space(layout.name, layout.edition, trunk, stages, rules, train, evolve, refine)
+    measures = tuple(Declared(name, unit(one)) for name, one in sorted(layout.measures.items()))
+    space = Space(layout.name, layout.edition, trunk, stages, rules, train, evolve, refine, measures)
     found += feasible(space, layout)
     return Checked(None if errors(found) else space, tuple(found), replaced(layouts))
 
 
 def _outlines(members: tuple[Member, ...], found: list[Diagnostic]) -> list[Outline]:
-    layouts = []
+    layouts: list[Outline] = []
     for member in members:
         own: list[Diagnostic] = []
-        layouts.append(outline(member.file, own))
+        layouts.append(outline(member.file, own, layouts[-1].measures if layouts else {}))
         found += own if member is members[-1] else placed(tuple(own), member.source)
     return layouts
 

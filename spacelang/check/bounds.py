@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
 from math import ceil, floor
 
 from attrs import evolve
 
-from spacelang.amount import duration
+from spacelang.check.amounts import amount, time
+from spacelang.check.declared import Declarations, unit
 from spacelang.check.names import undefined
 from spacelang.check.values import number, spot
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
@@ -15,7 +17,6 @@ from spacelang.expression import (
     Binary,
     Compare,
     Constant,
-    Duration,
     Expression,
     Logic,
     Name,
@@ -23,12 +24,13 @@ from spacelang.expression import (
     Relation,
     Total,
     decimal,
+    exact,
     walk,
 )
 from spacelang.infix import show
 from spacelang.language.dimensions import KNOWN, NUMBERS, STAGE_DIMENSIONS, domain
 from spacelang.language.meant import advice, meant
-from spacelang.language.measures import EXACT, TIMES
+from spacelang.language.measures import DECIMALS, EXACT, TIMES
 from spacelang.language.measures import KNOWN as MEASURES
 from spacelang.language.trunk import SETTINGS
 from spacelang.lower.form import MIRROR
@@ -37,22 +39,26 @@ from spacelang.source import Span
 from spacelang.syntax import tree
 
 BOUNDED = tuple(MEASURES)  # measures of a whole network
-LONGEST = 10**15  # nanoseconds, eleven days: what takes longer is a slip
 
 
-def bounds_of(condition: Expression, found: list[Diagnostic], *, each_stage: bool = False) -> list[Bound]:
-    """`4G <= flops <= 4.5G and params <= 28M` as bounds, each on one measure; with `each_stage`, on every stage."""
+def bounds_of(
+    condition: Expression, found: list[Diagnostic], declared: Declarations, *, each_stage: bool = False
+) -> list[Bound]:
+    """`4G <= flops <= 4.5G and params <= 28M` as bounds, each on one measure; with `each_stage`, on every stage.
+
+    declared: the measures that there are besides those of the language.
+    """
     match condition:
         case Logic("and", left, right):
             return [
-                *bounds_of(left, found, each_stage=each_stage),
-                *bounds_of(right, found, each_stage=each_stage),
+                *bounds_of(left, found, declared, each_stage=each_stage),
+                *bounds_of(right, found, declared, each_stage=each_stage),
             ]
         case Compare(first, rest) if "!=" not in [relation for relation, _ in rest]:
             sides = (first, *(part for _, part in rest))
             bounds: list[Bound] = []
             for left, (relation, right) in zip(sides, rest, strict=False):
-                one = _bound(left, relation, right, found, each_stage=each_stage)
+                one = _bound(left, relation, right, found, declared, each_stage=each_stage)
                 if one is None:
                     return []
                 bounds.append(evolve(one, measure=f"{EACH_STAGE}{one.measure}") if each_stage else one)
@@ -62,7 +68,13 @@ def bounds_of(condition: Expression, found: list[Diagnostic], *, each_stage: boo
 
 
 def _bound(
-    left: Expression, relation: Relation, right: Expression, found: list[Diagnostic], *, each_stage: bool
+    left: Expression,
+    relation: Relation,
+    right: Expression,
+    found: list[Diagnostic],
+    declared: Declarations,
+    *,
+    each_stage: bool,
 ) -> Bound | None:
     if isinstance(right, Name | Total):
         left, relation, right = right, MIRROR[relation], left
@@ -70,25 +82,27 @@ def _bound(
     if isinstance(left, Total) and not mentioned:
         return _of_a_total(left, relation, right, found)
     if each_stage:
-        found.append(_no_bound_of_a_stage(left))
+        found.append(_no_bound_of_a_stage(left, declared))
         return None
     if not isinstance(left, Name) or mentioned:
         found.append(_no_bound(left))
         return None
     if left.name in TIMES:
-        time = _time(right, found)
-        return None if time is None else bound_of(left.name, relation, time)
+        time_ = time(right, found)
+        return None if time_ is None else bound_of(left.name, relation, time_)
+    if left.name in declared:
+        return _in_its_unit(left.name, relation, right, unit(declared[left.name]), found)
     if left.name not in EXACT:
-        found.append(_no_measure(left))
+        found.append(_no_measure(left, declared))
         return None
     value = number(right, {}, found)
     if value is None:
         return None
     known = MEASURES[left.name]
     if 0 < value < known.least:
-        unit = known.suffix
+        suffix = known.suffix
         message = f"no network has {left.name} of {decimal(value)}: the unit is missing"
-        text = f"{decimal(value)}{unit}"
+        text = f"{decimal(value)}{suffix}"
         fix = Fix(spot(right), text) if isinstance(right, Constant) else None
         found.append(Diagnostic("E0409", message, Label(spot(right)), help=f"write `{text}`", fix=fix))
         return None
@@ -127,27 +141,19 @@ def _whole(expression: Expression) -> bool:
     )
 
 
-def _time(expression: Expression, found: list[Diagnostic]) -> Number | None:
-    """A time in nanoseconds, or None where that was reported."""
-    match expression:
-        case Duration(nanoseconds) if nanoseconds <= LONGEST:
-            return nanoseconds
-        case Duration():
-            message = f"a network that takes more than {duration(LONGEST)} is none that is searched for"
-            found.append(Diagnostic("E0302", message, Label(spot(expression)), help="write the time that is meant"))
-        case Constant(value):
-            text = f"{decimal(value)}ms"
-            message = f"a time of {decimal(value)} of what: the unit is missing"
-            fix = Fix(spot(expression), text)
-            help_ = f"write `{text}`, or a number with us or s"
-            found.append(Diagnostic("E0409", message, Label(spot(expression)), help=help_, fix=fix))
-        case _:
-            help_ = "write one time, such as `5ms`"
-            found.append(Diagnostic("E0408", "a time is bound by a time", Label(spot(expression)), help=help_))
-    return None
+def _in_its_unit(
+    measure: str, relation: Relation, right: Expression, own: str, found: list[Diagnostic]
+) -> Bound | None:
+    """A bound on a measure of one's own, in its unit. A table has so many decimals, so `< 2` ends just below."""
+    value = amount(right, own, found)
+    if value is None:
+        return None
+    parts = bound_of(measure, relation, value * 10**DECIMALS)
+    low, high = (None if end is None else exact(Fraction(end, 10**DECIMALS)) for end in (parts.low, parts.high))
+    return Bound(measure, low, high)
 
 
-def _no_measure(name: Name) -> Diagnostic:
+def _no_measure(name: Name, declared: Declarations) -> Diagnostic:
     """The finding for a bound on something that is not measured of a whole network."""
     if name.name in NUMBERS:
         message = f"`{name.name}` belongs to each stage or layer, not to a whole network"
@@ -156,8 +162,11 @@ def _no_measure(name: Name) -> Diagnostic:
             help_ = f"write `require each layer: {name.name} …` at the root"
         help_ += f"; of the whole network, a total: `sum({name.name})`"
         return Diagnostic("E0415", message, Label(spot(name)), help=help_)
-    ours = meant(name.name, BOUNDED)
-    help_ = advice(name.name, BOUNDED) or f"a bound speaks of {listed(BOUNDED)}"
+    known = (*BOUNDED, *declared)
+    ours = meant(name.name, known)
+    help_ = advice(name.name, known) or (
+        f"a bound speaks of {listed(known)}; what a table of costs tells is declared: `measure {name.name} UNIT`"
+    )
     fix = Fix(spot(name), ours) if ours else None
     return Diagnostic("E0407", f"`{name.name}` is no measure of a network", Label(spot(name)), help=help_, fix=fix)
 
@@ -174,11 +183,11 @@ def bound_of(measure: str, relation: Relation, value: Number) -> Bound:
     return Bound(measure, *limits[relation]())
 
 
-def _no_bound_of_a_stage(expression: Expression) -> Diagnostic:
+def _no_bound_of_a_stage(expression: Expression, declared: Declarations) -> Diagnostic:
     """The finding for a rule of each stage in a recipe that is no bound on a total."""
     message = "a rule of each stage belongs to the space, unless it bounds a total"
     help_ = "move it out of the block, to the root; a recipe bounds totals: `require each stage: sum(heads) <= 30`"
-    if isinstance(expression, Name) and expression.name in BOUNDED:
+    if isinstance(expression, Name) and expression.name in (*BOUNDED, *declared):
         message = f"`{expression.name}` belongs to a whole network, not to each stage"
         help_ = f"write `require {expression.name} …` without `each stage`"
     return Diagnostic("E0411", message, Label(spot(expression)), help=help_)
@@ -205,9 +214,10 @@ def joined(bounds: Iterable[Bound]) -> tuple[Bound, ...]:
     return tuple(together[measure] for measure in sorted(together))
 
 
-def measure_in(condition: Expression) -> Name | None:
+def measure_in(condition: Expression, declared: Declarations) -> Name | None:
     """The first measure of a whole network that a condition speaks of."""
-    return next((part for part in walk(condition) if isinstance(part, Name) and part.name in BOUNDED), None)
+    known = (*BOUNDED, *declared)
+    return next((part for part in walk(condition) if isinstance(part, Name) and part.name in known), None)
 
 
 def measured(block: tree.Block, measure: str) -> list[Span]:

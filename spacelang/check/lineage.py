@@ -176,6 +176,7 @@ def inherited(layouts: Sequence[Outline]) -> Outline:
             },
             rules=[*whole.rules, *layout.rules],
             recipes=whole.recipes | layout.recipes,
+            measures=layout.measures,
             meant=whole.meant | layout.meant,
         )
     return whole

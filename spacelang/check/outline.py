@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import MappingProxyType
 from typing import Literal
 
 from attrs import define, field, frozen
@@ -11,6 +12,7 @@ from spacelang.architecture import MOST_STAGES
 from spacelang.check import head
 from spacelang.check.blocks import RECIPES, unknown_block
 from spacelang.check.bounds import measure_in
+from spacelang.check.declared import Declarations, declared
 from spacelang.check.misplaced import LAYER, ROOT, STAGE, misplaced
 from spacelang.diagnostics import MOST_FINDINGS, Diagnostic, Fix, Label, nearest
 from spacelang.expression import Name, totals, walk
@@ -51,12 +53,13 @@ class Outline:
     stages: dict[int, StageOutline] = field(factory=dict)
     rules: list[Rule] = field(factory=list)
     recipes: dict[str, tree.Block] = field(factory=dict)
+    measures: Declarations = field(factory=dict)  # of one's own, inherited ones too
     meant: set[str] = field(factory=set)  # by names that were misspelt: these are not missing
 
 
-def outline(file: tree.File, found: list[Diagnostic]) -> Outline:
-    """The statements of a file by scope."""
-    layout = Outline()
+def outline(file: tree.File, found: list[Diagnostic], inherited: Declarations = MappingProxyType({})) -> Outline:
+    """The statements of a file by scope. inherited: the measures that the files before it declare."""
+    layout = Outline(measures=declared(file, inherited, found))
     for index, statement in enumerate(file.statements):
         match statement:
             case tree.Edition():
@@ -66,6 +69,8 @@ def outline(file: tree.File, found: list[Diagnostic]) -> Outline:
                     help_ = "give the other a file of its own"
                     found.append(Diagnostic("E0203", "a file describes one space", Label(span), help=help_))
                 layout.name = name.text
+            case tree.Measure():
+                pass  # declared above
             case tree.Extends():
                 pass  # where it may stand, and what it brings, is the business of the lineage
             case tree.Setting() | tree.Choice():
@@ -133,7 +138,7 @@ def _stage_body(
                     layer |= own | layer  # what two numbered layers say is not said twice in one place
             case tree.Require():
                 _rule(statement, number, "stage", layout, found)
-            case tree.Edition() | tree.SpaceName() | tree.Extends():
+            case tree.Edition() | tree.SpaceName() | tree.Extends() | tree.Measure():
                 found.append(head.inside_a_block(statement))
 
 
@@ -156,7 +161,7 @@ def _layer_body(
             case tree.Block():
                 if unknown_block(statement, "a layer", found) == "layer":
                     _layer_body(statement.body, layer, layout, found)
-            case tree.Edition() | tree.SpaceName() | tree.Extends():
+            case tree.Edition() | tree.SpaceName() | tree.Extends() | tree.Measure():
                 found.append(head.inside_a_block(statement))
 
 
@@ -189,10 +194,10 @@ def _rule(
 ) -> None:
     """whole: of what a total speaks that stands here without `each`."""
     match statement.each:
-        case None if totals(statement.condition) and not measure_in(statement.condition):
+        case None if totals(statement.condition) and not measure_in(statement.condition, layout.measures):
             layout.rules.append(Rule(whole, stage, statement))
         case None:
-            found.append(_of_nothing(statement))
+            found.append(_of_nothing(statement, layout.measures))
         case tree.Word("stage" | "layer" as level):
             layout.rules.append(Rule(level, stage, statement))
         case tree.Word(text, span):
@@ -202,8 +207,8 @@ def _rule(
             found.append(Diagnostic("E0216", f"there is no `each {text}`", Label(span), help=help_, fix=fix))
 
 
-def _of_nothing(statement: tree.Require) -> Diagnostic:
-    if measure := measure_in(statement.condition):
+def _of_nothing(statement: tree.Require, declared: Declarations) -> Diagnostic:
+    if measure := measure_in(statement.condition, declared):
         return out_of_a_recipe(measure, "the space")
     help_ = "write `require each stage: …` or `require each layer: …`"
     if named := next((part for part in walk(statement.condition) if isinstance(part, Name)), None):

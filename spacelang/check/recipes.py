@@ -8,13 +8,13 @@ from typing import Any
 import attrs
 
 from spacelang.check.bounds import bounds_of, contradictions, joined, measured
+from spacelang.check.head import inside_a_block
 from spacelang.check.outline import Outline
 from spacelang.check.values import number, spot, word
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import Binary, Constant, Expression, Name, Number, decimal
 from spacelang.language.domain import Numbers, OneOf, SumOf
 from spacelang.language.meant import advice, meant
-from spacelang.language.measures import TIMES
 from spacelang.language.recipes import INSIDE, LINES
 from spacelang.language.word import Level
 from spacelang.recipe import Bound, Evolve, Refine, Sandwich, Train
@@ -68,7 +68,7 @@ def evolve_recipe(layout: Outline, found: list[Diagnostic], under: Evolve = Evol
                 found += [_foreign(other, "mutate") for other in others]
                 values["mutate"] = attrs.evolve(under.mutate, **shares)
             case tree.Require(each=None | tree.Word("stage") as each, condition=condition):
-                bounds += bounds_of(condition, found, each_stage=each is not None)
+                bounds += bounds_of(condition, found, layout.measures, each_stage=each is not None)
             case other:
                 found.append(_foreign(other, "evolve"))
     recipe = attrs.evolve(under, **values, bounds=joined([*under.bounds, *bounds]))
@@ -97,10 +97,10 @@ def refine_recipe(layout: Outline, found: list[Diagnostic], under: Refine = Refi
                 found += [_foreign(other, "steps") for other in others]
                 values["steps"] = attrs.evolve(under.steps, **lengths)
             case tree.Require(each=None | tree.Word("stage") as each, condition=condition):
-                bounds += bounds_of(condition, found, each_stage=each is not None)
+                bounds += bounds_of(condition, found, layout.measures, each_stage=each is not None)
             case other:
                 found.append(_foreign(other, "refine"))
-    found += _times(bounds, block)
+    found += _tabled(bounds, block)
     recipe = attrs.evolve(under, **values, bounds=joined([*under.bounds, *bounds]))
     if recipe.top > recipe.samples:
         message = f"the best {recipe.top} are more than all {recipe.samples} samples"
@@ -110,9 +110,9 @@ def refine_recipe(layout: Outline, found: list[Diagnostic], under: Refine = Refi
     return recipe
 
 
-def _times(bounds: Sequence[Bound], block: tree.Block) -> Iterator[Diagnostic]:
-    """Times that bound a refinement, which moves the space away from the blocks that a table has."""
-    for measure in dict.fromkeys(bound.measure for bound in bounds if bound.measure in TIMES):
+def _tabled(bounds: Sequence[Bound], block: tree.Block) -> Iterator[Diagnostic]:
+    """What a table tells and bounds a refinement, which moves the space away from the blocks that the table has."""
+    for measure in dict.fromkeys(bound.measure for bound in bounds if bound.of_a_table):
         message = (
             f"`refine` has no bound on {measure}: a table of it holds the blocks of one space, and this one moves"
         )
@@ -221,6 +221,8 @@ def _foreign(statement: tree.Statement, where: str) -> Diagnostic:
             known = f"`{where}` has the block `{own}`" if own else f"`{where}` has no blocks"
             message = f"`{where}` has no block `{head.text}`"
             return Diagnostic("E0412", message, Label(span), help=f"{known}; recipes stand at the root")
+        case tree.Measure():
+            return inside_a_block(statement)
         case other:
             message = "this stands at the head of a file, outside all blocks"
             return Diagnostic("E0218", message, Label(other.span), help="move it to the top")

@@ -37,7 +37,7 @@ def requires(
     kept = []
     for rule in layout.rules:
         condition = rule.statement.condition
-        if measure := measure_in(condition):
+        if measure := measure_in(condition, layout.measures):
             found.append(out_of_a_recipe(measure, f"each {rule.level}"))
             continue
         settings = tuple(constants(frame))

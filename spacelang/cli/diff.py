@@ -82,9 +82,11 @@ def _verdict(found: Difference) -> str:
 
 
 def _setting(value: Setting) -> str:
+    if value is None:
+        return "not declared"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return " + ".join(value) if isinstance(value, tuple) else str(value)
+    return " + ".join(value) if isinstance(value, tuple) else str(value) or "no unit"
 
 
 def _options(options: Options, side: int) -> str:

@@ -104,11 +104,13 @@ def train(
     trained = train_(asked, runs, manner, watching(photo), say)
     whole = trained.run.space
     bounds = whole.evolve.bounds
-    table = next((f" --cost {bound.measure}.json" for bound in bounds if bound.measure in TIMES), "")
+    tabled = [bound.measure for bound in bounds if bound.of_a_table]
+    tables = "".join(f" --cost {measure}.json" for measure in tabled)
     bound = "" if bounds else f" --flops {_middle(whole)}"
-    say_once(f"next: spacelang evolve {called(trained.run.folder)}{table}{bound}")
-    if table:
-        say_once("      by a table that spacelang measure SPACE.space writes")
+    say_once(f"next: spacelang evolve {called(trained.run.folder)}{tables}{bound}")
+    for measure in tabled:
+        own = f"of {measure}, as told in docs/arithmetic.md"
+        say_once(f"      by a table {'that spacelang measure SPACE.space writes' if measure in TIMES else own}")
 
 
 def requested(

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from spacelang.amount import duration, short
 from spacelang.expression import Expression, Number, written
-from spacelang.language.measures import TIMES
+from spacelang.language.measures import EXACT, TIMES
 
 EACH_STAGE = "each stage: "  # the measure of a bound that every stage keeps by itself begins so
 
@@ -30,6 +30,11 @@ class Bound:
     def of_each_stage(self) -> bool:
         """Whether every stage keeps it by itself."""
         return self.measure.startswith(EACH_STAGE)
+
+    @property
+    def of_a_table(self) -> bool:
+        """Whether a table of what each block costs has to tell the measure: a time, or one of one's own."""
+        return self.total is None and self.measure.isidentifier() and self.measure not in EXACT
 
     def holds(self, value: Number) -> bool:
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)

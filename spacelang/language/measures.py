@@ -62,4 +62,5 @@ MEASURES = (
 )
 KNOWN = {measure.name: measure for measure in MEASURES}
 EXACT = tuple(measure.name for measure in MEASURES if measure.source == "exact")
+DECIMALS = 9  # of an entry of a table, and of a bound on what it tells
 TIMES = tuple(measure.name for measure in MEASURES if measure.unit == "ms")  # a recipe bounds them in nanoseconds

@@ -22,6 +22,8 @@ KEYWORDS: Mapping[str, str] = {
     "line of its name and scope there.",
     "narrows": 'The space of which this one is a subset: `narrows "other.space"`. A supernet of that one '
     "serves this one unchanged.",
+    "measure": "A measure of one's own, with its unit: `measure energy mJ`. A table of what each block costs "
+    "tells it, and `evolve` bounds it as it bounds `latency`.",
     "each": "All stages, or all layers: `each stage { … }`, `each layer { … }`.",
     "in": "What is searched: the name takes any of these options, once where it is written: anew in every layer, "
     "once for a stage, or once for the network. In a condition: whether it is one of these.",

@@ -23,12 +23,11 @@ from typing import Any
 from attrs import frozen
 
 from spacelang.architecture import Layer
+from spacelang.language.measures import DECIMALS, EXACT
 from spacelang.lower.cells import Legal
-from spacelang.lower.cost import MEASURES
 from spacelang.notation import write_layer
 from spacelang.outside import NotJson, parse
 
-_DECIMALS = 9
 _MOST = 2**50  # of one entry in its unit: sums over a network stay far below 2^63
 
 
@@ -100,7 +99,7 @@ def read(text: str) -> CostTable:
     if not isinstance(found, dict) or not isinstance(found.get("entries"), dict):
         raise NotATable('it is not of the form {"measure": "latency", "unit": "ms", "entries": {…}}')
     measure, unit = found.get("measure"), found.get("unit", "")
-    if not isinstance(measure, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", measure) or measure in MEASURES:
+    if not isinstance(measure, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", measure) or measure in EXACT:
         raise NotATable("`measure` is a name of its own in small letters, such as latency")
     if not isinstance(unit, str):
         raise NotATable("`unit` is a text, such as ms")
@@ -121,6 +120,6 @@ def _exact(key: str, value: Any) -> Fraction:
     if value and Decimal(value).adjusted() < -20:  # before it becomes a fraction of that size
         raise NotATable(f"`{key}` is too small: choose a smaller unit")
     exact = Fraction(value)
-    if 10**_DECIMALS % exact.denominator:
-        raise NotATable(f"`{key}` has more than {_DECIMALS} decimals: round it")
+    if 10**DECIMALS % exact.denominator:
+        raise NotATable(f"`{key}` has more than {DECIMALS} decimals: round it")
     return exact

@@ -9,6 +9,7 @@ from typing import Literal
 from attrs import frozen
 
 from spacelang.check.head import EDITIONS
+from spacelang.check.lineage import Loader, nothing
 from spacelang.language.dimensions import KNOWN, LAYER_DIMENSIONS, STAGE_DIMENSIONS, domain
 from spacelang.language.domain import OneOf, SumOf
 from spacelang.language.measures import MEASURES, TIMES
@@ -16,6 +17,7 @@ from spacelang.language.trunk import SETTINGS
 from spacelang.language.vocabulary import BLOCKS, KEYWORDS, VALUES
 from spacelang.language.words import NAMES, TABLE, Meaning
 from spacelang.lsp.context import Context, context
+from spacelang.lsp.declared import declarations, told
 from spacelang.source import Source, Span
 
 Kind = Literal["name", "block", "word", "value", "file"]
@@ -48,8 +50,11 @@ class Completion:
     span: Span
 
 
-def completion(source: Source, offset: int, files: Sequence[str] = ()) -> tuple[Completion, ...]:
-    """What may be typed at an offset. files: the paths of other spaces, as this text would write them."""
+def completion(
+    source: Source, offset: int, files: Sequence[str] = (), load: Loader = nothing
+) -> tuple[Completion, ...]:
+    """What may be typed at an offset. files: the paths of other spaces, as this text would write them. load: how
+    the texts that it extends are had."""
     text = source.text
     within = context(text, offset)
     if within.quiet:
@@ -64,16 +69,16 @@ def completion(source: Source, offset: int, files: Sequence[str] = ()) -> tuple[
         return ()
     return tuple(
         Completion(label, kind, detail, Span(start, offset))
-        for label, kind, detail in _offered(text, within, text[within.start : start])
+        for label, kind, detail in _offered(source, within, text[within.start : start], load)
     )
 
 
 _Offer = tuple[str, Kind, str]
 
 
-def _offered(text: str, within: Context, before: str) -> Iterator[_Offer]:
+def _offered(source: Source, within: Context, before: str, load: Loader) -> Iterator[_Offer]:
     """before: what of the statement stands before the word that is typed."""
-    words = before.split()
+    text, words = source.text, before.split()
     if re.search(r"\d\Z|\.\.\Z", before) or within.level == "unknown":
         return
     if re.search(r"\bprevious\s*\.\s*\Z", before):
@@ -97,7 +102,9 @@ def _offered(text: str, within: Context, before: str) -> Iterator[_Offer]:
             yield from ((word, "word", VALUES[word]) for word in ("sum", "count"))
         case ["require", *_] if within.level in ("evolve", "refine"):
             known = [one for one in MEASURES if within.level == "evolve" or one.name not in TIMES]
-            yield from ((one.name, "name", one.meaning) for one in sorted(known, key=lambda one: one.name))
+            own = declarations(source, load) if within.level == "evolve" else {}
+            offers = [(one.name, one.meaning) for one in known] + [(name, told(one)) for name, one in own.items()]
+            yield from ((name, "name", meaning) for name, meaning in sorted(offers))
             yield from ((word, "word", VALUES[word]) for word in ("sum", "count"))
         case ["require", "each", level, *_] if ":" in before:
             yield from _expression(_EXPRESSIBLE, before)
@@ -115,6 +122,7 @@ def _statements(text: str, within: Context) -> Iterator[_Offer]:
     said = _said(text, within)
     if within.level == "root":
         yield from ((word, "word", KEYWORDS[word]) for word in ("edition", "space") if word not in said)
+        yield "measure", "word", KEYWORDS["measure"]
         if not said & {"extends", "narrows"}:
             yield from ((word, "word", KEYWORDS[word]) for word in ("extends", "narrows"))
     yield from _names(

@@ -12,7 +12,9 @@ from spacelang.language import word as language
 Level = language.Level | Literal["unknown"]
 
 _MARK = re.compile(r'#[^\n]*|"[^"\n]*"?|[{}()\n]')
-_STATEMENT = re.compile(r"\s*(require|each|edition|space|extends|narrows)\b|\s*[A-Za-z_]\w*[ \t]*(=(?!=)|in\b|\{)")
+_STATEMENT = re.compile(
+    r"\s*(require|each|edition|space|extends|narrows|measure)\b|\s*[A-Za-z_]\w*[ \t]*(=(?!=)|in\b|\{)"
+)
 _SET_FOLLOWS = re.compile(r"(\bin|=)\s*\Z")
 
 

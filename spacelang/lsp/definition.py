@@ -9,6 +9,7 @@ from attrs import frozen
 
 from spacelang.check.lineage import Loader, lineage
 from spacelang.lsp.context import context
+from spacelang.lsp.declared import declarations
 from spacelang.lsp.places import deciding, places, stages
 from spacelang.source import Source, Span
 from spacelang.syntax import tree
@@ -42,6 +43,9 @@ def definition(source: Source, offset: int, load: Loader) -> tuple[Target, ...]:
         return ()
     within = context(source.text, match.start())
     name, known = match.group(), places(members)
+    measure = declarations(source, load).get(name)
+    if measure is not None and not deciding(known, name, None):
+        return (Target(measure.span.source or source, measure.name.span),)
     if within.level in ("train", "evolve", "mutate", "refine", "steps"):
         found = [p for p in known if p.line.name.text == name and p.level == within.level][-1:]
     elif within.level == "root" and any(p.line.name.text == name and p.level == "root" for p in known):

@@ -20,6 +20,7 @@ from spacelang.lower.cells import Legal
 from spacelang.lower.legal import legal
 from spacelang.lower.subset import taken
 from spacelang.lsp.context import Context, context
+from spacelang.lsp.declared import declarations, told
 from spacelang.lsp.definition import path_at
 from spacelang.lsp.places import Place, deciding, places, speaking, stages
 from spacelang.lsp.usage import networks, using
@@ -68,6 +69,8 @@ def hover(source: Source, offset: int, load: Loader) -> Hover | None:
             parts += [_size(facts)]
     elif space is not None and word == space.name:
         parts = [f"**{word}**: a space", _size(facts)]
+    elif (measure := declarations(source, load).get(word)) is not None:
+        parts = [f"**{word}**: {told(measure)}"]
     else:
         return None
     return Hover(span, "\n\n".join(parts)) if parts else None

@@ -44,6 +44,7 @@ _SYMBOLS = {
     "setting": lsp.SymbolKind.Constant,
     "choice": lsp.SymbolKind.Enum,
     "rule": lsp.SymbolKind.Boolean,
+    "measure": lsp.SymbolKind.Number,
 }
 
 
@@ -95,7 +96,7 @@ def _hover(server: LanguageServer, params: lsp.HoverParams) -> lsp.Hover | None:
 
 def _completion(server: LanguageServer, params: lsp.CompletionParams) -> list[lsp.CompletionItem]:
     text = text_of(server, params.text_document.uri)
-    found = completion(text.source, text.offset(params.position), _neighbours(text))
+    found = completion(text.source, text.offset(params.position), _neighbours(text), text.load)
     return [_item(text, number, offer) for number, offer in enumerate(found)]
 
 

@@ -11,7 +11,7 @@ from spacelang.source import Source, Span
 from spacelang.syntax import parse, tree
 from spacelang.syntax.parse import tokens
 
-Kind = Literal["space", "block", "setting", "choice", "rule"]
+Kind = Literal["space", "block", "setting", "choice", "rule", "measure"]
 
 
 @frozen
@@ -48,6 +48,8 @@ def _symbols(source: Source, statements: Iterable[tree.Statement], ends: dict[in
         match statement:
             case tree.SpaceName(name, span):
                 yield Symbol(name.text, "space", "space", span, name.span)
+            case tree.Measure(name, unit, span):
+                yield Symbol(name.text, f"measure {unit.text if unit else ''}".strip(), "measure", span, name.span)
             case tree.Setting(name, _, span):
                 detail = source.text[name.span.end : span.end].strip()
                 yield Symbol(name.text, " ".join(detail.split()), "setting", span, name.span)

@@ -88,6 +88,9 @@ class Builder(Transformer[Token, tree.File]):
     def narrows(self, meta: Meta, parts: list[Any]) -> tree.Extends:
         return tree.Extends(tree.Word(str(parts[0])[1:-1], place(parts[0])), True, _span(meta))
 
+    def measure(self, meta: Meta, parts: list[Any]) -> tree.Measure:
+        return tree.Measure(_word(parts[0]), _word(parts[1]) if parts[1] else None, _span(meta))
+
     def setting(self, meta: Meta, parts: list[Any]) -> tree.Setting:
         return tree.Setting(_word(parts[0]), parts[1], _span(meta))
 

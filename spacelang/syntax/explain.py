@@ -5,10 +5,11 @@ from __future__ import annotations
 from lark import Token
 
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
+from spacelang.language.vocabulary import KEYWORDS
 from spacelang.source import Span
 from spacelang.syntax.scan import place
 
-_RESERVED = {"EDITION", "SPACE", "EXTENDS", "NARROWS", "EACH", "IN", "STEP", "REQUIRE", "AND", "OR", "NOT"}
+_RESERVED = {word.upper() for word in KEYWORDS}
 _STARTS = "a setting (`name = value`), a choice (`name in {…}`), a block (`name {`) or a `require`"
 
 
@@ -32,6 +33,10 @@ def explain(tokens: list[Token], position: int, first: int) -> Diagnostic:
             what = "a word of letters, digits and `_`" if word == "SPACE" else "a year, such as `2026`"
             help_ = f"write `{statement[0]}` and {what}"
             return Diagnostic("E0152", f"`{token}` cannot follow `{statement[0]}`", Label(span), help=help_)
+        case _, ["MEASURE", *_]:
+            at = Span(place(statement[0]).start, place(statement[-1] if token.type == "_LINE" else token).end)
+            help_ = "write its name, a word in small letters, and its unit: `measure energy mJ`"
+            return Diagnostic("E0149", "a measure is declared by its name and its unit", Label(at), help=help_)
         case _, ["EXTENDS" | "NARROWS"]:
             help_ = f'such as `{statement[0]} "other.space"`'
             return Diagnostic("E0601", "a path stands in double quotes", Label(span), help=help_)

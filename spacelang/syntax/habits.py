@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from lark import Token
 
-from spacelang.diagnostics import Fix
+from spacelang.diagnostics import Fix, nearest
 from spacelang.source import Span
 from spacelang.syntax.numbers import of_numbers
 from spacelang.syntax.scan import place, put
@@ -77,6 +77,17 @@ def _head_of_file(statement: Statement) -> list[Token] | None:
             message = f"`{tokens[0]}` is followed by its value, without `{tokens[1]}`"
             statement.say("E0137", message, place(tokens[1]), f"write `{text}`", fix)
             return [tokens[0], tokens[2]]
+        case ["NAME", "NAME"] | ["NAME", "NAME", "NAME"] if nearest(str(tokens[0]).lower(), ("measure",)):
+            at = place(tokens[0])
+            message = "a measure is declared by the word `measure`, its name and its unit"
+            statement.say("E0149", message, at, "did you mean `measure`?", Fix(at, "measure"))
+            return [put("MEASURE", "measure", tokens[0]), *tokens[1:]]
+        case ["MEASURE", "NAME", "EQUAL" | "COLON" | "IN", "NAME"]:
+            fix = Fix(Span(place(tokens[1]).end, place(tokens[3]).start), " ")
+            message = f"a measure is followed by its unit, without `{tokens[2]}`"
+            text = f"measure {tokens[1]} {tokens[3]}"
+            statement.say("E0137", message, place(tokens[2]), f"write `{text}`", fix)
+            return [*tokens[:2], tokens[3]]
         case _:
             return None
 

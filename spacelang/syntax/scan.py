@@ -89,7 +89,7 @@ def unclosed(opened: Token) -> Diagnostic:
 
 def _begins_statement(tokens: list[Token]) -> bool:
     match [token.type for token in tokens]:
-        case ["REQUIRE" | "EACH" | "EDITION" | "SPACE", *_]:
+        case ["REQUIRE" | "EACH" | "EDITION" | "SPACE" | "MEASURE", *_]:
             return True
         case ["NAME", "EQUAL" | "IN" | "LBRACE" | "NUMBER" | "COLON"]:
             return True

@@ -107,6 +107,8 @@ def _header(statement: Statement) -> tuple[list[Token], bool]:
             help_ = "delete the brace and its `}`: all of the file belongs to the space"
             statement.say("E0138", "a space has no braces around it", at, help_)
             return statement.tokens, False
+        case ["MEASURE"]:  # a block of that name, which other systems have
+            return [put("NAME", "measure", statement.tokens[0])], True
         case [*_, "COLON"]:
             colon = place(statement.tokens[-1])
             statement.say("E0129", "a block has `{`, and no colon", colon, "delete the colon", Fix(colon, ""))

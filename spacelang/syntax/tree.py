@@ -46,6 +46,15 @@ class Extends:
 
 
 @frozen
+class Measure:
+    """`measure name unit`: something that a whole network is measured by, besides what the language knows."""
+
+    name: Word
+    unit: Word | None
+    span: Span
+
+
+@frozen
 class Setting:
     """`name = value`: decided."""
 
@@ -104,7 +113,7 @@ class Require:
     span: Span
 
 
-Statement = Edition | SpaceName | Extends | Setting | Choice | Block | Require
+Statement = Edition | SpaceName | Extends | Measure | Setting | Choice | Block | Require
 
 
 @frozen

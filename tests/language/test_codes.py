@@ -35,11 +35,13 @@ def examples(code: str) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a shipped space, a broken one, and a chain of files each of which extends the next."""
+    """A project with a shipped space, a broken one, one that declares a measure, and a chain of files each of which
+    extends the next."""
     place = tmp_path_factory.mktemp("project")
     shutil.copy(ROOT / "spaces" / "digits.space", place)
     text = (ROOT / "spaces" / "digits.space").read_text(encoding="utf-8")
     (place / "broken.space").write_text(text.replace("embed in {8, 16}", "embed in 8..16 step 7"), encoding="utf-8")
+    (place / "measured.space").write_text(f"{text}measure energy mJ\n", encoding="utf-8")
     for number in range(1, 20):
         head = f"edition 2026\nspace chain_{number}\n"
         (place / f"chain_{number}.space").write_text(head + f'extends "chain_{number + 1}.space"\n')

@@ -1,6 +1,7 @@
 """What changed between two spaces: nothing of a space and itself, and of two the same seen from both ends."""
 
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -129,3 +130,13 @@ def test_the_command_tells_what_the_value_holds(flag: list[str]) -> None:
     else:
         assert "s3 → s3_mobile: narrower; every network of s3_mobile is one of s3" in result.stdout
         assert "+ require each layer: mlp <= 3.5" in result.stdout
+
+
+def test_a_measure_that_comes_goes_or_changes_its_unit_is_a_difference(spacelang, tmp_path: Path) -> None:
+    text = (ROOT / "spaces" / "digits.space").read_text(encoding="utf-8")
+    (tmp_path / "a.space").write_text(f"{text}measure energy mJ\nmeasure area\n", encoding="utf-8")
+    (tmp_path / "b.space").write_text(f"{text}measure energy J\nmeasure wait ms\n", encoding="utf-8")
+    said = spacelang("diff", str(tmp_path / "a.space"), str(tmp_path / "b.space")).out
+    assert re.search(r"measure area +no unit +not declared", said)
+    assert re.search(r"measure energy +mJ +J", said)
+    assert re.search(r"measure wait +not declared +ms", said)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from spacelang.check import compile_text
 from spacelang.cli.commands import app
 from spacelang.configspace import NotExpressible, to_configspace
-from spacelang.interchange import FIRST, FORMAT, NEWER, NotASpace, digest, from_json, to_json
+from spacelang.interchange import FIRST, FORMAT, NEWER, SECOND, NotASpace, digest, from_json, to_json
 from spacelang.lower.lowered import lower
 from spacelang.project import loader
 from spacelang.source import Source, read
@@ -29,7 +29,7 @@ SCHEMAS = {
     f"spacelang.space/{version}": json.loads(
         (ROOT / "docs" / "schema" / f"space-{version}.json").read_text(encoding="utf-8")
     )
-    for version in (1, 2)
+    for version in (1, 2, 3)
 }
 VALIDATORS = {name: jsonschema.Draft202012Validator(schema) for name, schema in SCHEMAS.items()}
 VALIDATOR = VALIDATORS[FORMAT]
@@ -42,6 +42,8 @@ patch = 4
 classes = 10
 position = bias + relative + absolute
 head_dim = 32
+measure energy mJ
+measure area
 stage 1 {
   depth in 1..2
   embed in {32, 64}
@@ -65,6 +67,7 @@ require each layer: heads in {1, 2} or mlp in 2..4 step 0.5
 require sum(depth) <= 4 and count(heads == 2) + 2 * sum(mlp) <= 40
 evolve {
   require 1K <= flops <= 10M and sum(mlp) <= 12.5
+  require energy < 2.5
   score = accuracy
   mutate { stage = 0.3 }
 }
@@ -115,11 +118,11 @@ def test_a_space_without_new_forms_is_written_as_ever_and_read_in_both_versions(
             return value | ({"tied": None} if value.get("is") == "searched" else {})
         return [now(part) for part in value] if isinstance(value, list) else value
 
-    newer = now(json.loads(text)) | {"format": FORMAT}
+    newer = now(json.loads(text)) | {"format": SECOND}
     newer["evolve"]["mutate"] |= {"stage": "1/5", "network": "1/5"}
     for name in ("evolve", "refine"):
         newer[name]["bounds"] = [bound | {"total": None} for bound in newer[name]["bounds"]]
-    VALIDATOR.validate(newer)
+    VALIDATORS[SECOND].validate(newer)
     assert from_json(json.dumps(newer)) == space
 
 
@@ -142,9 +145,20 @@ def test_a_space_with_a_new_form_is_written_in_the_second_version(form: str) -> 
     stage = "stage 1 {\n depth in 1..2\n embed = 32\n each layer { heads in {1, 2} }\n}\n"
     space = compiled(head + stage + form + "\n")
     record = json.loads(to_json(space))
-    assert record["format"] == FORMAT
+    assert record["format"] == SECOND
     assert from_json(to_json(space)) == space
-    VALIDATOR.validate(record)
+    VALIDATORS[SECOND].validate(record)
+
+
+def test_a_space_that_declares_measures_is_written_in_the_third_version() -> None:
+    space = compiled(EVERYTHING)
+    record = json.loads(to_json(space))
+    assert record["format"] == FORMAT
+    assert record["measures"] == [{"name": "area", "unit": ""}, {"name": "energy", "unit": "mJ"}]
+    undeclared = {name: value for name, value in record.items() if name != "measures"}
+    for wrong in (undeclared, record | {"format": SECOND}, record | {"measures": [{"name": "flops", "unit": ""}]}):
+        with pytest.raises(NotASpace, match="measure"):
+            from_json(json.dumps(wrong))
 
 
 def test_every_form_comes_back_and_is_what_the_schema_says() -> None:
@@ -237,7 +251,7 @@ def test_the_schema_is_a_schema_and_of_this_version() -> None:
     for name, schema in SCHEMAS.items():
         jsonschema.Draft202012Validator.check_schema(schema)
         assert schema["properties"]["format"] == {"const": name}
-    assert {*SCHEMAS} == {FIRST, FORMAT}
+    assert {*SCHEMAS} == {FIRST, SECOND, FORMAT}
 
 
 def test_the_command_writes_what_reads_back(tmp_path: Path) -> None:

@@ -463,3 +463,48 @@ def test_a_text_that_was_never_saved_can_be_extended_but_none_outside_the_projec
 
 def test_the_dimensions_that_hover_counts_are_those_of_a_space() -> None:
     assert {*STAGE_DIMENSIONS, *LAYER_DIMENSIONS, "head_dim"} == {*STAGE, *LAYER}
+
+
+# Measures of one's own
+
+MEASURED = (
+    TINY.replace("head_dim = 8\n", "head_dim = 8\nmeasure energy mJ\n") + "evolve {\n  require energy <= 2\n}\n"
+)
+
+
+def test_a_declared_measure_is_offered_told_found_and_listed() -> None:
+    source = Source("x.space", MEASURED)
+    at = source.text.index("energy <= 2")
+    assert ("energy", "name") in {(c.label, c.kind) for c in completion(source, at)}
+    told = hover(source, at, nothing)
+    assert told is not None
+    assert "in mJ" in told.markdown
+    (target,) = definition(source, at, nothing)
+    assert (target.source, target.span.start) == (source, source.text.index("energy mJ"))
+    (symbol,) = [one for one in symbols(source) if one.kind == "measure"]
+    assert (symbol.name, symbol.detail) == ("energy", "measure mJ")
+
+
+def test_a_measure_that_another_file_declares_is_known_here() -> None:
+    wide = Source("wide.space", MEASURED)
+    near = Source("x.space", 'edition 2026\nspace x\nextends "wide.space"\nevolve { require energy <= 1 }\n')
+    load, at = texts({"wide.space": MEASURED}), near.text.index("energy")
+    assert "energy" in {c.label for c in completion(near, at, load=load)}
+    told = hover(near, at, load)
+    assert told is not None
+    assert "in mJ" in told.markdown
+    (target,) = definition(near, at, load)
+    assert (target.source, target.span.start) == (wide, wide.text.index("energy mJ"))
+    assert isinstance(renamable(near, at), Refused)
+
+
+def test_a_declared_measure_is_renamed_wherever_the_text_speaks_of_it() -> None:
+    source = Source("x.space", MEASURED)
+    for at in (source.text.index("energy mJ"), source.text.index("energy <= 2")):
+        edits = rename(source, at, "joules")
+        assert not isinstance(edits, Refused)
+        assert edited(source.text, edits) == MEASURED.replace("energy", "joules")
+    for name, reason in (("flops", "of the language"), ("embed", "word of the language"), ("Big", "small letters")):
+        refused = rename(source, source.text.index("energy"), name)
+        assert isinstance(refused, Refused)
+        assert reason in refused.reason

@@ -94,6 +94,17 @@ def test_a_search_inside_a_bound_on_a_measured_cost(spacelang, here: Path) -> No
         assert journal.execute("SELECT count(*) FROM search").fetchone() == (2,)
 
 
+def test_a_recipe_that_bounds_a_declared_measure_asks_for_its_table(spacelang, here: Path) -> None:
+    Path("digits.space").write_text(Path(DIGITS).read_text())
+    Path("frugal.space").write_text(
+        'edition 2026\nspace frugal\nnarrows "digits.space"\nmeasure energy mJ\nevolve { require energy <= 2.5 }\n'
+    )
+    refused = spacelang("evolve", "--space", "frugal.space", *settings(SMALL_SEARCH))
+    assert refused.code == 1
+    assert "the recipe of frugal wants energy <= 2.5 mJ, and no table says what networks have" in refused.err
+    assert "--cost energy.json" in refused.err
+
+
 def test_a_recipe_bounds_the_time_that_a_table_tells(spacelang, here: Path) -> None:
     """By a narrower space, whose recipe it stands in; the table counts in seconds, and no network is beyond it."""
     Path("digits.space").write_text(Path(DIGITS).read_text())

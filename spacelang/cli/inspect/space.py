@@ -152,10 +152,9 @@ def _print(space: Space, facts: Mapping[str, Any], ranges: Mapping[str, Window])
     out.print(f"supernet        {short(facts['supernet_params'])} params   (every dimension at its largest)")
     out.print("largest         is the network with the most MACs, smallest that with the fewest")
     for bound in space.checked.evolve.bounds:
-        untabled = bound.measure in TIMES and bound.measure not in measures.tables
-        out.print(
-            f"search bound    {bound}" + ("   (by a table: --cost, of spacelang measure)" if untabled else "")
-        )
+        untabled = bound.of_a_table and bound.measure not in measures.tables
+        how = f"   (by a table: --cost{', of spacelang measure' if bound.measure in TIMES else ''})"
+        out.print(f"search bound    {measures.stated(bound)}{how if untabled else ''}")
 
 
 def _print_inside(inside: Bracket, everyone: int, lowered: Lowered, bounds: Bounds, measures: Measures) -> None:
