@@ -7,38 +7,31 @@ it means, and what other systems call it.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from attrs import frozen
 
 from spacelang.expression import Number
 from spacelang.language.bound import Bound
-from spacelang.language.dimensions import step
+from spacelang.language.dimensions import DIMENSIONS, step
 from spacelang.language.domain import COUNT, SEED, SOME, Numbers, OneOf
 from spacelang.language.evolve import SCORES, Score
-from spacelang.language.word import BEGIN, line
+from spacelang.language.word import BEGIN, Word, line
 
 Rounding = Literal["zero", "floor"]
 ROUNDINGS: tuple[Rounding, ...] = get_args(Rounding)
 
 
-def _step(name: str) -> Number | None:
+def _step(word: Word) -> Any:
     """The field of a dimension's step: as far as its own options are apart, where it is not said."""
-    meaning = f"How far one step moves the options of `{name}`."
-    found: Number | None = line(None, step(name), "", meaning, otherwise="as far as its options are apart")
-    return found
+    meaning, otherwise = f"How far one step moves the options of `{word.name}`.", "as far as its options are apart"
+    return line(None, step(word.name), "", meaning, otherwise=otherwise, later=word.later, type_=Number | None)
 
 
-@frozen
+@frozen(these={word.name: _step(word) for word in DIMENSIONS})
 class Steps:
-    """How far one step moves the options of a dimension; None: as far as its own options are apart."""
-
-    depth: Number | None = _step("depth")
-    embed: Number | None = _step("embed")
-    heads: Number | None = _step("heads")
-    qkv: Number | None = _step("qkv")
-    mlp: Number | None = _step("mlp")
-    window: Number | None = _step("window")
+    """How far one step moves the options of a dimension, a field for each; None: as far as its own options are
+    apart."""
 
 
 @frozen

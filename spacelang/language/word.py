@@ -55,10 +55,12 @@ def line(
     *,
     otherwise: str = "none",
     later: bool = False,
+    type_: Any = None,
 ) -> Any:
     """A field of a recipe that is a word: its name, its default and all that is known of it stand in one place.
 
-    otherwise: what holds where the default is None. synonyms: with blanks between them.
+    otherwise: what holds where the default is None. synonyms: with blanks between them. type_: where the field has
+    no annotation.
     """
     word = {
         "domain": domain,
@@ -68,7 +70,7 @@ def line(
         "otherwise": otherwise,
         "later": later,
     }
-    return attrs.field(default=default, metadata={"word": word})
+    return attrs.field(default=default, metadata={"word": word}, type=type_)
 
 
 def words(level: Level, recipe: type[Any]) -> tuple[Word, ...]:

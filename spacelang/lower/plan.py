@@ -7,9 +7,14 @@ plans, so the two cannot disagree.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from math import inf
+from typing import Any
+
+import attrs
 from attrs import frozen
 
-from spacelang.architecture import Architecture, Frame, Window
+from spacelang.architecture import Architecture, Frame, Layer, Window
 from spacelang.lower.cells import Legal
 
 
@@ -98,6 +103,11 @@ class LayerShape:
     window: Window
 
 
+def shape(embed: int, layer: Layer) -> LayerShape:
+    """The shape of a layer of a stage that is `embed` wide."""
+    return LayerShape(layer.heads, layer.qkv, layer.head_width, int(layer.mlp * embed), layer.window)
+
+
 @frozen
 class StageShape:
     embed: int
@@ -109,13 +119,7 @@ def of_architecture(architecture: Architecture) -> Plan:
     return _plan(
         architecture.frame,
         tuple(
-            StageShape(
-                stage.embed,
-                tuple(
-                    LayerShape(layer.heads, layer.qkv, layer.head_width, stage.hidden(layer), layer.window)
-                    for layer in stage.layers
-                ),
-            )
+            StageShape(stage.embed, tuple(shape(stage.embed, layer) for layer in stage.layers))
             for stage in architecture.stages
         ),
     )
@@ -125,17 +129,22 @@ def of_space(frame: Frame, legal: Legal) -> Plan:
     """The plan of the supernet: each dimension's largest option over all architectures of the space."""
     stages = []
     for cells in legal.stages:
-        options = [(cell.embed, layer) for cell in cells for layer in cell.options]
-        shape = LayerShape(
-            heads=max(layer.heads for _, layer in options),
-            qkv=max(layer.qkv for _, layer in options),
-            head_width=max(layer.head_width for _, layer in options),
-            hidden=max(int(layer.mlp * embed) for embed, layer in options),
-            window=max((layer.window for _, layer in options), key=lambda w: float("inf") if w == "global" else w),
-        )
+        kinds = {
+            (cell.embed, id(cell.options)): cell for cell in cells
+        }.values()  # cells of several depths share them
+        options = {shape(cell.embed, layer) for cell in kinds for layer in cell.options}
+        widest = LayerShape(**{name: _widest(getattr(one, name) for one in options) for name in _SHAPE})
         depth = max(cell.depth for cell in cells)
-        stages.append(StageShape(max(cell.embed for cell in cells), (shape,) * depth))
+        stages.append(StageShape(max(cell.embed for cell in cells), (widest,) * depth))
     return _plan(frame, tuple(stages))
+
+
+_SHAPE = tuple(field.name for field in attrs.fields(LayerShape))
+
+
+def _widest(sizes: Iterable[Window]) -> Any:
+    """The largest of some sizes; a global window is larger than any."""
+    return max(sizes, key=lambda size: inf if size == "global" else size)
 
 
 def _plan(frame: Frame, stages: tuple[StageShape, ...]) -> Plan:

@@ -20,7 +20,7 @@ from spacelang.lower.cells import Cell as LegalCell
 from spacelang.lower.cells import Charge, Legal
 from spacelang.lower.chain import Cell, Chain, Cost, Key, Limit, Link, Option, joint
 from spacelang.lower.cost import MEASURES, cost
-from spacelang.lower.plan import Blueprint, LayerShape
+from spacelang.lower.plan import Blueprint
 from spacelang.space import Searched, Space, StageSpace
 
 if TYPE_CHECKING:
@@ -171,8 +171,7 @@ def _ends(frame: Frame, number: int, stages: int, embed: int) -> Cost:
 
 
 def _layer(frame: Frame, number: int, embed: int, layer: Layer) -> Cost:
-    shape = LayerShape(layer.heads, layer.qkv, layer.head_width, int(layer.mlp * embed), layer.window)
-    return _sum([plan.block(frame, number, 0, embed, shape)])
+    return _sum([plan.block(frame, number, 0, embed, plan.shape(embed, layer))])
 
 
 def _link(frame: Frame, number: int, embed: int, out: int) -> Cost:

@@ -101,7 +101,8 @@ def _within(layer: Layer, stage: Stage, block: Block) -> Layer:
         window = "global" if block.window == "global" else block.span
     else:
         window = min(window, block.span)
-    return Layer(heads, heads * layer.head_width, exact(Fraction(hidden, stage.embed)), window)
+    mlp = exact(Fraction(hidden, stage.embed))
+    return attrs.evolve(layer, heads=heads, qkv=heads * layer.head_width, mlp=mlp, window=window)
 
 
 def _cut(tensor: Tensor, place: Tensor) -> Tensor:

@@ -18,7 +18,6 @@ from spacelang.architecture import Architecture, Frame, Layer
 from spacelang.lower import plan
 from spacelang.lower.costs import head_key, layer_key, merge_key, stem_key
 from spacelang.lower.lowered import Lowered
-from spacelang.lower.plan import LayerShape
 from spacelang_runtime.nn import network
 from spacelang_runtime.ops.windows import Grid
 from spacelang_runtime.search.timing import Bench, Pass, Report, Timing, fitting, timed
@@ -91,7 +90,7 @@ def _stem(frame: Frame, embed: int, bench: Bench) -> Pass:
 
 
 def _layer(frame: Frame, stage: int, embed: int, layer: Layer, bench: Bench) -> Pass:
-    shape = LayerShape(layer.heads, layer.qkv, layer.head_width, int(layer.mlp * embed), layer.window)
+    shape = plan.shape(embed, layer)
     x, grid = _tokens(frame, stage, embed, bench)
     blocks = [plan.block(frame, stage, index, embed, shape) for index in range(CHAIN)]
     chain = [_made(network.Layer, bench, block) for block in blocks]
