@@ -24,6 +24,21 @@ class Said:
     err: str
 
 
+@pytest.fixture(scope="session")
+def done_in() -> Callable[..., None]:
+    """The command for fixtures of modules: `done_in(folder, "train", …)`, which has to end well."""
+
+    def run(folder: Path, *words: str) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            patch.setattr(sys, "argv", ["spacelang", *words])
+            with pytest.raises(SystemExit) as end:
+                main()
+        assert end.value.code == 0
+
+    return run
+
+
 @pytest.fixture
 def spacelang(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
     """The command: `spacelang("train", …)`."""

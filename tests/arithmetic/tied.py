@@ -72,8 +72,8 @@ class Tied:
             lines.append(f"require each layer: heads in {{{', '.join(map(str, self.few))}}} or mlp in 1..1")
         return "\n".join([*lines, *(rule.text for rule in self.rules if rule.stage is None)]) + "\n"
 
-    def networks(self) -> Iterator[tuple[Network, Where]]:
-        """Every network once, with where it lies."""
+    def networks(self, most: int) -> dict[Network, Where]:
+        """Every network once, with where it lies; of more than `most`, some that are one more."""
         found: dict[Network, Where] = {}
         for values in product(*self.whole.values()):
             root = dict(zip(self.whole, values, strict=True))
@@ -82,7 +82,9 @@ class Tied:
                 network = tuple(row[0] for row in rows)
                 if all(rule.holds(network) for rule in self.rules):
                     found[network] = tuple(row[2] for row in rows), tuple(row[1] for row in rows)
-        yield from found.items()
+                    if len(found) > most:
+                        return found
+        return found
 
     def _stage(
         self, number: int, root: Mapping[str, object]

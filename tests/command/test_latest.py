@@ -15,26 +15,23 @@ SEARCH += ("--set", "crossover=1", "--set", "mutation=1")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return {"": tmp_path_factory.mktemp("latest")}
+def made(tmp_path_factory: pytest.TempPathFactory, done_in) -> Path:
+    """digits-1, searched; digits-2, trained; digits-3, stopped at step 0; digits-4, killed before its first
+    checkpoint."""
+    folder = tmp_path_factory.mktemp("latest")
+    for words in (TRAIN, SEARCH, TRAIN, TRAIN, TRAIN):
+        done_in(folder, *words)
+    state = folder / "runs" / "digits-3" / "state.json"
+    state.write_text(json.dumps(json.loads(state.read_text()) | {"step": 0, "finished": False}))
+    for name in ("state.json", "checkpoint.pt"):
+        (folder / "runs" / "digits-4" / name).unlink()
+    return folder
 
 
 @pytest.fixture
-def runs(spacelang, made: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """digits-1, searched; digits-2, trained; digits-3, stopped at step 0; digits-4, killed before its first
-    checkpoint."""
-    folder = made[""]
-    monkeypatch.chdir(folder)
-    if not (folder / "runs").exists():
-        assert spacelang(*TRAIN).code == 0
-        assert spacelang(*SEARCH).code == 0
-        for _ in range(3):
-            assert spacelang(*TRAIN).code == 0
-        state = folder / "runs" / "digits-3" / "state.json"
-        state.write_text(json.dumps(json.loads(state.read_text()) | {"step": 0, "finished": False}))
-        for name in ("state.json", "checkpoint.pt"):
-            (folder / "runs" / "digits-4" / name).unlink()
-    shutil.copytree(folder / "runs", tmp_path / "runs")
+def runs(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of them, in the working directory."""
+    shutil.copytree(made / "runs", tmp_path / "runs")
     monkeypatch.chdir(tmp_path)
     return tmp_path / "runs"
 

@@ -128,7 +128,7 @@ def _idle(chance: random.Random) -> str:
     return "".join(chance.choice(lines) + "\n" for _ in range(chance.choice([0, 0, 1, 3])))
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(files, st.integers(0, 2**32))
 def test_laying_out_keeps_meaning_and_comments_and_is_done_once(file: list[list[str]], seed: int) -> None:
     text = careless(file, random.Random(seed))
@@ -138,14 +138,14 @@ def test_laying_out_keeps_meaning_and_comments_and_is_done_once(file: list[list[
     assert said(once) == said(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(files, st.integers(0, 2**32), st.integers(0, 2**32))
 def test_blanks_inside_lines_do_not_matter(file: list[list[str]], one: int, other: int) -> None:
     first, second = (careless(file, random.Random(seed), blanks_only=True) for seed in (one, other))
     assert laid_out(first) == laid_out(second)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(SHIPPED), st.integers(0, 2**32))
 def test_a_shipped_space_comes_back_from_any_indentation(path: Path, seed: int) -> None:
     chance = random.Random(seed)

@@ -12,7 +12,6 @@ import pytest
 import torch
 from image_folder import image_folder
 
-from spacelang.cli import main
 from spacelang.lower.costs import blocks
 from spacelang.lower.lowered import lower
 from spacelang_runtime.engine.run import find
@@ -30,15 +29,10 @@ def settings(names: tuple[str, ...]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory, done_in) -> Path:
     """A folder with a run `digits-1` of a few steps, to be copied from and not to be written to."""
     folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(sys, "argv", ["spacelang", "train", DIGITS, "--steps", "20", "--set", "batch=32"])
-        with pytest.raises(SystemExit) as end:
-            main()
-    assert end.value.code == 0
+    done_in(folder, "train", DIGITS, "--steps", "20", "--set", "batch=32")
     return folder
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def spacelang(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory, done_in) -> Path:
     """A folder with a run `digits-1` of a few steps, its largest network in `m`, and photos; to be copied from."""
     place = tmp_path_factory.mktemp("made")
     (place / "photos").mkdir()
@@ -55,7 +54,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(pixels).save(place / "photos" / f"{seed}.png")
     train = ["train", DIGITS, "--steps", "6", "--set", "batch=32", "--attention", "photos/0.png"]
     for words in (train, ["export", "largest", "-o", "m"]):
-        subprocess.run([sys.executable, "-m", "spacelang", *words], cwd=place, check=True, capture_output=True)
+        done_in(place, *words)
     return place
 
 

@@ -87,10 +87,10 @@ def test_the_counter_counts_as_that_of_torch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_two_hundred_networks_of_a_shipped_space_cost_what_the_compiler_says(name: str) -> None:
+def test_networks_of_a_shipped_space_cost_what_the_compiler_says(name: str) -> None:
     lowered = shipped(name)
     rng = random.Random(1)
-    for architecture in {draw(lowered, rng) for _ in range(200)}:
+    for architecture in {draw(lowered, rng) for _ in range(20)}:
         assert measured(architecture) == price(architecture)
 
 
@@ -98,7 +98,7 @@ def test_two_hundred_networks_of_a_shipped_space_cost_what_the_compiler_says(nam
 def test_padding_clipping_and_odd_maps_cost_what_the_compiler_says(name: str) -> None:
     lowered = lower(AWKWARD[name])
     rng = random.Random(1)
-    for architecture in {draw(lowered, rng) for _ in range(40)}:
+    for architecture in {draw(lowered, rng) for _ in range(30)}:
         assert measured(architecture) == price(architecture)
 
 

@@ -23,7 +23,7 @@ from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import save
 from spacelang_runtime.preprocessing import Preprocessing
 
-COUNT = int(os.environ.get("SPACELANG_PHOTOS", "200"))
+COUNT = int(os.environ.get("SPACELANG_PHOTOS", "100"))
 CLASSES = ["ant", "bee", "cat", "dog", "eel"]
 # At 96 pixels the scaled side is 109.7: rounded it would not be timm's.
 KINDS = {"usual": (96, 0.875), "whole": (64, 1.0)}
@@ -128,7 +128,7 @@ def test_the_swin_folder_answers_alike_without_us(pictures: list[Path], eval_of,
     notes, preprocessing = {"classes": CLASSES}, Preprocessing(0.9)
     save(network, tmp_path / "ours", notes, preprocessing=preprocessing)
     write_swin(network, tmp_path / "swin", notes, preprocessing=preprocessing)
-    some = pictures[:100]
+    some = pictures[:50]
     answers = named(of_timm(tmp_path / "swin", some))
     model = timm.create_model(f"local-dir:{tmp_path / 'swin'}", pretrained=True)
     assert list(model.pretrained_cfg["label_names"]) == CLASSES

@@ -31,11 +31,11 @@ with sole_writer(Path(sys.argv[1])):
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def searched(tmp_path_factory: pytest.TempPathFactory, done_in) -> Path:
     """A folder with a run that has been trained and searched a little."""
     folder = tmp_path_factory.mktemp("searched")
     for words in (["train", DIGITS, "--steps", "2", "--set", "batch=16"], ["evolve", *SEARCH, "--images", "50"]):
-        subprocess.run([sys.executable, "-m", "spacelang", *words], cwd=folder, check=True, capture_output=True)
+        done_in(folder, *words)
     return folder
 
 

@@ -26,7 +26,17 @@ from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.refine.inherit import inherit
 
 ROOT = Path(__file__).resolve().parents[2]
-DIGITS = (ROOT / "tests" / "spaces" / "digits.space").read_text(encoding="utf-8")
+SEARCH = """evolve {
+  population  = 6
+  parents     = 3
+  generations = 2
+  crossover   = 3
+  mutation    = 3
+  require flops <= 400K
+}
+"""
+# The space of the tests, with a search of few networks.
+DIGITS = (ROOT / "tests" / "spaces" / "digits.space").read_text(encoding="utf-8").partition("evolve {")[0] + SEARCH
 SMALL = ["--set", "samples=24", "--set", "top=2", "--set", "per_choice=4"]
 BOLD = [*SMALL, "--set", "confidence=0", "--set", "threshold=0.0001"]  # everything moves, so that the loop goes on
 TRAINING = ["--steps", "12", "--train", "batch=16", "--train", "warmup=1"]

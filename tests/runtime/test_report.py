@@ -3,8 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import attrs
@@ -115,7 +113,7 @@ def test_classes_that_were_measured_are_shown(run: Run, tmp_path: Path) -> None:
     assert "eval --classes" in failure.value.remedy
 
 
-def test_the_command_writes_it_beside_the_run(run: Run) -> None:
-    command = [sys.executable, "-m", "spacelang", "report", run.name, "--runs", str(run.folder.parent)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert Path(said.stdout.strip()).stat().st_size > 10**6
+def test_the_command_writes_it_beside_the_run(run: Run, spacelang) -> None:
+    said = spacelang("report", run.name, "--runs", str(run.folder.parent))
+    assert said.code == 0, said.err
+    assert Path(said.out.strip()).stat().st_size > 10**6
