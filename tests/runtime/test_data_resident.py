@@ -114,6 +114,15 @@ def test_a_run_cut_anywhere_goes_on_as_the_uncut_one(tmp_path, workers):
     assert all(torch.equal(one.images, other.images) for one, other in zip(whole, parted, strict=True))
 
 
+def test_pictures_that_lie_on_the_device_are_not_asked_for_room_again(tmp_path, monkeypatch):
+    room = iter([True])  # and none is left, for they have taken it
+    monkeypatch.setattr(resident, "fits", lambda held, device: next(room))
+    data = opened(image_folder(tmp_path), **CROPPED)
+    first, lying = batches(data), data._resident
+    assert all(torch.equal(a.images, b.images) for a, b in zip(first, batches(data), strict=True))
+    assert data._resident is lying
+
+
 @pytest.mark.usefixtures("on_device")
 def test_ranks_share_the_batch_out(tmp_path):
     folder = image_folder(tmp_path)

@@ -145,17 +145,22 @@ class Dataset:
         view = view_of(self.recipe, self.frame.image, self.frame.channels, self.preprocessing)
         held = self._hold(pictures, len(steps) * schedule.batch)
         job = Views(held, self.train.labels, schedule, view, rank, world)
-        if isinstance(held, Held) and view.crop is not None and resident.fits(held, device):
-            self._resident = self._resident or resident.resident(held, device)
+        if isinstance(held, Held) and view.crop is not None and (here := self._on_device(held, device)):
             with closing(worked(Boxes(job), steps, self.workers, ahead=STEPS_AHEAD)) as pieces:
                 for drawn in whole(pieces, 1, device):
-                    views = resident.crops(self._resident, drawn.images, view.side, view.channels)
+                    views = resident.crops(here, drawn.images, view.side, view.channels)
                     yield Images(views, drawn.labels, drawn.broken)
             return
         numbers = range(steps.start * job.parts, steps.stop * job.parts)
         pieces = worked(job, numbers, self.workers, pin=device.type == "cuda", ahead=STEPS_AHEAD * job.parts)
         with closing(pieces):
             yield from whole(pieces, job.parts, device)
+
+    def _on_device(self, held: Held, device: torch.device) -> resident.Resident | None:
+        """The training pictures on a device, copied to it once; None where it has no room for them."""
+        if self._resident is None and resident.fits(held, device):
+            self._resident = resident.resident(held, device)
+        return self._resident
 
     def _hold(self, pictures: Files | Grey, views: int) -> Pictures:
         """The training pictures, decoded once if they fit and most of them will be used (`in_memory`)."""
