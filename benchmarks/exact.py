@@ -28,7 +28,7 @@ from spacelang.lower.draw import draw, stream
 from spacelang.lower.histogram import histogram
 from spacelang.lower.lowered import lower
 from spacelang.lower.operators import Child, Rates, cross, mutate
-from spacelang.lower.prepared import _whole
+from spacelang.lower.sampling_table import _whole
 from spacelang.lower.terms import Law
 from spacelang.source import Source
 

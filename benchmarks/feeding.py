@@ -43,7 +43,7 @@ from spacelang_runtime.engine.distributed import World, join
 from spacelang_runtime.engine.step import Step
 from spacelang_runtime.engine.train import train
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
-from spacelang_runtime.tasks.supernet.start import TrainRequest, new
+from spacelang_runtime.tasks.supernet.setup import TrainRequest, new
 
 S3 = Path(__file__).resolve().parents[1] / "spaces" / "s3.space"
 SOURCES = ("device", "decoded", "files")

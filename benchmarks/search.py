@@ -34,10 +34,11 @@ from spacelang.recipe import Bound
 from spacelang.source import read
 from spacelang_runtime.data.decoded import Decoded, decoded
 from spacelang_runtime.data.normalise import normalise
+from spacelang_runtime.engine.create import create
 from spacelang_runtime.engine.distributed import choose, precision
 from spacelang_runtime.engine.evaluate import evaluate
 from spacelang_runtime.engine.record import Data, Limits, Record
-from spacelang_runtime.engine.run import Run, create, find
+from spacelang_runtime.engine.run import Run, find
 from spacelang_runtime.engine.supernet import trained_at, untrained
 from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.search.algorithms import ALGORITHMS

@@ -52,9 +52,9 @@ __all__ = [*_PUBLIC, "__version__"]
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'spacelang' has no attribute {name!r}")
-    found = getattr(import_module(_PUBLIC[name]), name)
-    globals()[name] = found
-    return found
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

@@ -48,12 +48,12 @@ def refused() -> str | None:
     if folder is None or not hasattr(os, "geteuid"):  # other systems have other rights
         return None
     try:
-        found = folder.stat()
-        if not S_ISDIR(found.st_mode):
+        status = folder.stat()
+        if not S_ISDIR(status.st_mode):
             return f"the cache is not used: {folder} is no folder"
-        if found.st_uid != os.geteuid():
+        if status.st_uid != os.geteuid():
             return f"the cache is not used: {folder} belongs to another user"
-        if found.st_mode & (S_IWGRP | S_IWOTH):
+        if status.st_mode & (S_IWGRP | S_IWOTH):
             return f"the cache is not used: others may write into {folder} (chmod go-w {folder})"
         if not (folder / TAG).exists() and not all(OURS.fullmatch(entry.name) for entry in folder.iterdir()):
             return f"the cache is not used: {folder} holds other things"
@@ -88,14 +88,14 @@ def get(name: str) -> bytes | None:
         return None
     path = folder / f"{name}.kept"
     try:
-        found = path.read_bytes()
-        if hashlib.sha256(found[_DIGEST:]).digest() != found[:_DIGEST]:
+        content = path.read_bytes()
+        if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
             path.unlink()
             return None
         os.utime(path)
     except OSError:
         return None
-    return found[_DIGEST:]
+    return content[_DIGEST:]
 
 
 def put(name: str, content: bytes) -> None:
@@ -116,7 +116,7 @@ def put(name: str, content: bytes) -> None:
 
 def _make_room(folder: Path) -> None:
     """Remove the files used longest ago, until all together are no more than `MOST` bytes."""
-    files = sorted(((found.stat(), found) for found in folder.glob("*.kept")), key=lambda one: -one[0].st_mtime_ns)
+    files = sorted(((file.stat(), file) for file in folder.glob("*.kept")), key=lambda one: -one[0].st_mtime_ns)
     whole = 0
     for stat, path in files:
         whole += stat.st_size

@@ -55,7 +55,7 @@ class Box:
 
 
 @frozen
-class Words:
+class Text:
     """A line of text; y is its base."""
 
     x: float
@@ -84,7 +84,7 @@ class Raster:
     smooth: bool = False
 
 
-Shape = Trace | Dot | Box | Words | Raster
+Shape = Trace | Dot | Box | Text | Raster
 
 
 @frozen
@@ -136,7 +136,7 @@ def _element(shape: Shape) -> Element:
             return Element("circle", _title(note), place | {"fill": colour})
         case Box(x, y, width, height, colour, note):
             return Element("rect", _title(note), _place(x, y, width, height) | {"fill": colour})
-        case Words(x, y, text, size, anchor, colour):
+        case Text(x, y, text, size, anchor, colour):
             look = {"font-size": f"{size:g}", "text-anchor": anchor, "fill": colour}
             return Element("text", (text,), {"x": f"{x:.2f}", "y": f"{y:.2f}"} | look)
         case Raster(x, y, width, height, smooth=smooth):
@@ -176,7 +176,7 @@ def image(canvas: Canvas) -> Image:
             case Box(x, y, width, height, colour, _):
                 if width > 0 and height > 0:
                     pen.rectangle((x * _SHARP, y * _SHARP, (x + width) * _SHARP, (y + height) * _SHARP), colour)
-            case Words(x, y, text, size, anchor, colour):
+            case Text(x, y, text, size, anchor, colour):
                 place = {"start": "ls", "middle": "ms", "end": "rs"}[anchor]
                 pen.text((x * _SHARP, y * _SHARP), text, colour, font_size=size * _SHARP, anchor=place)
             case Raster(x, y, width, height, smooth=smooth):

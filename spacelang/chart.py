@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from spacelang.canvas import COLOURS, Box, Canvas, Trace, Words
+from spacelang.canvas import COLOURS, Box, Canvas, Text, Trace
 
 WIDTH, HEIGHT = 600, 320  # words of 15: legible at 420 pixels' width
 _LEFT, _RIGHT, _TOP, _BOTTOM = 24, 24, 44, 40
@@ -39,9 +39,9 @@ def drawn(bars: Bars) -> Canvas:
     ]
     left, right = bars.ends
     frame = (
-        Words(_LEFT, 26, bars.title, 16),
+        Text(_LEFT, 26, bars.title, 16),
         Trace(((_LEFT, floor), (WIDTH - _RIGHT, floor))),
-        Words(_LEFT, floor + 20, left, 15),
-        Words(WIDTH - _RIGHT, floor + 20, right, 15, "end"),
+        Text(_LEFT, floor + 20, left, 15),
+        Text(WIDTH - _RIGHT, floor + 20, right, 15, "end"),
     )
     return Canvas(WIDTH, HEIGHT, (*boxes, *frame))

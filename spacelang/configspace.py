@@ -14,9 +14,9 @@ from itertools import combinations, islice, product
 from math import prod
 from typing import Any
 
-from spacelang.forbidden import Names, TooMany, forbidden
+from spacelang.forbidden import Names, TooManyCombinations, forbidden
 from spacelang.language.dimensions import STAGE_DIMENSIONS
-from spacelang.lower.cells import Cell
+from spacelang.lower.cells import LegalCell
 from spacelang.lower.chain import EVERY
 from spacelang.lower.lowered import Lowered
 from spacelang.lower.price import own_genes
@@ -87,13 +87,13 @@ def _totals(space: Lowered, once: frozenset[str]) -> Iterator[Clause]:
         if charge.window == EVERY:
             continue
         try:
-            found = list(islice(forbidden(space, charge, names, MOST_COMBINATIONS), MOST_CLAUSES + 1))
-        except TooMany:
-            found = None
-        if found is None or len(found) > MOST_CLAUSES:
+            clauses = list(islice(forbidden(space, charge, names, MOST_COMBINATIONS), MOST_CLAUSES + 1))
+        except TooManyCombinations:
+            clauses = None
+        if clauses is None or len(clauses) > MOST_CLAUSES:
             most = f"more than {MOST_CLAUSES} forbidden clauses, or {MOST_COMBINATIONS} combinations to look at"
             raise NotExpressible(f"the total `{charge.name}` comes to {most}")
-        yield from map(frozenset, found)
+        yield from map(frozenset, clauses)
 
 
 def _not_said(clauses: Iterable[Clause], totals: Sequence[Clause]) -> Iterator[Clause]:
@@ -125,7 +125,7 @@ def _names(space: Lowered, number: int) -> dict[str, str]:
     return names | {name: name for name in whole}
 
 
-def _row(space: Lowered, number: int, cell: Cell) -> dict[str, Option]:
+def _row(space: Lowered, number: int, cell: LegalCell) -> dict[str, Option]:
     """The values of a cell by hyperparameter; a window of the network as it was chosen."""
     names = _names(space, number)
     values = {full: cell.value(name) for name, full in names.items()}
@@ -155,7 +155,7 @@ def _value(option: Option) -> int | float | str:
 
 
 def _layer_rules(
-    space: Lowered, number: int, cells: Sequence[Cell], genes: Mapping[str, tuple[Option, ...]]
+    space: Lowered, number: int, cells: Sequence[LegalCell], genes: Mapping[str, tuple[Option, ...]]
 ) -> Iterator[Clause]:
     """What a layer of a stage cannot be, in the layer's own names and the full ones of what the stage has."""
     rows = [(_row(space, number, cell), cell) for cell in cells]
@@ -184,7 +184,7 @@ def _never(names: Sequence[str], legal: Iterable[tuple[Option, ...]]) -> Iterato
     if size > MOST_COMBINATIONS:
         spoken = ", ".join(names[at] for at in varied)
         raise NotExpressible(f"{spoken} have {size} combinations, and {MOST_COMBINATIONS} are the most")
-    found: dict[tuple[int, ...], set[tuple[Option, ...]]] = {}
+    minimal: dict[tuple[int, ...], set[tuple[Option, ...]]] = {}
     for count in range(2, len(varied) + 1):
         for axes in combinations(varied, count):
             seen = {tuple(row[at] for at in axes) for row in rows}
@@ -192,7 +192,7 @@ def _never(names: Sequence[str], legal: Iterable[tuple[Option, ...]]) -> Iterato
                 continue
             smaller = [
                 (known, [axes.index(at) for at in inner])
-                for inner, known in found.items()
+                for inner, known in minimal.items()
                 if set(inner) < set(axes)
             ]
             fresh = {
@@ -200,7 +200,7 @@ def _never(names: Sequence[str], legal: Iterable[tuple[Option, ...]]) -> Iterato
                 for row in product(*(values[at] for at in axes))
                 if row not in seen and not any(tuple(row[i] for i in at) in known for known, at in smaller)
             }
-            found[axes] = fresh
+            minimal[axes] = fresh
             for row in sorted(fresh, key=str):
                 yield frozenset((names[at], (value,)) for at, value in zip(axes, row, strict=True))
 

@@ -56,8 +56,8 @@ def first(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     if len(told) <= MOST_FINDINGS:
         return told
 
-    def place(found: Diagnostic) -> tuple[bool, bool, int]:
-        return found.label.span.source is not None, found.severity != "error", found.label.span.start
+    def place(diagnostic: Diagnostic) -> tuple[bool, bool, int]:
+        return diagnostic.label.span.source is not None, diagnostic.severity != "error", diagnostic.label.span.start
 
     ordered = sorted(told, key=place)
     at = ordered[MOST_FINDINGS].label

@@ -62,7 +62,7 @@ class Rules:
 
 
 @frozen
-class Line:
+class RecipeLine:
     """A line of a recipe that became another. None: there was no such bound, or there is none any more."""
 
     recipe: Recipe
@@ -72,7 +72,7 @@ class Line:
 
 
 @frozen
-class Range:
+class CostRange:
     """The least and the most that a network costs, before and after."""
 
     measure: str
@@ -94,9 +94,9 @@ class Difference:
     stages: tuple[int, int]
     options: tuple[Options, ...]
     rules: Rules
-    lines: tuple[Line, ...]
+    lines: tuple[RecipeLine, ...]
     count: tuple[int, int]
-    ranges: tuple[Range, ...]
+    ranges: tuple[CostRange, ...]
 
 
 def diff(before: Space, after: Space) -> Difference:
@@ -116,7 +116,7 @@ def diff(before: Space, after: Space) -> Difference:
             *_lines("refine", before.refine, after.refine),
         ),
         count=(one.count, other.count),
-        ranges=tuple(Range(measure, one.range(measure), other.range(measure)) for measure in MEASURES),
+        ranges=tuple(CostRange(measure, one.range(measure), other.range(measure)) for measure in MEASURES),
     )
 
 
@@ -191,11 +191,11 @@ def _rule(require: Require) -> str:
     return text if require.stage is None else f"stage {require.stage} {{ {text} }}"
 
 
-def _lines(name: Recipe, before: Train | Evolve | Refine, after: Train | Evolve | Refine) -> Iterator[Line]:
+def _lines(name: Recipe, before: Train | Evolve | Refine, after: Train | Evolve | Refine) -> Iterator[RecipeLine]:
     old, fresh = _flat(before), _flat(after)
     for key in dict.fromkeys([*old, *fresh]):
         if old.get(key) != fresh.get(key):
-            yield Line(name, key, old.get(key), fresh.get(key))
+            yield RecipeLine(name, key, old.get(key), fresh.get(key))
 
 
 def _ends(bound: Bound) -> Iterator[tuple[str, Number | str | None]]:

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from attrs import frozen
 
-from spacelang.lower.cells import Cell, Charge
+from spacelang.lower.cells import Charge, LegalCell
 from spacelang.lower.lowered import Lowered
 from spacelang.space import Option
 
@@ -21,12 +21,12 @@ Said = Mapping[str, tuple[Option, ...]]  # the same by name
 Row = dict[str, Option]
 
 
-class TooMany(ValueError):
+class TooManyCombinations(ValueError):
     """More combinations than are looked at."""
 
 
 @frozen
-class Step:
+class Increment:
     """One way of what adds to a total next: what it adds, the parts that say so, and what adds after it.
 
     lower: what the way before it adds, which says less and so covers this one; None where there is none.
@@ -38,7 +38,7 @@ class Step:
     lower: int | None = None
 
 
-Item = tuple[Step, ...]  # ascending by what they add
+Item = tuple[Increment, ...]  # ascending by what they add
 
 
 @frozen
@@ -46,13 +46,14 @@ class Names:
     """The hyperparameters of a stage (from 1): by cell what it has in them; the genes of its layers; and those that
     other stages share."""
 
-    row: Callable[[int, Cell], Row]
+    row: Callable[[int, LegalCell], Row]
     genes: Callable[[int], Sequence[str]]
     shared: frozenset[str]
 
 
 def forbidden(space: Lowered, charge: Charge, names: Names, most: int) -> Iterator[Parts]:
-    """The clauses by which a total is kept in its window. Raises `TooMany` where more than `most` are looked at."""
+    """The clauses by which a total is kept in its window. Raises `TooManyCombinations` where more than `most` are
+    looked at."""
     looks = iter(range(most))
     for sign, end in ((1, charge.window.hi), (-1, -charge.window.lo)):
         items = [item for t in range(len(space.legal.stages)) for item in _of_stage(space, charge, names, t, sign)]
@@ -72,7 +73,7 @@ def _beyond(
     drops: by how much less each part that is said adds where it is left out or says less.
     """
     if next(looks, None) is None:
-        raise TooMany
+        raise TooManyCombinations
     ends = [_ends(item) for item in items]
     least = spent + sum(low for low, _ in ends)
     if least > end:
@@ -123,14 +124,16 @@ def _of_stage(space: Lowered, charge: Charge, names: Names, t: int, sign: int) -
     known, own_genes = [name for name in rows[0] if name in needed], [name for name in genes if name in needed]
     amounts: dict[tuple[Option, ...], dict[tuple[Option, ...], int]] = {}
     for row, amount in by_layer:
-        found = amounts.setdefault(tuple(row[name] for name in known), {})
-        found[tuple(row[name] for name in own_genes)] = amount
-    steps: dict[tuple[Option, ...], Step] = {}
+        by_option = amounts.setdefault(tuple(row[name] for name in known), {})
+        by_option[tuple(row[name] for name in own_genes)] = amount
+    steps: dict[tuple[Option, ...], Increment] = {}
     for row, value, depth in zip(rows, own, deep, strict=True):
         key = tuple(row[name] for name in known)
         places = ([f"stage{t + 1}.layer{place}.{name}" for name in own_genes] for place in range(1, depth + 1))
         then = tuple(_levels(amounts[key], place) for place in places)
-        steps[key] = Step(value, tuple((name, (option,)) for name, option in zip(known, key, strict=True)), then)
+        steps[key] = Increment(
+            value, tuple((name, (option,)) for name, option in zip(known, key, strict=True)), then
+        )
     if len(known) == 1 and not layered and known[0] not in names.shared:
         yield _levels({key: step.amount for key, step in steps.items()}, known)
     else:
@@ -141,14 +144,14 @@ def _levels(amounts: Mapping[tuple[Option, ...], int], names: Sequence[str]) -> 
     """What one hyperparameter adds, level by level: at least so much. Of several together, each row by itself."""
     if len(names) > 1:
         return tuple(
-            Step(amount, tuple((name, (value,)) for name, value in zip(names, row, strict=True)))
+            Increment(amount, tuple((name, (value,)) for name, value in zip(names, row, strict=True)))
             for row, amount in amounts.items()
         )
     levels = sorted(set(amounts.values()))
-    steps = [Step(levels[0], ())]
+    steps = [Increment(levels[0], ())]
     for before, level in pairwise(levels):
         values = tuple(row[0] for row, amount in amounts.items() if amount >= level)
-        steps.append(Step(level, ((names[0], values),), (), before))
+        steps.append(Increment(level, ((names[0], values),), (), before))
     return tuple(steps)
 
 

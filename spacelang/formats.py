@@ -27,14 +27,16 @@ class Report:
 
 def written(reports: Sequence[Report], format: Literal["short", "json", "github", "sarif"]) -> str:
     """The reports in one of the formats, without a line break at the end."""
-    rows = [(report.source, found) for report in reports for found in _ordered(report)]
+    rows = [(report.source, diagnostic) for report in reports for diagnostic in _ordered(report)]
     match format:
         case "short":
-            return "\n".join(_short(source, found) for source, found in rows)
+            return "\n".join(_short(source, diagnostic) for source, diagnostic in rows)
         case "github":
-            return "\n".join(_annotation(source, found) for source, found in rows)
+            return "\n".join(_annotation(source, diagnostic) for source, diagnostic in rows)
         case "json":
-            return json.dumps([_record(source, found) for source, found in rows], indent=2, ensure_ascii=False)
+            return json.dumps(
+                [_record(source, diagnostic) for source, diagnostic in rows], indent=2, ensure_ascii=False
+            )
         case "sarif":
             return json.dumps(_sarif(rows), indent=2, ensure_ascii=False)
 
@@ -51,10 +53,10 @@ def _text(source: Source, span: Span) -> Source:
     return span.source or source
 
 
-def _short(source: Source, found: Diagnostic) -> str:
-    text = _text(source, found.label.span)
-    at = text.position(found.label.span.start)
-    return f"{text.name}:{at.line}:{at.column}: {found.severity}[{found.code}]: {found.message}"
+def _short(source: Source, diagnostic: Diagnostic) -> str:
+    text = _text(source, diagnostic.label.span)
+    at = text.position(diagnostic.label.span.start)
+    return f"{text.name}:{at.line}:{at.column}: {diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"
 
 
 def _place(source: Source, span: Span) -> dict[str, Any]:
@@ -69,25 +71,25 @@ def _place(source: Source, span: Span) -> dict[str, Any]:
     }
 
 
-def _record(source: Source, found: Diagnostic) -> dict[str, Any]:
+def _record(source: Source, diagnostic: Diagnostic) -> dict[str, Any]:
     """One finding as JSON values. Lines and columns count from 1; an end is the first column behind."""
-    fix = found.fix
+    fix = diagnostic.fix
     return {
-        "code": found.code,
-        "severity": found.severity,
-        "message": found.message,
-        **_place(source, found.label.span),
-        "label": found.label.text,
-        "others": [{**_place(source, other.span), "label": other.text} for other in found.others],
-        "notes": list(found.notes),
-        "help": found.help,
+        "code": diagnostic.code,
+        "severity": diagnostic.severity,
+        "message": diagnostic.message,
+        **_place(source, diagnostic.label.span),
+        "label": diagnostic.label.text,
+        "others": [{**_place(source, other.span), "label": other.text} for other in diagnostic.others],
+        "notes": list(diagnostic.notes),
+        "help": diagnostic.help,
         "fix": {**_place(source, fix.span), "replacement": fix.replacement} if fix else None,
     }
 
 
-def _annotation(source: Source, found: Diagnostic) -> str:
+def _annotation(source: Source, diagnostic: Diagnostic) -> str:
     """A workflow command of GitHub Actions."""
-    at = _place(source, found.label.span)
+    at = _place(source, diagnostic.label.span)
     same = at["line"] == at["end_line"]
     values = {
         "file": at["file"],
@@ -95,11 +97,13 @@ def _annotation(source: Source, found: Diagnostic) -> str:
         "endLine": at["end_line"],
         "col": at["column"],
         **({"endColumn": at["end_column"]} if same else {}),
-        "title": f"{found.code}: {TITLES.get(found.code, '')}",
+        "title": f"{diagnostic.code}: {TITLES.get(diagnostic.code, '')}",
     }
     properties = ",".join(f"{name}={_escaped(str(value), ':,')}" for name, value in values.items())
-    body = "\n".join([found.message, *found.notes, *([f"help: {found.help}"] if found.help else [])])
-    return f"::{found.severity} {properties}::{_escaped(body)}"
+    body = "\n".join(
+        [diagnostic.message, *diagnostic.notes, *([f"help: {diagnostic.help}"] if diagnostic.help else [])]
+    )
+    return f"::{diagnostic.severity} {properties}::{_escaped(body)}"
 
 
 def _escaped(text: str, also: str = "") -> str:
@@ -108,7 +112,7 @@ def _escaped(text: str, also: str = "") -> str:
 
 
 def _sarif(rows: Sequence[tuple[Source, Diagnostic]]) -> dict[str, Any]:
-    codes = sorted({found.code for _, found in rows})
+    codes = sorted({diagnostic.code for _, diagnostic in rows})
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -122,7 +126,7 @@ def _sarif(rows: Sequence[tuple[Source, Diagnostic]]) -> dict[str, Any]:
                     }
                 },
                 "columnKind": "unicodeCodePoints",
-                "results": [_result(source, found, codes) for source, found in rows],
+                "results": [_result(source, diagnostic, codes) for source, diagnostic in rows],
             }
         ],
     }
@@ -138,23 +142,23 @@ def _rule(code: str) -> dict[str, Any]:
     }
 
 
-def _result(source: Source, found: Diagnostic, codes: list[str]) -> dict[str, Any]:
-    lines = [found.message, *found.notes, *([f"help: {found.help}"] if found.help else [])]
+def _result(source: Source, diagnostic: Diagnostic, codes: list[str]) -> dict[str, Any]:
+    lines = [diagnostic.message, *diagnostic.notes, *([f"help: {diagnostic.help}"] if diagnostic.help else [])]
     result: dict[str, Any] = {
-        "ruleId": found.code,
-        "ruleIndex": codes.index(found.code),
-        "level": found.severity,
+        "ruleId": diagnostic.code,
+        "ruleIndex": codes.index(diagnostic.code),
+        "level": diagnostic.severity,
         "message": {"text": "\n".join(lines)},
-        "locations": [_location(source, found.label)],
+        "locations": [_location(source, diagnostic.label)],
     }
-    if found.others:
-        result["relatedLocations"] = [_location(source, other) for other in found.others]
-    if found.fix:
-        where = _location(source, Label(found.fix.span))["physicalLocation"]
-        change = {"deletedRegion": where["region"], "insertedContent": {"text": found.fix.replacement}}
+    if diagnostic.others:
+        result["relatedLocations"] = [_location(source, other) for other in diagnostic.others]
+    if diagnostic.fix:
+        where = _location(source, Label(diagnostic.fix.span))["physicalLocation"]
+        change = {"deletedRegion": where["region"], "insertedContent": {"text": diagnostic.fix.replacement}}
         result["fixes"] = [
             {
-                "description": {"text": found.help or "mend it"},
+                "description": {"text": diagnostic.help or "mend it"},
                 "artifactChanges": [{"artifactLocation": where["artifactLocation"], "replacements": [change]}],
             }
         ]

@@ -90,16 +90,16 @@ def figure(markup: str) -> Element:
 
 
 @frozen
-class Row:
+class TableRow:
     """A row of a table. kind: its class, `strong` or `quiet`."""
 
     cells: Sequence[object]
     kind: str = ""
 
 
-def table(heading: Sequence[str], body: Iterable[Row | Sequence[object]]) -> Element:
+def table(heading: Sequence[str], body: Iterable[TableRow | Sequence[object]]) -> Element:
     """Rows under a heading."""
-    rows = [one if isinstance(one, Row) else Row(one) for one in body]
+    rows = [one if isinstance(one, TableRow) else TableRow(one) for one in body]
     lines = [element("tr", *(_cell("td", cell) for cell in row.cells), kind=row.kind) for row in rows]
     head = element("tr", *(_cell("th", name) for name in heading))
     return element("table", element("thead", head), element("tbody", *lines))

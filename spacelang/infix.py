@@ -104,7 +104,7 @@ def _joined(whole: Expression, at: int, *pieces: str | tuple[Expression, int]) -
                 anchors.append((len(text) + 1, whole))
             text += piece
         else:
-            inner, found = laid(*piece)
-            anchors += [(len(text) + column, part) for column, part in found]
+            inner, inside = laid(*piece)
+            anchors += [(len(text) + column, part) for column, part in inside]
             text += inner
     return text, tuple(anchors)

@@ -74,13 +74,13 @@ def dimensions(stage: StageSpace) -> Iterator[tuple[str, Dimension]]:
 
 def tied(stage: StageSpace, to: Tie) -> tuple[str, ...]:
     """The dimensions of a stage that are chosen once for the stage, or once for the network."""
-    return tuple(name for name, found in dimensions(stage) if isinstance(found, Searched) and found.tied == to)
+    return tuple(name for name, domain in dimensions(stage) if isinstance(domain, Searched) and domain.tied == to)
 
 
 def of_a_stage(stage: StageSpace, name: str) -> bool:
     """Whether a searched dimension has one value in a stage: one of the stage's own, or one that is tied."""
-    found = getattr(stage, name)
-    return name in STAGE_DIMENSIONS or (isinstance(found, Searched) and found.tied is not None)
+    domain = getattr(stage, name)
+    return name in STAGE_DIMENSIONS or (isinstance(domain, Searched) and domain.tied is not None)
 
 
 def steady(stage: StageSpace) -> tuple[str, ...]:

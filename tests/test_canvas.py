@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from spacelang.canvas import Box, Canvas, Dot, Raster, Trace, Words, image, save, svg
+from spacelang.canvas import Box, Canvas, Dot, Raster, Text, Trace, image, save, svg
 
 HOSTILE = "<script>alert('1')</script> & \"more\""
 SHAPES = (
@@ -14,7 +14,7 @@ SHAPES = (
     Trace(((0.0, 15.0), (40.0, 15.0)), "#00ff00", 4, HOSTILE),
     Dot(30, 5, 4, "#ff0000", HOSTILE),
     Raster(20, 20, 20, 10, 2, 1, bytes((1, 2, 3, 200, 100, 50))),
-    Words(2, 38, HOSTILE, 10),
+    Text(2, 38, HOSTILE, 10),
 )
 
 

@@ -3,7 +3,7 @@
 from xml.etree import ElementTree
 
 from spacelang import html
-from spacelang.html import Markup, Row, element, written
+from spacelang.html import Markup, TableRow, element, written
 
 HOSTILE = "<script>alert('1')</script> & \"more\""
 
@@ -15,7 +15,7 @@ def parsed(text: str) -> ElementTree.Element:
 def test_text_comes_out_as_it_went_in_wherever_it_stands() -> None:
     body = (
         html.section(HOSTILE, element("p", HOSTILE, element("br"), HOSTILE)),
-        html.table([HOSTILE], [[HOSTILE], Row([element("code", HOSTILE), 3], "quiet")]),
+        html.table([HOSTILE], [[HOSTILE], TableRow([element("code", HOSTILE), 3], "quiet")]),
         html.properties([(HOSTILE, HOSTILE)]),
         html.titled(HOSTILE, HOSTILE),
         html.code(HOSTILE),

@@ -19,9 +19,10 @@ from spacelang.cli import main
 from spacelang.lower.costs import blocks
 from spacelang.lower.lowered import lower
 from spacelang_runtime.data import cache
+from spacelang_runtime.engine.create import create_with
 from spacelang_runtime.engine.provenance import provenance
 from spacelang_runtime.engine.record import Data, Initial, Limits, Record
-from spacelang_runtime.engine.run import Run, create_with, find, open_run
+from spacelang_runtime.engine.run import Run, find, open_run
 from spacelang_runtime.engine.supernet import trained_at
 from spacelang_runtime.nn import saved, swin_file
 from spacelang_runtime.refine.refinement import Refinement, Round, begun, keep

@@ -39,7 +39,7 @@ from spacelang_runtime.search.images import Images
 from spacelang_runtime.search.images import place as placed
 from spacelang_runtime.tasks.finetune import narrowest, recipe_of
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
-from spacelang_runtime.tasks.supernet.start import TrainRequest, new
+from spacelang_runtime.tasks.supernet.setup import TrainRequest, new
 
 ENDLESS = 10**9  # steps, where seconds are meant
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from spacelang_runtime.engine.record import Distillation
     from spacelang_runtime.engine.run import Run as Kept
     from spacelang_runtime.nn.network import Network
-    from spacelang_runtime.tasks.supernet.start import TrainRequest
+    from spacelang_runtime.tasks.supernet.setup import TrainRequest
 
 Place = str | os.PathLike[str]
 SHARE = 0.5  # of a teacher in a target
@@ -165,7 +165,7 @@ def request(
     from spacelang_runtime.engine.record import Initial
     from spacelang_runtime.nn.saved import architecture_of, preprocessing_of
     from spacelang_runtime.tasks.finetune import narrowest, recipe_of
-    from spacelang_runtime.tasks.supernet.start import TrainRequest
+    from spacelang_runtime.tasks.supernet.setup import TrainRequest
 
     architecture = architecture_of(model)
     chosen = train_recipe(recipe_of(from_scratch, given), settings)

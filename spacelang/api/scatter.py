@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from spacelang.api.goals import Direction
-from spacelang.canvas import COLOURS, FAINT, Canvas, Dot, Trace, Words
+from spacelang.canvas import COLOURS, FAINT, Canvas, Dot, Text, Trace
 
 _WIDTH, _HEIGHT = 600, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 24, 44, 40
@@ -31,7 +31,7 @@ def by_goals(space: str, scores: Sequence[Pair], front: Sequence[Pair]) -> Canva
 
 def _sheet(title: str, dots: Sequence[tuple[float, float]], line: Sequence[tuple[float, float]]) -> Canvas:
     floor, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
-    frame = (Words(_LEFT, 26, title, 16), Trace(((_LEFT, _TOP), (_LEFT, floor), (right, floor)), FAINT))
+    frame = (Text(_LEFT, 26, title, 16), Trace(((_LEFT, _TOP), (_LEFT, floor), (right, floor)), FAINT))
     if not dots:
         return Canvas(_WIDTH, _HEIGHT, frame)
     (x_low, x_high), (y_low, y_high) = (_ends([dot[axis] for dot in dots]) for axis in (0, 1))
@@ -47,10 +47,10 @@ def _sheet(title: str, dots: Sequence[tuple[float, float]], line: Sequence[tuple
             *frame,
             *(Dot(*placed(x, y), 2.5, COLOURS[0], f"{y:g} at {x:g}") for x, y in dots),
             Trace(tuple(placed(x, y) for x, y in line), COLOURS[1], 1.5),
-            Words(_LEFT, floor + 20, f"{x_low:g}", 15),
-            Words(right, floor + 20, f"{x_high:g}", 15, "end"),
-            Words(_LEFT - 8, floor, f"{y_low:.4g}", 15, "end"),
-            Words(_LEFT - 8, _TOP + 8, f"{y_high:.4g}", 15, "end"),
+            Text(_LEFT, floor + 20, f"{x_low:g}", 15),
+            Text(right, floor + 20, f"{x_high:g}", 15, "end"),
+            Text(_LEFT - 8, floor, f"{y_low:.4g}", 15, "end"),
+            Text(_LEFT - 8, _TOP + 8, f"{y_high:.4g}", 15, "end"),
         ),
     )
 

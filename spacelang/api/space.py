@@ -114,9 +114,9 @@ class Space:
 
     def bracket(self, windows: Bounds) -> Bracket:
         """How many networks are inside windows, from the user's cache where it was asked before."""
-        from spacelang.lower.remembered import bracketed
+        from spacelang.lower.disk_cache import cached_bracket
 
-        return bracketed(self.lowered.chain, windows)
+        return cached_bracket(self.lowered.chain, windows)
 
     @property
     def smallest(self) -> Architecture:

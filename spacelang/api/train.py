@@ -21,7 +21,7 @@ from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang_runtime.app.learn import Manner
-    from spacelang_runtime.tasks.supernet.start import TrainRequest
+    from spacelang_runtime.tasks.supernet.setup import TrainRequest
 
 _EVERY = "5m"
 
@@ -157,7 +157,7 @@ def request(
         raise Failure("a run keeps the text of its space, and this one was not made from text", "sl.load(FILE)")
     overrides = lines(settings)
     recipe = train_recipe(checked.train, settings, warn)
-    from spacelang_runtime.tasks.supernet.start import TrainRequest  # torch comes with it: mistakes come before
+    from spacelang_runtime.tasks.supernet.setup import TrainRequest  # torch comes with it: mistakes come before
 
     return TrainRequest(
         attrs.evolve(checked, train=recipe),

@@ -12,7 +12,7 @@ from spacelang.diagnostics import Diagnostic, Label
 from spacelang.evaluation import UndefinedValue, evaluate
 from spacelang.expression import Name, Number, decimal, totals, walk
 from spacelang.infix import show
-from spacelang.lower.cells import Cell, Legal
+from spacelang.lower.cells import Legal, LegalCell
 from spacelang.lower.chain import EVERY, cost
 from spacelang.lower.charge import charges
 from spacelang.lower.extremes import largest, smallest
@@ -176,14 +176,14 @@ def _points(space: Space, number: int, layers: bool) -> Iterator[_Point]:
             yield _Point(names, previous)
 
 
-def _steady(space: Space, number: int, cell: Cell) -> dict[str, Number]:
+def _steady(space: Space, number: int, cell: LegalCell) -> dict[str, Number]:
     """The numbers that a cell of a stage has, those that are the same in all its layers included."""
     names = {**constants(space.frame), "depth": cell.depth, "embed": cell.embed}
     layer = next(_layers(space, number, cell, names), {})
     return names | {name: layer[name] for name in steady(space.stages[number - 1]) if name in layer}
 
 
-def _layers(space: Space, number: int, cell: Cell, names: Values) -> Iterator[dict[str, Number]]:
+def _layers(space: Space, number: int, cell: LegalCell, names: Values) -> Iterator[dict[str, Number]]:
     stage, side = space.stages[number - 1], space.frame.side(number - 1)
     for layer in cell.options:
         values = numbers(layer, side)

@@ -71,7 +71,7 @@ def export(
     if image is not None and chosen not in SUFFIXES.values():
         raise typer.BadParameter("it goes with onnx and torch-export", param_hint="--image")
     if chosen in SUFFIXES.values() and not force:
-        from spacelang_runtime.nn.saved import require_free
+        from spacelang_runtime.nn.files import require_free
 
         require_free(output)
     model = of_folder(what) if run is None and _is_folder(what) else _of_run(what, run, runs, inherited)

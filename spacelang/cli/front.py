@@ -215,7 +215,7 @@ def version(wanted: bool) -> None:
     """Print which versions are at work, and end."""
     if not wanted:
         return
-    from spacelang_runtime.engine.run import versions
+    from spacelang_runtime.engine.record import versions
 
     found = versions()
     others = ", ".join(f"{name} {found[name]}" for name in found if name != "spacelang")

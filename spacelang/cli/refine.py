@@ -220,7 +220,7 @@ def _trained(
     from spacelang_runtime.engine.supernet import trained
     from spacelang_runtime.refine.inherit import inherit
     from spacelang_runtime.refine.refinement import Round, keep
-    from spacelang_runtime.tasks.supernet.start import new
+    from spacelang_runtime.tasks.supernet.setup import new
 
     manner = Manner(asked.device, workers, again=AGAIN)
     known = refinement.rounds[number] if number < len(refinement.rounds) else None

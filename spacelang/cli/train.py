@@ -34,7 +34,7 @@ from spacelang.space import Space
 
 if TYPE_CHECKING:
     from spacelang_runtime.engine.run import Run
-    from spacelang_runtime.tasks.supernet.start import TrainRequest
+    from spacelang_runtime.tasks.supernet.setup import TrainRequest
 
 
 def train(

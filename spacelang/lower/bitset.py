@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 
-def runs(found: int) -> Iterator[tuple[int, int]]:
+def runs(sums: int) -> Iterator[tuple[int, int]]:
     """The members of a set as runs of neighbours: where each begins, and how many there are."""
     start = 0
-    while found:
-        gap = (found & -found).bit_length() - 1
-        found >>= gap
-        length = (~found & (found + 1)).bit_length() - 1
+    while sums:
+        gap = (sums & -sums).bit_length() - 1
+        sums >>= gap
+        length = (~sums & (sums + 1)).bit_length() - 1
         yield start + gap, length
-        found >>= length
+        sums >>= length
         start += gap + length
 
 
-def smeared(found: int, length: int) -> int:
+def smeared(sums: int, length: int) -> int:
     """The union of a set moved up by 0, 1, ..., length - 1."""
     width = 1
     while 2 * width <= length:
-        found |= found << width
+        sums |= sums << width
         width *= 2
-    return found | found << (length - width)
+    return sums | sums << (length - width)

@@ -26,14 +26,14 @@ def windows(bounds: Iterable[Bound], chain: Chain) -> Bounds:
     A measure that the chain does not have stays, and is refused where it is asked for.
     """
     scales = {limit.measure: limit.scale for limit in chain.limits}
-    found: dict[str, Window] = {}
+    result: dict[str, Window] = {}
     for bound in bounds:
         for measure in measured(chain, bound.measure) or (bound.measure,):
-            scale, other = scales.get(measure, 1), found.get(measure, EVERY)
+            scale, other = scales.get(measure, 1), result.get(measure, EVERY)
             low = EVERY.lo if bound.low is None else ceil(bound.low * scale)
             high = EVERY.hi if bound.high is None else floor(bound.high * scale)
-            found[measure] = Window(max(low, other.lo), min(high, other.hi))
-    return found
+            result[measure] = Window(max(low, other.lo), min(high, other.hi))
+    return result
 
 
 def measured(chain: Chain, bounded: str) -> tuple[str, ...]:
@@ -51,22 +51,22 @@ def span(chain: Chain, measure: str, bounds: Bounds | None = None, pattern: Patt
 
     None where nothing is inside these.
     """
-    from spacelang.lower.reached import reached  # numpy, on use
+    from spacelang.lower.extreme_cost import extreme_cost  # numpy, on use
 
-    low = reached(chain, measure, EVERY, bounds or {}, pattern, most=False)
+    low = extreme_cost(chain, measure, EVERY, bounds or {}, pattern, most=False)
     if low is None:
         return None
-    high = reached(chain, measure, EVERY, bounds or {}, pattern, most=True)
+    high = extreme_cost(chain, measure, EVERY, bounds or {}, pattern, most=True)
     assert high is not None
     return Window(low, high)
 
 
 def nearest(chain: Chain, measure: str, bounds: Bounds, pattern: Pattern | None = None) -> Nearest:
     """The feasible values of `measure` next to its window in `bounds`, under the other windows."""
-    from spacelang.lower.reached import reached  # numpy, on use
+    from spacelang.lower.extreme_cost import extreme_cost  # numpy, on use
 
     window = bounds[measure]
     return Nearest(
-        below=reached(chain, measure, Window(EVERY.lo, window.lo - 1), bounds, pattern, most=True),
-        above=reached(chain, measure, Window(window.hi + 1, EVERY.hi), bounds, pattern, most=False),
+        below=extreme_cost(chain, measure, Window(EVERY.lo, window.lo - 1), bounds, pattern, most=True),
+        above=extreme_cost(chain, measure, Window(window.hi + 1, EVERY.hi), bounds, pattern, most=False),
     )

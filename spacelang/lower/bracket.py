@@ -33,8 +33,8 @@ def bracket(chain: Chain, bounds: Bounds) -> Bracket:
     N - sum (N - n_i) are inside all.
     """
     try:
-        found = count(chain, bounds)
-        return Bracket(found, found)
+        exact = count(chain, bounds)
+        return Bracket(exact, exact)
     except TooLarge:
         pass
     if len(bounds) == 1:

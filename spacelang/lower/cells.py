@@ -1,6 +1,6 @@
 """What is legal of a space, as values: cells, their links, and what totals come to there.
 
-`legal` makes them, `charges` counts the totals, `possible` takes away what no network within them has.
+`legal` makes them, `charges` counts the totals, `prune` takes away what no network within them has.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Values = tuple[tuple[str, Option], ...]  # by name
 
 
 @frozen
-class Cell:
+class LegalCell:
     """One depth and one embed of a stage, and the layers that are legal there, in canonical order.
 
     tied: what is chosen once for the stage, which all its layers have. root: the number of what is chosen once for
@@ -35,8 +35,8 @@ class Cell:
 
     def value(self, name: str) -> Option:
         """The value of a dimension that all layers of the stage have."""
-        found: Option = getattr(self, name) if name in STAGE_DIMENSIONS else getattr(self.options[0], name)
-        return found
+        value: Option = getattr(self, name) if name in STAGE_DIMENSIONS else getattr(self.options[0], name)
+        return value
 
 
 @frozen
@@ -62,7 +62,7 @@ class Legal:
     empty where nothing is; and the totals, which take more away: not every row of cells and options is a network
     where one of them has a window."""
 
-    stages: tuple[tuple[Cell, ...], ...]
+    stages: tuple[tuple[LegalCell, ...], ...]
     links: tuple[frozenset[tuple[int, int]], ...]
     roots: tuple[Values, ...] = ()
     totals: tuple[Charge, ...] = ()

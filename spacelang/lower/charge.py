@@ -18,7 +18,7 @@ from spacelang.evaluation import UndefinedValue, evaluate
 from spacelang.expression import Expression, Number, Total, mentions, totals
 from spacelang.infix import show
 from spacelang.language.dimensions import LAYER_DIMENSIONS
-from spacelang.lower.cells import Cell, Charge
+from spacelang.lower.cells import Charge, LegalCell
 from spacelang.lower.chain import EVERY, Window
 from spacelang.lower.form import Limited, limited
 from spacelang.lower.layers import Unbuildable, constants, derivation_order, numbers, options
@@ -40,18 +40,20 @@ class _Wanted:
     rest: Expression | None = None
 
 
-def charges(space: Space, stages: Sequence[tuple[Cell, ...]], problems: list[Unbuildable]) -> tuple[Charge, ...]:
+def charges(
+    space: Space, stages: Sequence[tuple[LegalCell, ...]], problems: list[Unbuildable]
+) -> tuple[Charge, ...]:
     """All totals of a space: those of its rules, and those that its recipes bound."""
-    found: dict[tuple[str, int | None], Charge] = {}
+    totals: dict[tuple[str, int | None], Charge] = {}
     try:
         for wanted in _wanted(space):
             one = _charge(space, stages, wanted)
             key = one.name, one.stage
-            found[key] = _both(found[key], one) if key in found else one
+            totals[key] = _both(totals[key], one) if key in totals else one
     except _Undefined as error:
         problems.append(error.problem)
         return ()
-    return tuple(found.values())
+    return tuple(totals.values())
 
 
 def _wanted(space: Space) -> Iterator[_Wanted]:
@@ -99,12 +101,12 @@ class _Undefined(Exception):
         self.problem = problem
 
 
-def _charge(space: Space, stages: Sequence[tuple[Cell, ...]], wanted: _Wanted) -> Charge:
+def _charge(space: Space, stages: Sequence[tuple[LegalCell, ...]], wanted: _Wanted) -> Charge:
     layered = [(total, times) for total, times in wanted.terms if _of_layers(total)]
     staged = [(total, times) for total, times in wanted.terms if not _of_layers(total)]
     cells: list[list[Number]] = []
     layers: list[list[list[Number]]] = []
-    for t, found in enumerate(stages):
+    for t, stage_cells in enumerate(stages):
         asked = wanted.stage in (None, t)
         numbers = _numbers(space, t)
 
@@ -118,7 +120,7 @@ def _charge(space: Space, stages: Sequence[tuple[Cell, ...]], wanted: _Wanted) -
 
         cells.append([])
         layers.append([])
-        for cell in found:
+        for cell in stage_cells:
             own: Number = 0
             if asked and (staged or wanted.rest is not None):
                 names = numbers(cell.depth, cell.embed, cell.options[0])

@@ -13,19 +13,19 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from attrs import evolve, frozen
 
-from spacelang.lower.frame import Frame
+from spacelang.lower.bounded_chain import BoundedChain
 from spacelang.lower.product import product
 from spacelang.lower.reach import reaches
-from spacelang.lower.spectrum import DIGIT, LONGEST, Grid, Spectrum, layered, point, step_of, whole
+from spacelang.lower.spectrum import DIGIT, LONGEST, CountGrid, Spectrum, layered, point, step_of, whole
 from spacelang.lower.sums import EXACT, Int, Real
-from spacelang.lower.terms import Law, Place, weights
+from spacelang.lower.terms import Law, PatternCell, weights
 
 
 @frozen(eq=False)
 class PrefixSums:
     """The running weight of a grid's values: `running[i]` is that of the first i."""
 
-    grid: Grid
+    grid: CountGrid
     running: Real
 
     def between(self, low: int, high: int, cells: int, step: int) -> tuple[Int, Int]:
@@ -52,22 +52,22 @@ class CellClass:
     or layers. rest: what these can cost together.
     """
 
-    places: tuple[Place, ...]
+    places: tuple[PatternCell, ...]
     weights: tuple[int, ...]
     least: int
     costs: Int
     step: int
-    others: tuple[tuple[Place, ...], ...]
+    others: tuple[tuple[PatternCell, ...], ...]
     rest: tuple[PrefixSums, ...]
 
-    def window(self, found: Frame, place: Place) -> tuple[int, int]:
+    def window(self, bounded: BoundedChain, place: PatternCell) -> tuple[int, int]:
         """What is left of the window for the rest and the deep stage's steps, in one of the cells."""
-        spent = place.base[found.axes[0]] + place.free * self.least
-        return int(found.low[0]) - spent, int(found.high[0]) - spent
+        spent = place.base[bounded.axes[0]] + place.free * self.least
+        return int(bounded.low[0]) - spent, int(bounded.high[0]) - spent
 
-    def inside(self, found: Frame, place: Place, cells: int) -> Real:
+    def inside(self, bounded: BoundedChain, place: PatternCell, cells: int) -> Real:
         """What the rest weighs inside the window for each value of the deep stage in one of the cells."""
-        low, high = self.window(found, place)
+        low, high = self.window(bounded, place)
         return np.asarray(sum(one.inside(low, high, cells, self.step) for one in self.rest))
 
     def convolved(self) -> Iterator[Real]:
@@ -84,25 +84,25 @@ class CellClass:
         yield row
 
 
-def deep(found: Frame) -> bool:
-    """Whether a frame of one window has a stage to be treated as here."""
+def deep(bounded: BoundedChain) -> bool:
+    """Whether a chain under one window has a stage to be treated as here."""
     return (
-        found.free
-        and len(found.axes) == 1
-        and any(place.ways >= EXACT for cells in found.stages for place in cells)
+        bounded.free
+        and len(bounded.axes) == 1
+        and any(place.ways >= EXACT for cells in bounded.stages for place in cells)
     )
 
 
-def cell_classes(found: Frame, law: Law) -> tuple[int, tuple[CellClass, ...]] | None:
+def cell_classes(bounded: BoundedChain, law: Law) -> tuple[int, tuple[CellClass, ...]] | None:
     """The deep stage and the classes of its cells; None where the stages lie on no grid short enough, or choose."""
-    known, stages, (axis,) = found.known, found.stages, found.axes
+    known, stages, (axis,) = bounded.known, bounded.stages, bounded.axes
     stage = max(range(len(stages)), key=lambda t: max(place.free for place in stages[t]))
     if any(place.choices for cells in stages for place in cells):
         return None
     weight = dict(zip(stages[stage], weights(stages[stage], law), strict=True))
-    by_class: dict[tuple[int, int, int], list[Place]] = {}
+    by_class: dict[tuple[int, int, int], list[PatternCell]] = {}
     for place in stages[stage]:
-        by_class.setdefault(_class_of(found, stage, place), []).append(place)
+        by_class.setdefault(_class_of(bounded, stage, place), []).append(place)
     made = []
     for places in by_class.values():
         bare = evolve(places[0], layers=(), free=0, ways=1, coins=1, base=(0,) * len(known.chain.measures))
@@ -126,8 +126,8 @@ def cell_classes(found: Frame, law: Law) -> tuple[int, tuple[CellClass, ...]] | 
     return stage, tuple(made)
 
 
-def counted(found: Frame, classes: Sequence[CellClass]) -> int:
-    """The exact count inside the one window of a frame."""
+def counted(bounded: BoundedChain, classes: Sequence[CellClass]) -> int:
+    """The exact count inside the one window of a chain."""
     answer = 0
     for cells in classes:
         convolved: Spectrum = point(cells.step)
@@ -136,7 +136,7 @@ def counted(found: Frame, classes: Sequence[CellClass]) -> int:
             (grid,) = convolved.values()
             for place in cells.places:
                 if place.free == free:
-                    inside = cells.inside(found, place, grid.digits.shape[1])
+                    inside = cells.inside(bounded, place, grid.digits.shape[1])
                     answer += sum(
                         product(row.astype(np.float64), inside) << (DIGIT * digit)
                         for digit, row in enumerate(grid.digits)
@@ -144,8 +144,8 @@ def counted(found: Frame, classes: Sequence[CellClass]) -> int:
     return answer
 
 
-def end(found: Frame, classes: Sequence[CellClass], *, most: bool) -> int | None:
-    """The least or most value inside the one window of a frame; None where nothing is."""
+def end(bounded: BoundedChain, classes: Sequence[CellClass], *, most: bool) -> int | None:
+    """The least or most value inside the one window of a chain; None where nothing is."""
     best: int | None = None
     for cells in classes:
         held = [np.nonzero(np.diff(one.running))[0] for one in cells.rest]
@@ -154,8 +154,8 @@ def end(found: Frame, classes: Sequence[CellClass], *, most: bool) -> int | None
             for place in cells.places:
                 if place.free != free:
                     continue
-                low, high = cells.window(found, place)
-                spent = place.base[found.axes[0]] + free * cells.least
+                low, high = cells.window(bounded, place)
+                spent = place.base[bounded.axes[0]] + free * cells.least
                 for one, present in zip(cells.rest, held, strict=True):
                     start, stop = (side[some] for side in one.between(low, high, len(row), cells.step))
                     at = (
@@ -170,16 +170,16 @@ def end(found: Frame, classes: Sequence[CellClass], *, most: bool) -> int | None
     return best
 
 
-def _prefix_sums(grid: Grid) -> PrefixSums:
+def _prefix_sums(grid: CountGrid) -> PrefixSums:
     running = np.zeros(grid.digits.shape[1] + 1)
     for place, row in enumerate(grid.digits):
         running[1:] += np.cumsum(row) * 2.0 ** (DIGIT * place)
     return PrefixSums(grid, running)
 
 
-def _class_of(found: Frame, stage: int, place: Place) -> tuple[int, int, int]:
+def _class_of(bounded: BoundedChain, stage: int, place: PatternCell) -> tuple[int, int, int]:
     """What the cells of one pass have in common: both classes, and the option list."""
-    joints = found.known.chain.joints
+    joints = bounded.known.chain.joints
     before = joints[stage - 1].right[place.cell] if stage else 0
     after = joints[stage].left[place.cell] if stage < len(joints) else 0
     return before, after, place.options

@@ -93,17 +93,17 @@ def blocks(legal: Legal) -> tuple[str, ...]:
 def read(text: str) -> CostTable:
     """The table of a JSON text. Raises `NotATable`."""
     try:
-        found = parse(text, decimals=True)
+        record = parse(text, decimals=True)
     except NotJson as reason:
         raise NotATable(str(reason)) from None
-    if not isinstance(found, dict) or not isinstance(found.get("entries"), dict):
+    if not isinstance(record, dict) or not isinstance(record.get("entries"), dict):
         raise NotATable('it is not of the form {"measure": "latency", "unit": "ms", "entries": {…}}')
-    measure, unit = found.get("measure"), found.get("unit", "")
+    measure, unit = record.get("measure"), record.get("unit", "")
     if not isinstance(measure, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", measure) or measure in EXACT:
         raise NotATable("`measure` is a name of its own in small letters, such as latency")
     if not isinstance(unit, str):
         raise NotATable("`unit` is a text, such as ms")
-    exact = {key: _exact(key, value) for key, value in found["entries"].items()}
+    exact = {key: _exact(key, value) for key, value in record["entries"].items()}
     scale = lcm(*(value.denominator for value in exact.values()))
     entries = {key: int(value * scale) for key, value in exact.items()}
     for key, entry in entries.items():

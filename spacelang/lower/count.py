@@ -22,7 +22,7 @@ def total(chain: Chain, pattern: Pattern) -> int:
     known = terms(chain)
     ways: dict[int, int] = {}
     for t in range(len(chain.stages)):
-        found: dict[int, int] = {}
+        totals: dict[int, int] = {}
         for place in places(known, pattern, t):
             before = 1
             if t:
@@ -30,6 +30,6 @@ def total(chain: Chain, pattern: Pattern) -> int:
                 met = chain.joints[t - 1].right[place.cell]
                 before = sum(number for label, number in ways.items() if table[label][met] is not None)
             label = chain.joints[t].left[place.cell] if t < len(chain.joints) else 0
-            found[label] = found.get(label, 0) + before * place.ways
-        ways = found
+            totals[label] = totals.get(label, 0) + before * place.ways
+        ways = totals
     return sum(ways.values())

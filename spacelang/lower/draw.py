@@ -19,17 +19,17 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from spacelang.lower.bounded_chain import BoundedChain
 from spacelang.lower.chain import Bounds, Chain, Genotype
 from spacelang.lower.convolution import CellClass
-from spacelang.lower.frame import Frame
-from spacelang.lower.half_sums import Block, HalfSums, StageSums
+from spacelang.lower.half_sums import HalfSums, PointBlock, StageSums
 from spacelang.lower.meet_in_the_middle import Halves, Indexes, parts, weight_of
 from spacelang.lower.pattern import Pattern, free
-from spacelang.lower.prepared import Deep, Prepared, drawable
 from spacelang.lower.range_tree import draw as draw_from
 from spacelang.lower.range_tree import mass
+from spacelang.lower.sampling_table import DeepSamplingTable, SamplingTable, sampling_table
 from spacelang.lower.sums import Int, Real
-from spacelang.lower.terms import Choice, Law
+from spacelang.lower.terms import Law, WeightedChoice
 
 Index = NDArray[np.int64]
 LOOKS = 1 << 22  # so many are made at once
@@ -86,22 +86,22 @@ def draw(
 
     No draws at all (length 0) where nothing lies inside.
     """
-    prepared = drawable(chain, pattern or free(chain), bounds or {}, law)
-    if prepared is not None:
-        return sample(prepared, count, source)
+    table = sampling_table(chain, pattern or free(chain), bounds or {}, law)
+    if table is not None:
+        return sample(table, count, source)
     depths = [max(cell.depth for cell in stage) for stage in chain.stages]
     return Draws(np.zeros((0, len(depths)), np.int64), tuple(np.zeros((0, d), np.int64) for d in depths))
 
 
-def sample(ready: Prepared | Deep, count: int, source: Stream) -> Draws:
+def sample(table: SamplingTable | DeepSamplingTable, count: int, source: Stream) -> Draws:
     """`count` draws from what has something inside."""
-    if isinstance(ready, Deep):
-        return _sample_deep(ready, count, source)
-    halves = ready.halves
-    query = ready.queries(source.uniform(count))
-    low, high = (np.repeat(ends[:, None], count, axis=1) for ends in (halves.frame.low, halves.frame.high))
-    drawn = _read(halves, ready.indexes, query, low, high, source)
-    return _gathered(drawn, ready.narrowed)
+    if isinstance(table, DeepSamplingTable):
+        return _sample_deep(table, count, source)
+    halves = table.halves
+    query = table.queries(source.uniform(count))
+    low, high = (np.repeat(ends[:, None], count, axis=1) for ends in (halves.bounded.low, halves.bounded.high))
+    drawn = _read(halves, table.indexes, query, low, high, source)
+    return _gathered(drawn, table.narrowed)
 
 
 def _gathered(drawn: dict[int, tuple[Index, Index]], narrowed: bool) -> Draws:
@@ -125,7 +125,7 @@ def _read(
     return drawn
 
 
-def _complete(halves: Halves, indexes: Indexes, block: Block, low: Int, high: Int, source: Stream) -> Index:
+def _complete(halves: Halves, indexes: Indexes, block: PointBlock, low: Int, high: Int, source: Stream) -> Index:
     """A point of the data for each query of a block, by weight among those inside what is left of its windows."""
     sides = [
         (group.start, side, np.array(link, np.int64)[:, None])
@@ -143,30 +143,30 @@ def _complete(halves: Halves, indexes: Indexes, block: Block, low: Int, high: In
     return datum
 
 
-def _sample_deep(ready: Deep, count: int, source: Stream) -> Draws:
+def _sample_deep(table: DeepSamplingTable, count: int, source: Stream) -> Draws:
     """`count` draws where one stage is deep: its cell, what its layers cost, then these and the rest given that."""
-    found, at = ready.found, ready.stage
-    chosen = np.searchsorted(ready.running, source.uniform(count) * ready.running[-1], side="right")
-    depth = max(len(place.layers) for group in ready.classes for place in group.places)
+    bounded, at = table.bounded, table.stage
+    chosen = np.searchsorted(table.running, source.uniform(count) * table.running[-1], side="right")
+    depth = max(len(place.layers) for group in table.classes for place in group.places)
     cells, layers = np.zeros(count, np.int64), np.full((count, depth), -1, np.int64)
     drawn: dict[int, tuple[Index, Index]] = {at: (cells, layers)}
     first = 0
-    for group, (halves, sides) in zip(ready.classes, ready.rests, strict=True):
+    for group, (halves, sides) in zip(table.classes, table.rests, strict=True):
         last = first + len(group.places)
         mine = np.nonzero((chosen >= first) & (chosen < last))[0]
         if len(mine):
-            left = _deep_layers(found, group, chosen[mine] - first, mine, cells, layers, source)
+            left = _deep_layers(bounded, group, chosen[mine] - first, mine, cells, layers, source)
             for stage, (cell, block) in _rest(halves, sides, *left, source).items():
                 if stage != at:
                     empty = np.zeros(count, np.int64), np.full((count, block.shape[1]), -1, np.int64)
                     into = drawn.setdefault(stage, empty)
                     into[0][mine], into[1][mine] = cell, block
         first = last
-    return _gathered(drawn, ready.narrowed)
+    return _gathered(drawn, table.narrowed)
 
 
 def _deep_layers(
-    found: Frame, group: CellClass, places: Index, mine: Index, cells: Index, layers: Index, source: Stream
+    bounded: BoundedChain, group: CellClass, places: Index, mine: Index, cells: Index, layers: Index, source: Stream
 ) -> tuple[Int, Int]:
     """Draws the deep stage into rows `mine` of `cells` and `layers`; returns what is left of the window."""
     tables = list(group.convolved())
@@ -177,9 +177,9 @@ def _deep_layers(
         rows = mine[which]
         cells[rows] = place.cell
         row = tables[place.free]
-        running = np.cumsum(row * group.inside(found, place, len(row)))
+        running = np.cumsum(row * group.inside(bounded, place, len(row)))
         value = np.searchsorted(running, source.uniform(len(rows)) * running[-1], side="right")
-        least, most = group.window(found, place)
+        least, most = group.window(bounded, place)
         low[0, which], high[0, which] = least - value * group.step, most - value * group.step
         layers[rows, : len(place.layers)] = [one if isinstance(one, int) else -1 for one in place.layers]
         vacant = [layer for layer, one in enumerate(place.layers) if one is None]
@@ -234,7 +234,7 @@ def _layers(stage: StageSums, point: Index, source: Stream) -> tuple[Index, Inde
         place, mine = stage.cells[number], np.nonzero(local == number)[0]
         block[mine, : len(place.layers)] = [one if isinstance(one, int) else -1 for one in place.layers]
         vacant = [layer for layer, one in enumerate(place.layers) if one is None]
-        vacant += [layer for layer, one in enumerate(place.layers) if isinstance(one, Choice)]
+        vacant += [layer for layer, one in enumerate(place.layers) if isinstance(one, WeightedChoice)]
         entry = stage.entry[point[mine]]
         table = stage.tables[number]
         for layer in reversed(vacant):

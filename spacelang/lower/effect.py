@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from spacelang.lower.bracket import Bracket, bracket
-from spacelang.lower.cells import Cell as LegalCell
+from spacelang.lower.cells import LegalCell
 from spacelang.lower.chain import Bounds, Cell, Chain, Joint, Window, cost
 from spacelang.lower.count import count
 from spacelang.lower.extremes import largest, smallest
@@ -77,11 +77,11 @@ def effects(lowered: Lowered, bounds: Bounds | None = None) -> Iterator[Effect]:
             if not isinstance(dimension, Searched) or dimension.tied == "network":
                 continue
             for option in dimension.options:
-                found = min(option, side) if name == "window" and not isinstance(option, str) else option
-                if found != option and found in dimension.options:  # a window that clips to another one
+                value = min(option, side) if name == "window" and not isinstance(option, str) else option
+                if value != option and value in dimension.options:  # a window that clips to another one
                     yield Effect(number + 1, name, option, Bracket(0, 0), {})
                     continue
-                yield effect(number, name, option, _has(name, found, own=of_a_stage(stage, name)))
+                yield effect(number, name, option, _has(name, value, own=of_a_stage(stage, name)))
 
 
 def _once(space: Space) -> dict[str, tuple[Option, ...]]:
@@ -130,12 +130,12 @@ def _split(lowered: Lowered, number: int, has: Predicate) -> tuple[Chain | None,
 
 def _with(chain: Chain, legal: tuple[LegalCell, ...], number: int, parts: Parts) -> Chain | None:
     """The chain with each cell of a stage in other parts; None where the stage has none left."""
-    found = [(old, new) for old, cell in enumerate(chain.stages[number]) for new in parts(cell, legal[old])]
-    if not found:
+    replaced = [(old, new) for old, cell in enumerate(chain.stages[number]) for new in parts(cell, legal[old])]
+    if not replaced:
         return None
-    kept = [old for old, _ in found]
+    kept = [old for old, _ in replaced]
     stages, joints = list(chain.stages), list(chain.joints)
-    stages[number] = tuple(new for _, new in found)
+    stages[number] = tuple(new for _, new in replaced)
     if number:
         before = joints[number - 1]
         joints[number - 1] = Joint(before.left, tuple(before.right[old] for old in kept), before.table)
@@ -156,25 +156,25 @@ def _count(chain: Chain | None, bounds: Bounds) -> Bracket:
 
 def _ranges(chain: Chain | None, bounds: Bounds) -> dict[str, Window]:
     """What the genotypes of a chain cost, by measure; empty where there is none."""
-    found: dict[str, Window] = {}
+    ranges: dict[str, Window] = {}
     if chain is None or smallest(chain) is None:
-        return found
+        return ranges
     for measure in chain.costs:
         axis = chain.measures.index(measure)
         if not bounds:
             ends = (existing(smallest(chain, (measure,))), existing(largest(chain, (measure,))))
             low, high = (cost(chain, end)[axis] for end in ends)
-            found[measure] = Window(low, high)
+            ranges[measure] = Window(low, high)
             continue
         # The range of a measure under windows on others takes long: that of every option would take minutes.
         if measure in bounds and (inside := _within(chain, measure, bounds)) is not None:
-            found[measure] = inside
-    return found
+            ranges[measure] = inside
+    return ranges
 
 
 def _within(chain: Chain, measure: str, bounds: Bounds) -> Window | None:
     """What a measure reaches inside all windows, its own included; None where nothing is inside."""
-    from spacelang.lower.reached import reached  # numpy, on use
+    from spacelang.lower.extreme_cost import extreme_cost  # numpy, on use
 
-    low, high = (reached(chain, measure, bounds[measure], bounds, None, most=most) for most in (False, True))
+    low, high = (extreme_cost(chain, measure, bounds[measure], bounds, None, most=most) for most in (False, True))
     return None if low is None or high is None else Window(low, high)

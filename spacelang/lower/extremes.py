@@ -28,7 +28,7 @@ def _extreme(chain: Chain, by: Sequence[str], sign: int) -> Genotype | None:
         return tuple(sign * cost[axis] for axis in axes)
 
     if any(limit.window != EVERY for limit in chain.limits):
-        from spacelang.lower.within import best  # most spaces have no totals, and need not wait for it
+        from spacelang.lower.knapsack import best  # most spaces have no totals, and need not wait for it
 
         return best(chain, seen)
 
@@ -69,5 +69,5 @@ def _extreme(chain: Chain, by: Sequence[str], sign: int) -> Genotype | None:
             met = {index: chain.joints[t - 1].link(cells[-1], index) for index in here}
             link_cost = {index: seen(link.cost) for index, link in met.items() if link is not None}
         cells.append(min(link_cost, key=lambda index: (plus(here[index], link_cost[index]), index)))
-    found = [stage[index] for stage, index in zip(chain.stages, cells, strict=True)]
-    return Genotype(tuple(cells), tuple((best_option(cell),) * cell.depth for cell in found))
+    chosen = [stage[index] for stage, index in zip(chain.stages, cells, strict=True)]
+    return Genotype(tuple(cells), tuple((best_option(cell),) * cell.depth for cell in chosen))

@@ -13,10 +13,10 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from spacelang.lower.frame import Kept
+from spacelang.lower.bounded_chain import OwnWindow
 from spacelang.lower.reach import Reach
 from spacelang.lower.sums import EXACT, MOST, Array, Int, Sums, completions, integers, ways
-from spacelang.lower.terms import Axes, Place, Terms
+from spacelang.lower.terms import Axes, PatternCell, Terms
 from spacelang.lower.too_large import TooLarge
 
 Index = NDArray[np.int32]
@@ -30,19 +30,19 @@ class StageSums:
     weight: Array
     cell: Index  # position in `cells`
     entry: Index
-    cells: tuple[Place, ...]
+    cells: tuple[PatternCell, ...]
     tables: tuple[Sums, ...]
     total: int  # the exact sum of the weights
 
 
 def stage_sums(
     known: Terms,
-    cells: tuple[Place, ...],
+    cells: tuple[PatternCell, ...],
     axes: Axes,
     weight: Sequence[int],
     *,
     exact: bool,
-    own: Sequence[Kept] = (),
+    own: Sequence[OwnWindow] = (),
 ) -> StageSums:
     """The points of a stage whose cells weigh `weight` per completion, inside the windows that it keeps by itself.
 
@@ -107,7 +107,7 @@ class HalfSums:
 
 
 @frozen(eq=False)
-class Step:
+class Extension:
     """One stage that a half grows by.
 
     `entry` and `leaving` give each cell its class towards the half so far and towards the joint ahead;
@@ -131,7 +131,7 @@ def empty(axes: int) -> HalfSums:
 
 
 @frozen(eq=False)
-class Block:
+class PointBlock:
     """Points `rows` of a half with points `here` of the next stage across one link: rows · here points.
 
     `start` is the number of its first point, `label` their class at the joint ahead.
@@ -149,14 +149,14 @@ class Block:
         return self.rows.stop - self.rows.start, len(self.here)
 
 
-def blocks(half: HalfSums, step: Step) -> tuple[Block, ...]:
+def blocks(half: HalfSums, step: Extension) -> tuple[PointBlock, ...]:
     """All that a half and the next stage give together, by class ahead; nothing is computed yet."""
     stage = step.points
     entry = np.array([0 if step.entry is None else step.entry[place.cell] for place in stage.cells])[stage.cell]
     leaving = np.array([0 if step.leaving is None else step.leaving[place.cell] for place in stage.cells])[
         stage.cell
     ]
-    found = []
+    blocks = []
     start = 0
     for label in step.beyond:
         for met in sorted(set(entry[leaving == label].tolist())):
@@ -164,19 +164,19 @@ def blocks(half: HalfSums, step: Step) -> tuple[Block, ...]:
             for own, group in enumerate(half.groups):
                 link = step.table[own][met]
                 if link is not None and group.start < group.stop:
-                    found.append(Block(label, group, here, link, start))
+                    blocks.append(PointBlock(label, group, here, link, start))
                     start += (group.stop - group.start) * len(here)
-    return tuple(found)
+    return tuple(blocks)
 
 
-def outer_sum(half: HalfSums, stage: StageSums, block: Block, rows: slice) -> Int:
+def outer_sum(half: HalfSums, stage: StageSums, block: PointBlock, rows: slice) -> Int:
     """The costs (axes, rows · here) of some rows of a block."""
     added = stage.cost[:, block.here] + np.array(block.link, np.int64)[:, None]
     cost = half.cost[:, rows][:, :, None] + added[:, None, :]
     return cost.reshape(len(added), cost.shape[1] * cost.shape[2])
 
 
-def grow(half: HalfSums, step: Step, low: Int, high: Int, *, exact: bool) -> HalfSums:
+def grow(half: HalfSums, step: Extension, low: Int, high: Int, *, exact: bool) -> HalfSums:
     """The half with one more stage, less the points that nothing ahead can bring inside [low, high]."""
     stage = step.points
     total = half.total * stage.total

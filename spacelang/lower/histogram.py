@@ -7,14 +7,14 @@ from itertools import pairwise
 
 from attrs import frozen
 
+from spacelang.lower.bounded_chain import bounded_chain
 from spacelang.lower.bounds import span
 from spacelang.lower.chain import EVERY, Bounds, Chain, Window
 from spacelang.lower.count import count
-from spacelang.lower.frame import frame
 from spacelang.lower.half_sums import stage_sums
 from spacelang.lower.pattern import free
 from spacelang.lower.reach import reaches
-from spacelang.lower.spectrum import DIGIT, LONGEST, Grid, step_of
+from spacelang.lower.spectrum import DIGIT, LONGEST, CountGrid, step_of
 from spacelang.lower.spectrum import whole as spectrum
 from spacelang.lower.sums import Array, Int
 from spacelang.lower.terms import Law, places, terms, weights
@@ -33,7 +33,7 @@ class Histogram:
     """How many genotypes cost each single value of a measure."""
 
     measure: str
-    parts: tuple[Grid | Scatter, ...]
+    parts: tuple[CountGrid | Scatter, ...]
 
     def count(self, window: Window) -> int:
         """The number of genotypes inside a window."""
@@ -56,7 +56,7 @@ def histogram(chain: Chain, measure: str) -> Histogram | None:
     pattern = free(chain)
     stages = [places(known, pattern, t) for t in range(len(chain.stages))]
     ends = reaches(known, stages, (axis,)).whole
-    whole = frame(known, pattern, {measure: EVERY}, every=True) if chain.limits else None
+    whole = bounded_chain(known, pattern, {measure: EVERY}, every=True) if chain.limits else None
     if ends is None or (chain.limits and whole is None):
         return Histogram(measure, ())
     if len(stages) == 1:
@@ -96,11 +96,11 @@ def bins(chain: Chain, measure: str, number: int, bounds: Bounds | None = None) 
     return tuple((window, count(chain, {**bounds, measure: window})) for window in windows)
 
 
-def _inside(part: Grid | Scatter, window: Window) -> int:
+def _inside(part: CountGrid | Scatter, window: Window) -> int:
     match part:
         case Scatter(value, count):
             return int(count[(value >= window.lo) & (value <= window.hi)].sum())
-        case Grid(base, step, digits):
+        case CountGrid(base, step, digits):
             low = max(0, -((base - window.lo) // step))
             high = max(low, (window.hi - base) // step + 1)
             return sum(int(row.sum()) << (DIGIT * place) for place, row in enumerate(digits[:, low:high]))

@@ -68,7 +68,7 @@ def legal_layers(
     """The distinct legal layers of a stage with this depth and embed, in ascending order."""
     requires = [r.expression for r in space.requires if r.level == "layer" and r.stage in (None, number)]
     side = space.frame.side(number - 1)
-    found: set[Layer] = set()
+    legal: set[Layer] = set()
     base = {**constants(space.frame), "depth": depth, "embed": embed}
     order = derivation_order(stage)
     searched = {name: getattr(stage, name) for name in order}
@@ -85,8 +85,8 @@ def legal_layers(
         if problem:
             problems.append(problem)
             return ()
-        found.add(Layer(**{name: _value(name, names, window) for name in LAYER_DIMENSIONS}))
-    return tuple(sorted(found, key=order_of))
+        legal.add(Layer(**{name: _value(name, names, window) for name in LAYER_DIMENSIONS}))
+    return tuple(sorted(legal, key=order_of))
 
 
 def _value(name: str, names: Mapping[str, Number], window: Window) -> Any:

@@ -17,9 +17,9 @@ from attrs import evolve
 from spacelang.architecture import Layer
 from spacelang.expression import Number, mentions, totals
 from spacelang.language.dimensions import NUMBERS
-from spacelang.lower.cells import Cell, Legal, Values
+from spacelang.lower.cells import Legal, LegalCell, Values
 from spacelang.lower.layers import Unbuildable, derivation_order, legal_layers
-from spacelang.lower.points import Point, points
+from spacelang.lower.points import StagePoint, points
 from spacelang.recipe import Train
 from spacelang.space import Derived, Option, Settled, Space, StageSpace, tied
 
@@ -49,19 +49,19 @@ def _built(space: Space) -> Legal:
     """What `legal` gives, for a space that can be built."""
     problems: list[Unbuildable] = []
     settings = _settings(space)
-    found = [_of(evolve(space, stages=_settled(space, root)), problems) for root in settings]
+    spaces = [_of(evolve(space, stages=_settled(space, root)), problems) for root in settings]
     if problems:
         raise _CannotBeBuilt(problems)
-    left = _joined(settings, found) if settings != ((),) else found[0]
+    left = _joined(settings, spaces) if settings != ((),) else spaces[0]
     if not _totalled(space):
         return left
     from spacelang.lower.charge import charges  # most spaces have no totals, and need not wait for these
-    from spacelang.lower.possible import possible
+    from spacelang.lower.prune import prune
 
     summed = charges(space, left.stages, problems)
     if problems:
         raise _CannotBeBuilt(problems)
-    return possible(evolve(left, totals=summed)) if summed else left
+    return prune(evolve(left, totals=summed)) if summed else left
 
 
 def _totalled(space: Space) -> bool:
@@ -110,7 +110,7 @@ def settled(stage: StageSpace, values: Values | list[tuple[str, Option]]) -> Sta
 
 def _of(space: Space, problems: list[Unbuildable]) -> Legal:
     """The legal options of a space in which nothing is chosen once for the network."""
-    stages: list[tuple[Cell, ...]] = []
+    stages: list[tuple[LegalCell, ...]] = []
     links: list[frozenset[tuple[int, int]]] = []
     for number in range(1, len(space.stages) + 1):
         previous = stages[-1] if stages else (None,)
@@ -122,11 +122,11 @@ def _of(space: Space, problems: list[Unbuildable]) -> Legal:
 
 
 def _stage(
-    space: Space, number: int, previous: tuple[Cell | None, ...], problems: list[Unbuildable]
-) -> tuple[tuple[Cell, ...], frozenset[tuple[int, int]]]:
+    space: Space, number: int, previous: tuple[LegalCell | None, ...], problems: list[Unbuildable]
+) -> tuple[tuple[LegalCell, ...], frozenset[tuple[int, int]]]:
     stage = space.stages[number - 1]
-    found: dict[Point, set[int]] = {}
-    judged: dict[tuple[Number, ...] | None, list[Point]] = {}
+    by_point: dict[StagePoint, set[int]] = {}
+    judged: dict[tuple[Number, ...] | None, list[StagePoint]] = {}
     asked = points(space, number, problems)
     for index, before in enumerate(previous):
         # Most rules look at few numbers of the stage before: where these are equal there is one answer.
@@ -134,24 +134,24 @@ def _stage(
         if group not in judged:
             judged[group] = list(asked.after(before.names if before else None))
         for point in judged[group]:
-            found.setdefault(point, set()).add(index)
+            by_point.setdefault(point, set()).add(index)
     depth_matters = _layers_know_depth(space, number)
     layers_of: dict[tuple[int, int, Values], tuple[Layer, ...]] = {}
-    cells: list[Cell] = []
+    cells: list[LegalCell] = []
     joined: set[tuple[int, int]] = set()
-    for point in sorted(found, key=_order):
+    for point in sorted(by_point, key=_order):
         key = (point.depth if depth_matters else 0, point.embed, point.tied)
         if key not in layers_of:
             own = settled(stage, point.tied) if point.tied else stage
             layers_of[key] = legal_layers(space, number, own, point.depth, point.embed, problems)
         layers = layers_of[key]
         if layers:
-            joined |= {(index, len(cells)) for index in found[point]}
-            cells.append(Cell(point.depth, point.embed, layers, point.tied, names=point.names))
+            joined |= {(index, len(cells)) for index in by_point[point]}
+            cells.append(LegalCell(point.depth, point.embed, layers, point.tied, names=point.names))
     return tuple(cells), frozenset(joined)
 
 
-def _order(point: Point) -> tuple[int, int, tuple[Number | float, ...]]:
+def _order(point: StagePoint) -> tuple[int, int, tuple[Number | float, ...]]:
     values = (value for _, value in point.tied)
     return point.depth, point.embed, tuple(float("inf") if isinstance(v, str) else v for v in values)
 
@@ -164,7 +164,7 @@ def _layers_know_depth(space: Space, number: int) -> bool:
     return any(mentions(expression, "depth") for expression in [*rules, *derived])
 
 
-def _connected(stages: list[tuple[Cell, ...]], links: list[frozenset[tuple[int, int]]]) -> Legal:
+def _connected(stages: list[tuple[LegalCell, ...]], links: list[frozenset[tuple[int, int]]]) -> Legal:
     """Only the cells that lie on a complete network."""
     keep: list[set[int]] = [set(range(len(cells))) for cells in stages]
     for stage, pairs in enumerate(links):
@@ -184,7 +184,7 @@ def _connected(stages: list[tuple[Cell, ...]], links: list[frozenset[tuple[int, 
 def _joined(settings: tuple[Values, ...], found: list[Legal]) -> Legal:
     """The networks of all settings side by side; a setting that leaves no network is left out."""
     kept = [(root, one) for root, one in zip(settings, found, strict=True) if all(one.stages)]
-    stages: list[list[Cell]] = [[] for _ in found[0].stages]
+    stages: list[list[LegalCell]] = [[] for _ in found[0].stages]
     links: list[set[tuple[int, int]]] = [set() for _ in found[0].links]
     for number, (_, one) in enumerate(kept):
         for t, pairs in enumerate(one.links):

@@ -8,9 +8,9 @@ from spacelang.architecture import Architecture, Frame, Stage
 from spacelang.lower.cells import Legal
 from spacelang.lower.chain import Chain, Genotype, Window, cost
 from spacelang.lower.count import count
+from spacelang.lower.encode import encode
 from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.legal import legal
-from spacelang.lower.located import located
 from spacelang.lower.plan import Plan, of_space
 from spacelang.lower.price import price
 from spacelang.space import Space
@@ -57,7 +57,7 @@ class Lowered:
             raise ValueError(f"it has {self.space.frame.unlike(architecture.frame)}")
         if len(architecture.stages) != len(self.legal.stages):
             raise ValueError(f"it has {len(architecture.stages)} stages, the space {len(self.legal.stages)}")
-        return located(self.legal, architecture.stages)
+        return encode(self.legal, architecture.stages)
 
 
 def network(frame: Frame, left: Legal, genotype: Genotype) -> Architecture:

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 from attrs import frozen
 
-from spacelang.lower.cells import Cell
+from spacelang.lower.bounded_chain import bounded_chain
+from spacelang.lower.cells import LegalCell
 from spacelang.lower.chain import Bounds, Chain, Window
-from spacelang.lower.completed import Completed, completed
-from spacelang.lower.frame import frame
+from spacelang.lower.completions import Completions, completions
 from spacelang.lower.pattern import free
 from spacelang.lower.predicate import Predicate
 from spacelang.lower.sums import ways
@@ -32,40 +32,42 @@ class Marginals:
 
     measures: tuple[str, ...]
     asked: frozenset[str]
-    stages: tuple[Completed, ...]
+    stages: tuple[Completions, ...]
 
-    def of(self, stage: int, legal: Sequence[Cell], has: Predicate) -> Marginal:
+    def of(self, stage: int, legal: Sequence[LegalCell], has: Predicate) -> Marginal:
         """How many networks inside have an option of a stage (a layer's: somewhere in it), and what these cost."""
         if not self.stages:
             return 0, {}
-        found = self.stages[stage]
+        completed = self.stages[stage]
         parts = []
-        for at, (place, table) in enumerate(zip(found.points.cells, found.points.tables, strict=True)):
+        for at, (place, table) in enumerate(zip(completed.points.cells, completed.points.tables, strict=True)):
             cell = legal[place.cell]
             if has.cell is not None:
                 own = ways(table) if has.cell(cell) else 0 * ways(table)
             else:
                 taken = (option for option, layer in enumerate(cell.options) if has.layer(layer))
                 own = ways(table) - ways(table, frozenset(taken))
-            parts.append(own[found.points.entry[found.points.cell == at]])
+            parts.append(own[completed.points.entry[completed.points.cell == at]])
         weight = np.concatenate(parts)
-        having = np.nonzero((weight != 0) & (found.count != 0))[0]
+        having = np.nonzero((weight != 0) & (completed.count != 0))[0]
         if not len(having):
             return 0, {}
         ranges = {
-            measure: Window(int(found.least[axis, having].min()), int(found.most[axis, having].max()))
+            measure: Window(int(completed.least[axis, having].min()), int(completed.most[axis, having].max()))
             for axis, measure in enumerate(self.measures)
             if measure in self.asked
         }
-        return int((weight[having] * found.count[having]).sum()), ranges
+        return int((weight[having] * completed.count[having]).sum()), ranges
 
 
 def marginals(chain: Chain, bounds: Bounds) -> Marginals | None:
     """The marginal counts of the options inside windows; None where the points of the stages do not fit."""
-    found = frame(terms(chain), free(chain), bounds, every=True)
-    if found is None:
+    bounded = bounded_chain(terms(chain), free(chain), bounds, every=True)
+    if bounded is None:
         return Marginals((), frozenset(), ())
     try:
-        return Marginals(tuple(chain.measures[axis] for axis in found.axes), frozenset(bounds), completed(found))
+        return Marginals(
+            tuple(chain.measures[axis] for axis in bounded.axes), frozenset(bounds), completions(bounded)
+        )
     except TooLarge:
         return None

@@ -16,8 +16,18 @@ import numpy as np
 from attrs import evolve, frozen
 
 from spacelang.lower.ascent import Rank
-from spacelang.lower.frame import Frame
-from spacelang.lower.half_sums import Block, HalfSums, StageSums, Step, blocks, empty, grow, outer_sum, stage_sums
+from spacelang.lower.bounded_chain import BoundedChain
+from spacelang.lower.half_sums import (
+    Extension,
+    HalfSums,
+    PointBlock,
+    StageSums,
+    blocks,
+    empty,
+    grow,
+    outer_sum,
+    stage_sums,
+)
 from spacelang.lower.range_tree import PointIndex, entries, index, looked_at
 from spacelang.lower.sums import EXACT, Array, Int, Real, integers
 from spacelang.lower.terms import Law, weights
@@ -40,11 +50,11 @@ class Halves:
     class d of the data, None where forbidden.
     """
 
-    frame: Frame
+    bounded: BoundedChain
     half: HalfSums
     number: int
     stage: StageSums
-    blocks: tuple[Block, ...]
+    blocks: tuple[PointBlock, ...]
     data: HalfSums
     table: LinkTable
 
@@ -53,7 +63,7 @@ class Halves:
         """How many queries there are."""
         return sum(rows * here for rows, here in (block.shape for block in self.blocks))
 
-    def located(self, numbers: Rank) -> Iterator[tuple[Block, Rank, Rank, Rank]]:
+    def located(self, numbers: Rank) -> Iterator[tuple[PointBlock, Rank, Rank, Rank]]:
         """The blocks of some queries: which of them are in it, and their points of the half and of the stage."""
         starts = np.array([block.start for block in self.blocks])
         asked = np.searchsorted(starts, numbers, side="right") - 1
@@ -62,7 +72,7 @@ class Halves:
             row, column = np.divmod(numbers[mine] - block.start, len(block.here))
             yield block, mine, block.rows.start + row, block.here[column]
 
-    def spent(self, block: Block, outer: Rank, here: Rank) -> Int:
+    def spent(self, block: PointBlock, outer: Rank, here: Rank) -> Int:
         """The costs (axes, n) of some queries of a block."""
         return self.half.cost[:, outer] + self.stage.cost[:, here] + np.array(block.link, np.int64)[:, None]
 
@@ -71,14 +81,14 @@ class Halves:
 class Part:
     """Some rows of a block of queries: the numbers, the costs (axes, n), and the rows they come from."""
 
-    block: Block
+    block: PointBlock
     rows: slice
     numbers: slice
     cost: Int
 
 
 def meet_in_the_middle(
-    found: Frame, law: Law, *, exact: bool, asks: Literal["first", "last"] | None = None
+    bounded: BoundedChain, law: Law, *, exact: bool, asks: Literal["first", "last"] | None = None
 ) -> Halves:
     """The two halves of a chain, cut where they are smallest. asks: which half asks; None: the larger.
 
@@ -89,8 +99,8 @@ def meet_in_the_middle(
     its stages: with one measure those of k layers grow like k^2 to k^3, not like options^k.
     """
     stages = [
-        stage_sums(found.known, cells, found.axes, weights(cells, law), exact=exact, own=own)
-        for cells, own in zip(found.stages, found.own, strict=True)
+        stage_sums(bounded.known, cells, bounded.axes, weights(cells, law), exact=exact, own=own)
+        for cells, own in zip(bounded.stages, bounded.own, strict=True)
     ]
     sizes = [len(stage.weight) for stage in stages]
     cut = _cut(sizes)
@@ -102,28 +112,30 @@ def meet_in_the_middle(
     larger = forth if not back or (forth and second < first) else back
     asking = larger if asks is None else forth if asks == "first" else back
     kept = back if asking is forth else forth
-    data = half = empty(len(found.axes))
+    data = half = empty(len(bounded.axes))
     for t in kept:
-        data = grow(data, _step(found, stages[t], t, rightwards=kept is forth), found.low, found.high, exact=exact)
+        data = grow(
+            data, _step(bounded, stages[t], t, rightwards=kept is forth), bounded.low, bounded.high, exact=exact
+        )
     for t in asking[:-1]:
-        step = _step(found, stages[t], t, rightwards=asking is forth)
-        half = grow(half, step, found.low, found.high, exact=exact)
-    step = _step(found, stages[asking[-1]], asking[-1], rightwards=asking is forth)
-    table: LinkTable = (((0,) * len(found.axes),),)
+        step = _step(bounded, stages[t], t, rightwards=asking is forth)
+        half = grow(half, step, bounded.low, bounded.high, exact=exact)
+    step = _step(bounded, stages[asking[-1]], asking[-1], rightwards=asking is forth)
+    table: LinkTable = (((0,) * len(bounded.axes),),)
     if kept:
-        table = _table(found, cut - 1) if asking is forth else tuple(zip(*_table(found, cut - 1), strict=True))
+        table = _table(bounded, cut - 1) if asking is forth else tuple(zip(*_table(bounded, cut - 1), strict=True))
     last = stages[asking[-1]]
     if exact and half.total * last.total >= EXACT:
         half, last = evolve(half, weight=integers(half.weight)), evolve(last, weight=integers(last.weight))
-    halves = Halves(found, half, asking[-1], last, blocks(half, step), data, table)
+    halves = Halves(bounded, half, asking[-1], last, blocks(half, step), data, table)
     if halves.size > MOST_QUERIES:
         raise TooLarge(
             f"{halves.size:,} sums of costs are too many to look at: bound fewer measures at once, or narrow "
             "the space"
         )
-    if len(found.axes) > 2 and not _fits(halves):
+    if len(bounded.axes) > 2 and not _fits(halves):
         raise TooLarge(
-            f"{len(found.axes)} measures are bounded at once: in so large a space, bound at most two that take "
+            f"{len(bounded.axes)} measures are bounded at once: in so large a space, bound at most two that take "
             "many values"
         )
     return halves
@@ -158,7 +170,7 @@ def boxes(halves: Halves, sides: Indexes, part: Part) -> Iterator[tuple[PointInd
     for side, link in zip(sides, halves.table[part.block.label], strict=True):
         if side is not None and link is not None:
             spent = np.array(link, np.int64)[:, None] + part.cost
-            yield side, halves.frame.low[:, None] - spent, halves.frame.high[:, None] - spent
+            yield side, halves.bounded.low[:, None] - spent, halves.bounded.high[:, None] - spent
 
 
 def _cut(sizes: list[int]) -> int:
@@ -174,29 +186,29 @@ def _cut(sizes: list[int]) -> int:
     return costs.index(min(costs))
 
 
-def _step(found: Frame, stage: StageSums, t: int, *, rightwards: bool) -> Step:
-    joints = found.known.chain.joints
+def _step(bounded: BoundedChain, stage: StageSums, t: int, *, rightwards: bool) -> Extension:
+    joints = bounded.known.chain.joints
     back, ahead = (t - 1, t) if rightwards else (t, t - 1)
     entry = leaving = None
-    table: LinkTable = (((0,) * len(found.axes),),)
-    beyond = {0: ((0,) * len(found.axes),) * 2}
+    table: LinkTable = (((0,) * len(bounded.axes),),)
+    beyond = {0: ((0,) * len(bounded.axes),) * 2}
     classes = 1
     if 0 <= back < len(joints):
         entry = joints[back].right if rightwards else joints[back].left
-        table = _table(found, back)
+        table = _table(bounded, back)
         table = table if rightwards else tuple(zip(*table, strict=True))
     if 0 <= ahead < len(joints):
         leaving = joints[ahead].left if rightwards else joints[ahead].right
         classes = len(joints[ahead].table) if rightwards else len(joints[ahead].table[0])
-        reach = found.reach.beyond_left if rightwards else found.reach.beyond_right
-        beyond = reach(joints[ahead], ahead, found.axes)
-    return Step(t, stage, entry, leaving, classes, table, beyond)
+        reach = bounded.reach.beyond_left if rightwards else bounded.reach.beyond_right
+        beyond = reach(joints[ahead], ahead, bounded.axes)
+    return Extension(t, stage, entry, leaving, classes, table, beyond)
 
 
-def _table(found: Frame, t: int) -> LinkTable:
+def _table(bounded: BoundedChain, t: int) -> LinkTable:
     return tuple(
-        tuple(None if link is None else tuple(link.cost[axis] for axis in found.axes) for link in row)
-        for row in found.known.chain.joints[t].table
+        tuple(None if link is None else tuple(link.cost[axis] for axis in bounded.axes) for link in row)
+        for row in bounded.known.chain.joints[t].table
     )
 
 

@@ -60,13 +60,13 @@ def axis(left: Legal, limit: Charge, place: int) -> Axis:
 
 def inside(axes: Sequence[Axis]) -> int:
     """The set of all codes within the windows."""
-    found = 1
+    codes = 1
     for axis in axes:
         held = 0
         for value in range(axis.low, axis.high + 1):
-            held |= found << (value * axis.place)
-        found = held
-    return found
+            held |= codes << (value * axis.place)
+        codes = held
+    return codes
 
 
 def codes_inside(axes: Sequence[Axis]) -> Iterator[int]:

@@ -19,7 +19,7 @@ from attrs import frozen
 from spacelang.lower.chain import Bounds, Cell, Chain, Genotype, Key, inside
 from spacelang.lower.draw import Stream, sample
 from spacelang.lower.pattern import Either, Pattern
-from spacelang.lower.prepared import drawable
+from spacelang.lower.sampling_table import sampling_table
 from spacelang.lower.terms import Law, Rooted, Terms, genes, places, terms
 
 
@@ -178,8 +178,8 @@ def _drawn(
     only = _only(terms(chain), pattern)
     if only is not None:
         return [only if inside(chain, only, bounds) else None] * number
-    prepared = drawable(chain, pattern, bounds, Law.RANDOM)
-    return [None] * number if prepared is None else list(sample(prepared, number, source))
+    table = sampling_table(chain, pattern, bounds, Law.RANDOM)
+    return [None] * number if table is None else list(sample(table, number, source))
 
 
 def _only(known: Terms, pattern: Pattern) -> Genotype | None:

@@ -92,12 +92,12 @@ def plane(cost: Int, weight: Real, looks: int = 0) -> Plane:
 def mass(points: Plane, low: Int, high: Int) -> Real:
     """What the points inside each box weigh: low and high are (axes, boxes), both ends included."""
     boxes = low.shape[1]
-    found = np.empty(boxes)
+    total = np.empty(boxes)
     block = max(1, BLOCK // points.size) if _looked_at(points) else BLOCK
     for start in range(0, boxes, block):
         part = slice(start, start + block)
-        found[part] = _mass(points, low[:, part], high[:, part])
-    return found
+        total[part] = _mass(points, low[:, part], high[:, part])
+    return total
 
 
 def select(points: Plane, low: Int, high: Int, target: Real) -> Rank:
@@ -175,31 +175,31 @@ def _mass(points: Plane, low: Int, high: Int) -> Real:
         return points.first_sum[right] - points.first_sum[left]
     least, most = between(points.second_cost, low[1], high[1])
     if points.corners is not None:
-        found = points.corners[right, most]
+        total = points.corners[right, most]
         for row, column, sign in ((left, most, -1), (right, least, -1), (left, least, 1)):
             if row.any() and column.any():  # else an open side: there is nothing below it
-                found += sign * points.corners[row, column]
-        return found
-    found = np.zeros(low.shape[1])
+                total += sign * points.corners[row, column]
+        return total
+    total = np.zeros(low.shape[1])
     some = (left < right) & (least < most)
     every_second = some & (least == 0) & (most == points.size)
-    found[every_second] = points.first_sum[right[every_second]] - points.first_sum[left[every_second]]
+    total[every_second] = points.first_sum[right[every_second]] - points.first_sum[left[every_second]]
     every_first = some & ~every_second & (left == 0) & (right == points.size)
-    found[every_first] = points.second_sum[most[every_first]] - points.second_sum[least[every_first]]
+    total[every_first] = points.second_sum[most[every_first]] - points.second_sum[least[every_first]]
     rest = np.nonzero(some & ~every_second & ~every_first)[0]
     if len(rest):
         upper = _below(points, left[rest], right[rest], most[rest])
-        found[rest] = upper - _below(points, left[rest], right[rest], least[rest])
-    return found
+        total[rest] = upper - _below(points, left[rest], right[rest], least[rest])
+    return total
 
 
 def _below(points: Plane, left: Rank, right: Rank, rank: Rank) -> Real:
     """What the points left..right of the first order weigh whose rank in the second is below `rank`."""
     if points.corners is not None:
         return np.asarray(points.corners[right, rank] - points.corners[left, rank])
-    found = np.zeros(len(left))
+    counts = np.zeros(len(left))
     every = rank >= points.size
-    found[every] = points.first_sum[right[every]] - points.first_sum[left[every]]
+    counts[every] = points.first_sum[right[every]] - points.first_sum[left[every]]
     rest = np.nonzero((rank > 0) & ~every)[0]
     left, right, rank = left[rest], right[rest], rank[rest]
     weight = np.zeros(len(rest))
@@ -212,8 +212,8 @@ def _below(points: Plane, left: Rank, right: Rank, rank: Rank) -> Real:
         zeros = int(level.zeros[-1])
         left = np.where(one, zeros + left - zero_left, zero_left)
         right = np.where(one, zeros + right - zero_right, zero_right)
-    found[rest] = weight
-    return found
+    counts[rest] = weight
+    return counts
 
 
 def _running(weight: Real) -> Real:

@@ -18,7 +18,7 @@ from spacelang.space import Derived, Option, Space, StageSpace, steady, tied
 
 
 @frozen
-class Point:
+class StagePoint:
     """One depth and embed of a stage, with one value of each dimension that is chosen once for it.
 
     names: every number of the stage that rules about stages speak of.
@@ -31,7 +31,7 @@ class Point:
 
 
 @frozen
-class Points:
+class StagePoints:
     """The points of a stage. before: the numbers of the stage before that decide which of them may follow it."""
 
     space: Space
@@ -41,7 +41,7 @@ class Points:
     before: tuple[str, ...]
     problems: list[Unbuildable]
 
-    def after(self, previous: Mapping[str, Number] | None) -> Iterator[Point]:
+    def after(self, previous: Mapping[str, Number] | None) -> Iterator[StagePoint]:
         """The points that may follow a stage with these numbers; None: there is none before."""
         stage, side = self.space.stages[self.number - 1], self.space.frame.side(self.number - 1)
         own = tied(stage, "stage")
@@ -58,7 +58,7 @@ class Points:
                     self.problems.append(Unbuildable(self.number, name, names, reason, place))
                     return
             kept = {name: names[name] for name in self.order}
-            yield Point(int(names["depth"]), int(names["embed"]), tuple((n, values[n]) for n in own), kept)
+            yield StagePoint(int(names["depth"]), int(names["embed"]), tuple((n, values[n]) for n in own), kept)
 
     def _values(
         self, stage: StageSpace, side: int, previous: Mapping[str, Number] | None
@@ -69,11 +69,11 @@ class Points:
             extended = []
             for names, values in partial:
                 try:
-                    found = options(getattr(stage, name), names, previous)
+                    domain = options(getattr(stage, name), names, previous)
                 except UndefinedValue as error:
                     self.problems.append(Unbuildable(self.number, name, names, str(error), error.at.span))
                     return
-                for value in found:
+                for value in domain:
                     seen = value
                     if name == "window" and not isinstance(value, str):
                         value = seen = min(value, side)
@@ -84,7 +84,7 @@ class Points:
         yield from partial
 
 
-def points(space: Space, number: int, problems: list[Unbuildable]) -> Points:
+def points(space: Space, number: int, problems: list[Unbuildable]) -> StagePoints:
     """How the points of a stage (from 1) are had; what cannot be built goes to `problems`."""
     stage = space.stages[number - 1]
     rules = tuple(
@@ -94,7 +94,7 @@ def points(space: Space, number: int, problems: list[Unbuildable]) -> Points:
     )
     own = [*rules, *(d.expression for d in (stage.depth, stage.embed) if isinstance(d, Derived))]
     before = {part.name for one in own for part in walk(one) if isinstance(part, Previous)}
-    return Points(space, number, rules, _order(space, stage), tuple(sorted(before)), problems)
+    return StagePoints(space, number, rules, _order(space, stage), tuple(sorted(before)), problems)
 
 
 def _order(space: Space, stage: StageSpace) -> tuple[str, ...]:
@@ -111,9 +111,9 @@ def _order(space: Space, stage: StageSpace) -> tuple[str, ...]:
     def place(name: str) -> None:
         if name in placed:
             return
-        found = getattr(stage, name)
-        if isinstance(found, Derived):
-            for part in walk(found.expression):
+        domain = getattr(stage, name)
+        if isinstance(domain, Derived):
+            for part in walk(domain.expression):
                 if isinstance(part, Name) and part.name in NUMBERS:
                     place(part.name)
         placed.append(name)

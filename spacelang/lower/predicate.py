@@ -7,7 +7,7 @@ from collections.abc import Callable
 from attrs import frozen
 
 from spacelang.architecture import Layer
-from spacelang.lower.cells import Cell
+from spacelang.lower.cells import LegalCell
 
 
 def _no(_: Layer) -> bool:
@@ -18,5 +18,5 @@ def _no(_: Layer) -> bool:
 class Predicate:
     """Which cells of a stage have an option; or, where `cell` is None, which of its layers."""
 
-    cell: Callable[[Cell], bool] | None
+    cell: Callable[[LegalCell], bool] | None
     layer: Callable[[Layer], bool] = _no

@@ -16,8 +16,7 @@ from attrs import evolve
 from spacelang.architecture import Frame, Layer
 from spacelang.language.dimensions import LAYER_DIMENSIONS
 from spacelang.lower import plan
-from spacelang.lower.cells import Cell as LegalCell
-from spacelang.lower.cells import Charge, Legal
+from spacelang.lower.cells import Charge, Legal, LegalCell
 from spacelang.lower.chain import Cell, Chain, Cost, Key, Limit, Link, Option, joint
 from spacelang.lower.cost import MEASURES, cost
 from spacelang.lower.plan import Blueprint
@@ -157,7 +156,7 @@ def own_genes(stage: StageSpace) -> tuple[str, ...]:
     return tuple(
         name
         for name in LAYER_DIMENSIONS
-        if isinstance(found := getattr(stage, name), Searched) and found.tied is None
+        if isinstance(domain := getattr(stage, name), Searched) and domain.tied is None
     )
 
 

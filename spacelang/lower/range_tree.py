@@ -103,12 +103,12 @@ def mass(points: PointIndex, low: Int, high: Int) -> Real:
     """What the points inside each box weigh: low and high are (axes, boxes), both ends included."""
     if isinstance(points, Plane):
         return plane.mass(points, low, high)
-    found = np.zeros(low.shape[1])
+    total = np.zeros(low.shape[1])
     for nodes, boxes in _stretches(points, low, high):
         ends = low[points.rest, :][:, boxes], high[points.rest, :][:, boxes]
         for node in nodes:
-            found[boxes] += mass(points.node(node), *ends)
-    return found
+            total[boxes] += mass(points.node(node), *ends)
+    return total
 
 
 def draw(points: PointIndex, low: Int, high: Int, inside: Real, uniform: Real) -> Rank:
@@ -121,7 +121,7 @@ def _select(points: PointIndex, low: Int, high: Int, target: Real) -> Rank:
     """The point of each box at which the weight of those up to it exceeds `target`, node after node."""
     if isinstance(points, Plane):
         return plane.select(points, low, high, target)
-    found, target = np.zeros(len(target), np.int64), target.copy()
+    chosen, target = np.zeros(len(target), np.int64), target.copy()
     for nodes, boxes in _stretches(points, low, high):
         for node in nodes:
             least, most = low[points.rest, :][:, boxes], high[points.rest, :][:, boxes]
@@ -130,10 +130,10 @@ def _select(points: PointIndex, low: Int, high: Int, target: Real) -> Rank:
             mine = boxes[here]
             if len(mine):
                 at = _select(points.node(node), least[:, here], most[:, here], target[mine])
-                found[mine] = points.order[points.points(node).start + at]
+                chosen[mine] = points.order[points.points(node).start + at]
             boxes = boxes[~here]
             target[boxes] -= held[~here]
-    return found
+    return chosen
 
 
 def extreme(points: PointIndex, low: Int, high: Int, *, most: bool) -> tuple[Rank, Int]:
@@ -149,9 +149,9 @@ def extreme(points: PointIndex, low: Int, high: Int, *, most: bool) -> tuple[Ran
     for nodes, boxes in _stretches(points, low, high):
         ends = low[points.rest, :][:, boxes], high[points.rest, :][:, boxes]
         if points.axis == len(points.cost) - 1:
-            found = _first(points, nodes[::-1] if most else nodes, *ends, most=most)
-            some = boxes[found >= 0]
-            held[some], value[some] = True, points.values[found[found >= 0]]
+            first = _first(points, nodes[::-1] if most else nodes, *ends, most=most)
+            some = boxes[first >= 0]
+            held[some], value[some] = True, points.values[first[first >= 0]]
             continue
         for node in nodes:
             some, reached = extreme(points.node(node), *ends, most=most)
@@ -165,7 +165,7 @@ def extreme(points: PointIndex, low: Int, high: Int, *, most: bool) -> tuple[Ran
 def _first(points: RangeTree, nodes: Sequence[Node], low: Int, high: Int, *, most: bool) -> Rank:
     """The number of the first value of some nodes (with `most`: of the last, and nodes in descending order) that
     each box holds a point of; -1 where there is none."""
-    found = np.full(low.shape[1], -1)
+    first = np.full(low.shape[1], -1)
     open_ = np.arange(low.shape[1])
     for level, number in nodes:
         if not len(open_):
@@ -173,12 +173,12 @@ def _first(points: RangeTree, nodes: Sequence[Node], low: Int, high: Int, *, mos
         here = mass(points.node((level, number)), low[:, open_], high[:, open_]) > 0
         mine, open_ = open_[here], open_[~here]
         if not level:
-            found[mine] = number
+            first[mine] = number
         elif len(mine):
             both = [(level - 1, 2 * number), (level - 1, 2 * number + 1)]
             both = [child for child in both if child[1] << child[0] < len(points.values)]
-            found[mine] = _first(points, both[::-1] if most else both, low[:, mine], high[:, mine], most=most)
-    return found
+            first[mine] = _first(points, both[::-1] if most else both, low[:, mine], high[:, mine], most=most)
+    return first
 
 
 def _stretches(points: RangeTree, low: Int, high: Int) -> Iterator[tuple[list[Node], Rank]]:

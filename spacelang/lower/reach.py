@@ -8,7 +8,7 @@ from operator import add
 from attrs import frozen
 
 from spacelang.lower.chain import Joint
-from spacelang.lower.terms import Axes, Place, Terms
+from spacelang.lower.terms import Axes, PatternCell, Terms
 
 Span = tuple[tuple[int, ...], tuple[int, ...]]  # least and most, one entry per axis
 Reach = dict[int, Span]  # by class of a joint; a class that nothing reaches is missing
@@ -47,7 +47,7 @@ class Reaches:
         return _across(joint, self.left[t], axes, self.right[t], flipped=False)
 
 
-def reaches(known: Terms, stages: Sequence[tuple[Place, ...]], axes: Axes) -> Reaches:
+def reaches(known: Terms, stages: Sequence[tuple[PatternCell, ...]], axes: Axes) -> Reaches:
     """The spans of cost on both sides of every joint, for the cells that a pattern leaves."""
     spans = [[span(known, cell, axes) for cell in cells] for cells in stages]
     joints = known.chain.joints
@@ -73,7 +73,7 @@ def reaches(known: Terms, stages: Sequence[tuple[Place, ...]], axes: Axes) -> Re
     return Reaches(tuple(left), tuple(right), whole)
 
 
-def span(known: Terms, cell: Place, axes: Axes) -> Span:
+def span(known: Terms, cell: PatternCell, axes: Axes) -> Span:
     """The least and the most that a cell costs with its layers."""
     least, most = known.ends[cell.options]
     chosen = [[known.lists[cell.options][option].cost for option in choice.options] for choice in cell.choices]
@@ -84,14 +84,14 @@ def span(known: Terms, cell: Place, axes: Axes) -> Span:
 
 
 def _through(
-    cells: tuple[Place, ...],
+    cells: tuple[PatternCell, ...],
     spans: list[Span],
     entry: tuple[int, ...] | None,
     incoming: Reach | None,
     leaving: tuple[int, ...] | None,
 ) -> Reach:
     """Through one stage: from spans by the class on one side to spans by the class on the other."""
-    found: Reach = {}
+    reach: Reach = {}
     for cell, span in zip(cells, spans, strict=True):
         if entry is not None:
             assert incoming is not None
@@ -100,13 +100,13 @@ def _through(
                 continue
             span = _plus(met, span)
         label = 0 if leaving is None else leaving[cell.cell]
-        found[label] = _hull(found[label], span) if label in found else span
-    return found
+        reach[label] = _hull(reach[label], span) if label in reach else span
+    return reach
 
 
 def _across(joint: Joint, reach: Reach, axes: Axes, wanted: Iterable[int], *, flipped: bool) -> Reach:
     """Across a joint: what lies on one side, seen from each wanted class of the other side."""
-    found: Reach = {}
+    spans: Reach = {}
     for label in sorted(wanted):
         for other, span in reach.items():
             link = joint.table[label][other] if flipped else joint.table[other][label]
@@ -114,8 +114,8 @@ def _across(joint: Joint, reach: Reach, axes: Axes, wanted: Iterable[int], *, fl
                 continue
             added = tuple(link.cost[a] for a in axes)
             moved = _plus((added, added), span)
-            found[label] = _hull(found[label], moved) if label in found else moved
-    return found
+            spans[label] = _hull(spans[label], moved) if label in spans else moved
+    return spans
 
 
 def _plus(one: Span, other: Span) -> Span:

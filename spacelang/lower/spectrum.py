@@ -15,7 +15,7 @@ import numpy as np
 from attrs import frozen
 
 from spacelang.lower.sums import Int
-from spacelang.lower.terms import Law, Place, Terms, weights
+from spacelang.lower.terms import Law, PatternCell, Terms, weights
 from spacelang.lower.too_large import TooLarge
 
 DIGIT = 40
@@ -24,7 +24,7 @@ LONGEST = 1 << 22  # cells of a grid: sums of so many digits stay below 2^63
 
 
 @frozen(eq=False)
-class Grid:
+class CountGrid:
     """Counts of the values base, base + step, ...: digits (rows, cells), the lowest row first."""
 
     base: int
@@ -32,12 +32,12 @@ class Grid:
     digits: Int
 
 
-Spectrum = Mapping[int, Grid]  # by base modulo the step, which all grids of a spectrum share
+Spectrum = Mapping[int, CountGrid]  # by base modulo the step, which all grids of a spectrum share
 
 
 def point(step: int) -> Spectrum:
     """The spectrum of nothing: one genotype that costs 0."""
-    return {0: Grid(0, step, np.ones((1, 1), np.int64))}
+    return {0: CountGrid(0, step, np.ones((1, 1), np.int64))}
 
 
 def step_of(known: Terms, axis: int) -> int:
@@ -48,11 +48,11 @@ def step_of(known: Terms, axis: int) -> int:
 
 def merged(parts: Iterable[tuple[int, Spectrum]]) -> Spectrum:
     """The sum of spectra, each moved up by a cost."""
-    moved: dict[int, list[tuple[int, Grid]]] = {}
+    moved: dict[int, list[tuple[int, CountGrid]]] = {}
     for cost, spectrum in parts:
         for grid in spectrum.values():
             moved.setdefault((grid.base + cost) % grid.step, []).append((grid.base + cost, grid))
-    found = {}
+    together = {}
     for residue, grids in moved.items():
         step = grids[0][1].step
         base = min(start for start, _ in grids)
@@ -61,14 +61,14 @@ def merged(parts: Iterable[tuple[int, Spectrum]]) -> Spectrum:
         for start, grid in grids:
             at = (start - base) // step
             digits[: len(grid.digits), at : at + grid.digits.shape[1]] += grid.digits
-        found[residue] = Grid(base, step, carried(digits))
-    return found
+        together[residue] = CountGrid(base, step, carried(digits))
+    return together
 
 
 def layered(spectrum: Spectrum, costs: Sequence[int]) -> Spectrum:
     """The spectrum with one more layer, whose options cost `costs`."""
     least = min(costs)
-    found = {}
+    grids = {}
     for grid in spectrum.values():
         rows, cells = grid.digits.shape
         shifts = [(cost - least) // grid.step for cost in costs]
@@ -76,8 +76,8 @@ def layered(spectrum: Spectrum, costs: Sequence[int]) -> Spectrum:
         for shift in shifts:
             digits[:, shift : shift + cells] += grid.digits
         base = grid.base + least
-        found[base % grid.step] = Grid(base, grid.step, carried(digits))
-    return found
+        grids[base % grid.step] = CountGrid(base, grid.step, carried(digits))
+    return grids
 
 
 def times(spectrum: Spectrum, weight: int) -> Spectrum:
@@ -87,7 +87,8 @@ def times(spectrum: Spectrum, weight: int) -> Spectrum:
         if factor >= FACTOR:
             raise TooLarge(f"a list of {factor:,} options is too long to draw from in so deep a space")
         spectrum = {
-            residue: Grid(grid.base, grid.step, carried(grid.digits * factor)) for residue, grid in spectrum.items()
+            residue: CountGrid(grid.base, grid.step, carried(grid.digits * factor))
+            for residue, grid in spectrum.items()
         }
         weight //= factor
     return spectrum
@@ -105,7 +106,7 @@ def carried(digits: Int) -> Int:
 
 
 def through(
-    known: Terms, stage: int, found: Sequence[Place], axis: int, ahead: Mapping[int, Spectrum], law: Law
+    known: Terms, stage: int, found: Sequence[PatternCell], axis: int, ahead: Mapping[int, Spectrum], law: Law
 ) -> dict[int, Spectrum]:
     """One more stage in front of spectra `ahead` by its class there; by its class at the joint before it.
 
@@ -117,7 +118,7 @@ def through(
     before = joints[stage - 1].right if stage else None
     weight = dict(zip((place.cell for place in found), weights(tuple(found), law), strict=True))
 
-    def kind(place: Place) -> tuple[int, int, int]:
+    def kind(place: PatternCell) -> tuple[int, int, int]:
         cell = place.cell
         return (before[cell] if before else 0, after[cell] if after else 0, place.options)
 
@@ -141,18 +142,18 @@ def through(
 
 def before_joint(known: Terms, joint: int, axis: int, after: Mapping[int, Spectrum]) -> dict[int, Spectrum]:
     """Spectra by the class after a joint, seen from each class before it."""
-    found = {}
+    spectra = {}
     for label, row in enumerate(known.chain.joints[joint].table):
         parts = [
             (link.cost[axis], after[other]) for other, link in enumerate(row) if link is not None and other in after
         ]
         if parts:
-            found[label] = merged(parts)
-    return found
+            spectra[label] = merged(parts)
+    return spectra
 
 
 def whole(
-    known: Terms, stages: Sequence[Sequence[Place]], axis: int, step: int, law: Law = Law.UNIFORM
+    known: Terms, stages: Sequence[Sequence[PatternCell]], axis: int, step: int, law: Law = Law.UNIFORM
 ) -> Spectrum:
     """The spectrum of all stages, weighed by a law, in one pass from the last to the first."""
     ahead: dict[int, Spectrum] = {0: point(step)}

@@ -7,7 +7,7 @@ from spacelang.lower.chain import Bounds, Chain, Genotype, Window
 from spacelang.lower.draw import Stream, sample
 from spacelang.lower.histogram import strata
 from spacelang.lower.pattern import free
-from spacelang.lower.prepared import prepared
+from spacelang.lower.sampling_table import new_sampling_table
 from spacelang.lower.terms import Law
 
 
@@ -34,10 +34,11 @@ def stratified(
     inside = Window(max(whole.lo, own.lo), min(whole.hi, own.hi))
     stretches = strata(inside, parts) if inside.lo <= inside.hi else ()
     others = {name: window for name, window in bounds.items() if name != measure}
-    found = [
-        prepared(chain, free(chain), tuple({**others, measure: stretch}.items()), law) for stretch in stretches
+    tables = [
+        new_sampling_table(chain, free(chain), tuple({**others, measure: stretch}.items()), law)
+        for stretch in stretches
     ]
-    held = [one for one in found if one is not None]
+    held = [one for one in tables if one is not None]
     drawn: list[Genotype] = []
     for number, one in enumerate(held):
         drawn += sample(one, (count + len(held) - 1 - number) // len(held), source)

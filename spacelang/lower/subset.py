@@ -16,7 +16,7 @@ from spacelang.architecture import Architecture, Frame, Layer
 from spacelang.diagnostics import listed
 from spacelang.expression import decimal
 from spacelang.language.dimensions import LAYER_DIMENSIONS, STAGE_DIMENSIONS
-from spacelang.lower.cells import Cell, Legal
+from spacelang.lower.cells import Legal, LegalCell
 from spacelang.lower.overlap import only, plain
 from spacelang.notation import write
 from spacelang.space import Option
@@ -84,26 +84,26 @@ def new(narrower: tuple[Frame, Legal], wider: tuple[Frame, Legal]) -> tuple[New,
     Of combinations, the first of each stage is told.
     """
     (frame, legal), (wide_frame, wide_legal) = narrower, wider
-    found: list[New] = [
+    differences: list[New] = [
         NewSetting(f.name, getattr(frame, f.name), getattr(wide_frame, f.name))
         for f in attrs.fields(Frame)
         if getattr(frame, f.name) != getattr(wide_frame, f.name)
     ]
     if len(legal.stages) != len(wide_legal.stages):
-        return (*found, NewStages(len(legal.stages), len(wide_legal.stages)))
+        return (*differences, NewStages(len(legal.stages), len(wide_legal.stages)))
     for number, (cells, wide) in enumerate(zip(legal.stages, wide_legal.stages, strict=True), 1):
         options = list(_options(number, cells, wide))
-        found += options or list(_combination(number, cells, wide))
-    found += [] if found else list(_neighbours(legal, wide_legal))
-    if found or (plain(legal) and plain(wide_legal)):
-        return tuple(found)
+        differences += options or list(_combination(number, cells, wide))
+    differences += [] if differences else list(_neighbours(legal, wide_legal))
+    if differences or (plain(legal) and plain(wide_legal)):
+        return tuple(differences)
     stages = only(legal, wide_legal)
     if stages is None:
         return ()
     return (NewNetwork(Architecture(frame, stages), not plain(evolve(wide_legal, totals=()))),)
 
 
-def taken(cells: tuple[Cell, ...], dimension: str) -> tuple[Option, ...]:
+def taken(cells: tuple[LegalCell, ...], dimension: str) -> tuple[Option, ...]:
     """The options of a dimension that networks take in a stage, ascending, `global` last."""
     values: set[Option]
     if dimension in STAGE_DIMENSIONS:
@@ -113,7 +113,7 @@ def taken(cells: tuple[Cell, ...], dimension: str) -> tuple[Option, ...]:
     return tuple(sorted(values, key=lambda v: float("inf") if isinstance(v, str) else v))
 
 
-def _options(number: int, cells: tuple[Cell, ...], wide: tuple[Cell, ...]) -> Iterator[New]:
+def _options(number: int, cells: tuple[LegalCell, ...], wide: tuple[LegalCell, ...]) -> Iterator[New]:
     for dimension in STAGE_DIMENSIONS + LAYER_DIMENSIONS:
         known = taken(wide, dimension)
         beyond = tuple(option for option in taken(cells, dimension) if option not in known)
@@ -121,7 +121,7 @@ def _options(number: int, cells: tuple[Cell, ...], wide: tuple[Cell, ...]) -> It
             yield NewOptions(number, dimension, beyond, known)
 
 
-def _combination(number: int, cells: tuple[Cell, ...], wide: tuple[Cell, ...]) -> Iterator[New]:
+def _combination(number: int, cells: tuple[LegalCell, ...], wide: tuple[LegalCell, ...]) -> Iterator[New]:
     known: dict[tuple[int, int], set[Layer]] = {}
     for cell in wide:
         known.setdefault((cell.depth, cell.embed), set()).update(cell.options)
@@ -150,7 +150,7 @@ def _neighbours(legal: Legal, wide: Legal) -> Iterator[New]:
                 break
 
 
-def _shape(cell: Cell) -> tuple[int, int]:
+def _shape(cell: LegalCell) -> tuple[int, int]:
     return cell.depth, cell.embed
 
 

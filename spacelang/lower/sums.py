@@ -16,7 +16,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from spacelang.lower.terms import Axes, Place, Terms
+from spacelang.lower.terms import Axes, PatternCell, Terms
 from spacelang.lower.too_large import TooLarge
 
 Int = NDArray[np.int64]
@@ -91,28 +91,28 @@ def ways(table: Sums, without: frozenset[int] = frozenset()) -> Array:
 
 
 @frozen(eq=False)
-class Layer:
+class LayerTables:
     """One option list along the measures that are bounded: its cost (measures, options), and its tables."""
 
     cost: Int
     tables: list[Sums] = field(factory=list, repr=False)
 
 
-_LAYERS: WeakKeyDictionary[Terms, dict[tuple[int, Axes], Layer]] = WeakKeyDictionary()
+_LAYERS: WeakKeyDictionary[Terms, dict[tuple[int, Axes], LayerTables]] = WeakKeyDictionary()
 
 
-def layer(known: Terms, number: int, axes: Axes) -> Layer:
+def layer(known: Terms, number: int, axes: Axes) -> LayerTables:
     """An option list along some measures, with its shared tables, which last as long as the terms do."""
     layers = _LAYERS.setdefault(known, {})
-    found = layers.get((number, axes))
-    if found is None:
+    tables = layers.get((number, axes))
+    if tables is None:
         cost = [[option.cost[axis] for option in known.lists[number]] for axis in axes]
         shape = (len(axes), len(known.lists[number]))
-        found = layers[number, axes] = Layer(np.array(cost, np.int64).reshape(shape))
-    return found
+        tables = layers[number, axes] = LayerTables(np.array(cost, np.int64).reshape(shape))
+    return tables
 
 
-def sums(layer: Layer, count: int) -> Sums:
+def sums(layer: LayerTables, count: int) -> Sums:
     """The costs of `count` layers with this option list; computed once per list and number."""
     measures, options = layer.cost.shape
     tables = layer.tables
@@ -123,7 +123,7 @@ def sums(layer: Layer, count: int) -> Sums:
     return tables[count]
 
 
-def completions(known: Terms, place: Place, axes: Axes) -> Sums:
+def completions(known: Terms, place: PatternCell, axes: Axes) -> Sums:
     """What the layers of a place that are not settled can cost: the free ones first, then those that choose."""
     own = layer(known, place.options, axes)
     table = sums(own, place.free)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from spacelang.lower.bounded_chain import bounded_chain
 from spacelang.lower.chain import Bounds, Chain
 from spacelang.lower.convolution import cell_classes, counted, deep
-from spacelang.lower.frame import frame
 from spacelang.lower.meet_in_the_middle import boxes, digits, meet_in_the_middle, parts, weight_of
 from spacelang.lower.pattern import Pattern
 from spacelang.lower.product import product
@@ -14,12 +14,12 @@ from spacelang.lower.terms import Law, terms
 
 def tally(chain: Chain, bounds: Bounds, pattern: Pattern) -> int:
     """The exact number of genotypes inside every window that agree with a pattern."""
-    found = frame(terms(chain), pattern, bounds)
-    if found is None:
+    bounded = bounded_chain(terms(chain), pattern, bounds)
+    if bounded is None:
         return 0
-    if deep(found) and (classes := cell_classes(found, Law.UNIFORM)) is not None:
-        return counted(found, classes[1])
-    halves = meet_in_the_middle(found, Law.UNIFORM, exact=True)
+    if deep(bounded) and (classes := cell_classes(bounded, Law.UNIFORM)) is not None:
+        return counted(bounded, classes[1])
+    halves = meet_in_the_middle(bounded, Law.UNIFORM, exact=True)
     total = 0
     for power, sides in digits(halves.data):
         for part in parts(halves):

@@ -46,13 +46,13 @@ class Terms:
     @cached_property
     def rooted(self) -> tuple[Mapping[int, Rooted], ...]:
         """The cells of each stage by their root."""
-        found: list[dict[int, Rooted]] = []
+        roots: list[dict[int, Rooted]] = []
         for stage in self.chain.stages:
             rows: dict[int, list[tuple[int, Key]]] = {}
             for number, cell in enumerate(stage):
                 rows.setdefault(cell.root, []).append((number, genes(cell)))
-            found.append({root: _rooted(own) for root, own in rows.items()})
-        return tuple(found)
+            roots.append({root: _rooted(own) for root, own in rows.items()})
+        return tuple(roots)
 
 
 @frozen
@@ -85,7 +85,7 @@ def terms(chain: Chain) -> Terms:
 
 
 @frozen
-class Choice:
+class WeightedChoice:
     """A layer that takes one of some options, by whole weights."""
 
     options: tuple[int, ...]
@@ -98,7 +98,7 @@ class Choice:
 
 
 @frozen
-class Place:
+class PatternCell:
     """One cell under a pattern.
 
     layers: the option of each layer, a choice of some, None where it is free; `choices` are those that choose, and
@@ -108,25 +108,25 @@ class Place:
     """
 
     cell: int
-    layers: tuple[int | Choice | None, ...]
+    layers: tuple[int | WeightedChoice | None, ...]
     free: int
     options: int
     size: int
     base: tuple[int, ...]
     coins: int
-    choices: tuple[Choice, ...]
+    choices: tuple[WeightedChoice, ...]
     ways: int
 
 
-def places(known: Terms, pattern: Pattern, stage: int) -> tuple[Place, ...]:
+def places(known: Terms, pattern: Pattern, stage: int) -> tuple[PatternCell, ...]:
     """The cells that the pattern leaves to a stage, each with what the pattern settles in it."""
-    found = []
+    cells = []
     shares = _shares(known.chain, pattern.cells[stage], stage)
     for at, cell in enumerate(pattern.cells[stage]):
         value = known.chain.stages[stage][cell]
         number = known.list_of[stage][cell]
         index = known.index[number]
-        layers: list[int | Choice | None] = []
+        layers: list[int | WeightedChoice | None] = []
         for key in pattern.layers[stage][: value.depth]:
             match key:
                 case None:
@@ -139,11 +139,11 @@ def places(known: Terms, pattern: Pattern, stage: int) -> tuple[Place, ...]:
         settled = [value.options[layer].cost for layer in layers if isinstance(layer, int)]
         base = tuple(map(sum, zip(value.cost, *settled, strict=True)))
         coins = pattern.coins[stage][at] if pattern.coins else shares[value.root]
-        choices = tuple(layer for layer in layers if isinstance(layer, Choice))
+        choices = tuple(layer for layer in layers if isinstance(layer, WeightedChoice))
         free, size = layers.count(None), len(value.options)
         ways = size**free * prod(choice.total for choice in choices)
-        found.append(Place(cell, tuple(layers), free, number, size, base, coins, choices, ways))
-    return tuple(found)
+        cells.append(PatternCell(cell, tuple(layers), free, number, size, base, coins, choices, ways))
+    return tuple(cells)
 
 
 _ALONE = {0: 1}
@@ -162,17 +162,17 @@ def _shares(chain: Chain, cells: Sequence[int], stage: int) -> Mapping[int, int]
     return {root: whole // number for root, number in among.items()} if len(among) > 1 else dict.fromkeys(among, 1)
 
 
-def _between(one: int | None, other: int | None, size: int) -> int | Choice | None:
+def _between(one: int | None, other: int | None, size: int) -> int | WeightedChoice | None:
     """One of two options by a fair coin; on a side that is no option here, any option with equal chance."""
     if one == other:
         return one
     if one is not None and other is not None:
-        return Choice((one, other), (1, 1))
+        return WeightedChoice((one, other), (1, 1))
     kept = one if one is not None else other
-    return Choice(tuple(range(size)), tuple(size + 1 if option == kept else 1 for option in range(size)))
+    return WeightedChoice(tuple(range(size)), tuple(size + 1 if option == kept else 1 for option in range(size)))
 
 
-def weights(cells: tuple[Place, ...], law: Law) -> tuple[int, ...]:
+def weights(cells: tuple[PatternCell, ...], law: Law) -> tuple[int, ...]:
     """The integer weight of one completion of each cell.
 
     UNIFORM looks at neither coins nor shares, and is meant for patterns without them. RANDOM weighs a completion

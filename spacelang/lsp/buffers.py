@@ -17,9 +17,9 @@ def loader(name: str, buffers: Mapping[str, str]) -> Loader:
     on_disk = project.loader(name)
 
     def load(other: str) -> Source | Refusal:
-        found = on_disk(other)
-        if other in buffers and not (isinstance(found, Refusal) and found.code == "E0604"):
+        buffer = on_disk(other)
+        if other in buffers and not (isinstance(buffer, Refusal) and buffer.code == "E0604"):
             return Source(other, buffers[other])
-        return found
+        return buffer
 
     return load

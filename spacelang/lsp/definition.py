@@ -47,16 +47,16 @@ def definition(source: Source, offset: int, load: Loader) -> tuple[Target, ...]:
     if measure is not None and not deciding(known, name, None):
         return (Target(measure.span.source or source, measure.name.span),)
     if within.level in ("train", "evolve", "mutate", "refine", "steps"):
-        found = [p for p in known if p.line.name.text == name and p.level == within.level][-1:]
+        occurrences = [p for p in known if p.line.name.text == name and p.level == within.level][-1:]
     elif within.level == "root" and any(p.line.name.text == name and p.level == "root" for p in known):
-        found = [p for p in [deciding(known, name, None)] if p]
+        occurrences = [p for p in [deciding(known, name, None)] if p]
     else:
         spoken_of = (within.stage,) if within.stage else stages(members)
         if source.text[: match.start()].endswith("previous."):
             spoken_of = tuple(number - 1 for number in spoken_of if number > 1)
-        found = [p for number in spoken_of if (p := deciding(known, name, number))]
+        occurrences = [p for number in spoken_of if (p := deciding(known, name, number))]
     targets: list[Target] = []
-    for place in found:
+    for place in occurrences:
         target = Target(place.source, place.line.name.span)
         if target not in targets:
             targets.append(target)

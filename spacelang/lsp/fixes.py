@@ -25,8 +25,8 @@ class QuickFix:
 
 def fixes(diagnostics: Iterable[Diagnostic], text: str) -> tuple[QuickFix, ...]:
     """What can be mended in the text at hand, in the order of the findings."""
-    found = (_fix(diagnostic, text) for diagnostic in diagnostics)
-    return tuple(fix for fix in found if fix is not None)
+    actions = (_fix(diagnostic, text) for diagnostic in diagnostics)
+    return tuple(fix for fix in actions if fix is not None)
 
 
 def _fix(diagnostic: Diagnostic, text: str) -> QuickFix | None:

@@ -22,7 +22,7 @@ from spacelang.lower.subset import taken
 from spacelang.lsp.context import Context, context
 from spacelang.lsp.declared import declarations, told
 from spacelang.lsp.definition import path_at
-from spacelang.lsp.places import Place, deciding, places, speaking, stages
+from spacelang.lsp.places import Occurrence, deciding, places, speaking, stages
 from spacelang.lsp.usage import networks, using
 from spacelang.source import Source, Span
 from spacelang.space import Derived, Dimension, Option, Searched, Settled, Space, of_a_stage
@@ -81,7 +81,7 @@ class _Facts:
     """What is known of the text: its files, their lines, and, where it has no errors, the space."""
 
     members: Sequence[Member]
-    known: Sequence[Place]
+    known: Sequence[Occurrence]
     space: Space | None
     legal: Legal | None
 
@@ -98,20 +98,20 @@ class _Facts:
         replaced = f", in place of {self._where(lines[1])}" if len(lines) > 1 else ""
         return f"{inherited}{self._where(lines[0])}{replaced}"
 
-    def _where(self, place: Place) -> str:
+    def _where(self, place: Occurrence) -> str:
         file = "" if place.source == self.members[-1].source else f"`{_base(place.source.name)}`, "
         return f"{file}`{place.scope}`, line {place.source.position(place.line.span.start).line}"
 
     def dimension(self, name: str, stage: int) -> Dimension | None:
         if self.space is None or stage > len(self.space.stages):
             return None
-        found: Dimension = getattr(self.space.stages[stage - 1], name)
-        return found
+        dimension: Dimension = getattr(self.space.stages[stage - 1], name)
+        return dimension
 
 
 def _legal(space: Space | None) -> Legal | None:
-    found = legal(space) if space is not None else None
-    return found if isinstance(found, Legal) else None
+    checked = legal(space) if space is not None else None
+    return checked if isinstance(checked, Legal) else None
 
 
 def _said(word: str, known: Meaning) -> str:

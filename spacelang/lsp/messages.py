@@ -69,14 +69,14 @@ def body_of(source: BinaryIO) -> bytes | Wrong | None:
     A header that announces more than a message has is passed over, with all that follows it up to the next one.
     """
     while line := source.readline(_LINE):
-        if not (found := _LENGTH.search(line)):
+        if not (match := _LENGTH.search(line)):
             continue
-        if len(found[1]) > 9 or int(found[1]) > MOST_BYTES:
+        if len(match[1]) > 9 or int(match[1]) > MOST_BYTES:
             return Wrong(None, _INVALID_REQUEST, f"a message has at most {MOST_BYTES} bytes")
         while source.readline(_LINE).strip():  # other headers
             pass
-        body = source.read(int(found[1]))
-        return body if len(body) == int(found[1]) else None
+        body = source.read(int(match[1]))
+        return body if len(body) == int(match[1]) else None
     return None
 
 

@@ -26,7 +26,7 @@ _SEVERITIES = {"error": lsp.DiagnosticSeverity.Error, "warning": lsp.DiagnosticS
 
 
 @frozen
-class Text:
+class Document:
     """An open text, how its editor counts in it, and how what it is made from is had. path: None where the text is
     in no file."""
 
@@ -54,7 +54,7 @@ class Text:
         return [lsp.TextEdit(self.range(fix.span), fix.replacement) for fix in edits]
 
 
-def text_of(server: LanguageServer, uri: str) -> Text:
+def text_of(server: LanguageServer, uri: str) -> Document:
     """The text of a document as it stands on the screen; of one that is not open, as it lies in its file. Raises
     `JsonRpcInvalidParams` where there is neither."""
     path, document = _path(uri), server.workspace.text_documents.get(unquote(uri))
@@ -62,7 +62,7 @@ def text_of(server: LanguageServer, uri: str) -> Text:
     agreed = server.workspace.position_encoding
     encoding: Encoding = "utf-8" if agreed == "utf-8" else "utf-32" if agreed == "utf-32" else "utf-16"
     buffers = {p: d.source for u, d in server.workspace.text_documents.items() if (p := _path(u))}
-    return Text(
+    return Document(
         uri,
         path,
         None if document is None else document.version,
@@ -91,12 +91,12 @@ def _range(lines: Lines, span: Span) -> lsp.Range:
     return lsp.Range(lsp.Position(*lines.position(span.start)), lsp.Position(*lines.position(span.end)))
 
 
-def findings(text: Text) -> list[lsp.Diagnostic]:
+def findings(text: Document) -> list[lsp.Diagnostic]:
     """What is wrong with a text, as an editor shows it."""
     return [finding(text, diagnostic) for diagnostic in compile_text(text.source, text.load).diagnostics]
 
 
-def finding(text: Text, diagnostic: Diagnostic) -> lsp.Diagnostic:
+def finding(text: Document, diagnostic: Diagnostic) -> lsp.Diagnostic:
     """What is wrong in a text that this one is made from is shown at the line that says so."""
     place, others = diagnostic.label.span, diagnostic.others
     if place.source is not None:

@@ -22,7 +22,7 @@ _SCOPES: tuple[tuple[Level, bool], ...] = (
 
 
 @frozen
-class Place:
+class Occurrence:
     """A setting or a choice where it stands. stage: the only stage it speaks of, or None."""
 
     line: tree.Setting | tree.Choice
@@ -45,18 +45,18 @@ class Place:
                 return recipe
 
 
-def places(members: Sequence[Member]) -> tuple[Place, ...]:
+def places(members: Sequence[Member]) -> tuple[Occurrence, ...]:
     """All settings and choices of a lineage, the eldest file first."""
     return tuple(place for m in members for place in _places(m.file.statements, "root", None, m.source))
 
 
 def _places(
     statements: Iterable[tree.Statement], level: Level, stage: int | None, source: Source
-) -> Iterator[Place]:
+) -> Iterator[Occurrence]:
     for statement in statements:
         match statement:
             case tree.Setting() | tree.Choice():
-                yield Place(statement, level, stage, source)
+                yield Occurrence(statement, level, stage, source)
             case tree.Block(head=tree.Word("stage"), number=number, body=body):
                 one = int(number.value) if number and number.value.denominator == 1 else None
                 yield from _places(body, "stage", one, source)
@@ -81,7 +81,7 @@ def stages(members: Sequence[Member]) -> tuple[int, ...]:
     return tuple(sorted(numbers))
 
 
-def speaking(known: Sequence[Place], name: str, stage: int | None) -> list[Place]:
+def speaking(known: Sequence[Occurrence], name: str, stage: int | None) -> list[Occurrence]:
     """The lines that could decide a name in a stage, or, where `stage` is None, for the whole space: the nearest
     first, which does. Of one scope, the youngest file is the nearest."""
     found = [
@@ -94,6 +94,6 @@ def speaking(known: Sequence[Place], name: str, stage: int | None) -> list[Place
     return sorted(found, key=lambda p: -_SCOPES.index((p.level, p.stage is not None)))
 
 
-def deciding(known: Sequence[Place], name: str, stage: int | None) -> Place | None:
+def deciding(known: Sequence[Occurrence], name: str, stage: int | None) -> Occurrence | None:
     """The line that decides a name in a stage, or, where `stage` is None, for the whole space."""
     return next(iter(speaking(known, name, stage)), None)

@@ -24,7 +24,7 @@ from spacelang.lsp.fixes import QuickFix, fixes, together
 from spacelang.lsp.formatting import formatting
 from spacelang.lsp.hover import hover
 from spacelang.lsp.messages import Messages
-from spacelang.lsp.opened import Text, finding, findings, text_of
+from spacelang.lsp.opened import Document, finding, findings, text_of
 from spacelang.lsp.rename import Refused, renamable, rename
 from spacelang.source import Span
 
@@ -51,8 +51,8 @@ _SYMBOLS = {
 def publish(server: LanguageServer, uri: str) -> None:
     """Check an open text and say what is wrong with it."""
     text = text_of(server, uri)
-    found = findings(text)
-    server.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, found, text.version))
+    diagnostics = findings(text)
+    server.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, diagnostics, text.version))
 
 
 def _publish_heirs(server: LanguageServer, changed: str) -> None:
@@ -88,19 +88,19 @@ def _files_changed(server: LanguageServer, params: lsp.DidChangeWatchedFilesPara
 
 def _hover(server: LanguageServer, params: lsp.HoverParams) -> lsp.Hover | None:
     text = text_of(server, params.text_document.uri)
-    found = hover(text.source, text.offset(params.position), text.load)
-    if found is None:
+    shown = hover(text.source, text.offset(params.position), text.load)
+    if shown is None:
         return None
-    return lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, found.markdown), text.range(found.span))
+    return lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, shown.markdown), text.range(shown.span))
 
 
 def _completion(server: LanguageServer, params: lsp.CompletionParams) -> list[lsp.CompletionItem]:
     text = text_of(server, params.text_document.uri)
-    found = completion(text.source, text.offset(params.position), _neighbours(text), text.load)
-    return [_item(text, number, offer) for number, offer in enumerate(found)]
+    items = completion(text.source, text.offset(params.position), _neighbours(text), text.load)
+    return [_item(text, number, offer) for number, offer in enumerate(items)]
 
 
-def _neighbours(text: Text) -> list[str]:
+def _neighbours(text: Document) -> list[str]:
     """The spaces beside a text."""
     folder = Path(text.path).parent if text.path else None
     if folder is None or not folder.is_dir():
@@ -108,7 +108,7 @@ def _neighbours(text: Text) -> list[str]:
     return sorted(p.name for p in folder.glob("*.space") if p.as_posix() != text.path)[:200]
 
 
-def _item(text: Text, number: int, offer: Completion) -> lsp.CompletionItem:
+def _item(text: Document, number: int, offer: Completion) -> lsp.CompletionItem:
     return lsp.CompletionItem(
         label=offer.label,
         kind=_COMPLETIONS[offer.kind],
@@ -120,8 +120,8 @@ def _item(text: Text, number: int, offer: Completion) -> lsp.CompletionItem:
 
 def _definition(server: LanguageServer, params: lsp.DefinitionParams) -> list[lsp.Location]:
     text = text_of(server, params.text_document.uri)
-    found = definition(text.source, text.offset(params.position), text.load)
-    return [text.location(target.source, target.span) for target in found]
+    targets = definition(text.source, text.offset(params.position), text.load)
+    return [text.location(target.source, target.span) for target in targets]
 
 
 def _formatting(server: LanguageServer, params: lsp.DocumentFormattingParams) -> list[lsp.TextEdit]:
@@ -159,7 +159,7 @@ def _touches(span: Span, start: int, end: int) -> bool:
     return span.start <= end and start <= span.end
 
 
-def _action(text: Text, offered: QuickFix) -> lsp.CodeAction:
+def _action(text: Document, offered: QuickFix) -> lsp.CodeAction:
     return lsp.CodeAction(
         title=offered.title,
         kind=lsp.CodeActionKind.QuickFix,

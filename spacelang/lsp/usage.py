@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from spacelang.language.dimensions import STAGE_DIMENSIONS
 from spacelang.lower import overlap
-from spacelang.lower.cells import Cell, Legal
-from spacelang.lower.narrowed import narrowed
+from spacelang.lower.cells import Legal, LegalCell
+from spacelang.lower.restrict import restrict
 from spacelang.space import Option
 
 
@@ -29,13 +29,13 @@ def using(legal: Legal, stage: int, dimension: str, option: Option) -> int:
         return networks(legal) - overlap.networks(_without(legal, stage, dimension, option))
     if dimension in STAGE_DIMENSIONS:
 
-        def with_it(at: int, cell: Cell) -> int:
+        def with_it(at: int, cell: LegalCell) -> int:
             takes = at != stage or getattr(cell, dimension) == option
             return int(len(cell.options) ** cell.depth) if takes else 0
 
         return _count(legal, with_it)
 
-    def without_it(at: int, cell: Cell) -> int:
+    def without_it(at: int, cell: LegalCell) -> int:
         others = sum(getattr(layer, dimension) != option for layer in cell.options)
         return int((others if at == stage else len(cell.options)) ** cell.depth)
 
@@ -45,7 +45,7 @@ def using(legal: Legal, stage: int, dimension: str, option: Option) -> int:
 def _without(legal: Legal, stage: int, dimension: str, option: Option) -> Legal:
     """The networks that take an option nowhere in a stage."""
 
-    def kept(at: int, cell: Cell) -> tuple[int, ...]:
+    def kept(at: int, cell: LegalCell) -> tuple[int, ...]:
         own = getattr(cell, dimension) if dimension in STAGE_DIMENSIONS else None
         values = [own if own is not None else getattr(layer, dimension) for layer in cell.options]
         return tuple(number for number, value in enumerate(values) if at != stage or value != option)
@@ -53,10 +53,10 @@ def _without(legal: Legal, stage: int, dimension: str, option: Option) -> Legal:
     options = [[kept(number, cell) for cell in cells] for number, cells in enumerate(legal.stages, 1)]
     some = [{i for i, left in enumerate(row) if left} for row in options]
     links = [{(i, j) for i, j in pairs if i in some[t] and j in some[t + 1]} for t, pairs in enumerate(legal.links)]
-    return narrowed(legal, options, links)
+    return restrict(legal, options, links)
 
 
-def _count(legal: Legal, size: Callable[[int, Cell], int]) -> int:
+def _count(legal: Legal, size: Callable[[int, LegalCell], int]) -> int:
     """The networks of a space where `size` says how many stages a cell of a stage (from 1) stands for."""
     ways = [size(1, cell) for cell in legal.stages[0]]
     for number, (cells, links) in enumerate(zip(legal.stages[1:], legal.links, strict=True), 2):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from spacelang.canvas import COLOURS, FAINT, INK, Box, Canvas, Dot, Shape, Trace, Words
+from spacelang.canvas import COLOURS, FAINT, INK, Box, Canvas, Dot, Shape, Text, Trace
 from spacelang.expression import Number, decimal
 from spacelang.language.dimensions import NUMBERS
 from spacelang.refine.account import Account
@@ -35,18 +35,18 @@ def distributions(accounts: Sequence[Account]) -> Canvas:
     def y(share: float) -> float:
         return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
 
-    shapes: list[Shape] = [Words(_LEFT, 24, "Errors of random networks inside the bounds, space by space", 16)]
+    shapes: list[Shape] = [Text(_LEFT, 24, "Errors of random networks inside the bounds, space by space", 16)]
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         shapes += [
             Trace(((_LEFT, y(share)), (_WIDTH - _RIGHT, y(share))), FAINT),
-            Words(_LEFT - 8, y(share) + 4, f"{share:.0%}", 14, "end"),
+            Text(_LEFT - 8, y(share) + 4, f"{share:.0%}", 14, "end"),
         ]
     for tick in _ticks(low, high):
         shapes += [
             Trace(((x(tick), y(0)), (x(tick), y(0) + 5)), INK),
-            Words(x(tick), y(0) + 18, f"{100 * tick:g} %", 14, "middle"),
+            Text(x(tick), y(0) + 18, f"{100 * tick:g} %", 14, "middle"),
         ]
-    shapes.append(Words(_WIDTH - _RIGHT, _HEIGHT - 8, "held-out top-1 error", 14, "end"))
+    shapes.append(Text(_WIDTH - _RIGHT, _HEIGHT - 8, "held-out top-1 error", 14, "end"))
     for number, account in enumerate(accounts):
         count = len(account.errors)
         way = [(x(account.errors[0]), y(0.0))]
@@ -60,7 +60,7 @@ def distributions(accounts: Sequence[Account]) -> Canvas:
         row = _HEIGHT - 8 + 18 * number
         shapes += [
             Box(_LEFT, row - 9, 14, 10, colour(number)),
-            Words(_LEFT + 20, row, f"{account.space}: E-T error {100 * q.error.value:.2f} %", 14),
+            Text(_LEFT + 20, row, f"{account.space}: E-T error {100 * q.error.value:.2f} %", 14),
         ]
     return Canvas(_WIDTH, _HEIGHT + 18 * (len(accounts) - 1), tuple(shapes))
 
@@ -74,7 +74,7 @@ def slopes(account: Account) -> Canvas:
     room = max(high - low, 1e-3)
     low, high = low - 0.08 * room, high + 0.08 * room
     title = f"{account.space}: E-T error, %, where all layers of a stage have an option"
-    shapes: list[Shape] = [Words(12, 24, title, 16)]
+    shapes: list[Shape] = [Text(12, 24, title, 16)]
     across, down = _PANEL[0], _PANEL[1] + 44
     row = 0
     for stage in sorted({move.slope.part.stage for move in moves}):
@@ -101,10 +101,10 @@ def _panel(move: Move, left: float, top: float, low: float, high: float) -> Iter
     def line(value: float) -> float:
         return slope.level + slope.slope.value * (value - slope.middle) / float(part.step)
 
-    yield Words(inner, top + 12, part.name, 14)
+    yield Text(inner, top + 12, part.name, 14)
     yield Trace(((inner, top + 20), (inner, top + 20 + high_), (inner + wide, top + 20 + high_)), FAINT)
     for error in (low, high):
-        yield Words(inner - 4, y(error) + 4, f"{100 * error:.1f}", 14, "end")
+        yield Text(inner - 4, y(error) + 4, f"{100 * error:.1f}", 14, "end")
     shade = INK if slope.slope.signed else "#999999"
     note = f"{said(slope.slope)} points a step of {decimal(part.step)}"
     ends = tuple((x(value), min(max(y(line(value)), top + 20), top + 20 + high_)) for value in (first, last))
@@ -112,9 +112,9 @@ def _panel(move: Move, left: float, top: float, low: float, high: float) -> Iter
     for point in slope.points:
         told = f"{decimal(point.option)}: {100 * point.error:.2f} %, {point.count:.0f} networks"
         yield Dot(x(float(point.option)), y(point.error), 3.5, COLOURS[0], told)
-        yield Words(x(float(point.option)), top + 36 + high_, decimal(point.option), 14, "middle")
+        yield Text(x(float(point.option)), top + 36 + high_, decimal(point.option), 14, "middle")
     told = f"{100 * slope.slope.value:+.2f} a step" + (f": {signed(move.taken)}" if move.taken else "")
-    yield Words(inner, top + 54 + high_, told, 14, "start", shade)
+    yield Text(inner, top + 54 + high_, told, 14, "start", shade)
 
 
 def moved(accounts: Sequence[Account]) -> Canvas:
@@ -123,15 +123,15 @@ def moved(accounts: Sequence[Account]) -> Canvas:
     stages = sorted({stage for stage, _ in places})
     dimensions = sorted({dimension for _, dimension in places}, key=lambda d: _order((0, d)))
     cell, tall, head = 150.0, 26.0 + 18.0 * len(accounts), 32.0 + 18.0 * len(accounts)
-    shapes: list[Shape] = [Words(12, 24, "How the choices of each stage moved", 16)]
+    shapes: list[Shape] = [Text(12, 24, "How the choices of each stage moved", 16)]
     for number, account in enumerate(accounts):
         row = 46.0 + 18.0 * number
-        shapes += [Box(12, row - 10, 14, 10, colour(number)), Words(32, row, account.space, 14)]
+        shapes += [Box(12, row - 10, 14, 10, colour(number)), Text(32, row, account.space, 14)]
     for column, stage in enumerate(stages):
-        shapes.append(Words(90 + column * cell, head + 20, f"stage {stage}", 14))
+        shapes.append(Text(90 + column * cell, head + 20, f"stage {stage}", 14))
     for row, dimension in enumerate(dimensions):
         top = head + 30 + row * tall
-        shapes.append(Words(12, top + tall / 2, dimension, 14))
+        shapes.append(Text(12, top + tall / 2, dimension, 14))
         for column, stage in enumerate(stages):
             rows = [_placed(account).get((stage, dimension)) for account in accounts]
             shapes += _bars(rows, 90 + column * cell, top, cell - 24)
@@ -151,7 +151,7 @@ def _bars(rows: Sequence[tuple[Number, ...] | None], left: float, top: float, wi
         yield Trace(((ends[0], y), (ends[1], y)), colour(number), 1.5)
         for option in row:
             yield Dot(left + (float(option) - low) / room * (wide - 70), y, 3, colour(number), decimal(option))
-        yield Words(ends[1] + 8, y + 4, f"{decimal(row[0])}..{decimal(row[-1])}", 14)
+        yield Text(ends[1] + 8, y + 4, f"{decimal(row[0])}..{decimal(row[-1])}", 14)
 
 
 def _placed(account: Account) -> dict[tuple[int, str], tuple[Number, ...]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from spacelang import html
 from spacelang.canvas import svg
 from spacelang.expression import Number, decimal
-from spacelang.html import Node, Row, element, figure, section, table
+from spacelang.html import Node, TableRow, element, figure, section, table
 from spacelang.refine.account import Account
 from spacelang.refine.evidence import options, said
 from spacelang.refine.figures import distributions, moved, slopes
@@ -56,14 +56,15 @@ def _bound(low: Number | None, measure: str, high: Number | None) -> str:
 def _moves(account: Account) -> Iterator[Node]:
     heading = ("stage", "dimension", "options", "slope, points a step", "steps", "become", "")
     left = [
-        Row((one.stage or "network", one.dimension, "", "", "", "", one.reason), "quiet") for one in account.left
+        TableRow((one.stage or "network", one.dimension, "", "", "", "", one.reason), "quiet")
+        for one in account.left
     ]
     yield table(heading, [*map(_row, account.moves), *left])
     if account.moves:
         yield figure(svg(slopes(account)))
 
 
-def _row(move: Move) -> Row:
+def _row(move: Move) -> TableRow:
     part = move.slope.part
     cells = (
         part.stage or "network",
@@ -74,4 +75,4 @@ def _row(move: Move) -> Row:
         options(move.after) if move.taken else "",
         move.reason,
     )
-    return Row(cells, "strong" if move.taken else "")
+    return TableRow(cells, "strong" if move.taken else "")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spacelang.lower.bounded_chain import bounded_chain
 from spacelang.lower.bounds import Nearest, nearest, span
 from spacelang.lower.chain import Window
 from spacelang.lower.convolution import cell_classes, end
 from spacelang.lower.extremes import largest, smallest
-from spacelang.lower.frame import frame
 from spacelang.lower.pattern import free
 from spacelang.lower.terms import Law, terms
 
@@ -32,7 +32,7 @@ def test_ends_by_way_of_a_deep_stage_are_those_of_enumeration(data: st.DataObjec
     chain = data.draw(chains())
     measure = data.draw(st.sampled_from(chain.measures))
     window = data.draw(st.builds(lambda low, size: Window(low, low + size), st.integers(-5, 80), st.integers(0, 9)))
-    found = frame(terms(chain), free(chain), {measure: window})
+    found = bounded_chain(terms(chain), free(chain), {measure: window})
     classes = cell_classes(found, Law.UNIFORM) if found is not None and found.axes else None
     if found is None or classes is None:
         return

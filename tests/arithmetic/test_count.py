@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacelang.lower import meet_in_the_middle, sums
+from spacelang.lower.bounded_chain import bounded_chain
 from spacelang.lower.bracket import Bracket, between, bracket
 from spacelang.lower.chain import Cell, Chain, Option, Window, joint
 from spacelang.lower.convolution import cell_classes, counted
 from spacelang.lower.count import count
-from spacelang.lower.frame import frame
 from spacelang.lower.pattern import free
 from spacelang.lower.product import product, products
 from spacelang.lower.terms import Law, terms
@@ -84,7 +84,7 @@ def test_a_deep_stage_is_counted_alike_by_its_own_way_and_by_halves(data: st.Dat
     chain = data.draw(chains())
     measure = data.draw(st.sampled_from(chain.measures))
     bounds = data.draw(windows(chain, least=1))
-    found = frame(terms(chain), free(chain), {measure: bounds.get(measure, Window(10, 40))})
+    found = bounded_chain(terms(chain), free(chain), {measure: bounds.get(measure, Window(10, 40))})
     if found is not None and found.axes:
         classes = cell_classes(found, Law.UNIFORM)
         assert classes is not None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacelang.lower import prepared, sums
+from spacelang.lower import sampling_table, sums
 from spacelang.lower.chain import EVERY, Cell, Chain, Limit, Option, Window, inside, joint
 from spacelang.lower.draw import draw, stream
 from spacelang.lower.pattern import free
@@ -51,10 +51,10 @@ def test_draws_by_way_of_a_deep_stage_follow_the_law(data: st.DataObject, law: L
     measure = data.draw(st.sampled_from(chain.measures))
     window = data.draw(st.builds(lambda low, size: Window(low, low + size), st.integers(0, 60), st.integers(0, 50)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prepared, "deep", lambda found: len(found.axes) == 1)
-        prepared._whole.cache_clear()
+        patch.setattr(sampling_table, "deep", lambda found: len(found.axes) == 1)
+        sampling_table._whole.cache_clear()
         drawn = list(draw(chain, 2000, stream(seed), law=law, bounds={measure: window}))
-    prepared._whole.cache_clear()
+    sampling_table._whole.cache_clear()
     expected = law_given(chain, free(chain), {measure: window}, uniform=law is Law.UNIFORM)
     assert len(drawn) == (2000 if expected else 0)
     assert chi_square(expected, drawn) > UNLIKELY
@@ -67,14 +67,14 @@ def test_draws_are_the_same_from_what_was_kept(data: st.DataObject, law: Law, se
     bounds = data.draw(windows(chain))
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPACELANG_CACHE", folder)
-        patch.setattr(prepared, "LONG", 0)
-        patch.setattr(prepared, "MARK", 2)  # so that few draws look at few queries
+        patch.setattr(sampling_table, "LONG", 0)
+        patch.setattr(sampling_table, "MARK", 2)  # so that few draws look at few queries
         found = []
         for _ in range(2):
-            prepared._whole.cache_clear()
+            sampling_table._whole.cache_clear()
             found.append([list(draw(chain, n, stream(seed), law=law, bounds=bounds)) for n in (3, 50)])
         kept = list(Path(folder).rglob("*.kept"))
-    prepared._whole.cache_clear()
+    sampling_table._whole.cache_clear()
     assert found[0] == found[1]
     assert bool(kept) == bool(found[0][0])
 
@@ -95,7 +95,7 @@ def test_draws_of_less_than_the_window_keep_the_bounds_on_totals(
     stages: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sums, "MOST", 1 << 12)  # so that ten layers are many
-    monkeypatch.setattr(prepared, "CELLS", 1 << 8)
+    monkeypatch.setattr(sampling_table, "CELLS", 1 << 8)
     options = tuple(Option((number,), (7**number, 0)) for number in range(6))
     deep = tuple(Cell(depth, 1, (0, depth), options) for depth in (8, 9, 10))
     thin = tuple(Cell(depth, 1, (0, depth), (Option((0,), (1, 0)),)) for depth in (1, 2))

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from spacelang.check import compile_text
 from spacelang.cli.commands import app
-from spacelang.diff import Line, Options, Settings, change, diff
+from spacelang.diff import Options, RecipeLine, Settings, change, diff
 from spacelang.lower.lowered import lower
 from spacelang.source import Source
 from spacelang.space import Space
@@ -95,11 +95,11 @@ def test_each_kind_of_change_is_told_as_a_value() -> None:
     assert found.rules.gone == ("require each stage: embed >= previous.embed",)
     assert found.rules.come == ("require each layer: heads >= 1",)
     assert found.lines == (
-        Line("train", "epochs", 70, 80),
-        Line("evolve", "mutate depth", Fraction(1, 2), Fraction(1, 4)),
-        Line("evolve", "flops at least", None, 1_000_000),
-        Line("evolve", "flops at most", 3_000_000, 4_000_000),
-        Line("evolve", "latency at most", None, "2.5ms"),
+        RecipeLine("train", "epochs", 70, 80),
+        RecipeLine("evolve", "mutate depth", Fraction(1, 2), Fraction(1, 4)),
+        RecipeLine("evolve", "flops at least", None, 1_000_000),
+        RecipeLine("evolve", "flops at most", 3_000_000, 4_000_000),
+        RecipeLine("evolve", "latency at most", None, "2.5ms"),
     )
     assert found.count[0] == lower(before).count
 

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from spacelang_runtime.ops import position_embedding
 from spacelang_runtime.ops.attention import additions, attend
 from spacelang_runtime.ops.kernels import gelu, global_attention, hardware, layer_norm, sums, window_attention
-from spacelang_runtime.ops.positions import ways
 from spacelang_runtime.ops.windows import cut
 
 DEVICE = "cpu" if hardware.INTERPRETED else "cuda"
@@ -67,7 +67,9 @@ def of_maps(grid: tuple[int, int], token: bool, heads: int, width: int, reach: i
 
     wide = qkv.double().requires_grad_()
     wide_tables = None if tables is None else tables.double().requires_grad_()
-    mixed = attend(wide.view(images, n, 3 * q), heads, None, ways(wide_tables, place), fused=False)
+    mixed = attend(
+        wide.view(images, n, 3 * q), heads, None, position_embedding.relative(wide_tables, place), fused=False
+    )
     mixed.reshape(images * n, q).backward(d_out.double())
     errors = [off(found.out, mixed.reshape(images * n, q))]
     errors += [off(a, b) for a, b in zip(d_qkv.split(q, 1), wide.grad.split(q, 1), strict=True)]

@@ -17,8 +17,9 @@ from spacelang.lower.lowered import Lowered, lower
 from spacelang.recipe import Bound, Evolve
 from spacelang.resources import folder
 from spacelang.source import read
+from spacelang_runtime.engine.create import create
 from spacelang_runtime.engine.record import Data, Limits, Record
-from spacelang_runtime.engine.run import Run, create
+from spacelang_runtime.engine.run import Run
 from spacelang_runtime.search.answers import Answers
 from spacelang_runtime.search.evolve import Ended, Method, Outcome, Scored
 from spacelang_runtime.search.evolve import evolve as search

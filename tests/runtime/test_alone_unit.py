@@ -22,7 +22,7 @@ from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.engine.train import train
 from spacelang_runtime.tasks.supernet.data import dataset_of
 from spacelang_runtime.tasks.supernet.objective import training
-from spacelang_runtime.tasks.supernet.start import TrainRequest, new
+from spacelang_runtime.tasks.supernet.setup import TrainRequest, new
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks"))

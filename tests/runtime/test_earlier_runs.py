@@ -23,8 +23,8 @@ from spacelang_runtime.engine.step import Step
 from spacelang_runtime.engine.train import train
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.tasks.registry import task
-from spacelang_runtime.tasks.supernet import start as supernet
-from spacelang_runtime.tasks.transfer import start as transfer
+from spacelang_runtime.tasks.supernet import setup as supernet
+from spacelang_runtime.tasks.transfer import setup as transfer
 from spacelang_runtime.tasks.transfer.model import load
 from spacelang_runtime.tasks.transfer.objective import training
 from spacelang_runtime.tasks.transfer.run import TASKS, measured, read_recipe

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spacelang.lower.plan import Block
 from spacelang_runtime.nn.network import Attention
-from spacelang_runtime.ops import positions
+from spacelang_runtime.ops import position_embedding
 from spacelang_runtime.ops.attention import additions, attend
 from spacelang_runtime.ops.windows import cut
 
@@ -175,8 +175,8 @@ def test_joining_the_windows_of_a_map_gives_the_map(grid: tuple[int, int], windo
 
 def test_an_offset_keeps_its_bias_in_a_smaller_window() -> None:
     table = torch.randn(2, 13, 13)
-    large = positions.bias(table, cut((7, 7), 7, False, False), False).view(2, 7, 7, 7, 7)
-    small = positions.bias(table, cut((9, 9), 3, False, False), False).view(2, 3, 3, 3, 3)
+    large = position_embedding.bias(table, cut((7, 7), 7, False, False), False).view(2, 7, 7, 7, 7)
+    small = position_embedding.bias(table, cut((9, 9), 3, False, False), False).view(2, 3, 3, 3, 3)
     assert torch.equal(small, large[:, 2:5, 2:5, 2:5, 2:5])
 
 

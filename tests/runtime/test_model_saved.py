@@ -84,6 +84,16 @@ def test_a_width_that_no_tensor_can_have_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_widths_whose_product_no_tensor_can_have_are_refused(tmp_path: Path) -> None:
+    save(network(), tmp_path, {})
+    record = json.loads((tmp_path / "config.json").read_text())
+    stage = record["network"]["stages"][0]
+    stage["embed"], stage["layers"][0]["mlp"] = 10**7, 999_999_999  # the most that each may be
+    (tmp_path / "config.json").write_text(json.dumps(record))
+    with pytest.raises(Failure, match=r"the architecture in .*config\.json cannot be built"):
+        load(tmp_path)
+
+
 def test_damaged_weights_are_named(tmp_path: Path) -> None:
     save(network(), tmp_path, {})
     weights = tmp_path / "model.safetensors"

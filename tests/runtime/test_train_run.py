@@ -14,8 +14,9 @@ from spacelang.lower.lowered import lower
 from spacelang.recipe import Train
 from spacelang.space import Settled, Space, StageSpace
 from spacelang_runtime import atomic
+from spacelang_runtime.engine.create import create
 from spacelang_runtime.engine.record import Data, Limits, Record, State
-from spacelang_runtime.engine.run import create, every, find, write_best, write_state
+from spacelang_runtime.engine.run import every, find, write_best, write_state
 from spacelang_runtime.failure import Failure
 
 STAGE = StageSpace(Settled(1), Settled(8), Settled(2), Settled(8), Settled(Fraction(7, 2)), Settled(2), Settled(4))

@@ -13,7 +13,7 @@ from spacelang_runtime.engine.run import find
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.tasks.supernet.data import dataset_of, preprocessing_of
-from spacelang_runtime.tasks.supernet.start import TrainRequest, new, resumed
+from spacelang_runtime.tasks.supernet.setup import TrainRequest, new, resumed
 
 RECIPE = evolve(SPACE.train, rand_augment=0, erasing=0, mixup=0, cutmix=0, epochs=1)
 REQUEST = TrainRequest(

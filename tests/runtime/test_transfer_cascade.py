@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from spacelang_runtime.tasks.detect.assign import BACKGROUND, IGNORED, assign, covered, sample
+from spacelang_runtime.tasks.detect.box_coder import clip, decode
 from spacelang_runtime.tasks.detect.cascade import STAGES, Cascade, Chosen, select, stage_losses
-from spacelang_runtime.tasks.detect.offsets import clipped, moved
-from spacelang_runtime.tasks.detect.views import Targets
+from spacelang_runtime.tasks.detect.transforms import Targets
 
 NONE = torch.zeros(0, 4)
 TRUTH = torch.tensor([[0.0, 0.0, 10.0, 10.0], [20.0, 0.0, 30.0, 10.0]])
@@ -113,13 +113,13 @@ def test_each_box_is_sampled_as_often_as_the_next() -> None:
 def test_a_stage_moves_boxes_by_its_weights(stage: int, weight: float) -> None:
     """Offsets (weight · 0.1, 0, 0, weight/2 · ln 2): a tenth of the width to the right, twice as high."""
     by = torch.tensor([[weight * 0.1, 0.0, 0.0, weight / 2 * math.log(2)]])
-    found = moved(torch.tensor([[10.0, 10.0, 20.0, 20.0]]), by, STAGES[stage][1])
+    found = decode(torch.tensor([[10.0, 10.0, 20.0, 20.0]]), by, STAGES[stage][1])
     torch.testing.assert_close(found, torch.tensor([[11.0, 5.0, 21.0, 25.0]]))
 
 
 def test_moved_boxes_are_cut_to_their_photo() -> None:
     boxes = torch.tensor([[[15.0, -3.0, 25.0, 10.0]]] * 2)
-    first, second = clipped(boxes, torch.tensor([[50, 50], [8, 18]]))
+    first, second = clip(boxes, torch.tensor([[50, 50], [8, 18]]))
     assert first.tolist() == [[15, 0, 25, 10]]
     assert second.tolist() == [[15, 0, 18, 8]]
 

@@ -19,7 +19,7 @@ from tiny_transfer import MAKE, RECIPES, TRAIN, network, scene
 from spacelang.cli import main
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.saved import save
-from spacelang_runtime.tasks.detect.detector import Detector, Found
+from spacelang_runtime.tasks.detect.detector import Detections, Detector
 
 Said = tuple[int, str, str]
 LINES = {"detect": "box AP", "segment": "mIoU", "vqa": "accuracy"}
@@ -95,7 +95,7 @@ def test_segments_are_measured_at_several_scales(spacelang: Callable[..., Said],
     assert json.loads(one) != json.loads(many)
 
 
-def seen(self: Detector, images: list[torch.Tensor], sizes: list[tuple[int, int]]) -> list[Found]:
+def seen(self: Detector, images: list[torch.Tensor], sizes: list[tuple[int, int]]) -> list[Detections]:
     """What a perfect detector finds on a scene: each colour's rectangle."""
     (image,) = images
     masks = image > 170  # red, green and blue are one channel each
@@ -104,7 +104,7 @@ def seen(self: Detector, images: list[torch.Tensor], sizes: list[tuple[int, int]
     for label in labels:
         rows, columns = torch.nonzero(masks[label - 1], as_tuple=True)
         boxes.append([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
-    return [Found(torch.tensor(boxes).float(), torch.full((len(boxes),), 0.9), labels, masks[labels - 1])]
+    return [Detections(torch.tensor(boxes).float(), torch.full((len(boxes),), 0.9), labels, masks[labels - 1])]
 
 
 def test_perfect_detections_are_worth_all_whatever_numbers_annotations_have(

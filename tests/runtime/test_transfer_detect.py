@@ -18,9 +18,9 @@ from spacelang_runtime.failure import Failure
 from spacelang_runtime.tasks.detect.average_precision import as_results, average_precision, measure
 from spacelang_runtime.tasks.detect.coco import Photo, Thing, read
 from spacelang_runtime.tasks.detect.crop import FINE, crop
-from spacelang_runtime.tasks.detect.detector import Found
+from spacelang_runtime.tasks.detect.detector import Detections
 from spacelang_runtime.tasks.detect.task import build, open_annotated
-from spacelang_runtime.tasks.detect.views import batched, view
+from spacelang_runtime.tasks.detect.transforms import batched, sample
 
 CPU = torch.device("cpu")
 
@@ -57,7 +57,7 @@ def test_boxes_and_masks_follow_the_picture_whatever_form_they_have(
     """A box surrounds the pixels of the object's colour, and all of it is the object."""
     found = read(folder, "train")
     for photo in found.photos[:-1]:
-        image, targets = view(photo, shorter, 10_000, mirrored)
+        image, targets = sample(photo, shorter, 10_000, mirrored)
         assert targets.masks.shape == (2, FINE, FINE)
         assert targets.masks.float().mean() > 0.98
         for box, label in zip(targets.boxes, targets.labels, strict=True):
@@ -93,7 +93,7 @@ def test_a_mask_is_a_picture_of_its_box_whatever_form_it_has(segmentation: objec
 
 def test_a_crowd_is_no_target_but_its_region_is_known(folder: Path) -> None:
     photo = read(folder, "train").photos[-1]
-    _, targets = view(photo, HIGH, 1000, False)
+    _, targets = sample(photo, HIGH, 1000, False)
     assert targets.labels.tolist() == [photo.things[0].label]
     assert targets.crowds.tolist() == [list(photo.things[1].box)]
 
@@ -101,22 +101,22 @@ def test_a_crowd_is_no_target_but_its_region_is_known(folder: Path) -> None:
 @pytest.mark.parametrize("tag", [3, 6])
 def test_a_photo_is_turned_as_its_boxes_were_drawn(folder: Path, tag: int) -> None:
     photo = read(folder, "train").photos[0]
-    wanted, _ = view(photo, HIGH, 1000, False)
+    wanted, _ = sample(photo, HIGH, 1000, False)
     exif = Image.Exif()
     exif[0x0112] = tag
     turn = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90}[tag]
     Image.open(photo.path).transpose(turn).save(photo.path, exif=exif)
-    assert view(photo, HIGH, 1000, False)[0].equal(wanted)
+    assert sample(photo, HIGH, 1000, False)[0].equal(wanted)
 
 
 def test_the_longer_side_is_bounded(folder: Path) -> None:
-    image, _ = view(read(folder, "train").photos[0], 480, 320, False)
+    image, _ = sample(read(folder, "train").photos[0], 480, 320, False)
     assert image.shape == (3, 240, 320)
 
 
 def test_a_batch_is_padded_to_whole_multiples_of_32_with_what_reads_as_zero(folder: Path) -> None:
     photos = read(folder, "train").photos
-    batch = batched([view(photos[0], 40, 100, False), view(photos[1], 48, 100, False)])
+    batch = batched([sample(photos[0], 40, 100, False), sample(photos[1], 48, 100, False)])
     assert batch.images.shape == (2, 3, 64, 64)
     assert batch.sizes.tolist() == [[40, 53], [48, 64]]
     assert batch.images[0, :, 63, 63].tolist() == [124, 116, 104]
@@ -124,7 +124,7 @@ def test_a_batch_is_padded_to_whole_multiples_of_32_with_what_reads_as_zero(fold
 
 def test_targets_of_a_batch_are_filled_up_with_what_is_no_object(folder: Path) -> None:
     photos = read(folder, "train").photos
-    targets = batched([view(photos[0], HIGH, 100, False), view(photos[-1], HIGH, 100, False)]).targets
+    targets = batched([sample(photos[0], HIGH, 100, False), sample(photos[-1], HIGH, 100, False)]).targets
     assert (targets.labels > 0).tolist() == [[True, True], [True, False]]
     assert targets.boxes[1, 1].tolist() == [0, 0, 0, 0]
     assert targets.crowds[0].tolist() == [[0, 0, 0, 0]]
@@ -150,7 +150,7 @@ def perfect(folder: Path, shift: int = 0) -> tuple[list[dict], object]:
         for mask, box in zip(masks, boxes.long().tolist(), strict=True):
             mask[box[1] : box[3], box[0] : box[2]] = True
         labels = torch.tensor([thing.label for thing in things])
-        results += as_results(Found(boxes, torch.full((len(things),), 0.9), labels, masks), photo, found)
+        results += as_results(Detections(boxes, torch.full((len(things),), 0.9), labels, masks), photo, found)
     return results, found
 
 
@@ -241,7 +241,7 @@ def test_a_training_step_asks_nothing_of_the_gpu(folder: Path, family: str) -> N
 def test_a_detector_learns_photos_by_heart(tmp_path: Path) -> None:
     data = open_annotated(coco(tmp_path / "two", photos=2), recipe("detect"), None, None)
     made = build(network(), data.recipe, data.labels, None).train()
-    batch = batched([view(photo, HIGH, WIDE, False) for photo in data.train.photos])
+    batch = batched([sample(photo, HIGH, WIDE, False) for photo in data.train.photos])
     optimizer, steps = torch.optim.AdamW(made.parameters(), 0.008), 80
     cooling = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
     for _ in range(steps):
@@ -307,7 +307,7 @@ def test_a_photo_of_another_size_than_its_annotation_says_is_named(folder: Path)
     with pytest.raises(
         Failure, match=r"000000000001\.png \(image 1\) is 20×10 pixels, and its annotation says 64×48"
     ):
-        view(photo, 48, 100, False)
+        sample(photo, 48, 100, False)
 
 
 def test_a_split_that_is_not_there_is_named_with_what_is(folder: Path) -> None:

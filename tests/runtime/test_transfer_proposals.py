@@ -12,14 +12,14 @@ from torchvision.ops import MultiScaleRoIAlign, box_iou, nms
 from torchvision.ops.poolers import initLevelMapper
 
 from spacelang_runtime.tasks.detect.assign import BACKGROUND, IGNORED
+from spacelang_runtime.tasks.detect.box_coder import clip, decode, encode
 from spacelang_runtime.tasks.detect.cascade import STAGES
+from spacelang_runtime.tasks.detect.fpn import FPN
 from spacelang_runtime.tasks.detect.masks import pasted, seen_through
 from spacelang_runtime.tasks.detect.nms import surviving
-from spacelang_runtime.tasks.detect.offsets import clipped, moved, offsets
 from spacelang_runtime.tasks.detect.proposals import anchor_sides, matched, proposed
-from spacelang_runtime.tasks.detect.pyramid import Pyramid
 from spacelang_runtime.tasks.detect.roi_align import laid_out, pooled
-from spacelang_runtime.tasks.detect.views import Targets
+from spacelang_runtime.tasks.detect.transforms import Targets
 
 NONE, EMPTY = torch.zeros(0, 4), torch.zeros(1, 4)
 TRUTH = torch.tensor([[0.0, 0.0, 10.0, 10.0]])
@@ -36,12 +36,12 @@ def crowded(groups: int, count: int, seed: int = 0) -> torch.Tensor:
 def test_offsets_are_those_of_torchvision_and_lead_back() -> None:
     boxes, wanted = crowded(2, 50)
     for _, weights, _ in STAGES:
-        by = offsets(boxes, wanted, weights)
+        by = encode(boxes, wanted, weights)
         torch.testing.assert_close(by, BoxCoder(weights).encode_single(wanted, boxes))
-        torch.testing.assert_close(moved(boxes, by, weights), wanted, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(decode(boxes, by, weights), wanted, atol=1e-4, rtol=1e-4)
         far = 100 * by  # where a side's growth is bounded
         expected = BoxCoder(weights).decode_single(far, boxes)
-        torch.testing.assert_close(moved(boxes, far, weights), expected, atol=1e-2, rtol=1e-4)
+        torch.testing.assert_close(decode(boxes, far, weights), expected, atol=1e-2, rtol=1e-4)
 
 
 @pytest.mark.parametrize("overlap", [0.5, 0.7])
@@ -104,7 +104,7 @@ def test_a_pyramid_begins_at_a_quarter_of_the_image_and_has_five_maps(
     strides: tuple[int, ...], kept: tuple[int, ...], every: tuple[int, ...]
 ) -> None:
     channels = [3 + level for level in range(4)]
-    made = Pyramid(channels, strides, 8)
+    made = FPN(channels, strides, 8)
     assert (made.strides, made.all) == (kept, every)
     maps = [torch.randn(2, c, 64 // s, 128 // s) for c, s in zip(channels, strides, strict=True)]
     shapes = [tuple(x.shape) for x in made(maps)]
@@ -114,7 +114,7 @@ def test_a_pyramid_begins_at_a_quarter_of_the_image_and_has_five_maps(
 def test_what_finer_maps_know_is_all_in_the_finest_of_the_pyramid() -> None:
     """Each value of maps of stride 1, 2 and 4 is a value of its own of the place that it lies in."""
     maps = [torch.randn(1, 1, 32 // s, 32 // s) for s in (1, 2, 4)]
-    made = Pyramid([1, 1, 1], (1, 2, 4), 8)
+    made = FPN([1, 1, 1], (1, 2, 4), 8)
     joined: list[torch.Tensor] = []
     made.network = nn.Module()
     made.network.forward = lambda x: joined.append(x["0"]) or x
@@ -134,7 +134,7 @@ def test_boxes_see_what_they_see_with_a_search_for_the_boxes_of_each_map(
     maps = [torch.randn(2, 3, 480 // s, 640 // s, requires_grad=True) for s in strides]
     sides = 10 ** (1 + 1.8 * torch.rand(2, 60, 2))
     corners = torch.rand(2, 60, 2) * (torch.tensor([640.0, 480.0]) - sides).clamp(min=0)
-    boxes = clipped(torch.cat([corners, corners + sides], -1), torch.tensor([[480, 640], [470, 600]]))
+    boxes = clip(torch.cat([corners, corners + sides], -1), torch.tensor([[480, 640], [470, 600]]))
     theirs = MultiScaleRoIAlign([str(level) for level in range(len(strides))], 7, sampling_ratio=2)
     theirs.scales, theirs.map_levels = [1 / s for s in strides], initLevelMapper(low, high)
     named = {str(level): x for level, x in enumerate(maps)}

@@ -25,7 +25,7 @@ from spacelang_runtime.tasks.segment.iou import measure, probabilities
 from spacelang_runtime.tasks.segment.layout import VOID, numbers, opened, read
 from spacelang_runtime.tasks.segment.segmenter import loss
 from spacelang_runtime.tasks.segment.task import build, open_masked
-from spacelang_runtime.tasks.segment.views import LARGEST, cropped, place
+from spacelang_runtime.tasks.segment.transforms import LARGEST, cropped, place
 
 ALONE = World(0, 1, torch.device("cpu"))
 
@@ -209,9 +209,9 @@ def test_a_photo_whose_mask_lies_as_it_is_stored_is_not_turned(folder: Path) -> 
 def test_labels_follow_the_picture_through_scale_crop_and_mirror(folder: Path) -> None:
     """Where a crop is coloured, its label is that colour's; where it is filled up, void."""
     found = open_masked(folder, recipe("segment", distortion=False, scales=[1.0, 1.0], crop=40), None, None)
-    views = found.parts(0, 1)
+    batches = found.parts(0, 1)
     for seed in range(12):
-        image, labels = views.view(seed % 6, seed)
+        image, labels = batches.sample(seed % 6, seed)
         assert image.shape == (3, 40, 40)
         for number, colour in enumerate(COLOURS.values(), 1):
             painted = (image == torch.tensor(colour, dtype=torch.uint8).view(3, 1, 1)).all(0)

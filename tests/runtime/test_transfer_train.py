@@ -19,8 +19,8 @@ from tiny_transfer import MAKE, RECIPES, network, recipe
 
 from spacelang_runtime.engine.distributed import World, join
 from spacelang_runtime.engine.record import Limits
+from spacelang_runtime.engine.resume import restarted
 from spacelang_runtime.engine.run import find
-from spacelang_runtime.engine.start import restarted
 from spacelang_runtime.engine.step import Step
 from spacelang_runtime.engine.train import train
 from spacelang_runtime.failure import Failure, Interrupted
@@ -30,8 +30,8 @@ from spacelang_runtime.tasks.transfer.memory import estimate
 from spacelang_runtime.tasks.transfer.model import load
 from spacelang_runtime.tasks.transfer.objective import TransferSetup, training
 from spacelang_runtime.tasks.transfer.run import TASKS, measured
-from spacelang_runtime.tasks.transfer.start import Opened, TransferRequest, new, resumed
-from spacelang_runtime.tasks.transfer.start import opened as opened_by
+from spacelang_runtime.tasks.transfer.setup import Opened, TransferRequest, new, resumed
+from spacelang_runtime.tasks.transfer.setup import opened as opened_by
 
 ALONE = World(0, 1, torch.device("cpu"))
 EVERY = sorted(RECIPES)

@@ -20,7 +20,7 @@ from spacelang_runtime.tasks.vqa.accuracy import accuracy, normalised
 from spacelang_runtime.tasks.vqa.answerer import answer_loss
 from spacelang_runtime.tasks.vqa.questions import answers_of, read
 from spacelang_runtime.tasks.vqa.task import build, open_questioned, predict
-from spacelang_runtime.tasks.vqa.tokenizer import Words, of_texts
+from spacelang_runtime.tasks.vqa.tokenizer import WordPieces, of_texts
 from spacelang_runtime.tasks.vqa.visual_tokens import sines
 
 
@@ -147,24 +147,24 @@ def test_an_answer_that_two_of_ten_gave_is_a_target_of_three_fifths(folder: Path
 
 def test_an_image_comes_with_four_texts_of_which_two_are_its_own(folder: Path) -> None:
     found = open_questioned(folder, recipe("vqa", {"batch": 8}), None, None)
-    views = found.parts(0, 1)
+    batches = found.parts(0, 1)
     for step in range(6):
-        (batch,) = views(step)
+        (batch,) = batches(step)
         assert batch.images.shape[0] == 2
         assert batch.owner.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
         assert batch.matched.tolist() == [True, True, False, False] * 2
-    for group in range(len(views.groups)):
-        own, others = views.texts(group, seed=group, epoch=0)
-        image = views.questions[own[0]].image
-        assert {views.questions[text].image for text in own} == {image}
-        assert image not in {views.questions[text].image for text in others}
+    for group in range(len(batches.groups)):
+        own, others = batches.texts(group, seed=group, epoch=0)
+        image = batches.questions[own[0]].image
+        assert {batches.questions[text].image for text in own} == {image}
+        assert image not in {batches.questions[text].image for text in others}
         assert len(others) == 2
 
 
 def test_an_epoch_asks_every_question_and_none_more_often_than_it_must(folder: Path) -> None:
-    views = open_questioned(folder, recipe("vqa"), None, None).parts(0, 1)
+    batches = open_questioned(folder, recipe("vqa"), None, None).parts(0, 1)
     for epoch in (0, 1):
-        asked = Counter(text for group in range(len(views.groups)) for text in views.texts(group, 0, epoch)[0])
+        asked = Counter(text for group in range(len(batches.groups)) for text in batches.texts(group, 0, epoch)[0])
         assert set(asked) == set(range(18))
         assert max(asked.values()) <= 2  # three questions in groups of two
 
@@ -183,7 +183,7 @@ def test_ranks_share_a_batch_and_parts_are_whole_images(folder: Path) -> None:
 def test_a_vocabulary_is_made_of_the_datas_words() -> None:
     vocabulary = of_texts(["What is red?", "what is on the left?"])
     assert vocabulary[:4] == ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    words = Words(vocabulary, 8)
+    words = WordPieces(vocabulary, 8)
     (ids,) = words(["WHAT is purple?"]).tolist()
     assert [vocabulary[number] for number in ids] == [
         "[CLS]",
@@ -219,7 +219,7 @@ def test_a_text_is_read_beside_its_own_image_and_padding_is_not_read(folder: Pat
     found = open_questioned(folder, recipe("vqa"), None, None)
     made = build(network(), recipe("vqa"), found.labels, None).eval()
     images = torch.randint(0, 255, (2, 3, 32, 32), dtype=torch.uint8)
-    words = Words(found.labels["vocabulary"], 12)(["is there red?"] * 2)
+    words = WordPieces(found.labels["vocabulary"], 12)(["is there red?"] * 2)
     both = made.answers(images, words, torch.tensor([0, 1]))
     swapped = made.answers(images, words, torch.tensor([1, 0]))
     torch.testing.assert_close(both, swapped.flip(0))
@@ -244,7 +244,7 @@ def test_a_glance_begins_with_nothing_and_adds_the_same_to_all_texts_of_an_image
     tokens.load_state_dict({key: both.state_dict()[key] for key in tokens.state_dict()})
     images = torch.randint(0, 255, (2, 3, 32, 32), dtype=torch.uint8)
     texts = ["is there red?", "what colour is it?", "is there red?"]
-    asked = images, Words(found.labels["vocabulary"], 12)(texts), torch.tensor([0, 0, 1])
+    asked = images, WordPieces(found.labels["vocabulary"], 12)(texts), torch.tensor([0, 0, 1])
     torch.testing.assert_close(both.answers(*asked), tokens.answers(*asked))
     torch.nn.init.normal_(both.glance.weight)
     gained = both.answers(*asked) - tokens.answers(*asked)
@@ -257,7 +257,7 @@ def test_an_answer_is_told_by_the_mean_of_all_tokens_or_by_the_first(folder: Pat
     found = open_questioned(folder, own, None, None)
     made = build(network(), own, found.labels, None).eval()
     assert made.bert.pooler is None
-    words = Words(found.labels["vocabulary"], 12)(["is there red?"])
+    words = WordPieces(found.labels["vocabulary"], 12)(["is there red?"])
     length = int((words != made.pad).sum())
     assert length < words.shape[1]
     seen, owner = torch.zeros(1, made.backbone.channels[-1], 2, 2), torch.zeros(1, dtype=torch.int64)
@@ -274,7 +274,7 @@ def test_what_only_glances_reads_the_text_alone(folder: Path) -> None:
     found = open_questioned(folder, own, None, None)
     made = build(network(), own, found.labels, None).eval()
     images = torch.randint(0, 255, (2, 3, 32, 32), dtype=torch.uint8)
-    asked = images, Words(found.labels["vocabulary"], 12)(["is there red?"] * 2), torch.tensor([0, 1])
+    asked = images, WordPieces(found.labels["vocabulary"], 12)(["is there red?"] * 2), torch.tensor([0, 1])
     one, other = made.answers(*asked)
     torch.testing.assert_close(one, other)
     torch.nn.init.normal_(made.glance.weight)

@@ -14,11 +14,11 @@ from networks import AWKWARD, draw, stirred
 from PIL import Image
 
 from spacelang import notation
-from spacelang.canvas import Canvas, Raster, Words
+from spacelang.canvas import Canvas, Raster, Text
 from spacelang.lower.lowered import lower
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
-from spacelang_runtime.ops import positions
+from spacelang_runtime.ops import position_embedding
 from spacelang_runtime.ops.attention import additions, attend
 from spacelang_runtime.ops.windows import Cut
 from spacelang_runtime.preprocessing import Preprocessing
@@ -54,7 +54,7 @@ def test_the_weights_are_those_that_the_network_mixes_with(name: str) -> None:
             torch.testing.assert_close(found.sum(-1), torch.ones(found.shape[:-1]))
             qkv = attention.qkv(windows.split(x))
             added = additions(attention.bias, windows, attention.window == "global", qkv)
-            ways = positions.ways(attention.relative, windows)
+            ways = position_embedding.relative(attention.relative, windows)
             v = qkv.unflatten(-1, (3, attention.heads, -1))[:, :, 2].transpose(1, 2)
             mixed = found @ v
             if ways is not None:
@@ -185,7 +185,7 @@ def test_heads_that_look_apart_are_dark_and_heads_alike_are_light() -> None:
     apart, half = rasters(drawn)
     assert apart.tolist() == [[[253, 231, 37], [68, 1, 84]], [[68, 1, 84], [253, 231, 37]]]
     assert (half == (33, 145, 140)).all()
-    lines = [shape.text for shape in drawn.shapes if isinstance(shape, Words)]
+    lines = [shape.text for shape in drawn.shapes if isinstance(shape, Text)]
     assert lines == ["t", "stage 1, block 1", "mean 0.00", "stage 2, block 3", "mean 0.50"]
 
 

@@ -27,7 +27,7 @@ from spacelang_runtime.nn.inherit import inherit
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import save
 from spacelang_runtime.nn.supernet import Supernet
-from spacelang_runtime.tasks.supernet.start import TrainRequest, continued, new
+from spacelang_runtime.tasks.supernet.setup import TrainRequest, continued, new
 
 LOWERED = lower(SPACE)
 FRAME = "i8-p2-c4"

@@ -15,9 +15,10 @@ from spacelang.lower.lowered import lower
 from spacelang.recipe import Train
 from spacelang.space import Searched, Settled, Space, StageSpace
 from spacelang_runtime.data import Batch
+from spacelang_runtime.engine.create import create
 from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.record import Data, Limits, Record
-from spacelang_runtime.engine.run import Run, create
+from spacelang_runtime.engine.run import Run
 from spacelang_runtime.engine.step import Observe
 from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.engine.train import TrainingResult, train

@@ -21,7 +21,7 @@ from spacelang_runtime.nn.saved import save
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.recipe_text import structured
 from spacelang_runtime.tasks.transfer.objective import TransferSetup
-from spacelang_runtime.tasks.transfer.start import TransferRequest, new, opened
+from spacelang_runtime.tasks.transfer.setup import TransferRequest, new, opened
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220)}
 WIDE, HIGH = 64, 48

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spacelang_runtime.engine.run import Run
     from spacelang_runtime.engine.step import Step
     from spacelang_runtime.tasks.supernet.objective import SupernetSetup
-    from spacelang_runtime.tasks.supernet.start import TrainRequest
+    from spacelang_runtime.tasks.supernet.setup import TrainRequest
 
 
 @frozen(eq=False)
@@ -81,9 +81,10 @@ def _ended(again: Resume) -> bool:
 def _begun(request: FinetuneRequest, world: World, runs: Path, workers: int | None, say: Say) -> SupernetSetup:
     """What a new run is trained from, or one that goes on."""
     from spacelang_runtime.engine.run import removed_unless_saved
+    from spacelang_runtime.nn.files import make
     from spacelang_runtime.nn.inherit import inherit
-    from spacelang_runtime.nn.saved import load, make
-    from spacelang_runtime.tasks.supernet.start import new, resumed
+    from spacelang_runtime.nn.saved import load
+    from spacelang_runtime.tasks.supernet.setup import new, resumed
 
     asked = request.asked
     if isinstance(asked, Resume):

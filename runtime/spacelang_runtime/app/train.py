@@ -15,7 +15,7 @@ from spacelang_runtime.app.workers import readers
 if TYPE_CHECKING:
     from spacelang_runtime.engine.run import Run
     from spacelang_runtime.engine.step import Step
-    from spacelang_runtime.tasks.supernet.start import TrainRequest
+    from spacelang_runtime.tasks.supernet.setup import TrainRequest
 
 
 @frozen(eq=False)
@@ -45,8 +45,8 @@ def train(
     """
     from spacelang_runtime.engine.distributed import join
     from spacelang_runtime.engine.lock import sole_writer
-    from spacelang_runtime.engine.start import restarted
-    from spacelang_runtime.tasks.supernet.start import continued, new, resumed
+    from spacelang_runtime.engine.resume import restarted
+    from spacelang_runtime.tasks.supernet.setup import continued, new, resumed
 
     again = asked if isinstance(asked, Resume) else None
     with sole_writer(again.run.folder) if again else nullcontext(), join(manner.device) as world:

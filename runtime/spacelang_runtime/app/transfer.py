@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from spacelang_runtime.engine.run import Run
     from spacelang_runtime.engine.step import Step
     from spacelang_runtime.tasks.task import Figures
-    from spacelang_runtime.tasks.transfer.memory import Estimate
+    from spacelang_runtime.tasks.transfer.memory import MemoryEstimate
     from spacelang_runtime.tasks.transfer.objective import TransferSetup
-    from spacelang_runtime.tasks.transfer.start import Opened, TransferRequest
+    from spacelang_runtime.tasks.transfer.setup import Opened, TransferRequest
 
 
 @frozen
@@ -58,7 +58,7 @@ class Ahead:
     process takes."""
 
     opened: Opened
-    memory: Estimate
+    memory: MemoryEstimate
     at_once: int
     own: int
     device: torch.device
@@ -80,9 +80,9 @@ def transfer(
     """
     from spacelang_runtime.engine.distributed import join
     from spacelang_runtime.engine.lock import sole_writer
-    from spacelang_runtime.engine.start import restarted
+    from spacelang_runtime.engine.resume import restarted
     from spacelang_runtime.tasks.transfer.run import TASKS
-    from spacelang_runtime.tasks.transfer.start import new, resumed
+    from spacelang_runtime.tasks.transfer.setup import new, resumed
 
     again = asked if isinstance(asked, Resume) else None
     workers = readers(manner.workers)
@@ -142,7 +142,7 @@ def measure(
     from spacelang_runtime.tasks.registry import task
     from spacelang_runtime.tasks.task import silent as unseen
     from spacelang_runtime.tasks.transfer.model import load
-    from spacelang_runtime.tasks.transfer.start import data_of
+    from spacelang_runtime.tasks.transfer.setup import data_of
 
     workers = readers(manner.workers)
     with join(manner.device) as world:
@@ -167,7 +167,7 @@ def _looked(
     request: TransferRequest, world: World, workers: int, looking: Watching[Path, Measuring], say: Say
 ) -> Opened:
     from spacelang_runtime.tasks.task import silent as unseen
-    from spacelang_runtime.tasks.transfer.start import opened
+    from spacelang_runtime.tasks.transfer.setup import opened
 
     with looking(request.data) as watch:
 

@@ -155,6 +155,16 @@ def barrier(world: World) -> None:
             dist.barrier()
 
 
+def require_shares(batch: int, world: World) -> None:
+    """Refuse a batch of which the processes would have unequal shares, and count unequally in the mean."""
+    if batch % world.size:
+        near = max(1, round(batch / world.size)) * world.size
+        raise Failure(
+            f"a batch of {batch} images cannot be shared out evenly among {world.size} processes",
+            f"take one that can, such as batch = {near}",
+        )
+
+
 @frozen
 class Launch:
     """The torchrun job that this process is of. name: the same for all of its processes and over its restarts.

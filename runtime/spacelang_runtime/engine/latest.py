@@ -78,9 +78,9 @@ def _remedy(run: Run, need: Need) -> str:
         return "while it is training, wait for its first checkpoint; else train anew"
     try:
         learned = run.state is None or run.state.step > 0
-        found = run.best if need == "best" else None
+        best = run.best if need == "best" else None
     except Failure as damaged:
         return damaged.remedy
-    if learned and found is None:
+    if learned and best is None:
         return f"search it: spacelang evolve {called(run.folder)}"
     return f"train it: {resuming(run.folder, False)}"

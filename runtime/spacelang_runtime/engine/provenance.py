@@ -13,9 +13,9 @@ from spacelang_runtime.engine.run import Run
 def provenance(run: Run, architecture: Architecture) -> dict[str, Any]:
     """The notes of a network with the weights that it inherits in a run (see `saved.save`)."""
     cost, record, state, best = price(architecture), run.record, run.state, run.best
-    found = best is not None and best["name"] == architecture.name
+    is_best = best is not None and best["name"] == architecture.name
     constraint = accuracy = None
-    if best is not None and found:
+    if best is not None and is_best:
         constraint = ", ".join(_said(bound) for bound in best["bounds"]) or "none"
         accuracy = f"{best['accuracy']:.2%} of {best['images']} held-out images, with inherited weights"
     steps = f", {state.step} steps" if state else ""
@@ -27,7 +27,7 @@ def provenance(run: Run, architecture: Architecture) -> dict[str, Any]:
         "space": record.space,
         "constraint": constraint,
         "accuracy": accuracy,
-        "held_out_accuracy": best["accuracy"] if best is not None and found else None,
+        "held_out_accuracy": best["accuracy"] if best is not None and is_best else None,
         "data": f"{record.data.name} (fingerprint {record.data.fingerprint[:16]})",
         "origin": f"inherited from the supernet of run {run.name}{steps}",
         "run": run.name,

@@ -27,14 +27,12 @@ This module does not import torch, so that commands that only look at runs answe
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import attrs
 from attrs import frozen
 
 from spacelang import interchange
@@ -49,7 +47,6 @@ from spacelang_runtime.engine.record import (
     damaged,
     read,
     read_text,
-    versions,
     written,
 )
 from spacelang_runtime.failure import Failure
@@ -123,58 +120,13 @@ class Run:
         return read_text(path) if path.exists() else ""
 
 
-def create(runs: Path, record: Record, source: str, space: Space) -> Run:
-    """A new run of `space` in the folder `runs`, under a name of its own: s3-1, s3-2, …"""
-
-    def write(folder: Path) -> None:
-        replace(folder / "source.space", lambda file: file.write(source.encode()))
-        replace(folder / "space.json", lambda file: file.write(interchange.to_json(space).encode()))
-
-    return create_with(runs, record, space.name, write)
-
-
-def create_with(runs: Path, record: Record, stem: str, write: Callable[[Path], None]) -> Run:
-    """A new run in the folder `runs`, named after a stem. write: puts into its folder what its task keeps there."""
-    folder = take(runs, stem)
-    created = datetime.now(UTC).isoformat(timespec="microseconds")
-    record = attrs.evolve(record, name=folder.name, created=created, versions=versions())
-    write(folder)
-    replace_json(folder / RECORDS[0], written(record))
-    return Run(folder, record)
-
-
-def take(runs: Path, stem: str) -> Path:
-    """A new folder in `runs`: the stem with the number after the last.
-
-    Several processes may ask at the same time: making the folder is what takes the name. Raises `Failure` where
-    it cannot be made.
-    """
-    _folder(runs)
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        taken = [path.name.removeprefix(f"{stem}-") for path in runs.glob(f"{stem}-*")]
-        number = max((int(end) for end in taken if end.isdecimal()), default=0)
-        while True:
-            number += 1
-            folder = runs / f"{stem}-{number}"
-            try:
-                folder.mkdir()
-                return folder
-            except FileExistsError:
-                continue
-    except OSError as error:
-        raise Failure(
-            f"cannot make a run in {runs}: {error.strerror}", "name a folder of your own: --runs FOLDER"
-        ) from None
-
-
 def find(runs: Path, name: str | None = None, tasks: Collection[str] = OF_SPACES) -> Run:
     """The run of that name or in that folder; with no name, the last one created that trains a whole space, or
     where `tasks` are not those of spaces, the last of theirs.
 
     Raises `Failure` where there is none, and where the run of that name is of another task.
     """
-    _folder(runs)
+    require_folder(runs)
     of_spaces = set(tasks) <= set(OF_SPACES)
     if name is None:
         candidates = [run for run in every(runs, tasks) if run.record.task not in OF_ONE_NETWORK]
@@ -250,7 +202,8 @@ def removed_unless_saved(run: Run) -> Iterator[None]:
         raise
 
 
-def _folder(runs: Path) -> None:
+def require_folder(runs: Path) -> None:
+    """Refuse a file where a folder of runs is meant. Raises `Failure`."""
     if runs.is_file():
         raise Failure(f"{runs} is a file, not a folder of runs", "name a folder: --runs FOLDER")
 

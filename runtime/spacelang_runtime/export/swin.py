@@ -12,8 +12,9 @@ from timm.models.swin_transformer import SwinTransformer
 from spacelang.architecture import Architecture
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.convert import architecture_of
+from spacelang_runtime.nn.files import as_json, fill
 from spacelang_runtime.nn.network import Network
-from spacelang_runtime.nn.saved import CONFIG, PROCESSING, WEIGHTS, as_json, class_names, described, fill
+from spacelang_runtime.nn.saved import CONFIG, PROCESSING, WEIGHTS, class_names, described
 from spacelang_runtime.nn.swin_names import theirs
 from spacelang_runtime.preprocessing import Preprocessing, to_processor
 

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from spacelang_runtime.fused.weights import gradient
 from spacelang_runtime.nn.supernet import ElasticLayer
-from spacelang_runtime.ops import attention
+from spacelang_runtime.ops import attention, position_embedding
 from spacelang_runtime.ops.kernels import global_attention, hardware, sums, window_attention
-from spacelang_runtime.ops.positions import ways
 from spacelang_runtime.ops.slices import prefix
 from spacelang_runtime.ops.windows import Cut
 
@@ -100,15 +99,15 @@ class Plain:
         if cut.padded != cut.grid:
             split = split + extra  # a token of padding is zero, and its projection the bias
         added = attention.additions(table, cut, resize, split)
-        mixed = attention.attend(split, heads, added, ways(relative, cut))
+        mixed = attention.attend(split, heads, added, position_embedding.relative(relative, cut))
         self._graph = cut.join(mixed).reshape(len(qkv), -1)
         self.out = self._graph.detach()
 
     def backward(self, d_out: Tensor) -> Tensor:
         module = self._module
         leaves = [leaf for leaf in self._leaves if leaf is not None]
-        found = iter(torch.autograd.grad(self._graph, leaves, d_out, allow_unused=True))
-        d_qkv, d_extra, d_table, d_relative = (None if leaf is None else next(found) for leaf in self._leaves)
+        gradients = iter(torch.autograd.grad(self._graph, leaves, d_out, allow_unused=True))
+        d_qkv, d_extra, d_table, d_relative = (None if leaf is None else next(gradients) for leaf in self._leaves)
         assert d_qkv is not None
         q = d_qkv.shape[1] // 3
         d_bias = d_qkv.sum(0, dtype=torch.float32 if d_qkv.dtype != torch.float64 else None)

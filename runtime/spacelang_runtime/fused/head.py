@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spacelang_runtime.fused.layer import Change, Stream
-from spacelang_runtime.fused.product import add_product, linear, total
+from spacelang_runtime.fused.layer import Change, ResidualStream
+from spacelang_runtime.fused.matmul import add_matmul, linear, sum_rows
 from spacelang_runtime.fused.weights import Weights, gradient
 from spacelang_runtime.nn.supernet import ElasticHead
 from spacelang_runtime.ops.kernels import layer_norm, sums
@@ -19,7 +19,7 @@ class HeadPass:
     def __init__(self, module: ElasticHead, weights: Weights) -> None:
         self.module, self.weights = module, weights
 
-    def forward(self, stream: Stream) -> Tensor:
+    def forward(self, stream: ResidualStream) -> Tensor:
         module, width = self.module, stream.x.shape[1]
         self.keep, self.bias, self.tokens = stream.keep, stream.bias, stream.tokens
         self.normed = layer_norm.forward(
@@ -34,9 +34,9 @@ class HeadPass:
 
     def backward(self, d_logits: Tensor) -> Change:
         module, tokens, width = self.module, self.tokens, self.normed.y.shape[1]
-        gradient(module.bias).add_(total(d_logits))
+        gradient(module.bias).add_(sum_rows(d_logits))
         low = d_logits.to(self.normed.y.dtype)
-        add_product(prefix(gradient(module.weight), len(module.weight), width), low, self.pooled)
+        add_matmul(prefix(gradient(module.weight), len(module.weight), width), low, self.pooled)
         d_pooled = low.mm(self._weight(width))
         dy = torch.zeros_like(self.normed.y)
         maps = dy.view(-1, tokens, width)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from spacelang.architecture import Layer
 from spacelang_runtime.fused.attention import Mixing, mix
-from spacelang_runtime.fused.product import add_product, linear, product
+from spacelang_runtime.fused.matmul import add_matmul, linear, matmul
 from spacelang_runtime.fused.weights import Weights, gradient
 from spacelang_runtime.nn.supernet import ElasticLayer
 from spacelang_runtime.ops.kernels import gelu, layer_norm, sums
@@ -16,7 +16,7 @@ from spacelang_runtime.ops.slices import prefix
 from spacelang_runtime.ops.windows import Grid, cut
 
 
-class Stream(NamedTuple):
+class ResidualStream(NamedTuple):
     """The residual stream, x + keep·added: [tokens of all samples, C] each, sample after sample.
 
     The sum is left to whoever reads it, because a norm makes it in passing. keep: [samples], see `layer_norm`;
@@ -69,7 +69,7 @@ class LayerPass:
         self.keep = keep or (None, None)
         self.learns, self.checkpointing = learns, checkpointing
 
-    def forward(self, stream: Stream) -> Stream:
+    def forward(self, stream: ResidualStream) -> ResidualStream:
         self.before = stream
         kept = self._forward(stream, self.learns and not self.checkpointing)
         width = stream.x.shape[1]
@@ -82,9 +82,9 @@ class LayerPass:
         if not self.checkpointing:
             self.kept: Saved | None = kept
             self.before = stream._replace(x=kept.first.total, added=None)
-        return Stream(kept.second.total, stream.grid, stream.tokens, added, self.keep[1], bias)
+        return ResidualStream(kept.second.total, stream.grid, stream.tokens, added, self.keep[1], bias)
 
-    def _forward(self, stream: Stream, learns: bool) -> Saved:
+    def _forward(self, stream: ResidualStream, learns: bool) -> Saved:
         module, weights, hidden = self.module, self.weights, self.hidden
         width, q, heads = stream.x.shape[1], self.layer.qkv, self.layer.heads
         first = layer_norm.forward(
@@ -129,10 +129,10 @@ class LayerPass:
         d_inner = change.added.mm(prefix(weights[module.contract_weight], width, hidden))
         d_expanded, parts, inner = gelu.backward(expanded, d_inner)
         del expanded
-        add_product(prefix(gradient(module.contract_weight), width, hidden), change.added, inner)
+        add_matmul(prefix(gradient(module.contract_weight), width, hidden), change.added, inner)
         del inner, d_inner
         sums.add(parts, [gradient(module.expand_bias)])
-        add_product(prefix(gradient(module.expand_weight), hidden, width), d_expanded, second.y)
+        add_matmul(prefix(gradient(module.expand_weight), hidden, width), d_expanded, second.y)
         d_normed = d_expanded.mm(prefix(weights[module.expand_weight], hidden, width))
         del d_expanded
         middle = layer_norm.backward(d_normed, second, module.norm2_weight, change.x, self.keep[0], tokens)
@@ -141,14 +141,14 @@ class LayerPass:
         del second, change, d_normed
 
         d_mixed = middle.added.mm(prefix(weights[module.out_weight], width, q))
-        add_product(prefix(gradient(module.out_weight), width, q), middle.added, mixing.out)
+        add_matmul(prefix(gradient(module.out_weight), width, q), middle.added, mixing.out)
         d_qkv = mixing.backward(d_mixed)
         del d_mixed, mixing
         weight = prefix(gradient(module.qkv_weight), 3, q, width)
         if weight.stride(0) == q * weight.stride(1):
-            add_product(weight.view(3 * q, width), d_qkv, first.y)
+            add_matmul(weight.view(3 * q, width), d_qkv, first.y)
         else:
-            weight += product(d_qkv, first.y).view(3, q, width)
+            weight += matmul(d_qkv, first.y).view(3, q, width)
         d_normed = d_qkv.mm(self._qkv_weight(width))
         del d_qkv
         outer = layer_norm.backward(d_normed, first, module.norm1_weight, middle.x, stream.keep, tokens)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spacelang_runtime.fused.layer import Change, Stream
-from spacelang_runtime.fused.product import product, total
+from spacelang_runtime.fused.layer import Change, ResidualStream
+from spacelang_runtime.fused.matmul import matmul, sum_rows
 from spacelang_runtime.fused.weights import Weights, gradient
 from spacelang_runtime.nn.supernet import ElasticPatchMerging
 from spacelang_runtime.ops.kernels import layer_norm, sums
@@ -21,7 +21,7 @@ class PatchMergingPass:
     def __init__(self, module: ElasticPatchMerging, weights: Weights, out: int) -> None:
         self.module, self.weights, self.out = module, weights, out
 
-    def forward(self, stream: Stream) -> Stream:
+    def forward(self, stream: ResidualStream) -> ResidualStream:
         width = stream.x.shape[1]
         x = stream.x.view(-1, stream.tokens, width)
         if stream.added is not None:
@@ -39,7 +39,7 @@ class PatchMergingPass:
         )
         self.normed = layer_norm.forward(squares.view(-1, 4 * width), None, None, *self.scales, tokens)
         self.grid = grid
-        return Stream(self.normed.y.mm(self._weight(width).t()), grid, tokens)
+        return ResidualStream(self.normed.y.mm(self._weight(width).t()), grid, tokens)
 
     def _weight(self, width: int) -> Tensor:
         return prefix(self.weights[self.module.weight], self.out, 4, width).reshape(self.out, 4 * width)
@@ -47,7 +47,7 @@ class PatchMergingPass:
     def backward(self, change: Change) -> Change:
         module, width = self.module, self.normed.y.shape[1] // 4
         weight = prefix(gradient(module.weight), self.out, 4, width)
-        weight += product(change.x, self.normed.y).view_as(weight)
+        weight += matmul(change.x, self.normed.y).view_as(weight)
         outer = layer_norm.backward(change.x.mm(self._weight(width)), self.normed, self.scales[0], None, None, 1)
         both = [torch.zeros_like(scale, dtype=outer.parts.dtype) for scale in self.scales]
         sums.add(outer.parts, both)
@@ -59,7 +59,7 @@ class PatchMergingPass:
             d_added = (dx.view(self.samples, -1, width) * self.keep[:, None, None].to(dx.dtype)).view_as(dx)
         if self.bias is not None:
             whole = self.keep is None and (2 * self.grid[0], 2 * self.grid[1]) == self.before
-            each = outer.parts[:, 2].sum(0).view(4, width).sum(0) if whole else total(d_added)
+            each = outer.parts[:, 2].sum(0).view(4, width).sum(0) if whole else sum_rows(d_added)
             prefix(gradient(self.bias), width).add_(each)
         return Change(dx, d_added)
 

@@ -51,11 +51,11 @@ def weights(model: nn.Module, dtype: torch.dtype, counted: bool = False) -> Weig
     fused optimizers do not; then they are cast after a change alone, and not for every network.
     """
     with torch.inference_mode(False), torch.no_grad():  # what evaluation casts serves training too
-        found = _KEPT.get(model)
-        if found is None or not found.fits(model, dtype):
-            found = _KEPT[model] = Weights(model, dtype)
-        found.refresh(counted)
-    return found
+        cast = _KEPT.get(model)
+        if cast is None or not cast.fits(model, dtype):
+            cast = _KEPT[model] = Weights(model, dtype)
+        cast.refresh(counted)
+    return cast
 
 
 def _places(parameters: list[nn.Parameter]) -> list[tuple[int, int]]:

@@ -43,9 +43,9 @@ def from_timm(name: str, weights: Path | None = None) -> tuple[Network, Preproce
     if not isinstance(model, SwinTransformer):
         raise Failure(f"{name} is a {type(model).__name__}, and no SwinTransformer", _REMEDY)
     if weights is not None:
-        found = tensors(weights)
-        require_same(found, model.state_dict(), str(weights), name, f"give the weights of {name}")
-        model.load_state_dict(found)
+        state_dict = tensors(weights)
+        require_same(state_dict, model.state_dict(), str(weights), name, f"give the weights of {name}")
+        model.load_state_dict(state_dict)
     network = of_swin(model).eval()
     return network, from_cfg(model.pretrained_cfg, network.architecture.frame, f"timm's {name}")
 
@@ -57,13 +57,13 @@ def from_file(weights: Path, image: int = 224) -> Network:
     image: the side of the images that it was trained on. Raises `Failure` for a file that is none of these, and
     where a tensor does not fit the others, with its name and both shapes.
     """
-    found = tensors(weights)
-    architecture = swin_file.architecture_of(found, image, str(weights))
+    state_dict = tensors(weights)
+    architecture = swin_file.architecture_of(state_dict, image, str(weights))
     with torch.device("meta"):
         network = Network(architecture)
     wanted = theirs(network.state_dict(), architecture)
-    require_same(found, wanted, str(weights), "the network that its other tensors describe", KNOWN)
-    network.load_state_dict(ours(found, architecture), assign=True)
+    require_same(state_dict, wanted, str(weights), "the network that its other tensors describe", KNOWN)
+    network.load_state_dict(ours(state_dict, architecture), assign=True)
     return network.eval()
 
 

@@ -15,9 +15,9 @@ from spacelang.lower.plan import Block
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.importance import ordered
 from spacelang_runtime.nn.network import Network
-from spacelang_runtime.nn.subnet import Limits
+from spacelang_runtime.nn.subnet import StageLimits
 from spacelang_runtime.nn.supernet import Supernet
-from spacelang_runtime.ops.positions import centre
+from spacelang_runtime.ops.position_embedding import centre
 from spacelang_runtime.ops.slices import prefix
 
 
@@ -88,7 +88,7 @@ def misfits(given: Architecture, supernet: Supernet) -> list[str]:
     return wrong
 
 
-def _pairs(stage: Stage, limit: Limits) -> list[tuple[Layer, Block]]:
+def _pairs(stage: Stage, limit: StageLimits) -> list[tuple[Layer, Block]]:
     return list(zip(stage.layers, limit.layers, strict=False))
 
 

@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from spacelang.architecture import Architecture, Frame
 from spacelang.lower.plan import Block, Head, Merge, Stem, Tokens, of_architecture
-from spacelang_runtime.ops import positions
+from spacelang_runtime.ops import position_embedding
 from spacelang_runtime.ops.attention import attention
 from spacelang_runtime.ops.patch_merging import neighbours
 from spacelang_runtime.ops.windows import Grid, cut, grid_of
@@ -38,7 +38,7 @@ class Network(nn.Module):
         self.architecture = architecture
         self.checkpointing = False
         self.tokens: Joined | None = None
-        self.stages = nn.ModuleList([Stage()])
+        self.stages = nn.ModuleList([TransformerStage()])
         step, before = drop_path / max(architecture.depth - 1, 1), 0
         for blueprint in of_architecture(architecture):
             match blueprint:
@@ -47,9 +47,9 @@ class Network(nn.Module):
                 case Tokens():
                     self.tokens = Joined(blueprint)
                 case Merge():
-                    self.stages.append(Stage(PatchMerging(blueprint)))
+                    self.stages.append(TransformerStage(PatchMerging(blueprint)))
                 case Block():
-                    self.stages[-1].layers.append(Layer(blueprint, step * before))
+                    self.stages[-1].layers.append(TransformerLayer(blueprint, step * before))
                     before += 1
                 case Head():
                     self.head = Classifier(blueprint, architecture.frame)
@@ -143,10 +143,10 @@ class Joined(nn.Module):
         self.absolute = small(plan.side**2 + plan.token, plan.embed) if plan.absolute else None
 
     def forward(self, x: Tensor, grid: Grid) -> Tensor:
-        return positions.placed(x, grid, self.token, self.absolute)
+        return position_embedding.add_positions(x, grid, self.token, self.absolute)
 
 
-class Stage(nn.Module):
+class TransformerStage(nn.Module):
     """The layers of one resolution, after the merging that leads to it."""
 
     def __init__(self, merge: PatchMerging | None = None) -> None:
@@ -168,7 +168,7 @@ class PatchMerging(nn.Module):
         return self.reduce(self.norm(x)), grid
 
 
-class Layer(nn.Module):
+class TransformerLayer(nn.Module):
     """One transformer layer: attention and MLP, each behind a LayerNorm and beside a shortcut.
 
     drop: in training, the chance that a sample takes the shortcut alone.
@@ -198,7 +198,8 @@ class Attention(nn.Module):
     """Attention inside windows.
 
     qkv makes the queries of all heads, then their keys, then their values. bias: [heads, 2·window − 1,
-    2·window − 1], see `positions.bias`. relative: [4, 2·r + 2, head width], see `positions.ways`.
+    2·window − 1], see `position_embedding.bias`. relative: [4, 2·r + 2, head width], see
+    `position_embedding.relative`.
     """
 
     def __init__(self, plan: Block) -> None:

@@ -11,8 +11,6 @@ transformers saves of it, too.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -27,13 +25,12 @@ from torch import Tensor
 from spacelang import notation
 from spacelang.architecture import Architecture, NotAnArchitecture, from_json, to_json
 from spacelang.outside import NotJson, parse
-from spacelang_runtime.atomic import replace
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.nn.files import CONFIG, as_json, fill, require_free, require_own
 from spacelang_runtime.nn.model_card import model_card
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.preprocessing import PROCESSOR, Preprocessing, from_cfg, to_cfg, to_processor
 
-CONFIG = "config.json"
 PROCESSING = "preprocessor_config.json"
 WEIGHTS = "model.safetensors"
 CARD = "README.md"
@@ -65,53 +62,6 @@ def save(
         CARD: model_card(architecture, record["notes"], preprocessing).encode(),
     }
     fill(Path(folder), files, force)
-
-
-def fill(folder: Path, files: Mapping[str, bytes], force: bool) -> None:
-    """Write files into a folder, all or none. force: whether others of these names may be replaced, and the folder
-    may hold other things. Raises `Failure` where they may not, and where the folder cannot be written."""
-    for name, content in files.items() if not force else ():
-        require_free(folder / name, content)
-    if not force:
-        require_own(folder)
-    make(folder)
-    for name, content in files.items():
-        replace(folder / name, lambda file, content=content: file.write(content))
-
-
-def make(folder: Path) -> None:
-    """Make a folder, where there is none, and sure that it can be written into. Raises `Failure`."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Failure(f"cannot make the folder {folder}: {error.strerror}", "name another") from None
-    if not os.access(folder, os.W_OK):
-        raise Failure(f"cannot write into the folder {folder}", "give write access, or name another")
-
-
-def as_json(value: Any) -> bytes:
-    """A JSON value for people and programs to read."""
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def require_free(path: Path, content: bytes | None = None) -> None:
-    """Make sure that a file may be written: there is none, or one with this very content. Raises `Failure`."""
-    if path.exists() and (not path.is_file() or content is None or path.read_bytes() != content):
-        other = "" if content is None else ", with other content"
-        raise Failure(f"{path} is there already{other}", "write elsewhere, or replace it with --force")
-
-
-def require_own(folder: Path) -> None:
-    """Make sure that a folder is new, empty, or a model's. Raises `Failure` for one that holds other things."""
-    if not folder.is_dir() or (folder / CONFIG).is_file():
-        return
-    others = sorted(path.name for path in folder.iterdir() if path.name[0] != ".")
-    if others:
-        some = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
-        raise Failure(
-            f"{folder} holds other things ({some}), and a model has a folder of its own",
-            f"name a new one, such as {folder / 'model'}; or write there all the same with --force",
-        )
 
 
 def require_new(folder: Path) -> None:
@@ -181,7 +131,7 @@ def load(folder: Path | str) -> Network:
     try:
         with torch.device("meta"):
             network = Network(architecture)
-    except (RuntimeError, OverflowError, TypeError) as error:  # tensors beyond what torch can index
+    except RuntimeError as error:  # tensors beyond what torch can index
         raise Failure(f"the architecture in {config} cannot be built: {error}", _AGAIN) from None
     require_same(weights, network.state_dict(), str(folder / WEIGHTS), f"the architecture in {config}", _AGAIN)
     require_stated(content, notes_of(folder).get(DIGEST), folder)
@@ -237,27 +187,27 @@ def notes_of(folder: Path | str) -> dict[str, Any]:
 def require_stated(content: bytes, stated: object, folder: Path) -> None:
     """Make sure that a file of weights is the one whose SHA-256 the folder states, where it states one. Raises
     `Failure`."""
-    if stated is not None and (found := sha256(content).hexdigest()) != stated:
+    if stated is not None and (digest := sha256(content).hexdigest()) != stated:
         raise Failure(
-            f"{folder / WEIGHTS} is not as it was written: its SHA-256 is {found[:12]}…, and {CONFIG} states "
+            f"{folder / WEIGHTS} is not as it was written: its SHA-256 is {digest[:12]}…, and {CONFIG} states "
             f"{str(stated)[:12]}…",
             f"take the folder again; if you changed the weights yourself, take {DIGEST} out of {folder / CONFIG}",
         )
 
 
 def require_same(
-    found: Mapping[str, object], wanted: Mapping[str, Tensor], where: str, whose: str, remedy: str
+    named: Mapping[str, object], wanted: Mapping[str, Tensor], where: str, whose: str, remedy: str
 ) -> None:
     """Make sure that tensors have the names and shapes that they should; raises `Failure` that names one."""
     for name, tensor in wanted.items():
-        if name not in found:
+        if name not in named:
             raise Failure(f"{where} has no tensor {name}, and {whose} needs it", remedy)
-        given = found[name]
+        given = named[name]
         if not isinstance(given, Tensor) or not given.is_floating_point():
             raise Failure(f"{where}: {name} is no tensor of weights", remedy)
         if given.shape != tensor.shape:
             raise Failure(f"{where}: tensor {name} is {_shape(given)}, and {whose} needs {_shape(tensor)}", remedy)
-    for name in found:
+    for name in named:
         if name not in wanted:
             raise Failure(f"{where} has a tensor {name}, and {whose} has no place for it", remedy)
 

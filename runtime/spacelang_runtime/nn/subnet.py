@@ -10,26 +10,26 @@ from spacelang.lower.plan import Block, Merge, Plan, Stem
 
 
 @frozen
-class Limits:
+class StageLimits:
     """The largest shapes that a supernet has in one stage."""
 
     embed: int
     layers: tuple[Block, ...]
 
 
-def limits(plan: Plan) -> tuple[Limits, ...]:
+def limits(plan: Plan) -> tuple[StageLimits, ...]:
     """The limits of each stage of a plan."""
-    stages: list[Limits] = []
+    stages: list[StageLimits] = []
     for blueprint in plan:
         match blueprint:
             case Stem(embed=embed) | Merge(out=embed):
-                stages.append(Limits(embed, ()))
+                stages.append(StageLimits(embed, ()))
             case Block():
                 stages[-1] = attrs.evolve(stages[-1], layers=(*stages[-1].layers, blueprint))
     return tuple(stages)
 
 
-def require_subnet(frame: Frame, stages: tuple[Limits, ...], architecture: Architecture) -> None:
+def require_subnet(frame: Frame, stages: tuple[StageLimits, ...], architecture: Architecture) -> None:
     """Make sure that a supernet holds an architecture; raises ValueError with the place and the dimension."""
     if architecture.frame != frame:
         for name in attrs.fields_dict(Frame):

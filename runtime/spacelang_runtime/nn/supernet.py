@@ -18,7 +18,7 @@ from torch.utils.checkpoint import checkpoint
 from spacelang.architecture import Architecture, Frame, Layer
 from spacelang.lower.plan import Block, Head, Merge, Plan, Stem, Tokens
 from spacelang_runtime.nn.subnet import limits, require_subnet
-from spacelang_runtime.ops import positions
+from spacelang_runtime.ops import position_embedding
 from spacelang_runtime.ops.attention import attention
 from spacelang_runtime.ops.patch_merging import neighbours
 from spacelang_runtime.ops.slices import prefix
@@ -179,7 +179,7 @@ class ElasticTokens(nn.Module):
 
     def forward(self, x: Tensor, grid: Grid) -> Tensor:
         w = self.slices(x.shape[-1])
-        return positions.placed(x, grid, w.get("token"), w.get("absolute"))
+        return position_embedding.add_positions(x, grid, w.get("token"), w.get("absolute"))
 
 
 class ElasticStage(nn.Module):
@@ -218,7 +218,7 @@ class ElasticLayer(nn.Module):
     """One transformer layer, as wide, with as many heads and as large a window as the space has here.
 
     qkv_weight: [3, Q, C] for queries, keys, values. bias: [heads, 2·window − 1, 2·window − 1], see
-    `positions.bias`. relative: [4, 2·r + 2, head width], see `positions.ways`.
+    `position_embedding.bias`. relative: [4, 2·r + 2, head width], see `position_embedding.relative`.
     """
 
     def __init__(self, plan: Block) -> None:
@@ -259,7 +259,7 @@ class ElasticLayer(nn.Module):
         }
         if self.bias is not None:
             side = self.span if layer.window == "global" else layer.window
-            slices["attention.bias"] = positions.centre(prefix(self.bias, layer.heads), side, side)
+            slices["attention.bias"] = position_embedding.centre(prefix(self.bias, layer.heads), side, side)
         if self.relative is not None:
             slices["attention.relative"] = prefix(self.relative, 4, self.relative.shape[1], layer.head_width)
         return slices

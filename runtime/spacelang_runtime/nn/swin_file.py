@@ -32,24 +32,24 @@ def tensors(path: Path) -> dict[str, Any]:
     classifier `head`, and have each merging at the end of a stage, where timm has it at the beginning of the
     next. Raises `Failure` where the file cannot be read safely.
     """
-    found = _read(path)
+    state_dict = _read(path)
     for nest in ("model", "state_dict"):
-        if isinstance(found.get(nest), dict):
-            found = found[nest]
-    found = {str(k): v for k, v in found.items() if not str(k).endswith(_BUFFERS)}
-    if "layers.0.downsample.reduction.weight" not in found:
-        return found
+        if isinstance(state_dict.get(nest), dict):
+            state_dict = state_dict[nest]
+    state_dict = {str(k): v for k, v in state_dict.items() if not str(k).endswith(_BUFFERS)}
+    if "layers.0.downsample.reduction.weight" not in state_dict:
+        return state_dict
     late = re.compile(r"layers\.(\d+)\.downsample")
-    moved = {late.sub(lambda at: f"layers.{int(at[1]) + 1}.downsample", name): t for name, t in found.items()}
+    moved = {late.sub(lambda at: f"layers.{int(at[1]) + 1}.downsample", name): t for name, t in state_dict.items()}
     return {re.sub(r"^head\.(?=weight|bias)", "head.fc.", name): tensor for name, tensor in moved.items()}
 
 
-def architecture_of(found: Mapping[str, Any], image: int, where: str) -> Architecture:
+def architecture_of(state_dict: Mapping[str, Any], image: int, where: str) -> Architecture:
     """The architecture whose weights these are, by their shapes. image: the side that it was trained on, which
     no shape tells. Raises `Failure` for what is missing or fits no architecture."""
 
     def shape(name: str, dimensions: int) -> tuple[int, ...]:
-        tensor = found.get(name)
+        tensor = state_dict.get(name)
         if not isinstance(tensor, Tensor):
             raise Failure(f"{where} has no tensor {name}: it is no Swin transformer", KNOWN)
         if tensor.dim() != dimensions:
@@ -60,10 +60,10 @@ def architecture_of(found: Mapping[str, Any], image: int, where: str) -> Archite
     classes, _ = shape("head.fc.weight", 2)
     shape("patch_embed.norm.weight", 1)
     stages = []
-    while f"layers.{len(stages)}.blocks.0.norm1.weight" in found or not stages:
+    while f"layers.{len(stages)}.blocks.0.norm1.weight" in state_dict or not stages:
         layers: list[Layer] = []
         stage = f"layers.{len(stages)}"
-        while f"{stage}.blocks.{len(layers)}.norm1.weight" in found or not layers:
+        while f"{stage}.blocks.{len(layers)}.norm1.weight" in state_dict or not layers:
             block = f"{stage}.blocks.{len(layers)}"
             (embed,) = shape(f"{block}.norm1.weight", 1)
             offsets, heads = shape(f"{block}.attn.relative_position_bias_table", 2)
@@ -92,7 +92,7 @@ def _read(path: Path) -> dict[str, Any]:
             return load_file(path)
         # Training scripts keep their command line beside the weights: a record of plain values.
         with torch.serialization.safe_globals([Namespace]):
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise Failure(f"cannot read {path}: {error.strerror or error}", "name the file of the weights") from None
     except (SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError, LookupError, ValueError) as error:
@@ -103,9 +103,9 @@ def _read(path: Path) -> dict[str, Any]:
             ) from None
         reason = str(error).splitlines()[0].partition(". ")[0] if str(error) else "it is empty"
         raise Failure(f"{path} holds no tensors that can be read safely: {reason}", _FILES) from None
-    if not isinstance(found, dict):
-        raise Failure(f"{path} holds a {type(found).__name__}, and no tensors by name", _FILES)
-    return found
+    if not isinstance(content, dict):
+        raise Failure(f"{path} holds a {type(content).__name__}, and no tensors by name", _FILES)
+    return content
 
 
 def anew(path: Path) -> str:

@@ -24,7 +24,7 @@ _PARTS = {
 
 def ours(theirs: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
     """Tensors of a Swin under our names and in our shapes; those that it lacks are left out."""
-    found = {
+    names = {
         f"{mine}.{kind}": theirs[f"{other}.{kind}"].clone()
         for mine, other in _modules(architecture)
         for kind in ("weight", "bias")
@@ -33,21 +33,21 @@ def ours(theirs: Mapping[str, Tensor], architecture: Architecture) -> dict[str, 
     for mine, other, side in _tables(architecture):
         # Theirs is [offset, head] by query minus key, ours [head, row, column] by key minus query.
         if other in theirs and theirs[other].shape[0] == side * side:
-            found[mine] = theirs[other].t().reshape(-1, side, side).flip(1, 2)
-    return found
+            names[mine] = theirs[other].t().reshape(-1, side, side).flip(1, 2)
+    return names
 
 
 def theirs(ours: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
     """Tensors of a network under timm's names for a Swin, and in its shapes."""
-    found = {
+    names = {
         f"{other}.{kind}": ours[f"{mine}.{kind}"].clone()
         for mine, other in _modules(architecture)
         for kind in ("weight", "bias")
         if f"{mine}.{kind}" in ours
     }
     for mine, other, _ in _tables(architecture):
-        found[other] = ours[mine].flip(1, 2).flatten(1).t().contiguous()
-    return found
+        names[other] = ours[mine].flip(1, 2).flatten(1).t().contiguous()
+    return names
 
 
 def _modules(architecture: Architecture) -> Iterator[tuple[str, str]]:

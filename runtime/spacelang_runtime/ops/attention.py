@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spacelang_runtime.ops import positions
+from spacelang_runtime.ops import position_embedding
 from spacelang_runtime.ops.kernels import operator, window_attention
 from spacelang_runtime.ops.kernels.hardware import PRESENT
 from spacelang_runtime.ops.windows import Cut, mask
@@ -56,13 +56,13 @@ def attention(
     """Attention of whole maps: [B, tokens, C], normed, to what joins the residual stream, [B, tokens, C].
 
     qkv, out: the weight and the bias of the projections. table: of the relative position bias, and resize, see
-    `positions.bias`. relative: see `positions.ways`.
+    `position_embedding.bias`. relative: see `position_embedding.relative`.
     """
     if _served(x, cut, qkv, heads, table, relative, resize):
         packed = F.linear(x, *qkv)
         return F.linear(operator.attend(packed, qkv[1].to(packed.dtype), table, heads, cut), *out)
     split = F.linear(cut.split(x), *qkv)
-    mixed = attend(split, heads, additions(table, cut, resize, split), positions.ways(relative, cut))
+    mixed = attend(split, heads, additions(table, cut, resize, split), position_embedding.relative(relative, cut))
     return cut.join(F.linear(mixed, *out))
 
 
@@ -87,11 +87,11 @@ def _served(
 def additions(table: Tensor | None, cut: Cut, resize: bool, like: Tensor) -> Tensor | None:
     """What is added to the scaled scores: [1 or windows of a map, heads or 1, T, T], or None for nothing.
 
-    The relative position bias of the table (see `positions.bias`), and −inf between tokens that a shift
+    The relative position bias of the table (see `position_embedding.bias`), and −inf between tokens that a shift
     brought into one window from two ends of the map. like: a tensor whose device the mask takes, and its type
     where there is no table.
     """
-    added = None if table is None else positions.bias(table, cut, resize).unsqueeze(0)
+    added = None if table is None else position_embedding.bias(table, cut, resize).unsqueeze(0)
     if cut.shift == (0, 0):
         return added
     apart = mask(cut, like.device, like.dtype if table is None else table.dtype)
@@ -109,7 +109,7 @@ def attend(
 
     qkv: [windows, T, 3·Q], the queries of all heads, then the keys, then the values; head i is d = Q/heads
     neighbouring channels of each. added: see `additions`. relative: embeddings for keys and for values, each
-    [T, T, d] (see `positions.embeddings`); q·(k + key embedding) and the weighted sum of v + value embedding
+    [T, T, d] (see `position_embedding.pairwise`); q·(k + key embedding) and the weighted sum of v + value embedding
     take the places of q·k and of the sum of v. fused: whether torch's fused attention may be used; by default
     on CUDA. Gives [windows, T, Q].
     """

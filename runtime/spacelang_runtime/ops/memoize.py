@@ -15,18 +15,18 @@ def memoize(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
     The tensor serves training too when it was first needed in inference mode. A stand-in that a tracer makes
     in a tensor's place is not kept; a compiler takes what makes the tensor into its own graph.
     """
-    found: dict[tuple[Hashable, ...], Tensor] = {}
+    results: dict[tuple[Hashable, ...], Tensor] = {}
 
     @wraps(make)
     def remembered(*key: Hashable) -> Tensor:
         if torch.compiler.is_compiling():
             return make(*key)
-        if key in found:
-            return found[key]
+        if key in results:
+            return results[key]
         with torch.inference_mode(False):
             made = make(*key)
         if type(made) is Tensor:
-            found[key] = made
+            results[key] = made
         return made
 
     return remembered

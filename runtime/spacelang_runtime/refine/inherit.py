@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spacelang_runtime.nn.supernet import Supernet
-from spacelang_runtime.ops.positions import centre
+from spacelang_runtime.ops.position_embedding import centre
 
 
 def inherit(model: Supernet, weights: Mapping[str, Tensor]) -> float:

@@ -93,7 +93,7 @@ def _layer(frame: Frame, stage: int, embed: int, layer: Layer, bench: Bench) -> 
     shape = plan.shape(embed, layer)
     x, grid = _tokens(frame, stage, embed, bench)
     blocks = [plan.block(frame, stage, index, embed, shape) for index in range(CHAIN)]
-    chain = [_made(network.Layer, bench, block) for block in blocks]
+    chain = [_made(network.TransformerLayer, bench, block) for block in blocks]
 
     def run() -> Tensor:
         y = x

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from spacelang_runtime.nn.network import Network
-from spacelang_runtime.ops import positions
+from spacelang_runtime.ops import position_embedding
 from spacelang_runtime.tasks.recipe import TaskTrain
 
 
@@ -50,6 +50,6 @@ def resized(network: Network, image: int) -> Network:
     if network.tokens is None or network.tokens.absolute is None or frame.image == image:
         return network
     side = -(-image // frame.patch)
-    table = positions.absolute(network.tokens.absolute.detach(), (side, side), frame.token == "class")
+    table = position_embedding.absolute(network.tokens.absolute.detach(), (side, side), frame.token == "class")
     network.tokens.absolute = nn.Parameter(table.clone())
     return network

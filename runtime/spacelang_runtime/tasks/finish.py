@@ -41,7 +41,7 @@ from spacelang_runtime.tasks.finetune import ALONE, narrowest
 from spacelang_runtime.tasks.supernet.data import Say, preprocessing_of
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
 from spacelang_runtime.tasks.supernet.sandwich import alone
-from spacelang_runtime.tasks.supernet.start import TrainRequest, continued, created, opened
+from spacelang_runtime.tasks.supernet.setup import TrainRequest, continued, created, opened
 from spacelang_runtime.tasks.supernet.teacher import Distilled
 
 # By docs/learning.md, "A finish": the peak as a part of the recipe's rate, and the share of the steps of warm-up.
@@ -190,10 +190,10 @@ def _seconds_a_step(
             if problems[-1]:
                 raise
             raise Stopped("the finish was stopped before its first step", "give the same command again") from None
-    return broadcast(world, pace(elapsed))
+    return broadcast(world, mean_step_time(elapsed))
 
 
-def pace(elapsed: Sequence[float]) -> float:
+def mean_step_time(elapsed: Sequence[float]) -> float:
     """Seconds a step, from the seconds that had passed at the beginning and at the end of each step.
 
     The first steps compile and record: they count only where there are not many more.

@@ -70,9 +70,9 @@ def looked(data: TaskData, folder: Path, world: World, workers: int, show: Show)
     for rank, part in enumerate(all_gather(world, seen)):
         every |= dict(zip(range(rank, len(data.images()), world.size), part, strict=True))
     wrong = [every[number].wrong for number in sorted(every)]
-    if found := [one for one in wrong if one is not None]:
-        more = f" ({len(found) - 1} more files are wrong)" if len(found) > 1 else ""
-        raise Failure(found[0][0] + more, found[0][1])
+    if reasons := [one for one in wrong if one is not None]:
+        more = f" ({len(reasons) - 1} more files are wrong)" if len(reasons) > 1 else ""
+        raise Failure(reasons[0][0] + more, reasons[0][1])
     broken = {number: one.broken for number, one in sorted(every.items()) if one.broken}
     facts = {number: one.facts for number, one in sorted(every.items()) if not one.broken}
     names = {within(folder, data.images()[number]): reason for number, reason in broken.items()}

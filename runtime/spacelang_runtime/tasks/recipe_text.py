@@ -36,10 +36,12 @@ def named(text: str, task: str, changes: Sequence[str] = ()) -> Recipe:
         hint = f"did you mean {near[0]}?" if near else f"recipes for {task}: {', '.join(own)}, or a .toml file"
         raise Failure(f"there is no recipe {text!r}", hint)
     record = _read(path)
-    found = record.get("task")
-    if found != task:
+    stated = record.get("task")
+    if stated != task:
         own = [name for name, of in known.items() if of == task]
-        said = f"is a recipe for {found}" if found in MODELS else 'has no line task = "detect", "segment" or "vqa"'
+        said = (
+            f"is a recipe for {stated}" if stated in MODELS else 'has no line task = "detect", "segment" or "vqa"'
+        )
         raise Failure(f"{path.name} {said}", f"recipes for {task}: {', '.join(own)}")
     for change in changes:
         _change(record, task, change)

@@ -43,9 +43,9 @@ def board(
         image = read([picture], frame, preprocessing).to(next(network.parameters()).device)
         for number, stage in enumerate(architecture.stages):
             at = (middle[1] // (frame.patch << number), middle[0] // (frame.patch << number))
-            found = maps(network, image, (number, len(stage.layers) - 1), at)
+            attention = maps(network, image, (number, len(stage.layers) - 1), at)
             title = f"step {step.step}, stage {number + 1}, block {len(stage.layers)}"
-            pixels = panels.pixels(panels.attention(picture, found, middle, title))
+            pixels = panels.pixels(panels.attention(picture, attention, middle, title))
             writer.add_image(f"attention/stage {number + 1}", pixels, step.step, dataformats="HWC")
 
     try:

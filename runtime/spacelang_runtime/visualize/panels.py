@@ -10,7 +10,7 @@ import numpy as np
 from attrs import frozen
 from torch import Tensor
 
-from spacelang.canvas import Canvas, Raster, Shape, Trace, Words, image, png, svg
+from spacelang.canvas import Canvas, Raster, Shape, Text, Trace, image, png, svg
 from spacelang_runtime.atomic import replace
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.visualize.similarity import Similarity
@@ -100,7 +100,7 @@ def _coloured(shares: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> np
 def _laid_out(title: str, panels: Sequence[Panel]) -> Canvas:
     """Panels in rows, under a title."""
     heading = wrap(title, _TITLE)
-    shapes: list[Shape] = [Words(_GAP, 24 + _LINE * n, line, 16) for n, line in enumerate(heading)]
+    shapes: list[Shape] = [Text(_GAP, 24 + _LINE * n, line, 16) for n, line in enumerate(heading)]
     top = 24 + _LINE * (len(heading) - 1) + _GAP
     above = _LINE * max((len(panel.lines) for panel in panels), default=0) + 6
     for number, panel in enumerate(panels):
@@ -114,7 +114,7 @@ def _laid_out(title: str, panels: Sequence[Panel]) -> Canvas:
 def _shapes(panel: Panel, x: float, top: float, y: float) -> Iterator[Shape]:
     """A panel whose words start at a height and whose image has its corner at x and y."""
     for number, line in enumerate(panel.lines, 1):
-        yield Words(x, top + _LINE * number, line, 14)
+        yield Text(x, top + _LINE * number, line, 14)
     rows, columns, _ = panel.pixels.shape
     yield Raster(x, y, _SIDE, _SIDE, columns, rows, panel.pixels.tobytes(), panel.smooth)
     if panel.reference is not None:

@@ -42,10 +42,10 @@ def batches(
     `Failure` where there are none."""
     if not folder.is_dir():
         raise Failure(f"there is no folder {folder}", "name a folder of images")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not found:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
         raise Failure(f"there are no images in {folder}", f"name a folder with {', '.join(SUFFIXES)} files")
-    taken = found[:: max(1, len(found) // count)][:count]
+    taken = paths[:: max(1, len(paths) // count)][:count]
     for start in range(0, len(taken), batch):
         pictures = [photo(path, frame, preprocessing) for path in taken[start : start + batch]]
         yield read(pictures, frame, preprocessing)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from spacelang_runtime.nn.network import Attention, Network
-from spacelang_runtime.ops import positions
+from spacelang_runtime.ops import position_embedding
 from spacelang_runtime.ops.attention import additions
 from spacelang_runtime.ops.windows import Cut, Grid, cut
 
@@ -25,7 +25,7 @@ def weights(attention: Attention, x: Tensor, grid: Grid) -> tuple[Tensor, Cut]:
     qkv = attention.qkv(windows.split(x))
     q, k, _ = qkv.unflatten(-1, (3, attention.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
     scores = q @ k.transpose(-1, -2)
-    relative = positions.ways(attention.relative, windows)
+    relative = position_embedding.relative(attention.relative, windows)
     if relative is not None:
         scores = scores + torch.einsum("bhqd,qkd->bhqk", q, relative[0])
     scores = scores * q.shape[-1] ** -0.5
@@ -69,7 +69,7 @@ def maps(network: Network, image: Tensor, place: Place, at: Grid) -> Tensor:
     windows are put back where they were cut from; what lies outside the query's window is 0. The weights of a
     head sum to 1, less what it gives a class token or the padding of a window that reaches beyond the map.
     """
-    found: list[Tensor] = []
+    weights: list[Tensor] = []
 
     def see(_: Place, given: Tensor, windows: Cut) -> None:
         rows, columns = windows.grid
@@ -80,7 +80,7 @@ def maps(network: Network, image: Tensor, place: Place, at: Grid) -> Tensor:
         seen = given.new_zeros(labels.shape[0], labels.shape[1], given.shape[1])
         seen[window] = given[window, :, query].t()
         seen = windows.join(seen)[0, int(windows.token) :]
-        found.append(seen.t().unflatten(1, (rows, columns)))
+        weights.append(seen.t().unflatten(1, (rows, columns)))
 
     watch(network, image, [place], see)
-    return found[0]
+    return weights[0]

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 def worth(lowered: Lowered, bounds: Bounds) -> tuple[Effect, ...]:
     """The effects of all options. Inside bounds they can take a while: how far they have come is shown."""
+    from spacelang.lower.disk_cache import cached_effects
     from spacelang.lower.effect import effects
-    from spacelang.lower.remembered import remembered_effects
 
     if not bounds:
         return tuple(effects(lowered))
@@ -37,7 +37,7 @@ def worth(lowered: Lowered, bounds: Bounds) -> tuple[Effect, ...]:
     whole = sum(searched.values())
     made = []
     with progress("options") as tell:
-        for one in remembered_effects(lowered, bounds):
+        for one in cached_effects(lowered, bounds):
             made.append(one)
             tell(len(made) / whole, f"{_where(one)}, {one.dimension} {_written(one.option)}")
     return tuple(made)

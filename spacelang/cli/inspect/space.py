@@ -21,8 +21,8 @@ from spacelang.lower import cost
 from spacelang.lower.bounds import windows
 from spacelang.lower.bracket import Bracket
 from spacelang.lower.chain import Bounds, Window
+from spacelang.lower.disk_cache import find_bracket
 from spacelang.lower.lowered import Lowered
-from spacelang.lower.remembered import known
 
 
 @frozen
@@ -176,7 +176,7 @@ def _print_known(space: Space, everyone: int) -> None:
         bounds = windows(space.measured.tabled(space.checked.evolve.bounds), chain)
     if not bounds.keys() <= set(chain.measures):
         return
-    found = known(chain, bounds)
+    found = find_bracket(chain, bounds)
     if found is not None and found.exact:
         console().print(f"inside it       {spaced(found.lower)}   ({share(found.lower, everyone)}, exact)")
 

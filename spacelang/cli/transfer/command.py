@@ -130,7 +130,7 @@ def transfer(
         from spacelang_runtime.app.learn import Manner
         from spacelang_runtime.app.transfer import ahead
         from spacelang_runtime.app.transfer import transfer as transfer_
-        from spacelang_runtime.tasks.transfer.start import TransferRequest
+        from spacelang_runtime.tasks.transfer.setup import TransferRequest
 
         request = TransferRequest(
             recipe=chosen,

@@ -52,7 +52,7 @@ def serves(cut: Cut, width: int, relative: Tensor | None) -> bool:
 
 
 def forward(qkv: Tensor, relative: Tensor | None, heads: int, cut: Cut) -> Gathered:
-    """qkv: [B·tokens, 3·Q]. relative: [4, entries, head width], see `positions.ways`."""
+    """qkv: [B·tokens, 3·Q]. relative: [4, entries, head width], see `position_embedding.relative`."""
     from spacelang_runtime.ops.kernels import global_attention_triton
 
     sizes, constants = _sizes(qkv, heads, cut, relative is not None)

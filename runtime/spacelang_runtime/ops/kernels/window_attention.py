@@ -39,7 +39,8 @@ def forward(qkv: Tensor, extra: Tensor, table: Tensor | None, heads: int, cut: C
     """What each token gathers, [tokens, Q], and the logarithm (to base 2) of the sum of each row of exponentials.
 
     qkv: [B·rows·columns, 3·Q]: queries of all heads, keys, values. extra: [3·Q], what a token of padding has in
-    their places. table: [heads or more, 2·s − 1, 2·s − 1], the bias of relative positions (see `positions.bias`).
+    their places. table: [heads or more, 2·s − 1, 2·s − 1], the bias of relative positions (see
+    `position_embedding.bias`).
     """
     from spacelang_runtime.ops.kernels import window_attention_triton
 

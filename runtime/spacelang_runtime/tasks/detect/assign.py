@@ -16,11 +16,11 @@ def assign(boxes: Tensor, truth: Tensor, crowds: Tensor, threshold: float) -> Te
     `crowds` [..., k, 4]. An empty box is IGNORED; an empty object or crowd is none."""
     if truth.shape[-2]:
         overlap, which = overlaps(boxes, truth).max(-1)
-        found = torch.where(overlap >= threshold, which, BACKGROUND)
+        assigned = torch.where(overlap >= threshold, which, BACKGROUND)
     else:
-        found = torch.full(boxes.shape[:-1], BACKGROUND, device=boxes.device)
+        assigned = torch.full(boxes.shape[:-1], BACKGROUND, device=boxes.device)
     hidden = (covered(boxes, crowds) >= COVERED) | (area(boxes) <= 0)
-    return torch.where((found == BACKGROUND) & hidden, IGNORED, found)
+    return torch.where((assigned == BACKGROUND) & hidden, IGNORED, assigned)
 
 
 def sample(assigned: Tensor, count: int, share: float) -> tuple[Tensor, Tensor]:

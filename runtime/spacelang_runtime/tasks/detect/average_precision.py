@@ -14,8 +14,8 @@ from pycocotools.cocoeval import COCOeval
 from spacelang_runtime.data.workers import worked
 from spacelang_runtime.engine.distributed import World, all_gather, broadcast, precision
 from spacelang_runtime.tasks.detect.coco import Coco, Photo
-from spacelang_runtime.tasks.detect.detector import Detector, Found
-from spacelang_runtime.tasks.detect.views import DetectTests
+from spacelang_runtime.tasks.detect.detector import Detections, Detector
+from spacelang_runtime.tasks.detect.transforms import DetectTests
 from spacelang_runtime.tasks.recipe import Detect
 from spacelang_runtime.tasks.task import Figures, Show
 
@@ -30,19 +30,19 @@ def measure(model: Detector, coco: Coco, recipe: Detect, world: World, workers: 
     for done, (index, image) in enumerate(worked(DetectTests(coco.photos, recipe), own, workers), 1):
         photo = coco.photos[index]
         with precision(world.device):
-            (found,) = model.find([image.to(world.device)], [(photo.height, photo.width)])
-        results += as_results(found, photo, coco)
+            (detections,) = model.find([image.to(world.device)], [(photo.height, photo.width)])
+        results += as_results(detections, photo, coco)
         show(done / len(own), f"photo {done} of {len(own)}")
     every = [result for part in all_gather(world, results) for result in part]
     return broadcast(world, average_precision(coco, every) if world.is_main else None)
 
 
-def as_results(found: Found, photo: Photo, coco: Coco) -> list[dict[str, Any]]:
+def as_results(detections: Detections, photo: Photo, coco: Coco) -> list[dict[str, Any]]:
     """What was found on a photo as COCO's results."""
     # pycocotools reads masks column by column: turned on the device, where that takes no time.
-    columns = found.masks.transpose(1, 2).contiguous().view(torch.uint8).cpu().numpy()
+    columns = detections.masks.transpose(1, 2).contiguous().view(torch.uint8).cpu().numpy()
     masks = rle.encode(columns.T)
-    corners = found.boxes.cpu().double()
+    corners = detections.boxes.cpu().double()
     boxes = torch.cat([corners[:, :2], corners[:, 2:] - corners[:, :2]], 1).tolist()
     return [
         {
@@ -52,7 +52,9 @@ def as_results(found: Found, photo: Photo, coco: Coco) -> list[dict[str, Any]]:
             "score": score,
             "segmentation": mask,
         }
-        for box, score, label, mask in zip(boxes, found.scores.tolist(), found.labels.tolist(), masks, strict=True)
+        for box, score, label, mask in zip(
+            boxes, detections.scores.tolist(), detections.labels.tolist(), masks, strict=True
+        )
     ]
 
 

@@ -16,8 +16,8 @@ from torchvision.models.detection.faster_rcnn import TwoMLPHead
 from torchvision.ops import batched_nms
 
 from spacelang_runtime.tasks.detect.assign import IGNORED, area, assign, at, sample
-from spacelang_runtime.tasks.detect.offsets import Weights, clipped, moved, offsets
-from spacelang_runtime.tasks.detect.views import Targets
+from spacelang_runtime.tasks.detect.box_coder import Weights, clip, decode, encode
+from spacelang_runtime.tasks.detect.transforms import Targets
 
 # Section 4.1 and 5 of the paper, as MMDetection and Detectron2 have it: IoU, regression weights, weight of the
 # losses.
@@ -50,7 +50,7 @@ class Detected(NamedTuple):
     labels: Tensor
 
 
-class Stage(nn.Module):
+class CascadeStage(nn.Module):
     """One stage: what boxes are and where they should be. pooled [n, C, 7, 7] → logits [n, 1 + classes], offsets
     [n, 4]."""
 
@@ -74,7 +74,7 @@ class Cascade(nn.Module):
     def __init__(self, channels: int, side: int, hidden: int, classes: int, samples: int) -> None:
         super().__init__()
         self.samples = samples
-        self.stages = nn.ModuleList(Stage(channels, side, hidden, classes) for _ in STAGES)
+        self.stages = nn.ModuleList(CascadeStage(channels, side, hidden, classes) for _ in STAGES)
 
     def losses(
         self, pool: Pool, boxes: Tensor, targets: Targets, sizes: Tensor
@@ -91,7 +91,7 @@ class Cascade(nn.Module):
             losses |= {f"class {number}": weight * of_class, f"box {number}": weight * of_box}
             first = first or Chosen(*(part[:, : int(self.samples * OBJECTS)] for part in chosen))
             # The objects' own boxes were added for this stage; the next adds them anew.
-            boxes = clipped(moved(chosen.boxes, by.detach(), weights), sizes)
+            boxes = clip(decode(chosen.boxes, by.detach(), weights), sizes)
             boxes = torch.where(chosen.own[..., None], 0.0, boxes)
         assert first is not None
         return losses, first
@@ -109,7 +109,7 @@ class Cascade(nn.Module):
         for stage, (_, weights, _) in zip(self.stages, STAGES, strict=True):
             logits, by = (said.unflatten(0, boxes.shape[:2]) for said in stage(pool(boxes)))
             means = logits.softmax(-1) / len(STAGES) + means
-            boxes = clipped(moved(boxes, by, weights), sizes)
+            boxes = clip(decode(boxes, by, weights), sizes)
         means = means * (area(boxes) > 0)[..., None]
         return [select(b, s[:, 1:]) for b, s in zip(boxes, means, strict=True)]
 
@@ -125,7 +125,7 @@ def stage_losses(
     label = torch.where(objects, targets.labels.gather(1, which.clamp(min=0)), 0)
     said = F.cross_entropy(logits.flatten(0, 1), label.flatten(), reduction="none")
     # Where there is no object, any pair of boxes serves that has offsets.
-    wanted = offsets(real(boxes, objects), real(at(targets.boxes, which.clamp(min=0)), objects), weights)
+    wanted = encode(real(boxes, objects), real(at(targets.boxes, which.clamp(min=0)), objects), weights)
     distance = F.smooth_l1_loss(by, wanted, reduction="none") * objects[..., None]
     return (said * counted.flatten()).sum() / number, distance.sum() / number
 

@@ -15,8 +15,8 @@ FINE = 112  # places of a mask along each side: four for each that the mask head
 
 def crop(thing: Thing, photo: Photo, mirrored: bool = False) -> NDArray[np.uint8]:
     """What of an object's box is the object: [FINE, FINE] of 0 and 1, the box stretched to a square."""
-    found = outlined(thing) if isinstance(thing.segmentation, list) else cut(thing, photo)
-    return np.ascontiguousarray(found[:, ::-1] if mirrored else found)
+    mask = outlined(thing) if isinstance(thing.segmentation, list) else cut(thing, photo)
+    return np.ascontiguousarray(mask[:, ::-1] if mirrored else mask)
 
 
 def outlined(thing: Thing) -> NDArray[np.uint8]:

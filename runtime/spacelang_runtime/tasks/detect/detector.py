@@ -14,11 +14,11 @@ from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.tasks.backbone import Backbone
 from spacelang_runtime.tasks.detect.cascade import LOSSES as CASCADE_LOSSES
 from spacelang_runtime.tasks.detect.cascade import Cascade, Detected
+from spacelang_runtime.tasks.detect.fpn import FPN
 from spacelang_runtime.tasks.detect.masks import mask_loss, pasted
 from spacelang_runtime.tasks.detect.proposals import Proposals
-from spacelang_runtime.tasks.detect.pyramid import Pyramid
-from spacelang_runtime.tasks.detect.roi_align import Canvas, laid_out, pooled
-from spacelang_runtime.tasks.detect.views import Photos, padded
+from spacelang_runtime.tasks.detect.roi_align import PyramidCanvas, laid_out, pooled
+from spacelang_runtime.tasks.detect.transforms import Photos, padded
 from spacelang_runtime.tasks.recipe import Detect
 
 LOSSES = ("objectness", "proposals", *CASCADE_LOSSES, "mask")
@@ -26,7 +26,7 @@ BOX, MASK = 7, 14  # places along the side of what the heads see of a box
 PROPOSED = 4  # proposals for each box that a stage learns from
 
 
-class Found(NamedTuple):
+class Detections(NamedTuple):
     """What was found on a photo, in its own pixels, the surest first. boxes: [n, 4]; scores, labels: [n], labels
     from 1; masks: bool [n, height, width]."""
 
@@ -47,7 +47,7 @@ class Detector(nn.Module):
         super().__init__()
         self.backbone = backbone
         width = recipe.channels
-        self.pyramid = Pyramid(backbone.channels, backbone.strides, width)
+        self.pyramid = FPN(backbone.channels, backbone.strides, width)
         self.proposals = Proposals(width, self.pyramid.all, recipe.test, PROPOSED * recipe.samples)
         self.cascade = Cascade(width, BOX, recipe.hidden, classes, recipe.samples)
         self.mask_head = nn.Sequential(
@@ -64,7 +64,7 @@ class Detector(nn.Module):
         return {**proposals, **losses, "mask": mask_loss(masks, first.boxes, first.which, batch.targets)}
 
     @torch.inference_mode()
-    def find(self, images: Sequence[Tensor], sizes: Sequence[tuple[int, int]]) -> list[Found]:
+    def find(self, images: Sequence[Tensor], sizes: Sequence[tuple[int, int]]) -> list[Detections]:
         """What is on photos: uint8 [3, h, w] each, resized for the model, on its device. sizes: their own heights
         and widths."""
         seen = torch.tensor([image.shape[1:] for image in images], device=images[0].device)
@@ -73,20 +73,22 @@ class Detector(nn.Module):
         canvas = laid_out(maps, self.pyramid.strides)
         every = self.cascade.detect(partial(pooled, canvas, side=BOX), boxes, seen)
         return [
-            self.drawn(canvas._replace(picture=canvas.picture[place : place + 1]), found, image.shape[1:], size)
-            for place, (found, image, size) in enumerate(zip(every, images, sizes, strict=True))
+            self.drawn(canvas._replace(picture=canvas.picture[place : place + 1]), detected, image.shape[1:], size)
+            for place, (detected, image, size) in enumerate(zip(every, images, sizes, strict=True))
         ]
 
-    def drawn(self, canvas: Canvas, found: Detected, seen: Sequence[int], size: tuple[int, int]) -> Found:
+    def drawn(
+        self, canvas: PyramidCanvas, detected: Detected, seen: Sequence[int], size: tuple[int, int]
+    ) -> Detections:
         """What was found on the photo of a canvas, resized to `seen`, with masks, in its own size: height,
         width."""
         (h, w), (height, width) = seen, size
-        logits = self.masks(canvas, found.boxes[None])
-        masks = logits[torch.arange(len(logits), device=logits.device), found.labels].sigmoid()
-        own = found.boxes * found.boxes.new_tensor([width / w, height / h, width / w, height / h])
-        return Found(own, found.scores, found.labels, pasted(masks, own, height, width))
+        logits = self.masks(canvas, detected.boxes[None])
+        masks = logits[torch.arange(len(logits), device=logits.device), detected.labels].sigmoid()
+        own = detected.boxes * detected.boxes.new_tensor([width / w, height / h, width / w, height / h])
+        return Detections(own, detected.scores, detected.labels, pasted(masks, own, height, width))
 
-    def masks(self, canvas: Canvas, boxes: Tensor) -> Tensor:
+    def masks(self, canvas: PyramidCanvas, boxes: Tensor) -> Tensor:
         """The masks of all classes at boxes [B, n, 4]: logits, [B·n, 1 + classes, 28, 28]."""
         return self.mask_head(pooled(canvas, boxes, MASK).contiguous(memory_format=torch.channels_last)).float()
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torchvision.ops import roi_align
 
 from spacelang_runtime.tasks.detect.assign import at
-from spacelang_runtime.tasks.detect.views import Targets
+from spacelang_runtime.tasks.detect.transforms import Targets
 
 
 def mask_loss(logits: Tensor, boxes: Tensor, which: Tensor, targets: Targets) -> Tensor:

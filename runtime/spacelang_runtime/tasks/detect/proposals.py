@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torchvision.models.detection.rpn import AnchorGenerator, RPNHead
 
 from spacelang_runtime.tasks.detect.assign import BACKGROUND, COVERED, IGNORED, area, at, covered, overlaps, sample
+from spacelang_runtime.tasks.detect.box_coder import clip, decode, encode
 from spacelang_runtime.tasks.detect.nms import surviving
-from spacelang_runtime.tasks.detect.offsets import clipped, moved, offsets
-from spacelang_runtime.tasks.detect.views import Targets
+from spacelang_runtime.tasks.detect.transforms import Targets
 
 SIDE, AT = 32, 800  # pixels: the smallest anchor's side, in photos whose shorter side is AT
 RATIOS = (0.5, 1.0, 2.0)
@@ -73,7 +73,7 @@ def proposed(
     for own, by, start in zip(scores, moves, anchors, strict=True):
         best = own.topk(min(most, own.shape[1]))
         place = best.indices
-        box = clipped(moved(start[place], at(by, place), UNIT), sizes)
+        box = clip(decode(start[place], at(by, place), UNIT), sizes)
         missing = most - place.shape[1]
         sure.append(F.pad(best.values, (0, missing), value=-torch.inf))
         boxes.append(F.pad(box, (0, 0, 0, missing)))
@@ -98,7 +98,7 @@ def losses(scores: Tensor, moves: Tensor, anchors: Tensor, targets: Targets) -> 
     places, which = places[:, :first], which[:, :first]
     objects = (which >= 0)[..., None]
     start = anchors[places]
-    wanted = offsets(start, torch.where(objects, at(targets.boxes, which.clamp(min=0)), start), UNIT)
+    wanted = encode(start, torch.where(objects, at(targets.boxes, which.clamp(min=0)), start), UNIT)
     distance = F.smooth_l1_loss(at(moves, places), wanted, beta=1 / 9, reduction="none")
     return {"objectness": (said * counted).sum() / number, "proposals": (distance * objects).sum() / number}
 

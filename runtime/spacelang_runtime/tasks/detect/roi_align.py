@@ -22,7 +22,7 @@ POINTS = 2  # along each side of a bin
 Levels = tuple[tuple[int, int, int], ...]
 
 
-class Canvas(NamedTuple):
+class PyramidCanvas(NamedTuple):
     """The maps of a pyramid, [B, C, rows, columns] in float32. levels: of each map, its stride and the row and
     column of the canvas where it begins."""
 
@@ -30,7 +30,7 @@ class Canvas(NamedTuple):
     levels: Levels
 
 
-def laid_out(maps: Sequence[Tensor], strides: Sequence[int]) -> Canvas:
+def laid_out(maps: Sequence[Tensor], strides: Sequence[int]) -> PyramidCanvas:
     """Maps on a canvas: the first in the upper left, the others in a row below it. Each is followed by its last
     row and column once more, so that no box sees its map's neighbours. Of maps of one stride the first counts:
     the pyramid has added them up."""
@@ -42,14 +42,14 @@ def laid_out(maps: Sequence[Tensor], strides: Sequence[int]) -> Canvas:
         left += x.shape[3]
     rest = bordered[1:]
     if not rest:
-        return Canvas(bordered[0].contiguous(), tuple(levels))
+        return PyramidCanvas(bordered[0].contiguous(), tuple(levels))
     row = torch.cat([F.pad(x, (0, 0, 0, rest[0].shape[2] - x.shape[2])) for x in rest], 3)
     wide = max(bordered[0].shape[3], left)
     both = [F.pad(x, (0, wide - x.shape[3])) for x in (bordered[0], row)]
-    return Canvas(torch.cat(both, 2).contiguous(), tuple(levels))
+    return PyramidCanvas(torch.cat(both, 2).contiguous(), tuple(levels))
 
 
-def pooled(canvas: Canvas, boxes: Tensor, side: int) -> Tensor:
+def pooled(canvas: PyramidCanvas, boxes: Tensor, side: int) -> Tensor:
     """What the maps have at boxes, [B, n, 4] in pixels, each from the coarsest map on which it is `WIDTH` places
     wide (in the mean of its sides), or from the finest: [B·n, C, side, side]."""
     photos, count = boxes.shape[:2]

@@ -21,7 +21,7 @@ from spacelang_runtime.tasks.detect.average_precision import measure
 from spacelang_runtime.tasks.detect.coco import Coco, Photo, read
 from spacelang_runtime.tasks.detect.detector import BOX, LOSSES, MASK, Detector
 from spacelang_runtime.tasks.detect.roi_align import laid_out
-from spacelang_runtime.tasks.detect.views import MULTIPLE, DetectBatches, opened, planes, resized
+from spacelang_runtime.tasks.detect.transforms import MULTIPLE, DetectBatches, opened, planes, resized
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.sampler import EpochSampler
 from spacelang_runtime.tasks.task import Figures, Labels, Show, Task
@@ -132,22 +132,22 @@ def predict(
     """A photo with what is on it: masks, boxes, names and scores; and the same in words."""
     seen = planes(resized(image, recipe.model.test, recipe.model.longest)).to(device)
     with precision(device):
-        (found,) = model.find([seen], [(image.height, image.width)])
-    sure = int((found.scores >= SURE).sum())
-    numbers = (found.labels[:sure] - 1).tolist()
-    masks = found.masks[:sure].cpu().numpy()
+        (detections,) = model.find([seen], [(image.height, image.width)])
+    sure = int((detections.scores >= SURE).sum())
+    numbers = (detections.labels[:sure] - 1).tolist()
+    masks = detections.masks[:sure].cpu().numpy()
     drawn = image
     for number, mask in reversed(list(zip(numbers, masks, strict=True))):
         drawn = laid_over(drawn, np.where(mask, number, -1), [number], 0.5)
     drawn = drawn.copy()
     names = labels["classes"]
-    boxes, scores = found.boxes[:sure].tolist(), found.scores[:sure].tolist()
+    boxes, scores = detections.boxes[:sure].tolist(), detections.scores[:sure].tolist()
     for number, box in zip(numbers, boxes, strict=True):
         ImageDraw.Draw(drawn).rectangle(box, outline=colour(number), width=max(2, min(image.size) // 200))
     for number, box, score in reversed(list(zip(numbers, boxes, scores, strict=True))):
         tag(drawn, (box[0], box[1]), f"{names[number]} {score:.0%}", number)
     said = [f"{names[number]} {score:.0%}" for number, score in zip(numbers, scores, strict=True)]
-    best = f"; the surest is {found.scores[0]:.0%}" if len(found.scores) else ""
+    best = f"; the surest is {detections.scores[0]:.0%}" if len(detections.scores) else ""
     return drawn, ", ".join(said) or f"nothing that is at least {SURE:.0%} sure{best}"
 
 

@@ -88,6 +88,6 @@ def probabilities(
         for mirrored in (False, True) if multi else (False,):
             with precision(device):
                 logits = model.logits(normalise(planes.flip(-1) if mirrored else planes))
-            found = enlarged(logits.flip(-1) if mirrored else logits, (image.height, image.width))[0].softmax(0)
-            total = total + found / (len(factors) * (1 + multi))
+            one = enlarged(logits.flip(-1) if mirrored else logits, (image.height, image.width))[0].softmax(0)
+            total = total + one / (len(factors) * (1 + multi))
     return total

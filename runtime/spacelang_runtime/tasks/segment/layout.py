@@ -101,21 +101,21 @@ def paired(images: Path, masks: Path) -> tuple[tuple[Pair, ...], list[str]]:
     drawn = [path for path in sorted(masks.iterdir()) if path.suffix.lower() in MASKS and path.name[0] != "."]
     of = {path.stem: path for path in drawn}
     entries = [entry for entry in os.scandir(images) if entry.name[0] != "."]
-    found = sorted(Path(e.path) for e in entries if e.name.lower().endswith(SUFFIXES) and not e.is_dir())
-    if not found:
+    paths = sorted(Path(e.path) for e in entries if e.name.lower().endswith(SUFFIXES) and not e.is_dir())
+    if not paths:
         there = ", ".join(sorted(entry.name for entry in entries)[:8]) or "nothing"
         raise Failure(f"{images} has no images; there is: {there}", f"images are {NAMED} files")
-    alone = [path for path in found if path.stem not in of]
+    alone = [path for path in paths if path.stem not in of]
     if alone:
         more = f" (and {len(alone) - 1} more)" if len(alone) > 1 else ""
         lossy = next(masks.glob(f"{alone[0].stem}.jp*g"), None)
         why = f": JPEG has changed the numbers of {lossy.name}" if lossy else ""
         raise Failure(f"{alone[0]} has no mask{more}{why}", f"its mask is {masks / alone[0].stem}.png")
     left = left_out(entries).lines(images.parent)
-    named = {path.stem for path in found}
+    named = {path.stem for path in paths}
     if bare := [path for path in drawn if path.stem not in named]:
         left.append(f"left out: {len(bare)} masks without an image (first: {bare[0].relative_to(masks.parent)})")
-    return tuple(Pair(path, of[path.stem]) for path in found), left
+    return tuple(Pair(path, of[path.stem]) for path in paths), left
 
 
 def class_names(folder: Path, pairs: Pairs, recipe: Segment) -> tuple[str, ...]:
@@ -207,23 +207,23 @@ def numbers(mask: Path) -> NDArray[np.int64]:
 
 def opened(pair: Pair, classes: int, recipe: Segment) -> tuple[Image.Image, NDArray[np.uint8]]:
     """An image and its labels: [height, width], from 0, VOID where there is no class."""
-    found = numbers(pair.mask)
-    image = picture(pair.image, (found.shape[1], found.shape[0]))
-    if found.shape != (image.height, image.width):
-        sides = f"{found.shape[1]}×{found.shape[0]}"
+    mask = numbers(pair.mask)
+    image = picture(pair.image, (mask.shape[1], mask.shape[0]))
+    if mask.shape != (image.height, image.width):
+        sides = f"{mask.shape[1]}×{mask.shape[0]}"
         raise Failure(f"{pair.mask} is {sides} pixels, and {pair.image.name} is {image.width}×{image.height}")
-    none, labels = np.isin(found, list(void_of(recipe))), labels_of(found, recipe)
+    none, labels = np.isin(mask, list(void_of(recipe))), labels_of(mask, recipe)
     strange = ~none & ((labels < 0) | (labels >= classes))
     if strange.any():
         row, column = (int(places[0]) for places in np.nonzero(strange))
-        others = sorted(set(found[strange].tolist()))
+        others = sorted(set(mask[strange].tolist()))
         if recipe.values:
             known, more = listed(recipe.values), [f"say --set values={joined([*recipe.values, *others])}"]
         else:
             known = f"{recipe.first} to {recipe.first + classes - 1}"
             more = [] if others[0] < recipe.first else [f"say --set classes={others[-1] - recipe.first + 1}"]
         raise Failure(
-            f"{pair.mask} has the number {found[row, column]} at column {column}, row {row}: no class (they are "
+            f"{pair.mask} has the number {mask[row, column]} at column {column}, row {row}: no class (they are "
             f"{known}) and not void",
             ", ".join(["correct the mask", *more])
             + f", or, if it is not to count: --set void={joined(sorted({*recipe.void, *others}))}",
@@ -231,11 +231,11 @@ def opened(pair: Pair, classes: int, recipe: Segment) -> tuple[Image.Image, NDAr
     return image, np.where(none, VOID, labels).astype(np.uint8)
 
 
-def labels_of(found: NDArray[np.int64], recipe: Segment) -> NDArray[np.int64]:
+def labels_of(mask: NDArray[np.int64], recipe: Segment) -> NDArray[np.int64]:
     """The classes that the numbers of a mask mean, from 0; what means none is below or beyond them."""
     if not recipe.values:
-        return found - recipe.first
+        return mask - recipe.first
     order = np.argsort(recipe.values)
     values = np.array(recipe.values)[order]
-    place = np.searchsorted(values, found).clip(max=len(values) - 1)
-    return np.where(values[place] == found, order[place], -1)
+    place = np.searchsorted(values, mask).clip(max=len(values) - 1)
+    return np.where(values[place] == mask, order[place], -1)

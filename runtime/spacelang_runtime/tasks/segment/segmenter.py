@@ -13,7 +13,7 @@ from spacelang_runtime.failure import Failure
 from spacelang_runtime.tasks.backbone import Backbone
 from spacelang_runtime.tasks.recipe import Segment
 from spacelang_runtime.tasks.segment.layout import VOID
-from spacelang_runtime.tasks.segment.views import Crops
+from spacelang_runtime.tasks.segment.transforms import Crops
 
 LOSSES = ("main", "auxiliary")
 

@@ -21,7 +21,7 @@ from spacelang_runtime.tasks.sampler import EpochSampler
 from spacelang_runtime.tasks.segment.iou import measure, probabilities
 from spacelang_runtime.tasks.segment.layout import Pairs, class_names, numbers, opened, read, require_plain
 from spacelang_runtime.tasks.segment.segmenter import LOSSES, Segmenter, enlarged
-from spacelang_runtime.tasks.segment.views import SegmentBatches
+from spacelang_runtime.tasks.segment.transforms import SegmentBatches
 from spacelang_runtime.tasks.task import Figures, Labels, Show, Task
 
 SMALLEST = 0.005  # share of the pixels from which a class is named
@@ -83,7 +83,7 @@ class Masked:
         if not pairs.train or not pairs.test:
             which = f"{train} training" if not pairs.train else f"{test} test"
             raise Failure(f"all {which} images or their masks are broken", "restore them")
-        present = {number for n, found in facts.items() if n < train for number in found}
+        present = {number for n, classes in facts.items() if n < train for number in classes}
         require_plain(present, self.recipe.model, pairs.train[0].mask.parent)
         order = EpochSampler(len(pairs.train), self.recipe.train.batch, self.recipe.train.seed)
         return attrs.evolve(self, pairs=pairs, order=order)

@@ -19,7 +19,7 @@ LEARNED = 4 * WEIGHT  # of a parameter that learns: weight, gradient and AdamW's
 
 
 @frozen
-class Estimate:
+class MemoryEstimate:
     """params: of the whole model; backbone: of them. states: bytes of weights, gradients and moments. kept: bytes
     that a forward pass keeps for the backward pass."""
 
@@ -35,7 +35,7 @@ class Estimate:
 
 def estimate(
     task: Task, architecture: Architecture, recipe: Recipe, labels: Labels, images: int, device: torch.device
-) -> Estimate:
+) -> MemoryEstimate:
     """The memory that training takes with so many images (vqa: texts) at a time on a device like this one."""
     kept: dict[int, tuple[object, int]] = {}
 
@@ -55,4 +55,4 @@ def estimate(
         params = sum(p.numel() for p in model.parameters())
         states = sum(p.numel() * (LEARNED if p.requires_grad else WEIGHT) for p in model.parameters())
     inside = sum(size for place, (_, size) in kept.items() if place not in own)
-    return Estimate(params, backbone, states, inside)
+    return MemoryEstimate(params, backbone, states, inside)

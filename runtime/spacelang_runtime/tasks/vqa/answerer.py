@@ -15,8 +15,8 @@ from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.tasks.backbone import Backbone
 from spacelang_runtime.tasks.recipe import Vqa
-from spacelang_runtime.tasks.vqa.pairs import Asked
-from spacelang_runtime.tasks.vqa.visual_tokens import Places
+from spacelang_runtime.tasks.vqa.pairs import QuestionBatch
+from spacelang_runtime.tasks.vqa.visual_tokens import VisualTokens
 
 LOSSES = ("answer", "matching")
 
@@ -43,7 +43,7 @@ class Answerer(nn.Module):
         if recipe.told == "words":
             bert.pooler = None
         seen, sight = backbone.channels[-1], recipe.sight
-        self.places = Places(seen, width) if sight != "glance" else None
+        self.places = VisualTokens(seen, width) if sight != "glance" else None
         self.glance = nn.Linear(seen, answers, bias=False) if sight != "tokens" else None
         self.answer = nn.Sequential(
             nn.Linear(width, 2 * width), nn.GELU(), nn.LayerNorm(2 * width), nn.Linear(2 * width, answers)
@@ -54,7 +54,7 @@ class Answerer(nn.Module):
         if self.glance is not None:
             nn.init.zeros_(self.glance.weight)
 
-    def forward(self, batch: Asked) -> dict[str, Tensor]:
+    def forward(self, batch: QuestionBatch) -> dict[str, Tensor]:
         """The losses of a batch, by the names in `LOSSES`."""
         told, fits = self.scores(normalise(batch.images), batch.words, batch.owner)
         matching = F.binary_cross_entropy_with_logits(fits, batch.matched.float())
@@ -65,7 +65,7 @@ class Answerer(nn.Module):
 
     @torch.inference_mode()
     def answers(self, images: Tensor, words: Tensor, owner: Tensor) -> Tensor:
-        """The score of each answer to each text, [texts, answers], float32; see `Asked`."""
+        """The score of each answer to each text, [texts, answers], float32; see `QuestionBatch`."""
         return self.scores(normalise(images), words, owner)[0]
 
     def scores(self, images: Tensor, words: Tensor, owner: Tensor) -> tuple[Tensor, Tensor]:

@@ -27,14 +27,14 @@ def measure(
     """The mean accuracy over all questions, and over those of each kind where the data tells kinds apart."""
     tests = VqaTests(questions, vocabulary, recipe)
     own = range(world.rank, len(tests), world.size)
-    found: list[tuple[str, float]] = []
+    by_kind: list[tuple[str, float]] = []
     for done, (images, words, owner, numbers) in enumerate(worked(tests, own, workers), 1):
         with precision(world.device):
             scores = model.answers(images.to(world.device), words.to(world.device), owner.to(world.device))
         for number, best in zip(numbers, scores.argmax(1).tolist(), strict=True):
-            found.append((questions[number].kind, accuracy(answers[best], questions[number].answers)))
-        show(done / len(own), f"{len(found)} questions")
-    every = [answer for part in all_gather(world, found) for answer in part]
+            by_kind.append((questions[number].kind, accuracy(answers[best], questions[number].answers)))
+        show(done / len(own), f"{len(by_kind)} questions")
+    every = [answer for part in all_gather(world, by_kind) for answer in part]
     figures: Figures = {"accuracy": sum(right for _, right in every) / len(every)}
     for kind in sorted({kind for kind, _ in every} - {""}):
         rights = [right for of, right in every if of == kind]

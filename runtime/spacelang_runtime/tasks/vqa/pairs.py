@@ -21,12 +21,12 @@ from spacelang_runtime.tasks.recipe import Vqa
 from spacelang_runtime.tasks.sampler import EpochSampler
 from spacelang_runtime.tasks.vqa.accuracy import accuracy
 from spacelang_runtime.tasks.vqa.questions import Question
-from spacelang_runtime.tasks.vqa.tokenizer import Words
+from spacelang_runtime.tasks.vqa.tokenizer import WordPieces
 
 TESTED = 32  # images a batch in testing
 
 
-class Asked(NamedTuple):
+class QuestionBatch(NamedTuple):
     """A batch. images: uint8 [images, 3, side, side]. words: int64 [texts, length]. owner: the image of each text.
     matched: whether a text is a question about its image. answers: [texts, classes], how right each is; of texts
     that do not match, zero."""
@@ -71,10 +71,10 @@ class VqaBatches:
         self.order = EpochSampler(len(self.groups), batch // recipe.texts, seed)
 
     @cached_property
-    def words(self) -> Words:
-        return Words(self.vocabulary, self.recipe.words)
+    def words(self) -> WordPieces:
+        return WordPieces(self.vocabulary, self.recipe.words)
 
-    def __call__(self, step: int) -> list[Asked]:
+    def __call__(self, step: int) -> list[QuestionBatch]:
         chosen = list(self.order.of(step, self.rank, self.world))
         epoch = step // self.order.per_epoch
         return [self._batch(part, epoch) for part in in_parts(chosen, self.micro // self.recipe.texts)]
@@ -93,7 +93,7 @@ class VqaBatches:
                 others.append(other)
         return matched, others
 
-    def _batch(self, groups: Sequence[tuple[int, int]], epoch: int) -> Asked:
+    def _batch(self, groups: Sequence[tuple[int, int]], epoch: int) -> QuestionBatch:
         texts, owner, matched = [], [], []
         for place, (group, seed) in enumerate(groups):
             own, others = self.texts(group, seed, epoch)
@@ -107,7 +107,7 @@ class VqaBatches:
                 given = self.questions[text].answers
                 for answer in set(given) & self.classes.keys():
                     answers[row, self.classes[answer]] = accuracy(answer, given)
-        return Asked(
+        return QuestionBatch(
             images=torch.stack([seen(path, self.recipe) for path in images]),
             words=self.words([self.questions[text].text for text in texts]),
             owner=torch.tensor(owner),
@@ -131,7 +131,7 @@ class VqaTests:
         texts = [text for group in own for text in group]
         return (
             torch.stack([seen(self.questions[group[0]].image, self.recipe) for group in own]),
-            Words(self.vocabulary, self.recipe.words)([self.questions[text].text for text in texts]),
+            WordPieces(self.vocabulary, self.recipe.words)([self.questions[text].text for text in texts]),
             torch.tensor([place for place, group in enumerate(own) for _ in group]),
             texts,
         )

@@ -64,8 +64,8 @@ def read(folder: Path) -> Questions:
         both = stems[0] & stems[1]
         if both:
             raise Failure(f"{folder}: image {min(both)} is in the training and in the test list")
-        for part, found in (("train", train), ("test", test)):
-            if not found:
+        for part, questions in (("train", train), ("test", test)):
+            if not questions:
                 raise Failure(f"{folder / 'data.csv'} has no question about an image of {part}_images_list.txt")
         return Questions(train, test, "a table and lists of images")
     if (folder / "train.csv").is_file():
@@ -81,16 +81,16 @@ def _triples(folder: Path) -> tuple[Question, ...]:
     """easy-VQA's [question, answer, image]."""
     path = folder / "questions.json"
     images = _images(folder / "images")
-    found = []
+    questions = []
     for place, row in enumerate(_list(path, read_json(path, "a list of [question, answer, image]"), ""), 1):
         match row:
             case [str(text), str() | int() as answer, str() | int() as image]:
-                found.append(
+                questions.append(
                     Question(_image(images, str(image), path, f"entry {place}"), text, (_plain(str(answer)),))
                 )
             case _:
                 raise Failure(f"{path}: entry {place} is {str(row)[:80]}, and not [question, answer, image]")
-    return tuple(found)
+    return tuple(questions)
 
 
 def _rows(path: Path) -> Iterator[Question]:
@@ -132,7 +132,7 @@ def _vqa2(folder: Path, split: str) -> tuple[Question, ...]:
     )
     images = _images(photos)
     annotations = {record.get("question_id"): record for record in told}
-    found = []
+    questions = []
     for record in asked:
         number, image, text = (record.get(name) for name in ("question_id", "image_id", "question"))
         if not isinstance(number, int) or not isinstance(image, int) or not isinstance(text, str):
@@ -147,8 +147,8 @@ def _vqa2(folder: Path, split: str) -> tuple[Question, ...]:
             raise Failure(f"{told_in}: question {number} has no answers")
         kind = str(annotations[number].get("answer_type", ""))
         where = _image(images, f"COCO_{split}_{image:012d}", asked_in, f"question {number}")
-        found.append(Question(where, text, answers, kind))
-    return tuple(found)
+        questions.append(Question(where, text, answers, kind))
+    return tuple(questions)
 
 
 def _images(folder: Path) -> dict[str, Path]:
@@ -166,10 +166,10 @@ def _image(images: dict[str, Path], name: str, path: Path, place: str) -> Path:
 
 
 def _list(path: Path, record: Any, name: str) -> list[Any]:
-    found = record.get(name) if name and isinstance(record, dict) else record
-    if not isinstance(found, list):
+    items = record.get(name) if name and isinstance(record, dict) else record
+    if not isinstance(items, list):
         raise Failure(f"{path} has no list" + (f" {name!r}" if name else ""))
-    return found
+    return items
 
 
 def _plain(answer: str) -> str:
@@ -180,9 +180,9 @@ def answers_of(questions: tuple[Question, ...], least: int) -> tuple[str, ...]:
     """The answers that are classes: those given to at least `least` of the questions, the most frequent first. An
     answer counts once a question, by what most people gave."""
     counts = Counter(Counter(question.answers).most_common(1)[0][0] for question in questions)
-    found = tuple(
+    answers = tuple(
         answer for answer, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])) if count >= least
     )
-    if not found:
+    if not answers:
         raise Failure(f"no answer was given {least} times", "take fewer, such as --set answers=1")
-    return found
+    return answers

@@ -23,7 +23,7 @@ from spacelang_runtime.tasks.vqa.answerer import LOSSES, Answerer, bert_of, smal
 from spacelang_runtime.tasks.vqa.measure import measure
 from spacelang_runtime.tasks.vqa.pairs import VqaBatches, grouped, seen
 from spacelang_runtime.tasks.vqa.questions import Questions, answers_of, read
-from spacelang_runtime.tasks.vqa.tokenizer import PAD, Words, of_bert, of_texts
+from spacelang_runtime.tasks.vqa.tokenizer import PAD, WordPieces, of_bert, of_texts
 
 TOLD = 3  # answers that are drawn
 
@@ -88,10 +88,10 @@ class Questioned:
         if not train or not test:
             raise Failure(f"all {'test' if train else 'training'} images are broken", "restore them")
         questions = attrs.evolve(self.questions, train=train, test=test)
-        return Questioned(questions, self.labels, self.recipe, _views(questions, self.labels, self.recipe, 0, 1))
+        return Questioned(questions, self.labels, self.recipe, _batches(questions, self.labels, self.recipe, 0, 1))
 
     def parts(self, rank: int, world: int, micro: int | None = None) -> VqaBatches:
-        return _views(self.questions, self.labels, self.recipe, rank, world, micro)
+        return _batches(self.questions, self.labels, self.recipe, rank, world, micro)
 
 
 def open_questioned(folder: Path, recipe: Recipe, labels: Labels | None, bert: Path | None) -> Questioned:
@@ -117,10 +117,10 @@ def open_questioned(folder: Path, recipe: Recipe, labels: Labels | None, bert: P
             "vocabulary": vocabulary,
             "bert": config or small_bert(recipe.model, len(vocabulary)),
         }
-    return Questioned(questions, labels, recipe, _views(questions, labels, recipe, 0, 1))
+    return Questioned(questions, labels, recipe, _batches(questions, labels, recipe, 0, 1))
 
 
-def _views(
+def _batches(
     questions: Questions, labels: Labels, recipe: Recipe, rank: int, world: int, micro: int | None = None
 ) -> VqaBatches:
     train = recipe.train
@@ -157,7 +157,7 @@ def predict(
     model: Answerer, recipe: Recipe, labels: Labels, image: Image.Image, question: str, device: torch.device
 ) -> tuple[Image.Image, str]:
     """An image with a question and the likeliest answers below it; and the likeliest in words."""
-    words = Words(labels["vocabulary"], recipe.model.words)([question]).to(device)
+    words = WordPieces(labels["vocabulary"], recipe.model.words)([question]).to(device)
     with precision(device):
         scores = model.answers(seen(image, recipe.model)[None].to(device), words, torch.zeros(1, dtype=torch.long))
     sure = scores[0].sigmoid() if recipe.model.loss == "binary" else scores[0].softmax(0)

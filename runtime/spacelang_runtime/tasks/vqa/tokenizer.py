@@ -33,7 +33,7 @@ def of_texts(texts: Iterable[str]) -> list[str]:
     return [PAD, UNKNOWN, BEGIN, END, *sorted(counts, key=lambda word: (-counts[word], word))]
 
 
-class Words:
+class WordPieces:
     """Texts to numbers by a vocabulary: [CLS], the text's pieces, [SEP], filled with [PAD] up to `length`."""
 
     def __init__(self, vocabulary: list[str], length: int) -> None:
@@ -45,4 +45,4 @@ class Words:
 
     def __call__(self, texts: list[str]) -> Tensor:
         """int64 [texts, length]."""
-        return torch.tensor([found.ids for found in self._tokenizer.encode_batch(texts)], dtype=torch.int64)
+        return torch.tensor([encoding.ids for encoding in self._tokenizer.encode_batch(texts)], dtype=torch.int64)

@@ -9,7 +9,7 @@ from spacelang_runtime.failure import Failure
 from spacelang_runtime.ops.memoize import memoize
 
 
-class Places(nn.Module):
+class VisualTokens(nn.Module):
     """A map's places as tokens: [images, channels, rows, columns] → [images, rows · columns, width]. Of each, the
     projected feature plus a projected sine of its row and column, so that maps of any size can be read."""
 

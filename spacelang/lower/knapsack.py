@@ -1,4 +1,4 @@
-"""The extreme genotypes of a chain whose totals have windows.
+"""The extreme genotypes of a chain whose totals have windows: a multiple-choice knapsack.
 
 Costs add up, and so do totals: the best of all that comes to the same totals is the best whatever follows. So each
 run of stages keeps, for every row of totals that it can come to, what it costs at best.
@@ -80,11 +80,11 @@ def _inside(row: Row, limits: Sequence[Limit]) -> bool:
 
 
 def _sums(parts: Iterator[tuple[Row, Cost]]) -> Best:
-    found: Best = {}
+    table: Best = {}
     for row, value in parts:
-        if row not in found or value < found[row]:
-            found[row] = value
-    return found
+        if row not in table or value < table[row]:
+            table[row] = value
+    return table
 
 
 def _table(totals: _Totals, t: int, cell: Cell, seen: Seen, tables: Tables) -> list[Best]:

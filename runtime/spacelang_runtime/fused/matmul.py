@@ -11,7 +11,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return torch.mm(x, weight.t()) if bias is None else torch.addmm(bias, x, weight.t())
 
 
-def add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
+def add_matmul(total: Tensor, left: Tensor, right: Tensor) -> None:
     """total += leftᵀ·right, summed in the type of total: [rows, A] and [rows, B], to [A, B], which may be a
     slice."""
     if left.dtype == total.dtype:
@@ -22,7 +22,7 @@ def add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
         total += torch.mm(left.t().to(total.dtype), right.to(total.dtype))
 
 
-def product(left: Tensor, right: Tensor) -> Tensor:
+def matmul(left: Tensor, right: Tensor) -> Tensor:
     """leftᵀ·right, [A, B], in float32 at least."""
     kind = torch.promote_types(left.dtype, torch.float32)
     if left.dtype == kind:
@@ -32,6 +32,6 @@ def product(left: Tensor, right: Tensor) -> Tensor:
     return torch.mm(left.t().to(kind), right.to(kind))
 
 
-def total(x: Tensor) -> Tensor:
+def sum_rows(x: Tensor) -> Tensor:
     """The sum over the first axis, in float32 at least."""
     return x.sum(0, dtype=torch.promote_types(x.dtype, torch.float32))

@@ -1,4 +1,5 @@
-"""What has to hold before a training begins or goes on, whatever is trained."""
+"""A run that goes on from its checkpoint, whatever it trains: what has to hold, and which run processes that
+torchrun starts again go on with."""
 
 from __future__ import annotations
 
@@ -13,16 +14,6 @@ from spacelang_runtime.engine.record import OF_SPACES, Limits
 from spacelang_runtime.engine.run import Run, find, of_launch, write_launch
 from spacelang_runtime.engine.schedule import finished
 from spacelang_runtime.failure import Failure
-
-
-def require_shares(batch: int, world: World) -> None:
-    """Refuse a batch of which the processes would have unequal shares, and count unequally in the mean."""
-    if batch % world.size:
-        near = max(1, round(batch / world.size)) * world.size
-        raise Failure(
-            f"a batch of {batch} images cannot be shared out evenly among {world.size} processes",
-            f"take one that can, such as batch = {near}",
-        )
 
 
 def require_more(run: Run, limits: Limits, checkpoint: Checkpoint, otherwise: str = "") -> None:

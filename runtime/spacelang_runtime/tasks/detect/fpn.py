@@ -14,7 +14,7 @@ FINEST = 4  # stride of the finest map
 LEVELS = 5  # maps at least: anchors have as many sizes
 
 
-class Pyramid(nn.Module):
+class FPN(nn.Module):
     """Maps of one width from a backbone's. strides: of the maps that come from the backbone's; all: with the
     coarser ones above them, each every other place of the one below.
 
@@ -35,7 +35,7 @@ class Pyramid(nn.Module):
         self.strides = tuple(strides)
         above = max(1, LEVELS - len(self.strides))
         self.all = (*self.strides, *(self.strides[-1] << level for level in range(1, above + 1)))
-        self.network = FeaturePyramidNetwork(widths, width, Coarser(above))
+        self.network = FeaturePyramidNetwork(widths, width, CoarserLevels(above))
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """The maps of all strides: [B, width, rows, columns] each."""
@@ -47,7 +47,7 @@ class Pyramid(nn.Module):
         return list(self.network(inputs).values())
 
 
-class Coarser(ExtraFPNBlock):
+class CoarserLevels(ExtraFPNBlock):
     """Maps above the last one, each every other place of the one below."""
 
     def __init__(self, count: int) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from attrs import evolve, frozen
 
-from spacelang.lower.frame import Frame
+from spacelang.lower.bounded_chain import BoundedChain
 from spacelang.lower.half_sums import HalfSums, StageSums
 from spacelang.lower.meet_in_the_middle import Halves, boxes, digits, indexes, meet_in_the_middle, parts
 from spacelang.lower.product import products
@@ -26,7 +26,7 @@ NEVER = 2**62  # of a least: nothing is inside. Its negative of a most
 
 
 @frozen(eq=False)
-class Completed:
+class Completions:
     """The points of one stage (n,): the exact number of completions of each inside the windows, not counting the
     ways in which the point itself arises, and by axis (axes, n) the least and the most that it costs with them."""
 
@@ -37,19 +37,19 @@ class Completed:
     most: Int
 
 
-def completed(found: Frame) -> tuple[Completed, ...]:
+def completions(bounded: BoundedChain) -> tuple[Completions, ...]:
     """The completions of the points of every stage, in the order of the stages. Raises TooLarge."""
     sides: tuple[Literal["first", "last"], ...] = ("first", "last")
-    halves = meet_in_the_middle(found, Law.UNIFORM, exact=True)
+    halves = meet_in_the_middle(bounded, Law.UNIFORM, exact=True)
     if halves.data.stage < 0:  # one half is all there is
         return tuple(sorted(_asked(halves), key=lambda one: one.stage))
-    both = (meet_in_the_middle(found, Law.UNIFORM, exact=True, asks=side) for side in sides)
+    both = (meet_in_the_middle(bounded, Law.UNIFORM, exact=True, asks=side) for side in sides)
     return tuple(sorted((one for half in both for one in _asked(half)), key=lambda one: one.stage))
 
 
-def _asked(halves: Halves) -> Iterator[Completed]:
+def _asked(halves: Halves) -> Iterator[Completions]:
     """The completions of the points of those stages that the queries consist of."""
-    axes, half, stage = len(halves.frame.axes), halves.half, halves.stage
+    axes, half, stage = len(halves.bounded.axes), halves.half, halves.stage
     here, outer = (_nothing(axes, len(weight)) for weight in (stage.weight, half.weight))
     for power, sides in (digit for piece in _pieces(halves.data) for digit in digits(piece)):
         for part in parts(halves):
@@ -67,13 +67,13 @@ def _asked(halves: Halves) -> Iterator[Completed]:
                 for most in (False, True):
                     reached = np.full(len(part.cost[0]), -NEVER if most else NEVER)
                     some, value = extreme(side, low[order], high[order], most=most)
-                    reached[some] = halves.frame.high[axis] - high[axis, some] + value
+                    reached[some] = halves.bounded.high[axis] - high[axis, some] + value
                     table, pick = reached.reshape(shape), np.maximum if most else np.minimum
                     which = 2 if most else 1
                     ends, rows = here[which][axis], outer[which][axis]
                     ends[part.block.here] = pick(ends[part.block.here], pick.reduce(table, axis=0))
                     rows[part.rows] = pick(rows[part.rows], pick.reduce(table, axis=1))
-    yield Completed(halves.number, stage, *here)
+    yield Completions(halves.number, stage, *here)
     yield from _unfolded(half, *outer)
 
 
@@ -91,7 +91,7 @@ def _pieces(data: HalfSums) -> Iterator[HalfSums]:
         )
 
 
-def _unfolded(half: HalfSums | None, count: Array, least: Int, most: Int) -> Iterator[Completed]:
+def _unfolded(half: HalfSums | None, count: Array, least: Int, most: Int) -> Iterator[Completions]:
     """The completions of the points of each stage of a half, from those of its own points."""
     while half is not None and half.points is not None and half.previous is not None:
         points, previous = half.points, half.previous
@@ -104,7 +104,7 @@ def _unfolded(half: HalfSums | None, count: Array, least: Int, most: Int) -> Ite
             for axis in range(len(least)):
                 np.minimum.at(found[1][axis], at, least[axis])
                 np.maximum.at(found[2][axis], at, most[axis])
-        yield Completed(half.stage, points, *here)
+        yield Completions(half.stage, points, *here)
         half, (count, least, most) = previous, outer
 
 

@@ -14,12 +14,13 @@ from spacelang.space import Space
 from spacelang_runtime.data import Dataset, open_dataset
 from spacelang_runtime.data.fit import fitted
 from spacelang_runtime.engine.checkpoint import load
-from spacelang_runtime.engine.distributed import World, broadcast
+from spacelang_runtime.engine.create import create
+from spacelang_runtime.engine.distributed import World, broadcast, require_shares
 from spacelang_runtime.engine.place import keep_place, place_of, write_data
 from spacelang_runtime.engine.record import Data, Distillation, Finish, Initial, Record
-from spacelang_runtime.engine.run import Run, create, find, removed_unless_saved
+from spacelang_runtime.engine.resume import continued_by, launched, require_more
+from spacelang_runtime.engine.run import Run, find, removed_unless_saved
 from spacelang_runtime.engine.schedule import limits
-from spacelang_runtime.engine.start import continued_by, launched, require_more, require_shares
 from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
@@ -180,14 +181,14 @@ def subnets_in(run: Run, lowered: Lowered) -> Subnets:
 
 def _fitted(recipe: Train, dataset: Dataset, world: World, overrides: dict[str, str], say: Say) -> Train:
     """The recipe with a batch that so few images can fill; a rate that the user gave is left as it is."""
-    found = fitted(recipe, dataset.train_size, world.size)
+    smaller = fitted(recipe, dataset.train_size, world.size)
     if "learning_rate" in overrides:
-        found = attrs.evolve(found, learning_rate=recipe.learning_rate)
+        smaller = attrs.evolve(smaller, learning_rate=recipe.learning_rate)
     say(
         f"{dataset.name} has {dataset.train_size} training images, fewer than a batch of {recipe.batch}: this run "
-        f"has batch = {found.batch} and a learning rate of {float(found.rate):.2g} (yours: --set batch=NUMBER)"
+        f"has batch = {smaller.batch} and a learning rate of {float(smaller.rate):.2g} (yours: --set batch=NUMBER)"
     )
-    return found
+    return smaller
 
 
 def _require_parts(recipe: Train, world: World) -> None:
@@ -196,7 +197,8 @@ def _require_parts(recipe: Train, world: World) -> None:
     batch, places = recipe.batch, recipe.sandwich.size
     require_shares(batch, world)
     if recipe.batches == "split" and batch // world.size < places:
+        among = f" among {world.size} processes" if world.size > 1 else ""
         raise Failure(
-            f"a batch of {batch} images among {world.size} processes has no part for each of {places} networks",
+            f"a batch of {batch} images{among} has no part for each of {places} networks",
             f"take a larger one, such as batch = {places * world.size}, or batches = shared",
         )

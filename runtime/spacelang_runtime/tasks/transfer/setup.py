@@ -10,7 +10,8 @@ from attrs import field, frozen
 from torch import nn
 
 from spacelang_runtime.engine.checkpoint import load
-from spacelang_runtime.engine.distributed import World, broadcast
+from spacelang_runtime.engine.create import create_with
+from spacelang_runtime.engine.distributed import World, broadcast, require_shares
 from spacelang_runtime.engine.place import (
     alike,
     differences,
@@ -20,8 +21,8 @@ from spacelang_runtime.engine.place import (
     write_data,
 )
 from spacelang_runtime.engine.record import Data, Initial, Limits, Record
-from spacelang_runtime.engine.run import Run, create_with, find
-from spacelang_runtime.engine.start import continued_by, launched, require_more, require_shares
+from spacelang_runtime.engine.resume import continued_by, launched, require_more
+from spacelang_runtime.engine.run import Run, find
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import load as load_network
@@ -177,19 +178,19 @@ def data_of(
     data: TaskData = task(record.task).open(folder, recipe, labels, None)
     same = data.fingerprint == record.data.fingerprint
     files, broken = kept or ({}, {})
-    if same and (found := again(data, folder, broken)) is not None:
-        return found
+    if same and (seen := again(data, folder, broken)) is not None:
+        return seen
     changes = differences(files, listing(data, folder))
     if not same and (data.labels != labels or not alike(files, listing(data, folder))):
         raise Failure(
             f"{folder} is not what {run.name} was trained on: it has changed" + (f": {changes}" if kept else ""),
             "bring it back, or train a new run",
         )
-    found = looked(data, folder, world, workers, show)
-    whole = sorted(broken.keys() & found.files.keys() - found.broken.keys())
+    seen = looked(data, folder, world, workers, show)
+    whole = sorted(broken.keys() & seen.files.keys() - seen.broken.keys())
     changes = ", ".join([*([changes] if changes else []), *(f"{name} is whole again" for name in whole[:2])])
     say(f"{folder} has changed since {run.name} began: {changes or 'its files are other ones'}")
-    return found
+    return seen
 
 
 def placed(model: nn.Module, world: World) -> nn.Module:

@@ -7,7 +7,7 @@ from attrs import evolve
 from spacelang.lower.cells import Legal
 
 
-def narrowed(left: Legal, options: list[list[tuple[int, ...]]], links: list[set[tuple[int, int]]]) -> Legal:
+def restrict(left: Legal, options: list[list[tuple[int, ...]]], links: list[set[tuple[int, int]]]) -> Legal:
     """A space with these options of its cells alone, and these pairs of them."""
     kept = [[i for i, alive in enumerate(stage) if alive] for stage in options]
     numbers = [{old: new for new, old in enumerate(stage)} for stage in kept]

@@ -11,11 +11,11 @@ from spacelang.lower.chain import EVERY, Bounds, Chain, Window
 from spacelang.lower.pattern import Pattern
 from spacelang.lower.reach import Reaches, reaches, span
 from spacelang.lower.sums import Int
-from spacelang.lower.terms import Axes, Place, Terms, places
+from spacelang.lower.terms import Axes, PatternCell, Terms, places
 
 
 @frozen
-class Kept:
+class OwnWindow:
     """A window on a measure that concerns one stage alone, so that the stage keeps it by itself."""
 
     axis: int
@@ -24,19 +24,19 @@ class Kept:
 
 
 @frozen(eq=False)
-class Frame:
+class BoundedChain:
     """A chain under a pattern and windows: only the windows that can be missed remain.
 
     own: the windows that each stage keeps by itself, on totals that speak of it alone.
     """
 
     known: Terms
-    stages: tuple[tuple[Place, ...], ...]
+    stages: tuple[tuple[PatternCell, ...], ...]
     axes: Axes
     low: Int
     high: Int
     reach: Reaches
-    own: tuple[tuple[Kept, ...], ...]
+    own: tuple[tuple[OwnWindow, ...], ...]
 
     @property
     def free(self) -> bool:
@@ -44,9 +44,9 @@ class Frame:
         return not any(self.own)
 
 
-def frame(
+def bounded_chain(
     known: Terms, pattern: Pattern, bounds: Bounds, last: int | None = None, *, every: bool = False
-) -> Frame | None:
+) -> BoundedChain | None:
     """The chain under a pattern and windows; None where already the spans of cost leave nothing inside.
 
     Measure `last`, if given, keeps its axis even where its window cannot be missed, and that axis is the last; with
@@ -62,7 +62,7 @@ def frame(
     alone = _alone(known.chain) if limited else {}
     own = tuple(
         tuple(
-            Kept(axis, bounds[names[axis]].lo, bounds[names[axis]].hi)
+            OwnWindow(axis, bounds[names[axis]].lo, bounds[names[axis]].hi)
             for axis, stage in alone.items()
             if stage == t and axis != last and names[axis] in bounds and _binds(known, stages[t], axis, bounds)
         )
@@ -85,7 +85,7 @@ def frame(
         if kept or (low, high) != (least, most) or axis == last:
             binding.append((axis, low, high))
     axes = tuple(axis for axis, _, _ in binding)
-    return Frame(
+    return BoundedChain(
         known,
         stages,
         axes,
@@ -116,7 +116,7 @@ def _alone(chain: Chain) -> dict[int, int]:
     }
 
 
-def _binds(known: Terms, cells: Sequence[Place], axis: int, bounds: Bounds) -> bool:
+def _binds(known: Terms, cells: Sequence[PatternCell], axis: int, bounds: Bounds) -> bool:
     """Whether a cell of a stage can miss a window."""
     window = bounds[known.chain.measures[axis]]
     spans = (span(known, cell, (axis,)) for cell in cells)

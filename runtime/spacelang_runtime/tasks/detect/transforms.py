@@ -62,14 +62,14 @@ class DetectBatches:
 
     def __call__(self, step: int) -> list[Photos]:
         chosen = list(self.order.of(step, self.rank, self.world))
-        return [batched([self.view(*one) for one in part]) for part in in_parts(chosen, self.micro)]
+        return [batched([self.sample(*one) for one in part]) for part in in_parts(chosen, self.micro)]
 
-    def view(self, index: int, seed: int) -> tuple[Tensor, Targets]:
+    def sample(self, index: int, seed: int) -> tuple[Tensor, Targets]:
         """A photo at a random size, mirrored or not."""
         chance = random.Random(seed)
         photo = self.coco.photos[index]
         shorter = chance.choice(self.recipe.shorter)
-        return view(photo, shorter, self.recipe.longest, chance.random() < self.recipe.flip)
+        return sample(photo, shorter, self.recipe.longest, chance.random() < self.recipe.flip)
 
 
 @frozen
@@ -84,7 +84,7 @@ class DetectTests:
         return index, planes(resized(opened(photo), self.recipe.test, self.recipe.longest))
 
 
-def view(photo: Photo, shorter: int, longest: int, mirrored: bool) -> tuple[Tensor, Targets]:
+def sample(photo: Photo, shorter: int, longest: int, mirrored: bool) -> tuple[Tensor, Targets]:
     """A photo with its objects, its shorter side `shorter` (less where the longer would exceed `longest`)."""
     image = resized(opened(photo), shorter, longest)
     wide, high = image.size
@@ -115,8 +115,8 @@ def opened(photo: Photo) -> Image.Image:
     """The picture of a photo. Raises `Failure` where it has not the size that its annotation says."""
     image = picture(photo.path, (photo.width, photo.height))
     if image.size != (photo.width, photo.height):
-        found, said = "×".join(map(str, image.size)), f"{photo.width}×{photo.height}"
-        raise Failure(f"{photo.path} (image {photo.id}) is {found} pixels, and its annotation says {said}")
+        size, said = "×".join(map(str, image.size)), f"{photo.width}×{photo.height}"
+        raise Failure(f"{photo.path} (image {photo.id}) is {size} pixels, and its annotation says {said}")
     return image
 
 
@@ -144,11 +144,11 @@ def padded(images: Sequence[Tensor]) -> Tensor:
     return batch
 
 
-def batched(views: Sequence[tuple[Tensor, Targets]]) -> Photos:
+def batched(samples: Sequence[tuple[Tensor, Targets]]) -> Photos:
     """DetectBatches of several sizes as one batch."""
-    images = [image for image, _ in views]
+    images = [image for image, _ in samples]
     sizes = torch.tensor([[image.shape[1], image.shape[2]] for image in images])
     targets = Targets(
-        *(pad_sequence(list(part), batch_first=True) for part in zip(*(t for _, t in views), strict=True))
+        *(pad_sequence(list(part), batch_first=True) for part in zip(*(t for _, t in samples), strict=True))
     )
     return Photos(padded(images), sizes, targets)

@@ -55,10 +55,10 @@ class SegmentBatches:
 
     def _batch(self, chosen: list[tuple[int, int]]) -> Crops:
         with borrowed_generators():
-            views = [self.view(*one) for one in chosen]
-        return Crops(torch.stack([image for image, _ in views]), torch.stack([labels for _, labels in views]))
+            samples = [self.sample(*one) for one in chosen]
+        return Crops(torch.stack([image for image, _ in samples]), torch.stack([labels for _, labels in samples]))
 
-    def view(self, index: int, seed: int) -> tuple[Tensor, Tensor]:
+    def sample(self, index: int, seed: int) -> tuple[Tensor, Tensor]:
         """A crop of a pair."""
         chance, recipe = random.Random(seed), self.recipe
         image, labels = opened(self.pairs[index], self.classes, recipe)

@@ -1,4 +1,4 @@
-"""Two halves made ready for draws, the latest of which are kept."""
+"""The tables that draws read, by inverse transform sampling; the latest of them are kept."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from attrs import evolve, frozen
 
 from spacelang import cache
 from spacelang.lower.ascent import Rank
+from spacelang.lower.bounded_chain import BoundedChain, bounded_chain
 from spacelang.lower.bracket import CELLS, rounded_up
 from spacelang.lower.chain import VERSION, Bounds, Chain, Window, digest
 from spacelang.lower.convolution import CellClass, cell_classes, deep
-from spacelang.lower.frame import Frame, frame
 from spacelang.lower.meet_in_the_middle import Halves, Indexes, boxes, indexes, meet_in_the_middle, parts, weight_of
 from spacelang.lower.pattern import Pattern, free
 from spacelang.lower.range_tree import mass
@@ -27,7 +27,7 @@ COARSE = "steps"  # the measure of a chain whose costs are rounded
 
 
 @frozen(eq=False, slots=False)  # what its queries weigh is found once, where it is asked for at all
-class Prepared:
+class SamplingTable:
     """Two halves ready for draws, with an index of the data.
 
     `marks` is what the first MARK, 2 · MARK, ... and at last all queries weigh inside: enough to tell near which
@@ -61,14 +61,14 @@ class Prepared:
 
 
 @frozen(eq=False)
-class Deep:
+class DeepSamplingTable:
     """A chain with a deep stage, ready for draws inside one window.
 
     `running` sums what the cells of the deep stage weigh inside, class by class; `rests` are the other stages of
     each class, as two halves, the data indexed.
     """
 
-    found: Frame
+    bounded: BoundedChain
     stage: int
     classes: tuple[CellClass, ...]
     running: Real
@@ -76,40 +76,42 @@ class Deep:
     narrowed: bool = False
 
 
-def drawable(chain: Chain, pattern: Pattern, bounds: Bounds, law: Law) -> Prepared | Deep | None:
+def sampling_table(
+    chain: Chain, pattern: Pattern, bounds: Bounds, law: Law
+) -> SamplingTable | DeepSamplingTable | None:
     """What draws from a pattern inside windows need; None where nothing is inside.
 
     The latest two of whole spaces are kept, for they are large and long in the making.
     """
     windows = tuple(sorted(bounds.items(), key=lambda item: item[0]))
-    return (_whole if pattern == free(chain) else prepared)(chain, pattern, windows, law)
+    return (_whole if pattern == free(chain) else new_sampling_table)(chain, pattern, windows, law)
 
 
-def prepared(
+def new_sampling_table(
     chain: Chain, pattern: Pattern, windows: tuple[tuple[str, Window], ...], law: Law
-) -> Prepared | Deep | None:
-    """What `drawable` gives, made anew and not kept."""
-    found = frame(terms(chain), pattern, dict(windows))
-    if found is None:
+) -> SamplingTable | DeepSamplingTable | None:
+    """What `sampling_table` gives, made anew and not kept."""
+    bounded = bounded_chain(terms(chain), pattern, dict(windows))
+    if bounded is None:
         return None
-    if deep(found) and (classes := cell_classes(found, law)) is not None:
-        return _deep(found, *classes, law)
+    if deep(bounded) and (classes := cell_classes(bounded, law)) is not None:
+        return _deep(bounded, *classes, law)
     try:
-        halves = meet_in_the_middle(found, law, exact=False)
+        halves = meet_in_the_middle(bounded, law, exact=False)
     except TooLarge as reason:
-        costs = [axis for axis in found.axes if chain.measures[axis] in chain.costs]
+        costs = [axis for axis in bounded.axes if chain.measures[axis] in chain.costs]
         if len(costs) != 1 or chain.measures[0] == COARSE:
             raise
-        return _narrowed(found, pattern, law, reason)
+        return _narrowed(bounded, pattern, law, reason)
     sides = indexes(halves.data, rounded(halves.data.weight, halves.data.total), halves.size)
     name = cache.key(VERSION, digest(chain), repr(windows), law.value) if halves.size >= LONG else None
     kept = cache.get(name) if name and pattern == free(chain) else None
     if kept is not None and len(kept) == 8 * -(-halves.size // MARK):
-        return Prepared(halves, sides, np.frombuffer(kept, "<f8"))
+        return SamplingTable(halves, sides, np.frombuffer(kept, "<f8"))
     running = _running(halves, sides)
     if not len(running) or running[-1] <= 0:
         return None
-    made = Prepared(halves, sides, np.append(running[MARK - 1 : -1 : MARK], running[-1]))
+    made = SamplingTable(halves, sides, np.append(running[MARK - 1 : -1 : MARK], running[-1]))
     made.__dict__["running"] = running
     if name and pattern == free(chain):
         cache.put(name, made.marks.astype("<f8").tobytes())
@@ -130,62 +132,68 @@ def _running(halves: Halves, sides: Indexes) -> Real:
 
 def weighed(halves: Halves, sides: Indexes, numbers: Rank) -> Real:
     """What some queries weigh inside, by their numbers."""
-    found = np.zeros(len(numbers))
+    inside = np.zeros(len(numbers))
     for block, mine, outer, here in halves.located(numbers):
         spent = halves.spent(block, outer, here)
         for side, link in zip(sides, halves.table[block.label], strict=True):
             if side is not None and link is not None:
                 cost = np.array(link, np.int64)[:, None] + spent
-                found[mine] += mass(side, halves.frame.low[:, None] - cost, halves.frame.high[:, None] - cost)
-        found[mine] *= (halves.half.weight[outer] * halves.stage.weight[here]).astype(np.float64)
-    return found
+                inside[mine] += mass(side, halves.bounded.low[:, None] - cost, halves.bounded.high[:, None] - cost)
+        inside[mine] *= (halves.half.weight[outer] * halves.stage.weight[here]).astype(np.float64)
+    return inside
 
 
-def _deep(found: Frame, stage: int, classes: tuple[CellClass, ...], law: Law) -> Deep | None:
+def _deep(bounded: BoundedChain, stage: int, classes: tuple[CellClass, ...], law: Law) -> DeepSamplingTable | None:
     inside: list[float] = []
     rests = []
     for group in classes:
         convolved = list(group.convolved())
         for place, weight in zip(group.places, group.weights, strict=True):
             row = convolved[place.free]
-            inside.append(float(row @ group.inside(found, place, len(row))) * weight)
-        reach = reaches(found.known, group.others, found.axes)
+            inside.append(float(row @ group.inside(bounded, place, len(row))) * weight)
+        reach = reaches(bounded.known, group.others, bounded.axes)
         assert reach.whole is not None, "a class has something beside its deep stage"
         least, most = (np.array(ends, np.int64) for ends in reach.whole)
-        rest = evolve(found, stages=group.others, low=least, high=most, reach=reach)
+        rest = evolve(bounded, stages=group.others, low=least, high=most, reach=reach)
         halves = meet_in_the_middle(rest, law, exact=False)
         rests.append((halves, indexes(halves.data, rounded(halves.data.weight, halves.data.total))))
     running = np.cumsum(inside)
-    return Deep(found, stage, classes, running, tuple(rests)) if len(running) and running[-1] > 0 else None
+    return (
+        DeepSamplingTable(bounded, stage, classes, running, tuple(rests))
+        if len(running) and running[-1] > 0
+        else None
+    )
 
 
-def _narrowed(found: Frame, pattern: Pattern, law: Law, reason: TooLarge) -> Prepared | Deep:
+def _narrowed(
+    bounded: BoundedChain, pattern: Pattern, law: Law, reason: TooLarge
+) -> SamplingTable | DeepSamplingTable:
     """Draws from a part of a window whose costs share no divisor.
 
     Every cost is rounded up to whole steps. What costs at most the window's end so, costs at most that; what costs
     as many steps more than its beginning as there are terms, costs at least that. So all that is drawn is inside,
     and what is left out lies within these few steps of an end.
     """
-    chain, whole = found.known.chain, found.reach.whole
-    assert whole is not None, "a frame holds something"
-    at = next(at for at, axis in enumerate(found.axes) if chain.measures[axis] in chain.costs)
-    axis, least, most = found.axes[at], whole[0][at], whole[1][at]
+    chain, whole = bounded.known.chain, bounded.reach.whole
+    assert whole is not None, "a bounded chain holds something"
+    at = next(at for at, axis in enumerate(bounded.axes) if chain.measures[axis] in chain.costs)
+    axis, least, most = bounded.axes[at], whole[0][at], whole[1][at]
     step = max(1, (most - least) // CELLS)
     coarse = rounded_up(chain, chain.measures[axis], step)
     deepest = [max(cell.depth for cell in stage) for stage in chain.stages]
-    slack = sum(deepest) + 2 * len(deepest) if found.low[at] > least else 0
-    window = Window(-(-int(found.low[at]) // step) + slack, int(found.high[at]) // step)
-    ends = zip(found.axes, found.low.tolist(), found.high.tolist(), strict=True)
+    slack = sum(deepest) + 2 * len(deepest) if bounded.low[at] > least else 0
+    window = Window(-(-int(bounded.low[at]) // step) + slack, int(bounded.high[at]) // step)
+    ends = zip(bounded.axes, bounded.low.tolist(), bounded.high.tolist(), strict=True)
     others = {chain.measures[total]: Window(low, high) for total, low, high in ends if total != axis}
-    others |= {chain.measures[kept.axis]: Window(kept.low, kept.high) for own in found.own for kept in own}
+    others |= {chain.measures[kept.axis]: Window(kept.low, kept.high) for own in bounded.own for kept in own}
     windows = ((COARSE, window), *others.items())
-    made = prepared(evolve(coarse, measures=(COARSE, *coarse.measures[1:])), pattern, windows, law)
+    made = new_sampling_table(evolve(coarse, measures=(COARSE, *coarse.measures[1:])), pattern, windows, law)
     if made is None:  # the window is narrower than the rounding
         raise reason
     return evolve(made, narrowed=True)
 
 
-_whole = lru_cache(maxsize=2)(prepared)
+_whole = lru_cache(maxsize=2)(new_sampling_table)
 
 
 def rounded(weight: Array, total: int) -> Real:

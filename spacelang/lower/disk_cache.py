@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from spacelang.lower.effect import Effect
 
 
-def bracketed(chain: Chain, bounds: Bounds) -> Bracket:
+def cached_bracket(chain: Chain, bounds: Bounds) -> Bracket:
     """How many genotypes lie inside every window, as `bracket` says, from the cache where it was asked before."""
-    found = known(chain, bounds)
-    if found is None:
-        found = bracket(chain, bounds)
-        cache.put(_name("counts", digest(chain), bounds), json.dumps(_ends(found)).encode())
-    return found
+    counted = find_bracket(chain, bounds)
+    if counted is None:
+        counted = bracket(chain, bounds)
+        cache.put(_name("counts", digest(chain), bounds), json.dumps(_ends(counted)).encode())
+    return counted
 
 
-def known(chain: Chain, bounds: Bounds) -> Bracket | None:
+def find_bracket(chain: Chain, bounds: Bounds) -> Bracket | None:
     """The count inside windows, where it was asked before."""
     kept = cache.get(_name("counts", digest(chain), bounds))
     return None if kept is None else _bracket(*json.loads(kept))
 
 
-def remembered_effects(lowered: Lowered, bounds: Bounds) -> Iterator[Effect]:
+def cached_effects(lowered: Lowered, bounds: Bounds) -> Iterator[Effect]:
     """The effect of each option inside windows, as `effects` says, from the cache where it was asked before."""
     from spacelang import interchange
     from spacelang.lower.effect import effects
@@ -68,9 +68,9 @@ def _read(kept: Any) -> Effect:
     return Effect(stage, dimension, value, _bracket(lower, upper), windows)
 
 
-def _ends(found: Bracket) -> list[str]:
+def _ends(counted: Bracket) -> list[str]:
     # Counts may have thousands of digits, and hexadecimal is the form that numbers of any size may be read in.
-    return [hex(found.lower), hex(found.upper)]
+    return [hex(counted.lower), hex(counted.upper)]
 
 
 def _bracket(lower: str, upper: str) -> Bracket:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spacelang.architecture import Stage
-from spacelang.lower.cells import Cell, Legal
+from spacelang.lower.cells import Legal, LegalCell
 from spacelang.lower.chain import Genotype
 
 
@@ -17,7 +17,7 @@ class Outside(ValueError):
         self.stage = stage
 
 
-def located(legal: Legal, stages: Sequence[Stage]) -> Genotype:
+def encode(legal: Legal, stages: Sequence[Stage]) -> Genotype:
     """The genotype of as many stages as the space has. Raises `Outside`, which says what keeps it out: of what is
     chosen once for the network, with the choices by which it gets farthest."""
     refusals: list[Outside] = []
@@ -45,7 +45,7 @@ def _under(legal: Legal, stages: Sequence[Stage], root: int) -> Genotype:
     return Genotype(tuple(cells), tuple(layers))
 
 
-def _cell(legal: Legal, number: int, stage: Stage, choices: Sequence[Cell], root: int) -> int:
+def _cell(legal: Legal, number: int, stage: Stage, choices: Sequence[LegalCell], root: int) -> int:
     """The cell of a stage: the one of its shape whose layers are like the first."""
     depth, embed = len(stage.layers), stage.embed
     shaped = [i for i, cell in enumerate(choices) if (cell.depth, cell.embed) == (depth, embed)]
@@ -58,7 +58,7 @@ def _cell(legal: Legal, number: int, stage: Stage, choices: Sequence[Cell], root
     return next((i for i in own if stage.layers[0] in choices[i].options), own[0])
 
 
-def _why(cell: Cell, stage: Stage, place: int) -> str:
+def _why(cell: LegalCell, stage: Stage, place: int) -> str:
     first, layer = stage.layers[0], stage.layers[place - 1]
     for name, _ in cell.tied:
         if first in cell.options and getattr(layer, name) != getattr(first, name):

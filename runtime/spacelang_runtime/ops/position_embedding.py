@@ -46,7 +46,7 @@ def bias(table: Tensor, cut: Cut, resize: bool) -> Tensor:
     return F.pad(matrix, (1, 0, 1, 0)) if cut.token else matrix
 
 
-def ways(tables: Tensor | None, cut: Cut) -> tuple[Tensor, Tensor] | None:
+def relative(tables: Tensor | None, cut: Cut) -> tuple[Tensor, Tensor] | None:
     """The embeddings that keys and values get from relative places, each [T, T, head width]; None for no tables.
 
     tables: [4, 2·r + 2, head width]: rows for keys, columns for keys, rows for values, columns for values.
@@ -54,10 +54,10 @@ def ways(tables: Tensor | None, cut: Cut) -> tuple[Tensor, Tensor] | None:
     if tables is None:
         return None
     key_rows, key_columns, value_rows, value_columns = tables.unbind(0)
-    return embeddings(key_rows, key_columns, cut), embeddings(value_rows, value_columns, cut)
+    return pairwise(key_rows, key_columns, cut), pairwise(value_rows, value_columns, cut)
 
 
-def embeddings(rows: Tensor, columns: Tensor, cut: Cut) -> Tensor:
+def pairwise(rows: Tensor, columns: Tensor, cut: Cut) -> Tensor:
     """The embedding of the way from any token of a window to any other: [T, T, head width].
 
     rows, columns: [2·r + 2, head width]; entry r + 1 + y belongs to a key y rows below its query, distances
@@ -78,7 +78,7 @@ def _distances(window: Grid, limit: int, token: bool, device: torch.device) -> T
     return steps.permute(2, 0, 1).contiguous()
 
 
-def placed(x: Tensor, grid: Grid, token: Tensor | None, table: Tensor | None) -> Tensor:
+def add_positions(x: Tensor, grid: Grid, token: Tensor | None, table: Tensor | None) -> Tensor:
     """Patches with the class token before them and absolute positions added: [B, N, C] → [B, N (+ 1), C].
 
     token: [C]. table: see `absolute`. None: without.

@@ -17,14 +17,14 @@ from spacelang.lower.bitset import runs, smeared
 from spacelang.lower.cells import Charge, Legal
 from spacelang.lower.chain import EVERY
 from spacelang.lower.mixed_radix import Axis, axis, codes_inside, inside
-from spacelang.lower.narrowed import narrowed
+from spacelang.lower.restrict import restrict
 from spacelang.lower.too_many import TooMany
 
 MOST_BITS = 1 << 21  # of a set
 MOST_WORK = 1 << 27  # words of 64 bits that are moved, in all: some tenths of a second
 
 
-def possible(left: Legal) -> Legal:
+def prune(left: Legal) -> Legal:
     """What is left of a space within its totals; every stage is empty where nothing is. Raises `TooMany`."""
     limits = [charge for charge in left.totals if charge.window != EVERY]
     if not limits or not all(left.stages):
@@ -65,13 +65,13 @@ class _Looked:
         )
 
     def _axes(self, limits: Iterable[Charge], place: int) -> tuple[Axis, ...]:
-        found = []
+        axes = []
         for limit in limits:
-            found.append(axis(self.left, limit, place))
-            place = found[-1].after
+            axes.append(axis(self.left, limit, place))
+            place = axes[-1].after
             if place > MOST_BITS:
                 raise TooMany
-        return tuple(found)
+        return tuple(axes)
 
     def kept(self) -> Legal:
         """The cells, options and pairs that lie on a network within the totals."""
@@ -105,7 +105,7 @@ class _Looked:
             {(i, j) for i, j in pairs if through[t][i] & upto[t + 1][j] and options[t][i] and options[t + 1][j]}
             for t, pairs in enumerate(links)
         ]
-        return narrowed(self.left, options, met)
+        return restrict(self.left, options, met)
 
     def _moved(self, times: int, bits: int) -> None:
         """Count what is moved, and give up where it is too much."""
@@ -115,18 +115,18 @@ class _Looked:
 
     def _plus(self, one: int, other: int) -> int:
         """The sums of a member of one set and a member of another, that are not beyond a window already."""
-        found = 0
+        sums = 0
         for start, length in runs(other):
             self._moved(length.bit_length(), self.whole)
-            found |= smeared(one, length) << start
-        return found & self.below
+            sums |= smeared(one, length) << start
+        return sums & self.below
 
-    def _less(self, found: int, taken: int) -> int:
+    def _less(self, sums: int, taken: int) -> int:
         """What is left of members of one set when members of another are taken from them, from 0 up."""
         left = 0
         for start, length in runs(taken):
             self._moved(length.bit_length(), self.whole)
-            left |= smeared(found, length) >> (start + length - 1)
+            left |= smeared(sums, length) >> (start + length - 1)
         return left
 
     def _codes(self, t: int, i: int) -> tuple[int, ...]:
