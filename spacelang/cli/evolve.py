@@ -22,6 +22,7 @@ from spacelang.cli.options import (
     ResultAsJson,
     Runs,
     SomeRun,
+    bounding,
 )
 from spacelang.cli.outcome import outcome_as_json, show_budgets, show_outcome
 from spacelang.cli.resumable import AGAIN, resumable
@@ -35,9 +36,9 @@ def evolve(
     run: SomeRun = None,
     flops: Annotated[
         str | None,
-        typer.Option(help="MACs of the network: 4.5G (at most) or 4G..4.5G. Several, a search each: 200M,300M."),
+        bounding("flops", "MACs of the network", " Several, a search each: 200M,300M."),
     ] = None,
-    params: Annotated[str | None, typer.Option(help="Its parameters: 28M (at most) or 20M..28M.")] = None,
+    params: Annotated[str | None, bounding("params", "Its parameters")] = None,
     latency: Latency = None,
     cost: Annotated[
         list[Path] | None, typer.Option(help="A table of a further cost, as JSON, to bound as well.")

@@ -23,6 +23,7 @@ from spacelang.cli.options import (
     Runs,
     SomeRun,
     TheirParams,
+    bounding,
 )
 from spacelang.cli.place import vacant
 from spacelang.cli.terminal import fail, refused, say, say_once
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 def judge(
     run: SomeRun = None,
-    flops: Annotated[str | None, typer.Option(help="MACs of the networks: 4.5G (at most) or 4G..4.5G.")] = None,
+    flops: Annotated[str | None, bounding("flops", "MACs of the networks")] = None,
     params: TheirParams = None,
     settings: RefineSettings = None,
     images: Images = None,

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from spacelang.language.measures import KNOWN
+
+
+def bounding(measure: str, said: str, more: str = "") -> Any:
+    """An option that bounds a measure. said: whose, in the help. How it is written stands in the table of words."""
+    return typer.Option(help=f"{said}: {KNOWN[measure].window}.{more}")
+
 
 # Which run.
 Runs = Annotated[Path, typer.Option(help="The folder of all runs.")]
@@ -26,8 +34,8 @@ Workers = Annotated[int | None, typer.Option(min=0, max=1024, help="Processes th
 Bounds = Annotated[
     list[str] | None, typer.Option(metavar="NAME=WINDOW", help="A bound on a measure: energy=2..2.5.")
 ]
-Latency = Annotated[str | None, typer.Option(help="Of a table of latency: 5ms (at most) or 4ms..5ms.")]
-TheirParams = Annotated[str | None, typer.Option(help="Their parameters: 28M (at most) or 20M..28M.")]
+Latency = Annotated[str | None, bounding("latency", "Of a table of latency")]
+TheirParams = Annotated[str | None, bounding("params", "Their parameters")]
 
 # How to train.
 Settings = Annotated[

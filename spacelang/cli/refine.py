@@ -21,6 +21,7 @@ from spacelang.cli.disk import write
 from spacelang.cli.judge import written
 from spacelang.cli.judgement import say_judged, show
 from spacelang.cli.judgement import watching as judging
+from spacelang.cli.options import TheirParams, bounding
 from spacelang.cli.resumable import AGAIN, resumable
 from spacelang.cli.terminal import fail, refused, say, say_once
 from spacelang.cli.texts import open_text, told
@@ -67,8 +68,8 @@ def refine(
     data: Annotated[
         str | None, typer.Option(help="A folder with train/CLASS/* and val/CLASS/*, or `digits`.")
     ] = None,
-    flops: Annotated[str | None, typer.Option(help="MACs of the networks drawn: 4.5G or 4G..4.5G.")] = None,
-    params: Annotated[str | None, typer.Option(help="Their parameters: 28M (at most) or 20M..28M.")] = None,
+    flops: Annotated[str | None, bounding("flops", "MACs of the networks drawn")] = None,
+    params: TheirParams = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Updates of each training.")] = None,
     budget: Annotated[str | None, typer.Option(help="Time of each training, such as 90s, 10m or 1.5h.")] = None,
     settings: Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from spacelang.cli.options import AsJson, Bounds, Latency
+from spacelang.cli.options import AsJson, Bounds, Latency, bounding
 from spacelang.cli.terminal import refused, say
 from spacelang.cli.texts import loaded
 
@@ -16,8 +16,8 @@ from spacelang.cli.texts import loaded
 def sample(
     file: Annotated[Path, typer.Argument(help="A .space file, or - for standard input.")],
     number: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 10,
-    flops: Annotated[str | None, typer.Option(help="MACs: 4.5G (at most) or 4G..4.5G.")] = None,
-    params: Annotated[str | None, typer.Option(help="Parameters: 28M (at most) or 20M..28M.")] = None,
+    flops: Annotated[str | None, bounding("flops", "MACs")] = None,
+    params: Annotated[str | None, bounding("params", "Parameters")] = None,
     latency: Latency = None,
     cost: Annotated[list[Path] | None, typer.Option(help="A table of a further cost, as JSON.")] = None,
     bound: Bounds = None,

@@ -16,7 +16,7 @@ class Measure:
     unit: of what is written: empty for counts, `ms` for times. source: `exact` where the plan of a network tells it
     (`spacelang.lower.cost` has the sum), `table` where a table of what each block costs has to be given. label:
     what it is called beside a number. least: no network has less; a bound below it has lost its suffix, which is
-    mostly `suffix`. meaning: what it tells. offered: how a bound on it is said in the help of a command.
+    mostly `suffix`. meaning: what it tells. window: how a bound on it is written, on the command line.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Measure:
     least: int = 0
     suffix: str = ""
     synonyms: tuple[str, ...] = ()
-    offered: str = ""
+    window: str = ""
 
 
 MEASURES = (
@@ -40,7 +40,7 @@ MEASURES = (
         least=1000,
         suffix="G",
         synonyms=("macs", "mac", "gflops", "gmacs", "flop", "madds", "mult_adds", "compute"),
-        offered="MACs: 4.5G (at most) or 4G..4.5G.",
+        window="4.5G (at most) or 4G..4.5G",
     ),
     Measure(
         "params",
@@ -50,14 +50,14 @@ MEASURES = (
         least=1000,
         suffix="M",
         synonyms=("parameters", "num_params", "param", "n_params", "model_size", "weights"),
-        offered="Parameters: 28M (at most) or 20M..28M.",
+        window="28M (at most) or 20M..28M",
     ),
     Measure(
         "latency",
         "ms",
         "table",
         "How long the network takes on a device, by a table that `spacelang measure` writes: `5ms`.",
-        offered="Of a table of latency: 5ms (at most) or 4ms..5ms.",
+        window="5ms (at most) or 4ms..5ms",
     ),
 )
 KNOWN = {measure.name: measure for measure in MEASURES}

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from spacelang.cli.options import AsJson, Runs
+from spacelang.cli.options import AsJson, Runs, bounding
 from spacelang.cli.terminal import fail, say
+from spacelang.language.measures import EXACT
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
@@ -24,15 +25,9 @@ def inspect(
             "largest, smallest, a name); default: the latest run."
         ),
     ] = None,
-    flops: Annotated[
-        str | None, typer.Option(help="Of a space: count the networks with MACs 4.5G (at most) or 4G..4.5G.")
-    ] = None,
-    params: Annotated[
-        str | None, typer.Option(help="Of a space: count those with 28M parameters (at most) or 20M..28M.")
-    ] = None,
-    latency: Annotated[
-        str | None, typer.Option(help="Of a space, by a table of latency: 5ms (at most) or 4ms..5ms.")
-    ] = None,
+    flops: Annotated[str | None, bounding("flops", "Of a space: count the networks with MACs")] = None,
+    params: Annotated[str | None, bounding("params", "Of a space: count those with parameters")] = None,
+    latency: Annotated[str | None, bounding("latency", "Of a space, by a table of latency")] = None,
     cost: Annotated[list[Path] | None, typer.Option(help="Of a space: a table of a further cost, as JSON.")] = None,
     bound: Annotated[
         list[str] | None, typer.Option(metavar="NAME=WINDOW", help="A bound on any measure: energy=2..2.5.")
@@ -40,7 +35,7 @@ def inspect(
     histogram: Annotated[
         bool, typer.Option("--histogram", help="Of a space: how many networks cost how much, every bar exact.")
     ] = False,
-    of: Annotated[str, typer.Option(help="Its measure: flops, params or that of a table.")] = "flops",
+    of: Annotated[str, typer.Option(help=f"Its measure: {', '.join(EXACT)} or that of a table.")] = "flops",
     bins: Annotated[int, typer.Option(min=1, max=400, help="Bars of the histogram.")] = 20,
     plot: Annotated[Path | None, typer.Option(help="Write the histogram to a .svg or .png file.")] = None,
     options: Annotated[
