@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 from attrs import frozen
+from hypothesis import settings
 
 from spacelang.cli import main
 
 # Tests run side by side, on as many cores as there are; torch is loaded after this.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# How long an example takes says nothing of the language or the method.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 @frozen
