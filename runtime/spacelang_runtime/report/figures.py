@@ -21,6 +21,8 @@ from spacelang_runtime.search import pareto
 WINNER, FRONT, OTHERS, LEFT = "#d1495b", "#30638e", "#8d99ae", "#c9ced6"
 BARS = 40
 CLOSE = 24  # pixels a row of options
+MARGIN = {"l": 60, "r": 20, "t": 40, "b": 50}  # at the top the buttons of plotly
+BELOW = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}  # on a narrow screen, several rows
 
 
 def accuracy_and_cost(story: SearchSummary) -> go.Figure:
@@ -102,9 +104,9 @@ def options(story: SearchSummary) -> go.Figure:
             hovertemplate="%{y}: %{x:.0%}<extra>" + name + "</extra>",
         )
     figure.update_xaxes(tickformat=".0%")
-    figure.update_layout(barmode="group", bargap=0.25, height=120 + CLOSE * len(rows))
+    figure.update_layout(barmode="group", bargap=0.25, height=180 + CLOSE * len(rows))
     figure.update_yaxes(dtick=1)
-    return _laid_out(figure, "share of the stage's layers (of the networks for depth and embed)", "")
+    return _laid_out(figure, "share of the stage's layers<br>(depth, embed: of the networks)", "")
 
 
 def lineage(story: SearchSummary) -> go.Figure:
@@ -256,8 +258,8 @@ def _shares(architectures: list[Architecture]) -> dict[tuple[int, str, object], 
 def _laid_out(figure: go.Figure, x: str, y: str) -> go.Figure:
     figure.update_layout(
         template="plotly_white",
-        margin={"l": 60, "r": 20, "t": 20, "b": 50},
-        legend={"orientation": "h", "y": 1.08},
+        margin=MARGIN,
+        legend=BELOW,
         hoverlabel={"align": "left"},
         font={"family": "system-ui, sans-serif"},
     )
