@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -243,6 +244,15 @@ def test_budgets_are_searched_and_finished_in_one_command_and_taken_by_name(here
     same = load("m").state_dict(), load(first["finished"]["model"]).state_dict(), load("i").state_dict()
     assert all(torch.equal(same[0][name], same[1][name]) for name in same[0])
     assert any(not torch.equal(same[0][name], same[2][name]) for name in same[0])
+
+    shown = here("inspect").out.partition("finished, trained on alone")[2]
+    told = {row["name"]: f"{row['finished']['accuracy']:.2%}" for row in rows}
+    assert all(re.search(rf"^{name} .* {re.escape(share)} ", shown, re.MULTILINE) for name, share in told.items())
+    kept = {one["name"]: one["accuracy"] for one in json.loads(here("inspect", "--json").out)["finishes"]}
+    assert kept == {row["name"]: row["finished"]["accuracy"] for row in rows}
+    assert here("report", "-o", "r.html").code == 0
+    told_of = Path("r.html").read_text(encoding="utf-8").partition("<h2>Finished networks</h2>")[2]
+    assert all(f"<td>{name}</td>" in told_of and f"<td>{share}</td>" in told_of for name, share in told.items())
 
     final = here("finish", "--final", "--share", "10%", "--device", "cpu")
     assert final.code == 0, final.err
