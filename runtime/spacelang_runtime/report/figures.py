@@ -21,6 +21,7 @@ from spacelang_runtime.search import pareto
 WINNER, FRONT, OTHERS, LEFT = "#d1495b", "#30638e", "#8d99ae", "#c9ced6"
 BARS = 40
 CLOSE = 24  # pixels a row of options
+HELD_OUT = "held out/"  # curves of looks while a training goes on
 MARGIN = {"l": 60, "r": 20, "t": 40, "b": 50}  # at the top the buttons of plotly
 BELOW = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}  # on a narrow screen, several rows
 
@@ -167,6 +168,16 @@ def training(curves: Mapping[str, Curve]) -> go.Figure:
             }
         )
     return _laid_out(figure, "step", "loss")
+
+
+def held_out(curves: Mapping[str, Curve]) -> go.Figure | None:
+    """What networks told right of the held-out images at each look; None where there was none."""
+    figure = go.Figure()
+    for tag, (steps, values) in curves.items():
+        if tag.startswith(HELD_OUT):
+            figure.add_scatter(x=steps, y=values, name=tag.removeprefix(HELD_OUT), mode="lines+markers")
+    figure.update_yaxes(tickformat=".0%")
+    return _laid_out(figure, "step", "held-out accuracy") if figure.data else None
 
 
 def distribution(lowered: Lowered, bounds: Iterable[Mapping[str, object]], best: int | None) -> go.Figure | None:

@@ -63,7 +63,7 @@ def training(setup: TransferSetup, show: Show, say: Callable[[str], None] = lamb
         resume=f"spacelang transfer {task.name} {called(setup.run.folder)} --resume",
         remedy="train anew with a smaller learning_rate, or with clip = 1",
         name=setup.recipe.task,
-        evaluate=lambda state, world: evaluate(setup, state, world, show),
+        evaluate=lambda model, state, world: evaluate(setup, state, world, show),
         evaluations=recipe.evaluations,
         checkpoint=setup.checkpoint,
     )
