@@ -181,7 +181,9 @@ def test_a_finetune_that_was_cut_keeps_the_best_of_all_looks(model: Path) -> Non
     from spacelang.api.finetune import request
     from spacelang_runtime.tasks.supernet.kept import kept
 
-    asked = request("m", "photos", True, Train(), {"batch": 8}, None, (12, None, 0), keep="best")
+    asked = request(
+        "m", "photos", True, Train(), {"batch": 8, "learning_rate": 0.001}, None, (12, None, 0), keep="best"
+    )
     whole = new(asked, Path("whole"), ALONE, 0, _quiet)
     learn(whole)
 
