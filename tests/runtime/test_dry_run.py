@@ -69,7 +69,7 @@ def told_of(out: str) -> dict[str, str]:
 
 
 def test_a_dry_run_of_train_tells_data_seconds_and_memory_and_leaves_nothing(spacelang: Any, photos: Path) -> None:
-    words = ("train", DIGITS, "--data", "photos", "--steps", "40", *QUICK)
+    words = ("train", DIGITS, "--data", "photos", "--steps", "40", "--set", "holdout=0.1", *QUICK)
     said = spacelang(*words, "--dry-run")
     assert said.code == 0, said.err
     told = told_of(said.out)

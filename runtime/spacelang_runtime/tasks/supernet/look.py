@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 from attrs import frozen
@@ -28,15 +27,15 @@ class Look:
     """A look at an image by its number: why it cannot be read, or empty. whole: whether it is decoded; else its
     header is read."""
 
-    paths: Sequence[Path]
+    files: Files
     whole: bool
 
     def __call__(self, number: int) -> str:
         try:
             if self.whole:
-                decode(self.paths[number], ANY_SIDE)
+                decode(self.files.path(number), ANY_SIDE)
             else:
-                header(self.paths[number])
+                header(self.files.path(number))
         except Broken as broken:
             return broken.reason
         return ""
@@ -44,10 +43,10 @@ class Look:
 
 @frozen
 class Part:
-    """Images of a split: their paths, and the number of each one's class."""
+    """Images of a split, and the number of each one's class."""
 
     name: str
-    paths: tuple[Path, ...]
+    files: Files
     labels: NDArray[np.int64]
 
 
@@ -59,11 +58,11 @@ def looked(dataset: Dataset, world: World, say: Say, whole: bool = False) -> dic
     """
     broken: dict[str, str] = {}
     for part in _parts(dataset):
-        place = np.linspace(0, len(part.paths) - 1, min(MOST, len(part.paths))).round().astype(int)
+        place = np.linspace(0, len(part.files) - 1, min(MOST, len(part.files))).round().astype(int)
         if len(place) >= MANY:
-            say(f"looking at {len(place)} of {len(part.paths)} {part.name} images")
+            say(f"looking at {len(place)} of {len(part.files)} {part.name} images")
         own = place[world.rank :: world.size].tolist()
-        look = Look(part.paths, whole)
+        look = Look(part.files, whole)
         if whole:
             seen = list(worked(look, own, dataset.workers))
         else:
@@ -72,7 +71,7 @@ def looked(dataset: Dataset, world: World, say: Say, whole: bool = False) -> dic
         found = {number: why for number, why in zip(own, seen, strict=True) if why}
         every = {number: why for one in all_gather(world, found) for number, why in one.items()}
         _require_some(dataset, part, place, every)
-        broken |= {shown(part.paths[number]): every[number] for number in sorted(every)}
+        broken |= {shown(part.files.path(number)): every[number] for number in sorted(every)}
     if broken:
         name, why = next(iter(broken.items()))
         say(f"left out: broken images ({len(broken)}): {name}: {why}" + (", …" if len(broken) > 1 else ""))
@@ -83,12 +82,11 @@ def looked(dataset: Dataset, world: World, say: Say, whole: bool = False) -> dic
 def _parts(dataset: Dataset) -> list[Part]:
     """The splits whose images are files."""
     splits = (("training", dataset.train), ("held-out", dataset.search.split), ("test", dataset.test.split))
-    parts = []
-    for name, split in splits:
-        if isinstance(split.pictures, Files) and len(split):
-            files = split.pictures
-            parts.append(Part(name, tuple(files.path(at) for at in range(len(files))), split.labels))
-    return parts
+    return [
+        Part(name, split.pictures, split.labels)
+        for name, split in splits
+        if isinstance(split.pictures, Files) and len(split)
+    ]
 
 
 def _require_some(dataset: Dataset, part: Part, place: NDArray[np.int64], broken: dict[int, str]) -> None:
@@ -102,7 +100,8 @@ def _require_some(dataset: Dataset, part: Part, place: NDArray[np.int64], broken
     if empty:
         number = next(at for at in sorted(broken) if dataset.classes[part.labels[at]] == empty[0])
         more = f" (and of {len(empty) - 1} more classes)" if len(empty) > 1 else ""
+        first = f"{shown(part.files.path(number))}: {broken[number]}"
         raise Failure(
-            f"no {part.name} image of {empty[0]}{more} can be read: {shown(part.paths[number])}: {broken[number]}",
+            f"no {part.name} image of {empty[0]}{more} can be read: {first}",
             "restore the images, or take the class out of every split",
         )
