@@ -165,11 +165,12 @@ def within(
     Raises `Odd` where nothing of it lies on the photo."""
     left, top, width, height = box
     right, bottom = left + width, top + height
+    told = f"bbox [{', '.join(f'{value:g}' for value in box)}]"
     if right <= 0 or bottom <= 0 or left >= wide or top >= high:
-        raise Odd(f"{called} has bbox {list(box)}, outside of its photo of {wide}×{high}")
+        raise Odd(f"{called} has {told}, outside of its photo of {wide}×{high}")
     if max(-left, -top, right - wide, bottom - high) < 1:
         return left, top, width, height
-    odd.append(f"{called} has a part of bbox {list(box)} beyond its photo of {wide}×{high}")
+    odd.append(f"{called} has a part of {told} beyond its photo of {wide}×{high}")
     left, top = max(0.0, left), max(0.0, top)
     return left, top, min(right, wide) - left, min(bottom, high) - top
 
