@@ -11,7 +11,6 @@ name but for the ending; it is a grey or palette picture whose numbers are class
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -25,12 +24,13 @@ from spacelang_runtime.data.left_out import left_out
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.tasks.files import Unreadable, fingerprint, picture, read_lines, require_folder
 from spacelang_runtime.tasks.recipe import Segment
+from spacelang_runtime.tasks.segment.borders import Areas, areas_of
 
 VOID = 255  # in labels: no class
 MASKS = (".png", ".bmp", ".tif", ".tiff", ".gif")  # of which no number changes when it is written
 SPLITS = (("training", "validation"), ("train", "test"), ("train", "val"), ("training", "test"))
 FIFTH = 5
-AREA, FEW = 0.1, 8  # of a number's pixels that lie in an area; numbers that have none, from so many on
+FEW = 8  # numbers on borders alone, from so many on
 
 
 @frozen
@@ -112,7 +112,7 @@ def paired(images: Path, masks: Path) -> tuple[tuple[Pair, ...], list[str]]:
         more = f" (and {len(alone) - 1} more)" if len(alone) > 1 else ""
         lossy = next(masks.glob(f"{alone[0].stem}.jp*g"), None)
         why = f": JPEG has changed the numbers of {lossy.name}" if lossy else ""
-        other = next((path for path in drawn if path.stem not in {image.stem for image in found}), None)
+        other = next((path for path in drawn if path.stem not in {image.stem for image in paths}), None)
         near = f"; {other.name} is the mask of no image: a mask has its image's name" if other else ""
         raise Failure(f"{alone[0]} has no mask{more}{why}", f"its mask is {masks / alone[0].stem}.png{near}")
     left = left_out(entries).lines(images.parent)
@@ -151,15 +151,10 @@ def class_names(folder: Path, pairs: Pairs, recipe: Segment) -> tuple[str, ...]:
 
 def found_in(pairs: Pairs, recipe: Segment) -> int:
     """How many classes the training masks speak of, from their largest number."""
-    pixels: Counter[int] = Counter()
-    inside: Counter[int] = Counter()
-    for pair in pairs.train:
-        mask = numbers(pair.mask)
-        pixels.update(_counted(mask))
-        inside.update(_counted(mask[:-1, :-1][_alike(mask)]))
-    present, where = set(pixels), pairs.train[0].mask.parent
+    areas = areas_of(numbers(pair.mask) for pair in pairs.train)
+    present, where = set(areas.pixels), pairs.train[0].mask.parent
     require_plain(present, recipe, where)
-    _require_sharp(pixels, inside, recipe, where)
+    _require_sharp(areas, recipe, where)
     classes = sorted(present - void_of(recipe))
     if not classes or classes[-1] < recipe.first:
         raise Failure(f"no training mask in {where} has a class in it")
@@ -175,30 +170,16 @@ def found_in(pairs: Pairs, recipe: Segment) -> int:
     return count
 
 
-def _counted(found: NDArray[np.int64]) -> dict[int, int]:
-    """How often each number is there."""
-    values, counts = np.unique(found, return_counts=True)
-    return dict(zip(values.tolist(), counts.tolist(), strict=True))
-
-
-def _alike(mask: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Where a pixel, the one right of it and the two below have one number."""
-    right, below, last = mask[:-1, 1:], mask[1:, :-1], mask[1:, 1:]
-    first = mask[:-1, :-1]
-    return (first == right) & (first == below) & (first == last)
-
-
-def _require_sharp(pixels: Counter[int], inside: Counter[int], recipe: Segment, where: Path) -> None:
-    """Ask where most numbers are on borders alone, of no area: masks that were resized as photos are have such
-    numbers between those of their classes. inside: of how many pixels the next ones have the same number."""
-    classes = sorted(set(pixels) - void_of(recipe))
-    borders = [number for number in classes if inside[number] < AREA * pixels[number]]
+def _require_sharp(areas: Areas, recipe: Segment, where: Path) -> None:
+    """Ask where most numbers are on borders alone: masks that were resized as photos are have such numbers between
+    those of their classes."""
+    classes = sorted(set(areas.pixels) - void_of(recipe))
+    borders = areas.on_borders(classes)
     if len(borders) < FEW or 2 * len(borders) < len(classes):
         return
-    share = sum(pixels[number] for number in borders) / sum(pixels.values())
     raise Failure(
         f"the masks in {where} have {len(classes)} numbers, of which {len(borders)} ({listed(borders)}) are on "
-        f"borders alone, {share:.1%} of the pixels: were the masks smoothed when they were resized?",
+        f"borders alone, {areas.share(borders):.1%} of the pixels: were the masks smoothed when they were resized?",
         "resize masks to the nearest pixel; or, if all these are classes, say so: "
         f"--set classes={classes[-1] - recipe.first + 1}",
     )
