@@ -68,8 +68,8 @@ def looked(dataset: Dataset, world: World, say: Say, whole: bool = False) -> dic
         else:
             with ThreadPoolExecutor(8) as pool:  # a network drive answers each question late, and several at once
                 seen = list(pool.map(look, own))
-        found = {number: why for number, why in zip(own, seen, strict=True) if why}
-        every = {number: why for one in all_gather(world, found) for number, why in one.items()}
+        own_broken = {number: why for number, why in zip(own, seen, strict=True) if why}
+        every = {number: why for one in all_gather(world, own_broken) for number, why in one.items()}
         _require_some(dataset, part, place, every)
         broken |= {shown(part.files.path(number)): every[number] for number in sorted(every)}
     if broken:

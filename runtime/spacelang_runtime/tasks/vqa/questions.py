@@ -97,7 +97,7 @@ def _triples(folder: Path) -> tuple[Question, ...]:
 def _rows(path: Path) -> tuple[tuple[Question, ...], tuple[str, ...]]:
     """The questions of a table, a row each; and what is left out of it, in words: rows without a question, an
     answer or an image. Raises `Failure` where they are most."""
-    found: list[Question] = []
+    questions: list[Question] = []
     odd: list[int] = []
     images = _images(path.parent / "images")
     try:
@@ -116,7 +116,7 @@ def _rows(path: Path) -> tuple[tuple[Question, ...], tuple[str, ...]]:
                     odd.append(table.line_num)
                     continue
                 where = _image(images, image.strip(), path, f"line {table.line_num}")
-                found.append(Question(where, text.strip(), (_plain(answer),)))
+                questions.append(Question(where, text.strip(), (_plain(answer),)))
     except FileNotFoundError:
         raise Failure(
             f"there is no file {path}", "questions to train on are in train.csv, others in test.csv"
@@ -124,10 +124,10 @@ def _rows(path: Path) -> tuple[tuple[Question, ...], tuple[str, ...]]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise Failure(f"{path} is no table: {error}", "save it as UTF-8, with commas") from None
     missing = "the question, its answer or its image is missing"
-    if len(odd) > len(found):
+    if len(odd) > len(questions):
         raise Failure(f"{path}, line {odd[0]}: {missing}, and in most other lines", "fill them in")
     said = f"left out: lines of {path.name} where {missing} ({len(odd)}; first: line {odd[0]})" if odd else ""
-    return tuple(found), (said,) if said else ()
+    return tuple(questions), (said,) if said else ()
 
 
 def _vqa2(folder: Path, split: str) -> tuple[Question, ...]:
