@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from attrs import define
 
 from spacelang import notation
 from spacelang.api.architecture import Architecture
-from spacelang.api.model import load_model, require_model
+from spacelang.api.model import Model, load_model, require_model
 from spacelang.api.recipe import Settings, lines, train_recipe
 from spacelang.api.run import Run
 from spacelang.api.space import Space
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from spacelang_runtime.app.train import Resume
     from spacelang_runtime.engine.record import Distillation
     from spacelang_runtime.engine.run import Run as Kept
-    from spacelang_runtime.nn.network import Network
     from spacelang_runtime.tasks.supernet.setup import TrainRequest
 
 Place = str | os.PathLike[str]
+Keep = Literal["last", "best"]
 SHARE = 0.5  # of a teacher in a target
 
 
@@ -43,8 +43,8 @@ class Finetuned:
     architecture: Architecture
     origin: str
 
-    def model(self) -> Network:
-        """The network with its weights, as a module of torch."""
+    def model(self) -> Model:
+        """The network with its weights."""
         return load_model(self.folder)
 
     def __repr__(self) -> str:
@@ -64,6 +64,7 @@ def finetune(
     share: float | None = None,
     steps: int | None = None,
     budget: Time | None = None,
+    keep: Keep = "last",
     resume: bool = False,
     force: bool = False,
     device: str = "auto",
@@ -91,6 +92,7 @@ def finetune(
         share: of the teacher in what is learned; None: 0.5.
         steps: updates to stop after.
         budget: time to stop after: `"10m"`, or seconds.
+        keep: which weights are written, the last ones, or the best of ten looks at images that are held out for it.
         resume: whether to go on with a run, exactly where it stopped.
         force: whether to replace a model that is there already.
         device, micro, workers, checkpointing, runs, observe, say: as for `sl.train`.
@@ -121,7 +123,9 @@ def finetune(
     else:
         require_model(name, Path(runs), "; or go on with a run of finetune: resume=True")
         given = recipe.checked.train if recipe else Train()
-        asked = request(name, str(where), from_scratch, given, settings, learned, (steps, limit, micro or 0))
+        asked = request(
+            name, str(where), from_scratch, given, settings, learned, (steps, limit, micro or 0), keep=keep
+        )
 
     from spacelang_runtime.app.finetune import FinetuneRequest
     from spacelang_runtime.app.finetune import finetune as finetune_
@@ -158,17 +162,18 @@ def request(
     learned: Distillation | None,
     limits: tuple[int | None, float | None, int],
     command: Sequence[str] = (),
+    keep: Keep = "last",
 ) -> TrainRequest:
     """The training of the network of a model's folder. given: the recipe that it begins with. limits: steps,
-    seconds, and images that a process takes at a time (0: all). Raises `NotAnOption` for a line that no recipe
-    has."""
+    seconds, and images that a process takes at a time (0: all). keep: see `finetune`. Raises `NotAnOption` for a
+    line that no recipe has."""
     from spacelang_runtime.engine.record import Initial
     from spacelang_runtime.nn.saved import architecture_of, preprocessing_of
     from spacelang_runtime.tasks.finetune import narrowest, recipe_of
     from spacelang_runtime.tasks.supernet.setup import TrainRequest
 
     architecture = architecture_of(model)
-    chosen = train_recipe(recipe_of(from_scratch, given), settings)
+    chosen = train_recipe(recipe_of(from_scratch, given, keep == "best"), settings)
     line = notation.write(architecture)
     return TrainRequest(
         narrowest(architecture, chosen),
@@ -181,6 +186,7 @@ def request(
         initial=Initial(model, from_scratch),
         distillation=learned,
         preprocessing=None if from_scratch else preprocessing_of(model),
+        keep=keep,
     )
 
 

@@ -47,26 +47,26 @@ class Prediction:
 class Predictions:
     """What photos show, in their order."""
 
-    found: tuple[Prediction, ...]
+    predictions: tuple[Prediction, ...]
 
     def __len__(self) -> int:
-        return len(self.found)
+        return len(self.predictions)
 
     def __iter__(self) -> Iterator[Prediction]:
-        return iter(self.found)
+        return iter(self.predictions)
 
     def __getitem__(self, at: int) -> Prediction:
-        return self.found[at]
+        return self.predictions[at]
 
     def records(self) -> list[dict[str, Any]]:
         """A row for each photo: its path, its likeliest class, and the share of that."""
         return [
             {"photo": str(one.photo), "class": one.best, "share": one.shares[0][1] if one.shares else None}
-            for one in self.found
+            for one in self.predictions
         ]
 
     def __repr__(self) -> str:
-        return f"<predictions of {len(self.found)} photos>"
+        return f"<predictions of {len(self.predictions)} photos>"
 
     def _repr_html_(self) -> str:
         from spacelang.html import of_records
@@ -82,20 +82,20 @@ def photos_of(places: Place | Iterable[Place]) -> tuple[Path, ...]:
     from spacelang_runtime.data.decode import NAMED, SUFFIXES
 
     given = [places] if isinstance(places, str | os.PathLike) else list(places)
-    found: list[Path] = []
+    photos: list[Path] = []
     for path in map(Path, given):
         if not path.exists():
             raise Failure(f"there is no file {path}", "name photos, or folders of them")
         if not path.is_dir():
-            found.append(path)
+            photos.append(path)
             continue
         inside = sorted(
             one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES and not _hidden(one.relative_to(path))
         )
         if not inside:
             raise Failure(f"there are no photos in {path}", f"photos are {NAMED} files")
-        found += inside
-    return tuple(found)
+        photos += inside
+    return tuple(photos)
 
 
 def _hidden(path: Path) -> bool:
@@ -122,16 +122,16 @@ def predicted(
     from spacelang_runtime.data.frame import Framing
     from spacelang_runtime.data.normalise import normalise
     from spacelang_runtime.engine.distributed import choose
-    from spacelang_runtime.engine.predict import shares
+    from spacelang_runtime.engine.predict import shares as shares_of
 
     where, frame = choose(device), network.architecture.frame
     framing, normal = Framing(frame.image, frame.channels, seen), partial(normalise, preprocessing=seen)
-    told = shares(network.float().to(where), photos, framing, normal, where, readers(workers, spare=0))
-    for photo, found in zip(photos, told, strict=True):
-        if isinstance(found, str):
-            yield Prediction(photo, (), found)
+    told = shares_of(network.float().to(where), photos, framing, normal, where, readers(workers, spare=0))
+    for photo, shares in zip(photos, told, strict=True):
+        if isinstance(shares, str):
+            yield Prediction(photo, (), shares)
             continue
-        best = found.topk(min(top, len(names)))
+        best = shares.topk(min(top, len(names)))
         yield Prediction(
             photo,
             tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ from spacelang.cli.options import (
     Budget,
     Checkpointing,
     Device,
+    DryRun,
     Micro,
     Runs,
     Settings,
@@ -50,10 +51,15 @@ def finetune(
     share: Annotated[
         float | None, typer.Option(min=0, max=1, help="Of the teacher in what is learned (default: 0.5).")
     ] = None,
+    keep: Annotated[
+        Literal["last", "best"],
+        typer.Option(help="The weights to write: the last; or the best of ten looks at images held out for it."),
+    ] = "last",
     steps: Steps = None,
     budget: Budget = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run of finetune.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that is there already.")] = False,
+    dry_run: DryRun = False,
     device: Device = "auto",
     micro: Micro = None,
     workers: Workers = None,
@@ -65,9 +71,10 @@ def finetune(
     The head follows the data. By default the weights that it has learned are the beginning, for 30 epochs at a
     low rate; with --from-scratch the recipe is that of a training.
     """
-    if output is None:
+    if output is None and not dry_run:
         fail("where to?", f"name a folder: spacelang finetune {model} --data FOLDER -o tuned/")
-    if resume and (settings or recipe or scratch or teacher or teacher_weights or share is not None):
+    own = settings or recipe or scratch or teacher or teacher_weights or share is not None or keep != "last"
+    if resume and own:
         fail("a run goes on with its own recipe and teacher", "leave these options out")
     if not resume and data is None:
         fail("which images is it to learn from?", f"name them: spacelang finetune {model} --data FOLDER -o tuned/")
@@ -80,7 +87,9 @@ def finetune(
     from spacelang_runtime.app.train import Resume
     from spacelang_runtime.nn.saved import require_new
 
-    if not force:
+    if dry_run and resume:
+        fail("a dry run looks at a training that has not begun", "leave --resume out")
+    if output is not None and not force:
         require_new(output)
     limits = (steps, None if budget is None else time_of(budget, "budget"), micro or 0)
     if resume:
@@ -89,8 +98,15 @@ def finetune(
     else:
         no_run(model, runs, "; or go on with a run of finetune: --resume")
         given = compiled(open_text(recipe)).train if recipe else Train()
-        asked = request(model, str(data), scratch, given, settings, learned, limits, sys.argv[1:])
+        asked = request(model, str(data), scratch, given, settings, learned, limits, sys.argv[1:], keep)
     manner = Manner(device, workers, checkpointing=checkpointing)
+    if output is None or dry_run:
+        from spacelang.cli.ahead import show
+        from spacelang_runtime.app.ahead import ahead
+
+        if (ahead_ := ahead(asked, manner, say)) is not None:
+            show(ahead_, f"the network of {model}")
+        return
     made = finetune_(FinetuneRequest(asked, output, force), runs, manner, watching(), say)
     if made is not None:
         say(f"next: spacelang eval {output} --data {made.run.record.data.where}")

@@ -57,6 +57,7 @@ Checkpointing = Annotated[
     bool,
     typer.Option("--checkpointing", help="Compute activations anew for gradients: less memory, more time."),
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Look at all data and print what would be; train nothing.")]
 Profile = Annotated[bool, typer.Option("--profile", help="Keep a trace of a few steps for TensorBoard.")]
 
 # How to judge a space.

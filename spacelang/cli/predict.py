@@ -63,18 +63,18 @@ def predict(
     if not photos:
         fail("the list on standard input is empty", "give it a path a line: find photos -name '*.jpg' | …")
     model = _model(given, network, runs)
-    found = []
+    predictions = []
     for one in model.predicting(photos, top, device, workers):
-        found.append(one)
+        predictions.append(one)
         if one.broken:
             say(f"skipped: {one.photo}: {one.broken}")
         elif not as_json:
             print("  ".join([str(one.photo), *(f"{name} {share:.1%}" for name, share in one.shares)]))
     if as_json:
-        print(json.dumps([one.record() for one in found], indent=2))
+        print(json.dumps([one.record() for one in predictions], indent=2))
     if output is not None:
-        _draw(found, output)
-    if all(one.broken for one in found):
+        _draw(predictions, output)
+    if all(one.broken for one in predictions):
         fail("no photo could be read")
 
 
@@ -105,16 +105,16 @@ def _model(what: str | None, network: str | None, runs: Path) -> Model:
     return Run(run).model(meant, say=say)
 
 
-def _draw(found: list[Prediction], output: Path) -> None:
+def _draw(predictions: list[Prediction], output: Path) -> None:
     """Write the contact sheet."""
     from spacelang_runtime.atomic import replace
     from spacelang_runtime.visualize.contact_sheet import MOST, contact_sheet
 
-    if len(found) > MOST:
-        say(f"the sheet has the first {MOST} of {len(found)} photos")
+    if len(predictions) > MOST:
+        say(f"the sheet has the first {MOST} of {len(predictions)} photos")
     shown = [
         (one.photo, [one.photo.name, *(f"{name} {share:.0%}" for name, share in one.shares[:SAID])])
-        for one in found[:MOST]
+        for one in predictions[:MOST]
     ]
     sheet = contact_sheet(shown)
     output.parent.mkdir(parents=True, exist_ok=True)

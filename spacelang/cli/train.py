@@ -17,6 +17,7 @@ from spacelang.cli.options import (
     Budget,
     Checkpointing,
     Device,
+    DryRun,
     Micro,
     Profile,
     Resume,
@@ -67,6 +68,7 @@ def train(
         bool, typer.Option("--shard", help="Under torchrun: share the optimizer's memory out among the GPUs.")
     ] = False,
     checkpointing: Checkpointing = False,
+    dry_run: DryRun = False,
     photo: Annotated[
         Path | None,
         typer.Option("--attention", metavar="PHOTO", help="Show the heads' maps of a photo in TensorBoard."),
@@ -95,12 +97,22 @@ def train(
     if begins is not None and weights is not None:
         begins = begun_with(begins, weights, taught, runs)
 
+    if dry_run and begins is None:
+        fail("a dry run looks at a training that has not begun", "leave --resume out")
+
     from spacelang_runtime.app.learn import Manner
     from spacelang_runtime.app.train import Resume as Again
     from spacelang_runtime.app.train import train as train_
 
-    asked = begins or Again(_to_resume(space, runs), steps, limit, micro or 0, data)
     manner = Manner(device, workers, pause, profile, shard, checkpointing)
+    if dry_run and begins is not None:
+        from spacelang.cli.ahead import show
+        from spacelang_runtime.app.ahead import ahead
+
+        if (made := ahead(begins, manner, say)) is not None:
+            show(made, f"the supernet of {begins.space.name}")
+        return
+    asked = begins or Again(_to_resume(space, runs), steps, limit, micro or 0, data)
     trained = train_(asked, runs, manner, watching(photo), say)
     whole = trained.run.space
     bounds = whole.evolve.bounds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from spacelang_runtime.tasks.finish import (
     seconds_of,
     write_model,
 )
+from spacelang_runtime.tasks.supernet.probe import mean_step_time
 from spacelang_runtime.tasks.supernet.setup import TrainRequest, new
 
 RECIPE = evolve(SPACE.train, rand_augment=0, erasing=0, mixup=0, cutmix=0, holdout=Fraction(1, 2))
@@ -204,8 +206,8 @@ def test_a_finish_is_one_network_at_a_part_of_the_rate() -> None:
 
 
 def test_steps_that_compile_are_not_timed() -> None:
-    assert finishing.mean_step_time([0, 9, 18, 20, 21, 22, *range(23, 30)]) == 1
-    assert finishing.mean_step_time([0, 3, 4]) == 2
+    assert mean_step_time([0, 9, 18, 20, 21, 22, *range(23, 30)]) == 1
+    assert mean_step_time([0, 3, 4]) == 2
 
 
 @pytest.fixture
@@ -243,6 +245,15 @@ def test_budgets_are_searched_and_finished_in_one_command_and_taken_by_name(here
     same = load("m").state_dict(), load(first["finished"]["model"]).state_dict(), load("i").state_dict()
     assert all(torch.equal(same[0][name], same[1][name]) for name in same[0])
     assert any(not torch.equal(same[0][name], same[2][name]) for name in same[0])
+
+    shown = here("inspect").out.partition("finished, trained on alone")[2]
+    told = {row["name"]: f"{row['finished']['accuracy']:.2%}" for row in rows}
+    assert all(re.search(rf"^{name} .* {re.escape(share)} ", shown, re.MULTILINE) for name, share in told.items())
+    kept = {one["name"]: one["accuracy"] for one in json.loads(here("inspect", "--json").out)["finishes"]}
+    assert kept == {row["name"]: row["finished"]["accuracy"] for row in rows}
+    assert here("report", "-o", "r.html").code == 0
+    told_of = Path("r.html").read_text(encoding="utf-8").partition("<h2>Finished networks</h2>")[2]
+    assert all(f"<td>{name}</td>" in told_of and f"<td>{share}</td>" in told_of for name, share in told.items())
 
     final = here("finish", "--final", "--share", "10%", "--device", "cpu")
     assert final.code == 0, final.err

@@ -13,7 +13,7 @@ from spacelang_runtime.engine import by_class
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.engine.wilson import wilson
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.report import classes, page
+from spacelang_runtime.report import classes, figures, page
 from spacelang_runtime.report.search_summary import summary_of
 from spacelang_runtime.search.evolve import Method
 
@@ -91,6 +91,48 @@ def test_in_a_browser_the_page_draws_and_answers_the_pointer(run: Run, tmp_path:
     assert said == []
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert (kept / "report.png").stat().st_size > 50_000
+
+
+_OUTSIDE = """() => {
+  const wrong = [];
+  for (const figure of document.querySelectorAll('.js-plotly-plot')) {
+    for (const text of figure.querySelectorAll('.main-svg text')) {
+      const at = text.getBoundingClientRect();
+      if (at.width && (at.left < 0 || at.right > 420)) wrong.push(text.textContent);
+    }
+    const legend = figure.querySelector('.legend');
+    const field = figure.querySelector('.cartesianlayer .plot');
+    if (legend && field && legend.getBoundingClientRect().top < field.getBoundingClientRect().bottom - 1)
+      wrong.push('legend of ' + figure.id);
+  }
+  return wrong;
+}"""
+
+
+@pytest.mark.skipif(browser() is None, reason="needs a browser: apt install chromium")
+def test_figures_are_whole_on_a_narrow_screen(run: Run, tmp_path: Path) -> None:
+    """At 420 pixels no word is cut off, and no legend lies over what is drawn."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+    path = tmp_path / "report.html"
+    path.write_text(page(run, digits()), encoding="utf-8")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=browser(), args=["--no-sandbox", "--disable-gpu"])
+        tab = chromium.new_page(viewport={"width": 420, "height": 900})
+        tab.goto(path.as_uri())
+        tab.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 5")
+        wrong = tab.evaluate(_OUTSIDE)
+        chromium.close()
+    assert wrong == []
+
+
+def test_the_axis_of_costs_says_g_and_keeps_to_the_space() -> None:
+    bounds = [{"measure": "flops", "low": None, "high": 10**12}]
+    figure = figures.distribution(digits(), bounds, None)
+    whole = digits().range("flops")
+    assert figure.layout.xaxis.exponentformat == "SI"
+    assert list(figure.layout.xaxis.range) == [whole.lo, whole.hi]
+    (shown,) = figure.layout.shapes
+    assert (shown.x0, shown.x1) == (whole.lo, whole.hi)
 
 
 def test_classes_that_were_measured_are_shown(run: Run, tmp_path: Path) -> None:

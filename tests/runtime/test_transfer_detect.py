@@ -233,7 +233,7 @@ class Unasked(TorchDispatchMode):
 def test_a_training_step_asks_nothing_of_the_gpu(folder: Path, family: str) -> None:
     data = open_annotated(folder, recipe("detect"), None, None)
     made = build(network(family), recipe("detect"), data.labels, None).train()
-    (batch,) = data.parts(0, 1)(0)
+    (batch,) = data.parts(0, 1)(0).parts
     with Unasked():
         sum(made(batch).values()).backward()
 

@@ -68,7 +68,7 @@ def learn(setup: TransferSetup, world: World = ALONE, **how: Any) -> tuple[list[
 def test_a_step_has_finite_losses_and_reaches_every_parameter(place: Path, name: str, family: str) -> None:
     ready = opened(request(place, name, family))
     made = task(name).build(ready.network, ready.request.recipe, ready.data.labels, None).train()
-    for batch in (part for step in range(3) for part in ready.data.parts(0, 1)(step)):
+    for batch in (part for step in range(3) for part in ready.data.parts(0, 1)(step).parts):
         losses = made(batch)
         assert tuple(losses) == task(name).losses
         assert all(torch.isfinite(loss) and loss > 0 for loss in losses.values()), losses
@@ -82,7 +82,7 @@ def test_passes_in_bf16_give_losses_in_float32(place: Path, name: str) -> None:
     """As on a GPU: what boxes, pixels and answers are scored by has its digits."""
     ready = opened(request(place, name))
     made = task(name).build(ready.network, ready.request.recipe, ready.data.labels, None).train()
-    (batch,) = ready.data.parts(0, 1)(0)
+    (batch,) = ready.data.parts(0, 1)(0).parts
     with torch.autocast("cpu", torch.bfloat16):
         losses = made(batch)
     assert {loss.dtype for loss in losses.values()} == {torch.float32}
@@ -107,6 +107,42 @@ def test_a_run_is_trained_measured_and_kept(place: Path, name: str, tmp_path: Pa
     assert kept.labels == json.loads(json.dumps(setup.data.labels))
     for key, tensor in setup.model.state_dict().items():
         assert torch.equal(kept.model.state_dict()[key], tensor)
+
+
+@pytest.mark.parametrize(("name", "workers"), [("detect", 2), ("segment", 0), ("vqa", 0)])
+def test_an_image_that_breaks_while_it_trains_is_named_once_and_another_one_takes_its_place(
+    name: str, workers: int, tmp_path: Path
+) -> None:
+    save(network(), tmp_path / "pyramid", {})
+    MAKE[name](tmp_path / name)
+    limit = {"iterations": 6}
+    setup = new(opened(request(tmp_path, name, settings=limit)), tmp_path / "runs", ALONE, workers)
+    photo = {"detect": "train/000000000001.png", "segment": "images/train/1.png", "vqa": "images/1.png"}[name]
+    (tmp_path / name / photo).write_bytes(b"no picture any more")
+    said: list[str] = []
+    steps: list[Step] = []
+    result = train(training(setup, lambda *_: None, said.append), ALONE, steps.append)
+    assert [step.step for step in steps] == list(range(1, 7))
+    (line,) = said
+    assert line.startswith(f"skipped a broken image: {tmp_path / name / photo}: not a ")
+    assert result.figures
+    again = setup.data.parts(0, 1)(3), setup.data.parts(0, 1)(3)
+    assert str(again[0]) == str(again[1]), "what takes its place follows from the step"
+    if name == "segment":
+        (tmp_path / name / "masks/train/2.png").write_bytes(b"no mask any more")
+        whole = [broken for step in range(4) for broken in setup.data.parts(0, 1)(step).broken]
+        assert any("masks/train/2.png" in reason for reason in whole)
+
+
+def test_a_disk_that_is_gone_ends_a_training_with_one_message(tmp_path: Path) -> None:
+    save(network(), tmp_path / "pyramid", {})
+    MAKE["detect"](tmp_path / "detect")
+    setup = new(opened(request(tmp_path, "detect")), tmp_path / "runs", ALONE, 0)
+    for photo in (tmp_path / "detect" / "train").iterdir():
+        photo.unlink()
+    with pytest.raises(Failure, match="no image of 6 in a row can be read") as failure:
+        learn(setup)
+    assert "the disk is still there" in failure.value.remedy
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -132,7 +132,7 @@ def test_vqa_2_has_soft_targets_from_ten_answers(folder: Path, tmp_path: Path) -
     assert {len(question.answers) for question in found.questions.train} == {10}
     assert {question.kind for question in found.questions.train} == {"yes/no", "other"}
     assert "thing" not in found.labels["answers"]  # nobody's first answer
-    (batch,) = found.parts(0, 1)(0)
+    (batch,) = found.parts(0, 1)(0).parts
     assert batch.answers[batch.matched].max(1).values.tolist() == [1.0] * int(batch.matched.sum())
 
 
@@ -140,7 +140,7 @@ def test_an_answer_that_two_of_ten_gave_is_a_target_of_three_fifths(folder: Path
     found = open_questioned(as_vqa2(folder, tmp_path / "vqa2"), recipe("vqa"), None, None)
     labels = {**found.labels, "answers": [*found.labels["answers"], "thing"]}
     again = open_questioned(tmp_path / "vqa2", recipe("vqa"), labels, None)
-    (batch,) = again.parts(0, 1)(0)
+    (batch,) = again.parts(0, 1)(0).parts
     torch.testing.assert_close(batch.answers[batch.matched][:, -1], torch.full((int(batch.matched.sum()),), 0.6))
     assert not batch.answers[~batch.matched].any()
 
@@ -149,7 +149,7 @@ def test_an_image_comes_with_four_texts_of_which_two_are_its_own(folder: Path) -
     found = open_questioned(folder, recipe("vqa", {"batch": 8}), None, None)
     batches = found.parts(0, 1)
     for step in range(6):
-        (batch,) = batches(step)
+        (batch,) = batches(step).parts
         assert batch.images.shape[0] == 2
         assert batch.owner.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
         assert batch.matched.tolist() == [True, True, False, False] * 2
@@ -171,8 +171,8 @@ def test_an_epoch_asks_every_question_and_none_more_often_than_it_must(folder: P
 
 def test_ranks_share_a_batch_and_parts_are_whole_images(folder: Path) -> None:
     found = open_questioned(folder, recipe("vqa", {"batch": 16, "micro": 4}), None, None)
-    whole = open_questioned(folder, recipe("vqa", {"batch": 16}), None, None).parts(0, 1)(3)[0]
-    shared = [part for rank in (0, 1) for part in found.parts(rank, 2)(3)]
+    whole = open_questioned(folder, recipe("vqa", {"batch": 16}), None, None).parts(0, 1)(3).parts[0]
+    shared = [part for rank in (0, 1) for part in found.parts(rank, 2)(3).parts]
     assert [len(part.words) for part in shared] == [4, 4, 4, 4]
     rows = sorted(row for part in shared for row in part.words.tolist())
     assert rows == sorted(whole.words.tolist())
@@ -230,8 +230,8 @@ def test_a_text_is_read_beside_its_own_image_and_padding_is_not_read(folder: Pat
 
 def test_the_blind_model_has_the_same_size_and_sees_nothing(folder: Path) -> None:
     seeing, blind = (open_questioned(folder, recipe("vqa", blind=blind), None, None) for blind in (False, True))
-    assert not seeing.parts(0, 1)(0)[0].images.eq(124).all()
-    (batch,) = blind.parts(0, 1)(0)
+    assert not seeing.parts(0, 1)(0).parts[0].images.eq(124).all()
+    (batch,) = blind.parts(0, 1)(0).parts
     assert batch.images.flatten(2).unique(dim=2).shape[2] == 1
     models = [build(network(), recipe("vqa", blind=b), seeing.labels, None) for b in (False, True)]
     assert len({sum(p.numel() for p in model.parameters()) for model in models}) == 1

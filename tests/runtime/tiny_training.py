@@ -70,6 +70,7 @@ class Noise:
     """A data set of random images; the batch of a step depends on the step alone, and ranks share it out."""
 
     batch: int = 8
+    search: tuple[()] = ()  # none are held out
     poisoned: frozenset[int] = frozenset()  # steps whose images are no numbers
 
     def train_batches(

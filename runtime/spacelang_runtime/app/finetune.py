@@ -114,10 +114,16 @@ def _written(run: Run, output: Path, force: bool, say: Say) -> Finetuned:
     from spacelang_runtime.nn.extract import extract
     from spacelang_runtime.nn.saved import CONFIG, notes_of, save
     from spacelang_runtime.tasks.supernet.data import preprocessing_of
+    from spacelang_runtime.tasks.supernet.kept import kept
 
     lowered = lower(run.space)
     architecture = evolve(notation.read(run.record.network), frame=lowered.space.frame)
-    network = extract(trained(run, lowered, torch.device("cpu")), architecture)
+    supernet = trained(run, lowered, torch.device("cpu"))
+    best = kept(run) if run.record.keep == "best" else None
+    if best is not None:
+        supernet.load_state_dict(best.weights)
+        say(f"kept: the weights of step {best.step}, {best.share:.2%} of the held-out images")
+    network = extract(supernet, architecture)
     initial, distillation = run.record.initial, run.record.distillation
     model = initial.model if initial else None
     known = notes_of(model) if model and (Path(model) / CONFIG).is_file() else {}
@@ -128,5 +134,8 @@ def _written(run: Run, output: Path, force: bool, say: Say) -> Finetuned:
         "space": known.get("space"),
         "constraint": known.get("constraint"),
     }
+    if best is not None:
+        notes["origin"] = f"{notes['origin']}, at its best look: step {best.step}"
+        notes |= {"held_out_accuracy": best.share, "accuracy": f"{best.share:.2%} of the held-out images"}
     save(network, output, notes, force, preprocessing_of(run, say))
     return Finetuned(run, output, architecture, how)

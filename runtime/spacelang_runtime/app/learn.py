@@ -47,11 +47,13 @@ class Begun:
 
 @frozen(eq=False)
 class Trained:
-    """A training that has come to its end. waited: the share of its time spent waiting for data; advice: how to
+    """A training that has come to its end. figures: of the last look at the held-out images, a share by network;
+    empty where none are held out. waited: the share of its time spent waiting for data; advice: how to
     wait less, empty where there is nothing to say. skipped: files that could not be read, and why."""
 
     run: Run
     state: TrainerState
+    figures: Mapping[str, float | None]
     waited: float
     advice: str
     skipped: Mapping[str, str]
@@ -73,14 +75,15 @@ def learn(setup: SupernetSetup, world: World, manner: Manner, watching: Watching
 
     def learned(watch: object) -> Trained:
         try:
-            state = train(
+            result = train(
                 training(setup), world, watch, profile=manner.profile, every=manner.every, shard=manner.shard
-            ).state
+            )
         except Interrupted as stop:
             raise Stopped(stop.message, manner.again or stop.remedy) from None
+        state = result.state
         waited = state.waited / state.elapsed if state.elapsed else 0.0
         skipped = {file: why for part in all_gather(world, dataset.skipped) for file, why in part.items()}
-        return Trained(setup.run, state, waited, advice(dataset, waited) or "", skipped)
+        return Trained(setup.run, state, result.figures, waited, advice(dataset, waited) or "", skipped)
 
     if not world.is_main:
         return learned(silent)

@@ -90,15 +90,15 @@ def transfer(
         tell = say if world.is_main else silent
         if again is not None:
             setup = resumed(again.run, world, workers, again.steps, again.budget, again.micro, again.data, tell)
-            return _learned(setup, world, manner, watching)
+            return _learned(setup, world, manner, watching, tell)
         run = restarted(runs, world, tell, TASKS)
         if run is not None and run.checkpoint.exists():
             setup = resumed(run, world, workers, asked.steps, asked.budget, say=tell)
-            return _learned(setup, world, manner, watching)
+            return _learned(setup, world, manner, watching, tell)
         made = _looked(asked, world, workers, looking, tell)
         for line in made.looked.summary():
             tell(line)
-        return _learned(new(made, runs, world, workers), world, manner, watching)
+        return _learned(new(made, runs, world, workers), world, manner, watching, tell)
 
 
 def ahead(
@@ -185,6 +185,7 @@ def _learned(
     world: World,
     manner: Manner,
     watching: Watching[TransferBegun, Step | Measuring | Transferred],
+    say: Say,
 ) -> Transferred | None:
     import torch
 
@@ -200,7 +201,7 @@ def _learned(
         def measuring(share: float, said: str) -> None:
             watch(Measuring(share, said))
 
-        figures = train(training(setup, measuring), world, watch, profile=manner.profile).figures
+        figures = train(training(setup, measuring, say), world, watch, profile=manner.profile).figures
         memory = torch.cuda.max_memory_allocated(world.device) if world.device.type == "cuda" else None
         done = Transferred(setup.run, figures, memory)
         watch(done)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -76,6 +76,10 @@ class Dataset:
     @property
     def skipped(self) -> dict[str, str]:
         return dict(self._skip.reasons)
+
+    def leave_out(self, broken: Mapping[str, str]) -> None:
+        """Know of images that cannot be read, by path, with the reason: no word is said of them again."""
+        self._skip.reasons.update(broken)
 
     def steps_per_epoch(self, batch: int) -> int:
         """Steps of an epoch: the incomplete last batch is dropped. Raises `Failure` where a batch is more than all

@@ -104,6 +104,19 @@ def shorter_side(path: Path) -> int | None:
         return None
 
 
+def header(path: Path) -> None:
+    """Read the header of a picture's file, and nothing else. Raises `Broken` where it has none."""
+    try:
+        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as file:
+            warnings.simplefilter("ignore")
+            file.size  # noqa: B018  # it is known once the header is read
+    except UnidentifiedImageError:
+        raise Broken(shown(path), f"not a {NAMED} image") from None
+    except Exception as error:  # damaged bytes make decoders raise nearly anything
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise Broken(shown(path), reason) from None
+
+
 def rgb(image: Image.Image) -> Image.Image:
     """Any picture as RGB: see `decode`."""
     if image.mode == "F":

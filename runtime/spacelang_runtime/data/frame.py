@@ -9,6 +9,8 @@ from PIL import Image
 
 from spacelang_runtime.preprocessing import Preprocessing
 
+LONGEST = 64  # times the shorter side
+
 
 @frozen
 class Framing:
@@ -46,12 +48,23 @@ def framed(picture: Image.Image, side: int, preprocessing: Preprocessing) -> Ima
     Every number is rounded as torchvision's Resize and CenterCrop round it, which timm's transform is made of: the
     shorter and the longer side down, and half a margin to the nearest whole number, to the even one of two.
     """
+    picture = _middle(picture)
     shorter, wanted = min(picture.size), preprocessing.shorter(side)
     size = width, height = [int(wanted * length / shorter) for length in picture.size]
     if (width, height) != picture.size:
         picture = picture.resize((width, height), Image.Resampling[preprocessing.interpolation.upper()])
     left, top = (round((length - side) / 2) for length in size)
     return picture.crop((left, top, left + side, top + side))
+
+
+def _middle(picture: Image.Image) -> Image.Image:
+    """A picture that is far longer than wide, or wider than long, without its ends: they would be cut off anyway,
+    and resized they take more memory than there is."""
+    most = LONGEST * min(picture.size)
+    if max(picture.size) <= most:
+        return picture
+    left, top = ((max(0, length - most)) // 2 for length in picture.size)
+    return picture.crop((left, top, picture.width - left, picture.height - top))
 
 
 def planes(picture: Image.Image, channels: int) -> NDArray[np.uint8]:

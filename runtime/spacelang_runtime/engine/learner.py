@@ -29,6 +29,11 @@ class Learner:
     def gradient(self) -> Gradient:
         return self.optimizer.gradient
 
+    @property
+    def scored(self) -> nn.Module:
+        """The model that is scored: with averaged weights where there are any."""
+        return self.average.module if self.average else self.model
+
     def update(self, rate: float, step: int) -> None:
         """Change the weights by the gradient, at a learning rate. step: counted from 1."""
         self.optimizer.step(rate)

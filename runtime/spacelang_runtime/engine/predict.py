@@ -71,7 +71,7 @@ def _asked(
         return torch.empty(0)
     images = normalise(torch.from_numpy(np.stack(views)).to(device))
     with torch.inference_mode(), precision(device):
-        found: Tensor = model(images).float().softmax(-1).cpu()
-    if found.isnan().any():
+        shares: Tensor = model(images).float().softmax(-1).cpu()
+    if shares.isnan().any():
         raise Failure("the network answers with NaN, which is no number", "its weights are damaged: take it again")
-    return found
+    return shares

@@ -12,7 +12,7 @@ from typing import Any
 
 import cattrs
 from attrs import field, frozen
-from attrs.validators import and_, ge, le, optional
+from attrs.validators import and_, ge, in_, le, optional
 
 from spacelang.outside import NotJson, parse, shown
 from spacelang.outside import read as read_file
@@ -85,7 +85,8 @@ class Record:
     line changed in the recipe, as written. space: the name of the space that is trained; empty for tasks that train
     none. network: the line of the one network that is trained (`finetune`, `finish`). preprocessing: what its
     networks are scored by; None in runs from before that was recorded. initial: None where all weights were random
-    from the start. processes: how many trained together. name: of its folder, given when it is made. created: UTC,
+    from the start. keep: which weights are taken home, the last ones, or the best of all looks at the held-out
+    images. processes: how many trained together. name: of its folder, given when it is made. created: UTC,
     ISO 8601."""
 
     task: str
@@ -101,6 +102,7 @@ class Record:
     initial: Initial | None = None
     distillation: Distillation | None = None
     finish: Finish | None = None
+    keep: str = field(default="last", validator=in_(("last", "best")))
     processes: int = field(default=1, validator=_COUNT)
     name: str = ""
     created: str = ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
-from attrs import frozen
+from attrs import field, frozen
 
 from spacelang_runtime.engine.checkpoint import TrainerState
 from spacelang_runtime.engine.record import Limits
@@ -21,7 +22,8 @@ class Step:
     learning rate. norm: of the gradient, before clipping. images: a second, over all processes, each counted once
     whatever the sandwich. waiting: share of the time spent waiting for data. elapsed, left: seconds. skipped:
     steps so far whose loss or gradient was not finite; problem: says so if this was one, else empty. notice: what
-    else the user is to know of, such as memory that does not bear a batch at a time; else empty.
+    else the user is to know of, such as memory that does not bear a batch at a time; else empty. figures: of the
+    last evaluation before it.
     """
 
     step: int
@@ -37,6 +39,7 @@ class Step:
     skipped: int
     problem: str
     notice: str = ""
+    figures: Mapping[str, float | None] = field(factory=dict)
 
 
 Observe = Callable[[Step], None]
@@ -51,6 +54,7 @@ def step_after(
     norm: float,
     problem: str,
     notice: str = "",
+    figures: Mapping[str, float | None] = MappingProxyType({}),
 ) -> Step:
     """The step that has led to `state`, of so many images."""
     return Step(
@@ -67,4 +71,5 @@ def step_after(
         skipped=state.skipped,
         problem=problem,
         notice=notice,
+        figures=figures,
     )

@@ -58,8 +58,8 @@ class Training:
     micro: how many a process takes at a time (0: all). clip: largest norm of the gradient (0: none). ema: decay
     of the averaged weights (0: none). name, digest: see `Checkpoint`. resume: the command by which it goes on.
     remedy: what helps where losses are not finite. prepare: what is done before the first step; it may add to
-    gradients. evaluate: figures of the model at a state (None: undefined), which it also keeps; all processes take
-    part; stopped, it raises `KeyboardInterrupt`.
+    gradients. evaluate: figures of the model at a state (None: undefined), with its averaged weights where they are
+    averaged, which it also keeps; all processes take part; stopped, it raises `KeyboardInterrupt`.
     evaluations: how many over the run, evenly spaced, the last at its end. checkpoint: where to go on from.
     """
 
@@ -78,7 +78,7 @@ class Training:
     micro: int = 0
     ema: float = 0.0
     prepare: Callable[[World], None] = lambda world: None
-    evaluate: Callable[[TrainerState, World], dict[str, float | None]] = lambda state, world: {}
+    evaluate: Callable[[nn.Module, TrainerState, World], dict[str, float | None]] = lambda *_: {}
     evaluations: int = 0
     checkpoint: Checkpoint | None = None
 
@@ -143,7 +143,7 @@ def train(
             if alone():
                 raise interrupted(state)
             try:
-                return training.evaluate(state, world)
+                return training.evaluate(learned.scored, state, world)
             except KeyboardInterrupt:  # the checkpoint is there, and whoever goes on evaluates it
                 raise interrupted(state) from None
 
@@ -194,7 +194,9 @@ def train(
             good = good if problem else state
             if overflowed:
                 problem += f" in fp16 at a loss scale of {scale:g}, which is halved"
-            step = step_after(limits, state, throughput, training.batch, units * rate, norm, problem, notice)
+            step = step_after(
+                limits, state, throughput, training.batch, units * rate, norm, problem, notice, figures
+            )
             notice = ""
             for watch in watchers:
                 watch(step)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from spacelang_runtime.engine.by_class import ByClass
+from spacelang_runtime.report.figures import MARGIN
 
 LIKE, UNLIKE = "#30638e", "#ffffff"
 LARGEST = 100  # classes, up to which a matrix can be read
-CLOSE = 14  # pixels a row of classes
+CLOSE = 18  # pixels a row of classes
 
 
 def shares(found: ByClass) -> go.Figure:
@@ -34,7 +35,7 @@ def shares(found: ByClass) -> go.Figure:
     )
     figure.update_xaxes(tickformat=".0%", range=[0, 1], title="images that are right")
     figure.update_yaxes(type="category", dtick=1)
-    return figure.update_layout(template="plotly_white", height=160 + CLOSE * len(known))
+    return figure.update_layout(template="plotly_white", margin=MARGIN, height=110 + CLOSE * len(known))
 
 
 def matrix(found: ByClass) -> go.Figure | None:
@@ -56,4 +57,4 @@ def matrix(found: ByClass) -> go.Figure | None:
     )
     figure.update_xaxes(type="category", title="taken for")
     figure.update_yaxes(type="category", title="class", autorange="reversed")
-    return figure.update_layout(template="plotly_white", height=240 + 2 * CLOSE * len(found.classes))
+    return figure.update_layout(template="plotly_white", margin=MARGIN, height=240 + 2 * CLOSE * len(found.classes))

@@ -16,6 +16,6 @@ def curves_of(run: Run) -> dict[str, Curve]:
     events = EventAccumulator(str(run.tensorboard), size_guidance={SCALARS: 2000}).Reload()
     found = {}
     for tag in events.Tags()["scalars"]:
-        points = events.Scalars(tag)
+        points = sorted(events.Scalars(tag), key=lambda point: point.step)  # files of one second come in any order
         found[tag] = ([point.step for point in points], [point.value for point in points])
     return found

@@ -21,6 +21,9 @@ from spacelang_runtime.search import pareto
 WINNER, FRONT, OTHERS, LEFT = "#d1495b", "#30638e", "#8d99ae", "#c9ced6"
 BARS = 40
 CLOSE = 24  # pixels a row of options
+HELD_OUT = "held out/"  # curves of looks while a training goes on
+MARGIN = {"l": 60, "r": 20, "t": 40, "b": 50}  # at the top the buttons of plotly
+BELOW = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}  # on a narrow screen, several rows
 
 
 def accuracy_and_cost(story: SearchSummary) -> go.Figure:
@@ -102,9 +105,9 @@ def options(story: SearchSummary) -> go.Figure:
             hovertemplate="%{y}: %{x:.0%}<extra>" + name + "</extra>",
         )
     figure.update_xaxes(tickformat=".0%")
-    figure.update_layout(barmode="group", bargap=0.25, height=120 + CLOSE * len(rows))
+    figure.update_layout(barmode="group", bargap=0.25, height=180 + CLOSE * len(rows))
     figure.update_yaxes(dtick=1)
-    return _laid_out(figure, "share of the stage's layers (of the networks for depth and embed)", "")
+    return _laid_out(figure, "share of the stage's layers<br>(depth, embed: of the networks)", "")
 
 
 def lineage(story: SearchSummary) -> go.Figure:
@@ -165,6 +168,16 @@ def training(curves: Mapping[str, Curve]) -> go.Figure:
             }
         )
     return _laid_out(figure, "step", "loss")
+
+
+def held_out(curves: Mapping[str, Curve]) -> go.Figure | None:
+    """What networks told right of the held-out images at each look; None where there was none."""
+    figure = go.Figure()
+    for tag, (steps, values) in curves.items():
+        if tag.startswith(HELD_OUT):
+            figure.add_scatter(x=steps, y=values, name=tag.removeprefix(HELD_OUT), mode="lines+markers")
+    figure.update_yaxes(tickformat=".0%")
+    return _laid_out(figure, "step", "held-out accuracy") if figure.data else None
 
 
 def distribution(lowered: Lowered, bounds: Iterable[Mapping[str, object]], best: int | None) -> go.Figure | None:
@@ -256,8 +269,8 @@ def _shares(architectures: list[Architecture]) -> dict[tuple[int, str, object], 
 def _laid_out(figure: go.Figure, x: str, y: str) -> go.Figure:
     figure.update_layout(
         template="plotly_white",
-        margin={"l": 60, "r": 20, "t": 20, "b": 50},
-        legend={"orientation": "h", "y": 1.08},
+        margin=MARGIN,
+        legend=BELOW,
         hoverlabel={"align": "left"},
         font={"family": "system-ui, sans-serif"},
     )

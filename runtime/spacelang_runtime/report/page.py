@@ -46,6 +46,9 @@ def page(run: Run, lowered: Lowered) -> str:
     if any(tag.startswith("loss/") for tag in curves):
         said = "The losses of the supernet, by kind of network."
         parts.append(_section("Training", said, figures.training(curves)))
+    if (looks := figures.held_out(curves)) is not None:
+        said = "What networks told right of some held-out images at each tenth of the way."
+        parts.append(_section("Held out while it trained", said, looks))
     for found in by_class.of(run):
         said = f"Of its {found.split} images, each class with its 95 % interval."
         parts.append(_section(f"Classes of {found.name}", said, classes.shares(found)))

@@ -19,10 +19,11 @@ ALONE = Sandwich(largest=1, smallest=0, random=0)
 EPOCHS, WARMUP, PART = 30, 5, 30
 
 
-def recipe_of(scratch: bool, given: Train = Train()) -> Train:
+def recipe_of(scratch: bool, given: Train = Train(), held_out: bool = False) -> Train:
     """The recipe to begin with. scratch: the given one as it is (the paper's retraining); else a short one with a
-    low rate. Nothing is held out: there is nothing to search."""
-    alone = attrs.evolve(given, sandwich=ALONE, holdout=0)
+    low rate. held_out: whether a part is held out, as given; there is nothing to search, and else all is learned
+    from."""
+    alone = attrs.evolve(given, sandwich=ALONE, holdout=given.holdout if held_out else 0)
     if scratch:
         return alone
     return attrs.evolve(alone, epochs=EPOCHS, warmup=WARMUP, learning_rate=given.rate / PART)

@@ -7,11 +7,9 @@ what counts, and a finish that was interrupted makes those that are left. It is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from fractions import Fraction
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import attrs
 from attrs import frozen
@@ -27,26 +25,24 @@ from spacelang_runtime.engine.distributed import World, broadcast
 from spacelang_runtime.engine.evaluate import evaluate
 from spacelang_runtime.engine.finished import FINISH, finishes, folder_of
 from spacelang_runtime.engine.provenance import provenance
-from spacelang_runtime.engine.record import Distillation, Finish, Limits
+from spacelang_runtime.engine.record import Distillation, Finish
 from spacelang_runtime.engine.run import Run, find
-from spacelang_runtime.engine.step import Step
 from spacelang_runtime.engine.supernet import trained, untrained
-from spacelang_runtime.engine.train import train
-from spacelang_runtime.failure import Failure, Stopped
+from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.nn.inherit import inherit
 from spacelang_runtime.nn.saved import save
 from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.tasks.finetune import ALONE, narrowest
 from spacelang_runtime.tasks.supernet.data import Say, preprocessing_of
-from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
+from spacelang_runtime.tasks.supernet.objective import SupernetSetup
+from spacelang_runtime.tasks.supernet.probe import seconds_a_step
 from spacelang_runtime.tasks.supernet.sandwich import alone
 from spacelang_runtime.tasks.supernet.setup import TrainRequest, continued, created, opened
 from spacelang_runtime.tasks.supernet.teacher import Distilled
 
 # By docs/learning.md, "A finish": the peak as a part of the recipe's rate, and the share of the steps of warm-up.
 PEAK, WARMUP = Fraction(1), Fraction(1, 20)
-UNCOUNTED = 5  # steps, of those that are timed
 TIMING, SHORTEST, LONGEST = 0.1, 0.5, 10.0  # of the finish's seconds; seconds, at least and at most
 
 
@@ -164,42 +160,19 @@ def _with_teacher(dataset: Dataset, request: FinishRequest, supernet: Supernet) 
 def _seconds_a_step(
     asked: TrainRequest, dataset: Dataset, request: FinishRequest, supernet: Supernet, world: World
 ) -> float:
-    """What a step takes here, by some that are forgotten: the leading process's clock holds for all."""
+    """What a step takes here, by some that are forgotten."""
     assert asked.finish is not None
-    budget = min(LONGEST, max(SHORTEST, TIMING * asked.finish.seconds))
-    elapsed, problems = [0.0], [""]
-
-    def watch(step: Step) -> None:
-        elapsed.append(step.elapsed)
-        problems.append(step.problem)
-
     lowered = lower(asked.space)
-    with TemporaryDirectory() as folder:
-        # No end but the clock's, so that data is prepared as for a long training.
-        probe = SupernetSetup(
-            Run(Path(folder), request.run.record),
-            asked.space,
-            untrained(lowered, world.device),
-            alone(attrs.evolve(request.architecture, frame=asked.space.frame)),
-            _with_teacher(dataset, request, supernet),
-            Limits(10**9, budget),
-        )
-        try:
-            train(training(probe), world, watch)
-        except Stopped:
-            if problems[-1]:
-                raise
-            raise Stopped("the finish was stopped before its first step", "give the same command again") from None
-    return broadcast(world, mean_step_time(elapsed))
-
-
-def mean_step_time(elapsed: Sequence[float]) -> float:
-    """Seconds a step, from the seconds that had passed at the beginning and at the end of each step.
-
-    The first steps compile and record: they count only where there are not many more.
-    """
-    counted = elapsed[UNCOUNTED:] if len(elapsed) > 2 * UNCOUNTED else elapsed
-    return max(1e-6, (counted[-1] - counted[0]) / (len(counted) - 1))
+    probe = SupernetSetup(
+        request.run,
+        asked.space,
+        untrained(lowered, world.device),
+        alone(attrs.evolve(request.architecture, frame=asked.space.frame)),
+        _with_teacher(dataset, request, supernet),
+        request.run.record.limits,
+    )
+    budget = min(LONGEST, max(SHORTEST, TIMING * asked.finish.seconds))
+    return seconds_a_step(probe, world, budget, "the finish was stopped before its first step")
 
 
 def write_model(setup: SupernetSetup, request: FinishRequest, supernet: Supernet, world: World) -> None:

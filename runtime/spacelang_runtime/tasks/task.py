@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.tasks.recipe import Recipe
+from spacelang_runtime.tasks.replaced import Taken
 
 Labels = dict[str, Any]
 Figures = dict[str, float | None]  # None: there is nothing that it could be measured on
@@ -40,8 +41,8 @@ class TaskData(Protocol):
     images: all that it reads, those to train on first; marks: what tells each from another of its name. look: at
     an image and what goes with it, by its place; gives what the task counts. without: the data without some images,
     after a look at the others (none where there was none). Both raise `Failure` with what is wrong.
-    summary: what there is, in lines. parts: the batches that a rank learns from in a step, in parts of at most
-    `micro` that are accumulated (0: all in one; None: as the recipe says); picklable, run by worker processes.
+    summary: what there is, in lines. parts: the batches that a rank learns from in a step (`Taken`), in parts of at
+    most `micro` that are accumulated (0: all in one; None: as the recipe says); picklable, run by worker processes.
     """
 
     @property
@@ -57,7 +58,7 @@ class TaskData(Protocol):
     def look(self, number: int) -> Any: ...
     def without(self, broken: Collection[int], facts: Mapping[int, Any]) -> TaskData: ...
     def summary(self) -> list[str]: ...
-    def parts(self, rank: int, world: int, micro: int | None = None) -> Callable[[int], Sequence[TaskBatch]]: ...
+    def parts(self, rank: int, world: int, micro: int | None = None) -> Callable[[int], Taken]: ...
 
 
 @frozen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import attrs
@@ -150,11 +150,29 @@ def _truth(
                 raise Odd(f"{called} has a mask of {rows}×{columns}, and its image is {high}×{wide}")
         case _:
             raise Odd(f"{called} has no segmentation (polygons or RLE)")
-    left, top, width, height = map(float, box)
+    left, top, width, height = within(tuple(map(float, box)), wide, high, called, odd)
     area = annotation.get("area")
     area = float(area) if _finite(area) else None
     crowd = annotation.get("iscrowd") in (1, "1")
     return Truth(photo, category, (left, top, width, height), area, segmentation, crowd)
+
+
+def within(
+    box: tuple[float, ...], wide: int, high: int, called: str, odd: list[str]
+) -> tuple[float, float, float, float]:
+    """A box [left, top, width, height] without what of it lies beyond the photo, which goes into `odd`: no
+    detection can be there, and the best one would be counted as a miss. Less than a pixel is rounding, and stays.
+    Raises `Odd` where nothing of it lies on the photo."""
+    left, top, width, height = box
+    right, bottom = left + width, top + height
+    told = f"bbox [{', '.join(f'{value:g}' for value in box)}]"
+    if right <= 0 or bottom <= 0 or left >= wide or top >= high:
+        raise Odd(f"{called} has {told}, outside of its photo of {wide}×{high}")
+    if max(-left, -top, right - wide, bottom - high) < 1:
+        return left, top, width, height
+    odd.append(f"{called} has a part of {told} beyond its photo of {wide}×{high}")
+    left, top = max(0.0, left), max(0.0, top)
+    return left, top, min(right, wide) - left, min(bottom, high) - top
 
 
 def _thing(truth: Truth, label: int, image: tuple[str, int, int]) -> Thing | None:
@@ -178,11 +196,19 @@ def _is_polygon(value: list[Any]) -> bool:
 
 def _size(path: Path, image: dict[str, Any]) -> tuple[str, int, int]:
     name, width, height = image.get("file_name"), image.get("width"), image.get("height")
-    if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
-        raise Failure(f"{path}: image {image['id']} has file_name {name!r}, and not a name inside its folder")
+    if not isinstance(name, str) or _of_elsewhere(name):
+        raise Failure(
+            f"{path}: image {image['id']} has file_name {name!r}, and not a name inside its folder",
+            f"write names as they are in {path.parent.parent / path.stem.removeprefix('instances_')}",
+        )
     if not all(isinstance(side, int) and side > 0 for side in (width, height)):
         raise Failure(f"{path}: image {image['id']} ({name}) has no width and height")
     return name, width, height
+
+
+def _of_elsewhere(name: str) -> bool:
+    """Whether a name is no path inside a folder: one of the root, of a parent, or of a drive of Windows."""
+    return PurePosixPath(name).is_absolute() or bool(PureWindowsPath(name).drive) or ".." in Path(name).parts
 
 
 def _called(path: Path, place: int, annotation: Any) -> str:

@@ -96,11 +96,26 @@ class Annotated:
         return DetectBatches(self.train, self.recipe.model, self.order, micro, rank, world)
 
 
+def _other_categories(folder: Path, train: Coco, test: Coco) -> Failure:
+    """The refusal of splits whose categories differ, with those that one of them alone has."""
+    alone = [
+        f"{name} ({split} only)"
+        for split, own, other in (("training", train, test), ("test", test, train))
+        for name in own.classes
+        if name not in other.classes
+    ]
+    said = ", ".join(alone[:4]) + (", …" if len(alone) > 4 else "")
+    return Failure(
+        f"{folder}: the categories of the training and the test photos differ: {said or 'in their order'}",
+        "write the same categories into both files, in one order of ids; a category may be of no object",
+    )
+
+
 def open_annotated(folder: Path, recipe: Recipe, labels: Labels | None, bert: Path | None) -> Annotated:
     """The data of a folder in COCO's form."""
     train, test = (read(folder, split) for split in (recipe.model.train_split, recipe.model.test_split))
     if train.classes != test.classes:
-        raise Failure(f"{folder}: the categories of the training and the test photos differ")
+        raise _other_categories(folder, train, test)
     photos = tuple(photo for photo in train.photos if any(not thing.crowd for thing in photo.things))
     if not photos:
         raise Failure(f"{folder}: no photo of {recipe.model.train_split} has an object")

@@ -20,6 +20,7 @@ from spacelang_runtime.tasks.detect.coco import Coco, Photo, Thing
 from spacelang_runtime.tasks.detect.crop import FINE, crop
 from spacelang_runtime.tasks.files import picture
 from spacelang_runtime.tasks.recipe import Detect
+from spacelang_runtime.tasks.replaced import Taken, replaced
 from spacelang_runtime.tasks.sampler import EpochSampler
 
 MULTIPLE = 32  # pixels: sides of a batch
@@ -60,9 +61,16 @@ class DetectBatches:
     rank: int
     world: int
 
-    def __call__(self, step: int) -> list[Photos]:
-        chosen = list(self.order.of(step, self.rank, self.world))
-        return [batched([self.sample(*one) for one in part]) for part in in_parts(chosen, self.micro)]
+    def __call__(self, step: int) -> Taken:
+        chosen, broken = list(self.order.of(step, self.rank, self.world)), list[str]()
+        samples = [
+            [
+                replaced(lambda item, seed=seed: self.sample(item, seed), index, self.order.items, broken)
+                for index, seed in part
+            ]
+            for part in in_parts(chosen, self.micro)
+        ]
+        return Taken([batched(part) for part in samples], broken)
 
     def sample(self, index: int, seed: int) -> tuple[Tensor, Targets]:
         """A photo at a random size, mirrored or not."""

@@ -24,11 +24,13 @@ from spacelang_runtime.data.left_out import left_out
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.tasks.files import Unreadable, fingerprint, picture, read_lines, require_folder
 from spacelang_runtime.tasks.recipe import Segment
+from spacelang_runtime.tasks.segment.borders import Areas, areas_of
 
 VOID = 255  # in labels: no class
 MASKS = (".png", ".bmp", ".tif", ".tiff", ".gif")  # of which no number changes when it is written
 SPLITS = (("training", "validation"), ("train", "test"), ("train", "val"), ("training", "test"))
 FIFTH = 5
+FEW = 8  # numbers on borders alone, from so many on
 
 
 @frozen
@@ -110,7 +112,9 @@ def paired(images: Path, masks: Path) -> tuple[tuple[Pair, ...], list[str]]:
         more = f" (and {len(alone) - 1} more)" if len(alone) > 1 else ""
         lossy = next(masks.glob(f"{alone[0].stem}.jp*g"), None)
         why = f": JPEG has changed the numbers of {lossy.name}" if lossy else ""
-        raise Failure(f"{alone[0]} has no mask{more}{why}", f"its mask is {masks / alone[0].stem}.png")
+        other = next((path for path in drawn if path.stem not in {image.stem for image in paths}), None)
+        near = f"; {other.name} is the mask of no image: a mask has its image's name" if other else ""
+        raise Failure(f"{alone[0]} has no mask{more}{why}", f"its mask is {masks / alone[0].stem}.png{near}")
     left = left_out(entries).lines(images.parent)
     named = {path.stem for path in paths}
     if bare := [path for path in drawn if path.stem not in named]:
@@ -147,9 +151,10 @@ def class_names(folder: Path, pairs: Pairs, recipe: Segment) -> tuple[str, ...]:
 
 def found_in(pairs: Pairs, recipe: Segment) -> int:
     """How many classes the training masks speak of, from their largest number."""
-    present = {n for pair in pairs.train for n in np.unique(numbers(pair.mask)).tolist()}
-    where = pairs.train[0].mask.parent
+    areas = areas_of(numbers(pair.mask) for pair in pairs.train)
+    present, where = set(areas.pixels), pairs.train[0].mask.parent
     require_plain(present, recipe, where)
+    _require_sharp(areas, recipe, where)
     classes = sorted(present - void_of(recipe))
     if not classes or classes[-1] < recipe.first:
         raise Failure(f"no training mask in {where} has a class in it")
@@ -163,6 +168,21 @@ def found_in(pairs: Pairs, recipe: Segment) -> int:
             + f", or that there are more: --set classes={count}",
         )
     return count
+
+
+def _require_sharp(areas: Areas, recipe: Segment, where: Path) -> None:
+    """Ask where most numbers are on borders alone: masks that were resized as photos are have such numbers between
+    those of their classes."""
+    classes = sorted(set(areas.pixels) - void_of(recipe))
+    borders = areas.on_borders(classes)
+    if len(borders) < FEW or 2 * len(borders) < len(classes):
+        return
+    raise Failure(
+        f"the masks in {where} have {len(classes)} numbers, of which {len(borders)} ({listed(borders)}) are on "
+        f"borders alone, {areas.share(borders):.1%} of the pixels: were the masks smoothed when they were resized?",
+        "resize masks to the nearest pixel; or, if all these are classes, say so: "
+        f"--set classes={classes[-1] - recipe.first + 1}",
+    )
 
 
 def require_plain(present: Collection[int], recipe: Segment, where: Path) -> None:

@@ -19,7 +19,15 @@ from spacelang_runtime.tasks.colours import colour, font, laid_over
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.sampler import EpochSampler
 from spacelang_runtime.tasks.segment.iou import measure, probabilities
-from spacelang_runtime.tasks.segment.layout import Pairs, class_names, numbers, opened, read, require_plain
+from spacelang_runtime.tasks.segment.layout import (
+    Pairs,
+    class_names,
+    labels_of,
+    numbers,
+    opened,
+    read,
+    require_plain,
+)
 from spacelang_runtime.tasks.segment.segmenter import LOSSES, Segmenter, enlarged
 from spacelang_runtime.tasks.segment.transforms import SegmentBatches
 from spacelang_runtime.tasks.task import Figures, Labels, Show, Task
@@ -29,13 +37,15 @@ SMALLEST = 0.005  # share of the pixels from which a class is named
 
 @frozen(eq=False)
 class Masked:
-    """The pairs to train and to test on. names: of the classes."""
+    """The pairs to train and to test on. names: of the classes; absent: of those that no training mask has, once
+    all have been looked at."""
 
     pairs: Pairs
     names: tuple[str, ...]
     recipe: Recipe
     order: EpochSampler
     multiple: int = 1
+    absent: tuple[str, ...] = ()
 
     @property
     def labels(self) -> Labels:
@@ -57,6 +67,7 @@ class Masked:
             f"train:  {len(self.pairs.train)} images, the first of {image.width}×{image.height} pixels",
             f"test:   {len(self.pairs.test)} images",
             f"{len(self.names)} classes: {names}",
+            *([f"no pixel of the training masks: {', '.join(self.absent[:12])}"] if self.absent else []),
             *self.pairs.left_out,
         ]
 
@@ -86,7 +97,9 @@ class Masked:
         present = {number for n, classes in facts.items() if n < train for number in classes}
         require_plain(present, self.recipe.model, pairs.train[0].mask.parent)
         order = EpochSampler(len(pairs.train), self.recipe.train.batch, self.recipe.train.seed)
-        return attrs.evolve(self, pairs=pairs, order=order)
+        learned = labels_of(np.array(sorted(present)), self.recipe.model) if present else ()
+        absent = tuple(name for number, name in enumerate(self.names) if number not in learned) if facts else ()
+        return attrs.evolve(self, pairs=pairs, order=order, absent=absent)
 
     def parts(self, rank: int, world: int, micro: int | None = None) -> SegmentBatches:
         micro = self.recipe.train.micro if micro is None else micro

@@ -18,6 +18,7 @@ from spacelang_runtime.engine.objective import in_parts
 from spacelang_runtime.preprocessing import MEAN
 from spacelang_runtime.seeding import borrowed_generators, seed_generators
 from spacelang_runtime.tasks.recipe import Segment
+from spacelang_runtime.tasks.replaced import Taken, replaced
 from spacelang_runtime.tasks.sampler import EpochSampler
 from spacelang_runtime.tasks.segment.layout import VOID, Pair, opened
 
@@ -49,13 +50,16 @@ class SegmentBatches:
     rank: int
     world: int
 
-    def __call__(self, step: int) -> list[Crops]:
-        chosen = list(self.order.of(step, self.rank, self.world))
-        return [self._batch(part) for part in in_parts(chosen, self.micro)]
+    def __call__(self, step: int) -> Taken:
+        chosen, broken = list(self.order.of(step, self.rank, self.world)), list[str]()
+        return Taken([self._batch(part, broken) for part in in_parts(chosen, self.micro)], broken)
 
-    def _batch(self, chosen: list[tuple[int, int]]) -> Crops:
+    def _batch(self, chosen: list[tuple[int, int]], broken: list[str]) -> Crops:
         with borrowed_generators():
-            samples = [self.sample(*one) for one in chosen]
+            samples = [
+                replaced(lambda item, seed=seed: self.sample(item, seed), index, len(self.pairs), broken)
+                for index, seed in chosen
+            ]
         return Crops(torch.stack([image for image, _ in samples]), torch.stack([labels for _, labels in samples]))
 
     def sample(self, index: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -28,6 +28,7 @@ from spacelang_runtime.engine.train import Training
 from spacelang_runtime.fused.learn import learn
 from spacelang_runtime.nn.supernet import Rows, Supernet
 from spacelang_runtime.seeding import seed_of
+from spacelang_runtime.tasks.supernet.held_out import LOOKS, looking
 from spacelang_runtime.tasks.supernet.precompile import precompile
 from spacelang_runtime.tasks.supernet.sandwich import KINDS, Kind, SandwichSubnet, Subnets, sandwich
 
@@ -48,10 +49,10 @@ class SupernetSetup:
     micro: int = 0
 
 
-def training(setup: SupernetSetup) -> Training:
+def training(setup: SupernetSetup, looks: int = LOOKS) -> Training:
     """The training for the one trainer. Norms, biases, position tables and tokens do not decay: they are no factors
-    of a product."""
-    recipe, model = setup.space.train, setup.model
+    of a product. looks: how often networks are looked at on the held-out images, where there are any."""
+    recipe, model, held_out = setup.space.train, setup.model, setup.dataset.search
     return Training(
         run=setup.run,
         model=model,
@@ -69,6 +70,8 @@ def training(setup: SupernetSetup) -> Training:
         digest=digest(setup.space),
         prepare=lambda world: precompile(model, setup.subnets, world.device, float(recipe.drop_path)),
         checkpoint=setup.checkpoint,
+        evaluate=looking(setup.run, setup.subnets, recipe, setup.limits.steps, held_out),
+        evaluations=looks if len(held_out) else 0,
     )
 
 

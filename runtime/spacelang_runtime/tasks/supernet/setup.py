@@ -26,6 +26,7 @@ from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.tasks.supernet.data import Say, changed, dataset_of
 from spacelang_runtime.tasks.supernet.initial import begin_with
+from spacelang_runtime.tasks.supernet.look import looked
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup
 from spacelang_runtime.tasks.supernet.sandwich import Subnets, alone, subnets_of
 from spacelang_runtime.tasks.supernet.teacher import distilled
@@ -38,7 +39,8 @@ class TrainRequest:
     (seconds): limits, where the recipe's epochs are not meant. micro: images that a process takes at a time (0:
     all). network: the line of the one network to train, where the whole space is not meant; initial,
     distillation, finish: what that begins with, and learns from besides. preprocessing: what it has been scored by
-    until now; None: to be chosen for the data. fingerprint: of the data, where it has to be what it was."""
+    until now; None: to be chosen for the data. fingerprint: of the data, where it has to be what it was. keep: see
+    `Record`."""
 
     space: Space
     source: str
@@ -55,6 +57,7 @@ class TrainRequest:
     finish: Finish | None = None
     preprocessing: Preprocessing | None = None
     fingerprint: str = ""
+    keep: str = "last"
 
 
 def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say) -> SupernetSetup:
@@ -66,8 +69,11 @@ def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say)
     return created(*opened(request, world, workers, say), runs, world, say)
 
 
-def opened(request: TrainRequest, world: World, workers: int, say: Say) -> tuple[TrainRequest, Dataset]:
-    """The data that is asked for, and the request with its classes. Raises `Failure` where it has changed."""
+def opened(
+    request: TrainRequest, world: World, workers: int, say: Say, whole: bool = False
+) -> tuple[TrainRequest, Dataset]:
+    """The data that is asked for, and the request with its classes. Its images are looked at, unless they have been
+    trained on before; whole: down to their last byte. Raises `Failure` where it has changed."""
     space = request.space
     _require_parts(space.train, world)
     dataset = open_dataset(request.data, space.frame, space.train, workers, say, request.preprocessing)
@@ -80,6 +86,8 @@ def opened(request: TrainRequest, world: World, workers: int, say: Say) -> tuple
     if space.train.batch > dataset.train_size and "batch" not in request.overrides:
         space = attrs.evolve(space, train=_fitted(space.train, dataset, world, request.overrides, say))
         dataset.recipe = space.train
+    if not request.fingerprint:
+        looked(dataset, world, say, whole)
     return attrs.evolve(request, space=space), dataset
 
 
@@ -108,10 +116,11 @@ def created(request: TrainRequest, dataset: Dataset, runs: Path, world: World, s
             initial=request.initial,
             distillation=request.distillation,
             finish=request.finish,
+            keep=request.keep,
             processes=world.size,
         )
         run = launched(create(runs, record, request.source, space))
-        write_data(run.folder, dataset.files, {})
+        write_data(run.folder, dataset.files, dataset.skipped)
         name = run.name
     run = find(runs, broadcast(world, name))
     with removed_unless_saved(run):

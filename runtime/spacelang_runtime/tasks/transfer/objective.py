@@ -3,7 +3,8 @@ on the way."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import torch.distributed as dist
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from spacelang.runs import called
+from spacelang_runtime.data.skipped import Skipped
 from spacelang_runtime.data.workers import worked
 from spacelang_runtime.engine.checkpoint import Checkpoint, TrainerState
 from spacelang_runtime.engine.distributed import World, together
@@ -44,13 +46,14 @@ class TransferSetup:
     checkpoint: Checkpoint | None = None
 
 
-def training(setup: TransferSetup, show: Show) -> Training:
-    """The training for the one trainer. show: how far an evaluation is."""
+def training(setup: TransferSetup, show: Show, say: Callable[[str], None] = lambda line: None) -> Training:
+    """The training for the one trainer. show: how far an evaluation is. say: told of each image that cannot be read
+    any more."""
     recipe, task = setup.recipe.train, setup.task
     return Training(
         run=setup.run,
         model=setup.model,
-        objective=objective(setup),
+        objective=objective(setup, Skipped(say)),
         parameters=by_groups(setup.model, recipe),
         rate=rate_of(recipe, setup.data.per_epoch).factor,
         limits=setup.limits,
@@ -60,7 +63,7 @@ def training(setup: TransferSetup, show: Show) -> Training:
         resume=f"spacelang transfer {task.name} {called(setup.run.folder)} --resume",
         remedy="train anew with a smaller learning_rate, or with clip = 1",
         name=setup.recipe.task,
-        evaluate=lambda state, world: evaluate(setup, state, world, show),
+        evaluate=lambda model, state, world: evaluate(setup, state, world, show),
         evaluations=recipe.evaluations,
         checkpoint=setup.checkpoint,
     )
@@ -83,13 +86,18 @@ def by_groups(model: Any, recipe: TaskTrain) -> list[tuple[Group, list[nn.Parame
     return [(group(name), [parameter]) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
-def objective(setup: TransferSetup) -> Objective:
-    """The sum of a task's losses over a batch, which workers make in parts."""
+def objective(setup: TransferSetup, skip: Skipped) -> Objective:
+    """The sum of a task's losses over a batch, which workers make in parts. skip: told of what cannot be read."""
     recipe, names = setup.recipe.train, setup.task.losses
 
     def batches(first: int, steps: int, micro: int, world: World) -> Generator[Sequence[TaskBatch], None, None]:
         made = setup.data.parts(world.rank, world.size, micro)
-        return worked(made, range(first, first + steps), setup.workers, world.device.type == "cuda")
+        numbers = range(first, first + steps)
+        with closing(worked(made, numbers, setup.workers, world.device.type == "cuda")) as steps_taken:
+            for taken in steps_taken:
+                for reason in taken.broken:
+                    skip(*reason.split(": ", 1))
+                yield taken.parts
 
     def micro_steps(step: int, batch: Sequence[TaskBatch], micro: int, world: World) -> list[MicroStep]:
         whole = sum(part.size for part in batch)

@@ -18,6 +18,7 @@ from spacelang_runtime.preprocessing import MEAN
 from spacelang_runtime.seeding import seed_of
 from spacelang_runtime.tasks.files import picture
 from spacelang_runtime.tasks.recipe import Vqa
+from spacelang_runtime.tasks.replaced import Taken, replaced
 from spacelang_runtime.tasks.sampler import EpochSampler
 from spacelang_runtime.tasks.vqa.accuracy import accuracy
 from spacelang_runtime.tasks.vqa.questions import Question
@@ -74,10 +75,11 @@ class VqaBatches:
     def words(self) -> WordPieces:
         return WordPieces(self.vocabulary, self.recipe.words)
 
-    def __call__(self, step: int) -> list[QuestionBatch]:
-        chosen = list(self.order.of(step, self.rank, self.world))
+    def __call__(self, step: int) -> Taken:
+        chosen, broken = list(self.order.of(step, self.rank, self.world)), list[str]()
         epoch = step // self.order.per_epoch
-        return [self._batch(part, epoch) for part in in_parts(chosen, self.micro // self.recipe.texts)]
+        of_parts = in_parts(chosen, self.micro // self.recipe.texts)
+        return Taken([self._batch(part, epoch, broken) for part in of_parts], broken)
 
     def texts(self, group: int, seed: int, epoch: int) -> tuple[list[int], list[int]]:
         """The questions of a group: its image's own, and others."""
@@ -93,14 +95,19 @@ class VqaBatches:
                 others.append(other)
         return matched, others
 
-    def _batch(self, groups: Sequence[tuple[int, int]], epoch: int) -> QuestionBatch:
-        texts, owner, matched = [], [], []
-        for place, (group, seed) in enumerate(groups):
+    def _seen(self, group: int) -> tuple[int, Tensor]:
+        """A group with its image."""
+        return group, seen(self.questions[self.of[self.groups[group][0]][0]].image, self.recipe)
+
+    def _batch(self, groups: Sequence[tuple[int, int]], epoch: int, broken: list[str]) -> QuestionBatch:
+        texts, owner, matched, images = [], [], [], []
+        for place, (chosen, seed) in enumerate(groups):
+            group, image = replaced(self._seen, chosen, len(self.groups), broken)
+            images.append(image)
             own, others = self.texts(group, seed, epoch)
             texts += [*own, *others]
             owner += [place] * (len(own) + len(others))
             matched += [True] * len(own) + [False] * len(others)
-        images = [self.questions[self.of[self.groups[group][0]][0]].image for group, _ in groups]
         answers = torch.zeros(len(texts), len(self.classes))
         for row, (text, own) in enumerate(zip(texts, matched, strict=True)):
             if own:
@@ -108,7 +115,7 @@ class VqaBatches:
                 for answer in set(given) & self.classes.keys():
                     answers[row, self.classes[answer]] = accuracy(answer, given)
         return QuestionBatch(
-            images=torch.stack([seen(path, self.recipe) for path in images]),
+            images=torch.stack(images),
             words=self.words([self.questions[text].text for text in texts]),
             owner=torch.tensor(owner),
             matched=torch.tensor(matched),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +34,12 @@ class Question:
 
 @frozen
 class Questions:
-    """The questions to train and to test on. form: how they were found, in words."""
+    """The questions to train and to test on. form: how they were found, left_out: what was not, in words."""
 
     train: tuple[Question, ...]
     test: tuple[Question, ...]
     form: str
+    left_out: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -55,7 +55,7 @@ def read(folder: Path) -> Questions:
     if any(folder.glob("v2_OpenEnded_mscoco_*_questions.json")):
         return Questions(_vqa2(folder, "train2014"), _vqa2(folder, "val2014"), "VQA 2.0")
     if (folder / "data.csv").is_file():
-        rows = list(_rows(folder / "data.csv"))
+        rows, odd = _rows(folder / "data.csv")
         parts = [
             set(read_lines(folder / f"{part}_images_list.txt", "an image a line")) for part in ("train", "test")
         ]
@@ -67,9 +67,10 @@ def read(folder: Path) -> Questions:
         for part, questions in (("train", train), ("test", test)):
             if not questions:
                 raise Failure(f"{folder / 'data.csv'} has no question about an image of {part}_images_list.txt")
-        return Questions(train, test, "a table and lists of images")
+        return Questions(train, test, "a table and lists of images", odd)
     if (folder / "train.csv").is_file():
-        return Questions(tuple(_rows(folder / "train.csv")), tuple(_rows(folder / "test.csv")), "tables")
+        (train, of_train), (test, of_test) = _rows(folder / "train.csv"), _rows(folder / "test.csv")
+        return Questions(train, test, "tables", (*of_train, *of_test))
     there = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
     raise Failure(
         f"{folder} has no questions in a form that is known; there is: {there}",
@@ -93,12 +94,16 @@ def _triples(folder: Path) -> tuple[Question, ...]:
     return tuple(questions)
 
 
-def _rows(path: Path) -> Iterator[Question]:
-    """The rows of a table."""
+def _rows(path: Path) -> tuple[tuple[Question, ...], tuple[str, ...]]:
+    """The questions of a table, a row each; and what is left out of it, in words: rows without a question, an
+    answer or an image. Raises `Failure` where they are most."""
+    questions: list[Question] = []
+    odd: list[int] = []
     images = _images(path.parent / "images")
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
+            table = csv.DictReader(file, delimiter=_delimiter(file.readline()))
+            file.seek(0)
             names = table.fieldnames or []
             named = next((name for name in ("image_id", "image") if name in names), None)
             if named is None or "question" not in names or "answer" not in names:
@@ -107,18 +112,22 @@ def _rows(path: Path) -> Iterator[Question]:
                 )
             for row in table:
                 text, answer, image = (row[name] for name in ("question", "answer", named))
-                if not text or not answer or not image:
-                    raise Failure(
-                        f"{path}, line {table.line_num}: the question, its answer or its image is missing"
-                    )
+                if not (text and text.strip() and answer and answer.strip() and image and image.strip()):
+                    odd.append(table.line_num)
+                    continue
                 where = _image(images, image.strip(), path, f"line {table.line_num}")
-                yield Question(where, text.strip(), (_plain(answer),))
+                questions.append(Question(where, text.strip(), (_plain(answer),)))
     except FileNotFoundError:
         raise Failure(
             f"there is no file {path}", "questions to train on are in train.csv, others in test.csv"
         ) from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise Failure(f"{path} is no table: {error}", "save it as UTF-8, with commas") from None
+    missing = "the question, its answer or its image is missing"
+    if len(odd) > len(questions):
+        raise Failure(f"{path}, line {odd[0]}: {missing}, and in most other lines", "fill them in")
+    said = f"left out: lines of {path.name} where {missing} ({len(odd)}; first: line {odd[0]})" if odd else ""
+    return tuple(questions), (said,) if said else ()
 
 
 def _vqa2(folder: Path, split: str) -> tuple[Question, ...]:
@@ -157,8 +166,15 @@ def _images(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES}
 
 
+def _delimiter(head: str) -> str:
+    """What stands between the columns of a table, by its first line: a comma, or what spreadsheets write for it."""
+    return max(",;\t|", key=head.count)
+
+
 def _image(images: dict[str, Path], name: str, path: Path, place: str) -> Path:
     stem = Path(name).stem if Path(name).suffix.lower() in SUFFIXES else name
+    if stem not in images and stem.endswith(".0") and stem[:-2].isdecimal():  # a number that was a fraction once
+        stem = stem[:-2]
     if stem not in images:
         folder = next(iter(images.values())).parent if images else "its folder"
         raise Failure(f"{path}, {place}: there is no image {name} in {folder}", "restore the image")

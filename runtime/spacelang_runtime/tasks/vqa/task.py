@@ -63,6 +63,7 @@ class Questioned:
             f"always to say {common!r} agrees with {times / whole:.1%} of the test answers",
             f"{len(self.labels['vocabulary'])} words",
             *(["blind: all images are grey"] if self.recipe.model.blind else []),
+            *self.questions.left_out,
         ]
 
     def images(self) -> list[Path]:

@@ -1,0 +1,107 @@
+"""What a training of a space, or of one network, would be: its data looked at down to the last byte, some of its
+steps made and forgotten."""
+
+from __future__ import annotations
+
+import resource
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from spacelang_runtime.app.learn import Manner
+from spacelang_runtime.app.watching import Say, silent
+from spacelang_runtime.app.workers import readers
+
+if TYPE_CHECKING:
+    from spacelang.space import Space
+    from spacelang_runtime.data import Dataset
+    from spacelang_runtime.engine.distributed import World
+    from spacelang_runtime.engine.record import Limits
+    from spacelang_runtime.tasks.supernet.setup import TrainRequest
+
+STATE = 16  # bytes of a parameter that learns: weight, gradient and AdamW's two moments, in float32
+PROBED = 3.0  # seconds of steps
+
+
+@frozen(eq=False)
+class Ahead:
+    """A training that has not begun. space: with the recipe and the classes that it would have. told: what there is
+    to be said of the data, in lines. params: of the supernet, or of the one network. pace: seconds a step. memory:
+    the most bytes that some steps took: of the GPU, or of the process."""
+
+    space: Space
+    dataset: Dataset
+    limits: Limits
+    told: tuple[str, ...]
+    params: int
+    pace: float
+    memory: int
+    device: str
+    processes: int
+
+    @property
+    def states(self) -> int:
+        """Bytes of weights, gradients and moments."""
+        return self.params * STATE
+
+    @property
+    def seconds(self) -> float:
+        """What the training would take."""
+        whole = self.limits.steps * self.pace
+        return whole if self.limits.budget is None else min(whole, self.limits.budget)
+
+
+def ahead(request: TrainRequest, manner: Manner = Manner(), say: Say = silent) -> Ahead | None:
+    """What a training would be, of which nothing is kept. None in a process that only helped. Raises `Failure` for
+    what cannot be trained."""
+    from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.engine.schedule import limits
+    from spacelang_runtime.tasks.supernet.setup import opened
+
+    told: list[str] = []
+    with join(manner.device) as world:
+        asked, dataset = opened(request, world, readers(manner.workers), told.append, whole=True)
+        space = asked.space
+        bounds = limits(space.train, dataset.steps_per_epoch(space.train.batch), asked.steps, asked.budget)
+        heard = len(told)
+        params, pace = _probed(asked, dataset, bounds, manner, world)
+        for line in told[heard:]:
+            say(line)
+        if not world.is_main:
+            return None
+        memory = _memory(world)
+        own = (str(world.device), world.size)
+        return Ahead(space, dataset, bounds, tuple(told[:heard]), params, pace, memory, *own)
+
+
+def _probed(
+    asked: TrainRequest, dataset: Dataset, bounds: Limits, manner: Manner, world: World
+) -> tuple[int, float]:
+    """The parameters that learn, and the seconds of a step."""
+    from pathlib import Path
+
+    from spacelang.lower.lowered import lower
+    from spacelang_runtime.engine.record import Data, Record
+    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.supernet import untrained
+    from spacelang_runtime.tasks.supernet.objective import SupernetSetup
+    from spacelang_runtime.tasks.supernet.probe import seconds_a_step
+    from spacelang_runtime.tasks.supernet.setup import subnets_in
+
+    lowered = lower(asked.space)
+    model = untrained(lowered, world.device)
+    model.checkpointing = manner.checkpointing
+    data = Data(asked.data, dataset.name, dataset.fingerprint, dataset.classes)
+    record = Record("supernet", data, bounds, str(world.device), (), network=asked.network)
+    run = Run(Path(), record)
+    setup = SupernetSetup(run, asked.space, model, subnets_in(run, lowered), dataset, bounds, micro=asked.micro)
+    pace = seconds_a_step(setup, world, PROBED, "stopped before there was anything to tell")
+    return sum(parameter.numel() for parameter in model.parameters()), pace
+
+
+def _memory(world: World) -> int:
+    import torch
+
+    if world.device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(world.device))
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

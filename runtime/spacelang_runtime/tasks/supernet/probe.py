@@ -1,0 +1,50 @@
+"""What a step takes here, by some that are made and forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import attrs
+
+from spacelang_runtime.engine.distributed import World, broadcast
+from spacelang_runtime.engine.record import Limits
+from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.step import Step
+from spacelang_runtime.engine.train import train
+from spacelang_runtime.failure import Stopped
+from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
+
+UNCOUNTED = 5  # steps, of those that are timed
+WITHOUT_END = 10**9
+
+
+def seconds_a_step(setup: SupernetSetup, world: World, budget: float, stopped: str) -> float:
+    """Seconds a step, by the steps of so many seconds; the leading process's clock holds for all. stopped: what to
+    say where it is interrupted. The setup's weights are changed."""
+    elapsed, problems = [0.0], [""]
+
+    def watch(step: Step) -> None:
+        elapsed.append(step.elapsed)
+        problems.append(step.problem)
+
+    with TemporaryDirectory() as folder:
+        # No end but the clock's, so that data is prepared as for a long training.
+        own = attrs.evolve(setup, run=Run(Path(folder), setup.run.record), limits=Limits(WITHOUT_END, budget))
+        try:
+            train(training(own, looks=0), world, watch)
+        except Stopped:
+            if problems[-1]:
+                raise
+            raise Stopped(stopped, "give the same command again") from None
+    return broadcast(world, mean_step_time(elapsed))
+
+
+def mean_step_time(elapsed: Sequence[float]) -> float:
+    """Seconds a step, from the seconds that had passed at the beginning and at the end of each step.
+
+    The first steps compile and record: they count only where there are not many more.
+    """
+    counted = elapsed[UNCOUNTED:] if len(elapsed) > 2 * UNCOUNTED else elapsed
+    return max(1e-6, (counted[-1] - counted[0]) / (len(counted) - 1))

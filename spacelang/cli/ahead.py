@@ -1,0 +1,44 @@
+"""What `train` and `finetune` would do: what they print with `--dry-run`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spacelang.amount import clock, short, spaced
+
+if TYPE_CHECKING:
+    from spacelang_runtime.app.ahead import Ahead
+
+NAMED = 12  # classes
+
+
+def show(made: Ahead, what: str) -> None:
+    """Print what a training would be. what: is trained, in words."""
+    from spacelang_runtime.engine.schedule import schedule
+
+    dataset, recipe, limits = made.dataset, made.space.train, made.limits
+    classes = ", ".join(dataset.classes[:NAMED]) + (", …" if len(dataset.classes) > NAMED else "")
+    held = f", {len(dataset.search)} held out" if len(dataset.search) else ""
+    print(f"model     {what}; {short(made.params)} params learn")
+    print(f"data      {dataset.name}: {len(dataset.classes)} classes: {classes}")
+    print(f"          {dataset.train_size} images to train on{held}, {len(dataset.test)} to test on")
+    for line in made.told:
+        print(f"          {line}")
+    per_epoch = dataset.steps_per_epoch(recipe.batch)
+    epochs = limits.steps / per_epoch
+    print(
+        f"schedule  {spaced(limits.steps)} steps of {recipe.batch} ({spaced(per_epoch)} an epoch: "
+        f"{epochs:.3g} epochs)" + (f", at most {clock(limits.budget)}" if limits.budget else "")
+    )
+    rate = schedule(recipe)
+    for share in sorted({0.0, rate.warmup, 0.5, 1.0}):
+        step = max(1, round(share * limits.steps))
+        print(f"          step {spaced(step)}: learning rate {rate.rate(step / limits.steps):.2e}")
+    many = f" ×{made.processes}" if made.processes > 1 else ""
+    pace = f"{made.pace:.2g} s a step on {made.device}{many}"
+    print(f"time      about {clock(made.seconds)}: {pace}, by some that were made")
+    where = "the GPU" if made.device.startswith("cuda") else "the process"
+    print(
+        f"memory    {made.states / 2**30:.2f} GiB for weights, gradients and moments; "
+        f"{where} took {made.memory / 2**30:.1f} GiB at most"
+    )
