@@ -63,13 +63,8 @@ class Searcher:
         journal: str | os.PathLike[str] | None = None,
         seed: int | None = None,
     ) -> None:
-        """Begin a search, or go on with the one of the same words that a journal holds.
-
-        Bounds replace those of the space's `evolve` recipe on the same measure, and leave the others. candidates:
-        how many different networks to hand out; None: the generations of the recipe. algorithm: `paper`, `random`,
-        `regularized` or `nsga2`; None: `nsga2` where a score has several goals, else `paper`. direction: `maximize`
-        or `minimize`, one for all goals or one each. settings: lines of the recipe changed, `{"population": 20}`.
-        journal: a file that keeps every answer; it belongs to one score. seed: None: the recipe's.
+        """Begin a search, or go on with the one of the same words that a journal holds. All are as for `sl.search`;
+        candidates: how many different networks to hand out.
 
         Raises `Failure` for bounds that no network meets, for words that are none, and for a journal that cannot be
         used.
