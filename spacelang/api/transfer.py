@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from spacelang_runtime.engine.run import Run as Kept
     from spacelang_runtime.engine.step import Step
     from spacelang_runtime.tasks.recipe import Recipe
-    from spacelang_runtime.tasks.transfer.start import TransferRequest
+    from spacelang_runtime.tasks.transfer.setup import TransferRequest
 
 Task = Literal["detect", "segment", "vqa"]
 Place = str | os.PathLike[str]
@@ -210,7 +210,7 @@ def request(
         said = f"{model} holds no model" if model.is_dir() else f"there is no folder {model}"
         raise Failure(said, "name a folder that spacelang export or spacelang import wrote")
 
-    from spacelang_runtime.tasks.transfer.start import TransferRequest
+    from spacelang_runtime.tasks.transfer.setup import TransferRequest
 
     return TransferRequest(
         recipe=recipe,
