@@ -13,7 +13,9 @@ from spacelang.version import __version__ as __version__
 if TYPE_CHECKING:
     from spacelang.api.architecture import Architecture as Architecture
     from spacelang.api.error import NotABound as NotABound
+    from spacelang.api.error import NotAnOption as NotAnOption
     from spacelang.api.error import SpaceError as SpaceError
+    from spacelang.api.finetune import finetune as finetune
     from spacelang.api.load import load as load
     from spacelang.api.load import parse as parse
     from spacelang.api.model import Model as Model
@@ -25,10 +27,14 @@ if TYPE_CHECKING:
     from spacelang.api.space import Space as Space
     from spacelang.api.train import resume as resume
     from spacelang.api.train import train as train
+    from spacelang.api.transfer import transfer as transfer
     from spacelang_runtime.failure import Failure as Failure
 
 # Where each public name lives. None is the name of a module of this package: loading that would replace it.
 _PUBLIC = {
+    "transfer": "spacelang.api.transfer",
+    "finetune": "spacelang.api.finetune",
+    "NotAnOption": "spacelang.api.error",
     "Architecture": "spacelang.api.architecture",
     "Failure": "spacelang_runtime.failure",
     "Run": "spacelang.api.run",

@@ -14,17 +14,18 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from attrs import define, frozen
+from attrs import define
 
-from spacelang.api.goals import Values
+from spacelang.api.kept import Answer, Generation, Held, Row, agreeing, answer, candidate, generation
 from spacelang_runtime.failure import Failure
 
 KIND, VERSION = 0x736C6F73, 1
+DAMAGED = "restore it, or move it away and search again"
 _DEAR = 0.05  # seconds: answers that are worth waiting for the disk
 _SCHEMA = """
 CREATE TABLE search (search INTEGER PRIMARY KEY, account TEXT NOT NULL UNIQUE, began TEXT NOT NULL);
@@ -46,46 +47,18 @@ CREATE TABLE answer (
 """
 
 
-@frozen
-class Generation:
-    """What a generation was made from. answers: how many had come. fresh: how many of its networks were new. kept:
-    the lines of the networks that were kept."""
-
-    number: int
-    answers: int
-    fresh: int
-    kept: tuple[str, ...]
-
-
-@frozen
-class Row:
-    """A candidate: the line of its network, what made it, the lines of its parents."""
-
-    generation: int
-    line: str
-    operator: str
-    parents: tuple[str, ...]
-
-
-@frozen
-class Answer:
-    """The score of a network, None where it failed."""
-
-    line: str
-    score: Values | None
-
-
 @define(eq=False)
 class Journal:
     """An open journal, at one search of it. synced: when an answer was last forced onto the disk."""
 
+    path: Path
     database: sqlite3.Connection
     search: int
     synced: float = 0.0
 
     def propose(self, generation: Generation, rows: Sequence[Row]) -> None:
         """Keep a generation."""
-        with self.database as db:
+        with refused(self.path), self.database as db:
             db.execute(
                 "INSERT INTO generation VALUES (?, ?, ?, ?, ?)",
                 (self.search, generation.number, generation.answers, generation.fresh, json.dumps(generation.kept)),
@@ -98,41 +71,38 @@ class Journal:
                 ],
             )
 
-    def answer(self, number: int, answer: Answer) -> None:
+    def answer(self, number: int, given: Answer) -> None:
         """Keep an answer, the `number`-th from 0."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         late = time.monotonic() - self.synced > _DEAR
         # Forcing the disk takes milliseconds. Where answers come faster, that would be most of a search's time.
-        self.database.execute(f"PRAGMA synchronous = {'FULL' if late else 'NORMAL'}")
-        with self.database as db:
-            db.execute(
-                "INSERT INTO answer VALUES (?, ?, ?, ?, ?)",
-                (self.search, number, answer.line, json.dumps(answer.score), now),
-            )
+        with refused(self.path):
+            self.database.execute(f"PRAGMA synchronous = {'FULL' if late else 'NORMAL'}")
+            with self.database as db:
+                db.execute(
+                    "INSERT INTO answer VALUES (?, ?, ?, ?, ?)",
+                    (self.search, number, given.line, json.dumps(given.score), now),
+                )
         if late:
             self.synced = time.monotonic()
 
-    def generations(self) -> list[Generation]:
-        """The generations, in order."""
-        rows = self._rows("SELECT generation, answers, fresh, kept FROM generation WHERE search = ? ORDER BY 1")
-        return [Generation(number, came, new, tuple(json.loads(kept))) for number, came, new, kept in rows]
+    def held(self) -> Held:
+        """What is kept. Raises `Failure` where a row holds what was never written there."""
+        with refused(self.path):
+            made = self._rows("generation, answers, fresh, kept", "generation")
+            rows = self._rows("generation, line, operator, parents", "candidate", "generation, place")
+            told = self._rows("line, score", "answer", "number")
+            return agreeing(
+                Held(
+                    tuple(generation(*one) for one in made),
+                    tuple(candidate(*one) for one in rows),
+                    tuple(answer(*one) for one in told),
+                )
+            )
 
-    def candidates(self) -> list[Row]:
-        """The candidates, in the order proposed."""
-        rows = self._rows(
-            "SELECT generation, line, operator, parents FROM candidate WHERE search = ? ORDER BY generation, place"
-        )
-        return [Row(at, line, operator, tuple(json.loads(parents))) for at, line, operator, parents in rows]
-
-    def answers(self) -> list[Answer]:
-        """The answers, in the order told."""
-        rows = self._rows("SELECT line, score FROM answer WHERE search = ? ORDER BY number")
-        return [
-            Answer(line, None if (found := json.loads(score)) is None else tuple(found)) for line, score in rows
-        ]
-
-    def _rows(self, query: str) -> list[Any]:
-        return list(self.database.execute(query, (self.search,)))
+    def _rows(self, columns: str, table: str, order: str = "1") -> list[tuple[object, ...]]:
+        query = f"SELECT {columns} FROM {table} WHERE search = ? ORDER BY {order}"
+        return self.database.execute(query, (self.search,)).fetchall()  # what is half read keeps the file locked
 
     def close(self) -> None:
         """Let the file go."""
@@ -144,10 +114,11 @@ def open_journal(path: Path, account: str) -> Journal:
 
     Raises `Failure` where the file is something else, is in use, or cannot be written.
     """
-    database = None
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(refused(path))
         # Calls from several threads are the searcher's to order.
         database = sqlite3.connect(path, timeout=1, check_same_thread=False)
+        stack.callback(database.close)
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         database.execute("PRAGMA journal_mode = WAL")
         _prepare(database, path)
@@ -155,15 +126,8 @@ def open_journal(path: Path, account: str) -> Journal:
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
             db.execute("INSERT OR IGNORE INTO search (account, began) VALUES (?, ?)", (account, now))
         (number,) = database.execute("SELECT search FROM search WHERE account = ?", (account,)).fetchone()
-        return Journal(database, number)
-    except sqlite3.Error as error:
-        if database is not None:
-            database.close()
-        raise _refused(path, error) from None
-    except Failure:
-        if database is not None:
-            database.close()
-        raise
+        stack.pop_all()
+        return Journal(path, database, number)
 
 
 def _prepare(database: sqlite3.Connection, path: Path) -> None:
@@ -179,12 +143,30 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
         database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {marks} COMMIT;")
 
 
+@contextmanager
+def refused(path: Path) -> Iterator[None]:
+    """Inside, what is wrong with the file of a journal is raised as `Failure`, with what helps."""
+    from spacelang_runtime.search.journal_rows import NotAJournal
+
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _refused(path, error) from None
+    except NotAJournal as reason:
+        raise Failure(f"{path} is damaged: {reason}", DAMAGED) from None
+    except UnicodeDecodeError:  # of what SQLite itself says of a damaged file
+        raise Failure(f"{path} is damaged", DAMAGED) from None
+
+
 def _refused(path: Path, error: sqlite3.Error) -> Failure:
     said = str(error)
     if "locked" in said:
         return Failure(f"{path} is in use: another search has it open", "end that one, or name another file")
     if "not a database" in said:
         return Failure(f"{path} is no journal of a search by one's own score", "name another file")
+    damaged = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF  # what is no text has no code
+    if damaged in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR):  # of statements that are ours
+        return Failure(f"{path} is damaged: {_shortened(said)}", DAMAGED)
     full = any(word in said for word in ("full", "disk I/O"))
     return Failure(
         f"cannot use {path}: {said}",
@@ -192,3 +174,7 @@ def _refused(path: Path, error: sqlite3.Error) -> Failure:
         if full
         else "name a file in a folder that can be written",
     )
+
+
+def _shortened(said: str) -> str:
+    return said if len(said) <= 80 else f"{said[:77]}…"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import define
 
@@ -20,6 +20,8 @@ from spacelang.api.trained import Say, silent
 
 if TYPE_CHECKING:
     from spacelang_runtime.engine.run import Run as Kept
+
+_MOST = 1_000_000  # networks of a search
 
 
 @define(frozen=True, slots=False, repr=False)
@@ -76,15 +78,38 @@ class Run:
 
         return Architecture(resolve(what, self.kept, self.space.lowered))
 
+    def records(self) -> list[dict[str, Any]]:
+        """A row for each of the networks that its last search looked at, the best first: name, line, accuracy and
+        loss on so many held-out images, costs; of one that has ended, for each finalist. None before a search."""
+        from spacelang_runtime.search.account import account_of
+        from spacelang_runtime.search.journal_file import look
+
+        with look(self.folder) as journal:
+            last = journal.last()
+            scored = journal.best(_MOST, account_of(last.account)["score"]) if last else []
+        return [
+            {
+                "name": one.entry.architecture[:8],
+                "line": one.entry.line,
+                "accuracy": one.accuracy,
+                "loss": one.loss,
+                "images": one.images,
+                "flops": one.entry.flops,
+                "params": one.entry.params,
+            }
+            for one in scored
+        ]
+
     def __repr__(self) -> str:
         state = "finished" if self.finished else "not finished"
         return f"<Run {self.name} of {self.kept.record.space}: step {self.step}, {state}>"
 
     def _repr_html_(self) -> str:
-        from spacelang.html import titled, written
+        from spacelang.html import of_records, titled, written
 
         title = titled(repr(self)[1:-1], f"trained on {self.kept.record.data.name}")
-        return written(title) + self.space._repr_html_()
+        searched = of_records("its last search", rows[:10]) if (rows := self.records()) else ""
+        return written(title) + self.space._repr_html_() + searched
 
 
 def open_run(name: str | None = None, runs: str | os.PathLike[str] = "runs", *, say: Say = silent) -> Run:

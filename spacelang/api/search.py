@@ -36,9 +36,31 @@ def search(
 ) -> Found:
     """Search a space by a function from a network to a number, or to one number for each goal, for a front.
 
-    score: returns None for a network that failed; what it raises ends the search, and is asked again first when a
-    search of the same words is given the same journal. observe: told of each network with its score. The rest is as
-    `Searcher` has it; a search without a journal begins anew.
+    Args:
+        space: what is searched.
+        score: called with each network; None for one that failed. What it raises ends the search, and is asked
+            again first when a search of the same words is given the same journal.
+        flops: MACs of a network: `"4.5G"` is at most, `"4G..4.5G"` between. Bounds replace those of the space's
+            `evolve` recipe on the same measure, and leave the others.
+        params: its parameters, likewise.
+        latency: by a table of latencies (`space.with_costs`): `"5ms"`.
+        bounds: on any measure by its name: `{"energy": "2..2.5"}`.
+        candidates: how many different networks to score; None: the generations of the recipe.
+        algorithm: `paper`, `random`, `regularized`, `nsga2` or `predictor`; None: `nsga2` where a score has several
+            goals, else `paper`.
+        direction: `maximize` or `minimize`, one for all goals or one each.
+        settings: lines of the recipe changed: `{"population": 20}`.
+        journal: a file that keeps every answer; it belongs to one score. A search without one begins anew.
+        seed: of the draws; None: the recipe's.
+        observe: told of each network with its score.
+
+    Raises:
+        Failure: for bounds that no network meets, for words that are none, and for a journal that cannot be used.
+
+    Example:
+        >>> found = sl.search(sl.load("spaces/s3.space"), lambda one: one.depth, flops="4.5G", candidates=300)
+        >>> found.best.flops <= 4_500_000_000
+        True
     """
     with Searcher(
         space,

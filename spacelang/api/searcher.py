@@ -25,7 +25,8 @@ from spacelang.api.architecture import Architecture, Known, known
 from spacelang.api.feasible import feasible
 from spacelang.api.found import Found, Scored
 from spacelang.api.goals import Direction, Score, Values, directions, values
-from spacelang.api.journal import Answer, Generation, Journal, Row, open_journal
+from spacelang.api.journal import DAMAGED, Journal, open_journal
+from spacelang.api.kept import Answer, Generation, Row
 from spacelang.api.measures import Amount, Further
 from spacelang.api.recipe import Settings, evolve_recipe
 from spacelang.api.space import Space
@@ -62,13 +63,8 @@ class Searcher:
         journal: str | os.PathLike[str] | None = None,
         seed: int | None = None,
     ) -> None:
-        """Begin a search, or go on with the one of the same words that a journal holds.
-
-        Bounds replace those of the space's `evolve` recipe on the same measure, and leave the others. candidates:
-        how many different networks to hand out; None: the generations of the recipe. algorithm: `paper`, `random`,
-        `regularized` or `nsga2`; None: `nsga2` where a score has several goals, else `paper`. direction: `maximize`
-        or `minimize`, one for all goals or one each. settings: lines of the recipe changed, `{"population": 20}`.
-        journal: a file that keeps every answer; it belongs to one score. seed: None: the recipe's.
+        """Begin a search, or go on with the one of the same words that a journal holds. All are as for `sl.search`;
+        candidates: how many different networks to hand out.
 
         Raises `Failure` for bounds that no network meets, for words that are none, and for a journal that cannot be
         used.
@@ -97,7 +93,11 @@ class Searcher:
         self._journal: Journal | None = None
         if journal is not None:
             self._journal = open_journal(Path(journal), self._account())
-            self._resume(self._journal)
+            try:
+                self._resume(self._journal)
+            except BaseException:
+                self.close()
+                raise
 
     def ask(self, number: int = 1) -> tuple[Architecture, ...]:
         """Up to `number` networks to score, none of which was asked before; none at all when the search has handed
@@ -250,22 +250,26 @@ class Searcher:
 
     def _resume(self, journal: Journal) -> None:
         """Take up what a journal holds: the answers, the generation at hand, and what was never answered."""
-        walk, generations = self._walk, journal.generations()
-        for row in journal.candidates():
-            genotype = self.space.genotype(row.line)
-            candidate = walk.made(genotype, row.generation, row.operator, row.parents)
-            walk.add(candidate)
-            if row.generation == len(generations) - 1:
-                walk.members.append(candidate)
-        for answer in journal.answers():
-            self._take(self._candidate(known(answer.line)), answer.score)
-        self._waiting.extend(one for name, one in walk.known.items() if name not in walk.scores)
-        if generations:
-            last = generations[-1]
-            walk.generation, walk.consumed = last.number, last.answers
-            walk.kept = tuple(walk.standing(self._candidate(known(line))) for line in last.kept)
-            fresh = [generation.fresh > 0 for generation in reversed(generations)]
-            walk.idle = fresh.index(True) if True in fresh else len(fresh)
+        walk, held = self._walk, journal.held()
+        try:
+            for row in held.candidates:
+                genotype = self.space.genotype(row.line)
+                candidate = walk.made(genotype, row.generation, row.operator, row.parents)
+                walk.add(candidate)
+                if row.generation == len(held.generations) - 1:
+                    walk.members.append(candidate)
+            for answer in held.answers:
+                self._agree(answer.score)
+                self._take(self._candidate(known(answer.line)), answer.score)
+            self._waiting.extend(one for name, one in walk.known.items() if name not in walk.scores)
+            if held.generations:
+                last = held.generations[-1]
+                walk.generation, walk.consumed = last.number, last.answers
+                walk.kept = tuple(walk.standing(self._candidate(known(line))) for line in last.kept)
+                fresh = [generation.fresh > 0 for generation in reversed(held.generations)]
+                walk.idle = fresh.index(True) if True in fresh else len(fresh)
+        except (Failure, ValueError) as reason:
+            raise Failure(f"{journal.path} is damaged: {reason}", DAMAGED) from None
 
 
 def _algorithm(given: Algorithm | None) -> Algorithm | None:

@@ -5,29 +5,26 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field
 
+from spacelang.api import counting as _counting
+from spacelang.api import drawing as _drawing
 from spacelang.api.architecture import Architecture, Known, known
-from spacelang.api.measures import Amount, Further, Measures, known_as, nearest_known, priced
+from spacelang.api.measures import Amount, Further, Measures, known_as, priced
 from spacelang.lower.bounds import windows
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.space import Space as Checked
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
-    from spacelang.api.histogram import Histogram
-    from spacelang.api.networks import Networks
     from spacelang.check.scopes import Replaced
     from spacelang.diagnostics import Diagnostic
     from spacelang.diff import Difference
-    from spacelang.lower.bounds import Nearest
     from spacelang.lower.bracket import Bracket
     from spacelang.lower.chain import Bounds, Genotype, Window
     from spacelang.source import Source
-
-_STRETCHES = 10
 
 
 @define(frozen=True, slots=False, repr=False)
@@ -48,6 +45,16 @@ class Space:
     diagnostics: tuple[Diagnostic, ...] = field(default=(), eq=False)
     replaced: tuple[Replaced, ...] = field(default=(), eq=False)
     costs: tuple[Path, ...] = ()
+
+    # Verbs of many words stand in files with their like.
+    count = _counting.count
+    between = _counting.between
+    range = _counting.range
+    histogram = _counting.histogram
+    nearest = _counting.nearest
+    sample = _drawing.sample
+    mutate = _drawing.mutate
+    cross = _drawing.cross
 
     @property
     def name(self) -> str:
@@ -80,38 +87,6 @@ class Space:
         _ = space.lowered  # what is wrong with a table is said here
         return space
 
-    def count(
-        self,
-        *,
-        flops: Amount | None = None,
-        params: Amount | None = None,
-        latency: Amount | None = None,
-        bounds: Further | None = None,
-    ) -> int:
-        """How many networks there are, in all or inside bounds, exactly.
-
-        Raises `Failure` where too many sums of costs would have to be told apart; `between` then gives limits.
-        """
-        windows = self.windows(flops, params, latency, bounds)
-        if not windows:
-            return self.lowered.count
-        found = self.bracket(windows)
-        if not found.exact:
-            raise Failure("there are too many sums of costs to count exactly", "ask for limits: space.between(…)")
-        return found.lower
-
-    def between(
-        self,
-        *,
-        flops: Amount | None = None,
-        params: Amount | None = None,
-        latency: Amount | None = None,
-        bounds: Further | None = None,
-    ) -> tuple[int, int]:
-        """At least and at most so many networks are inside bounds: certain, and equal where the count is exact."""
-        found = self.bracket(self.windows(flops, params, latency, bounds))
-        return found.lower, found.upper
-
     def bracket(self, windows: Bounds) -> Bracket:
         """How many networks are inside windows, from the user's cache where it was asked before."""
         from spacelang.lower.disk_cache import cached_bracket
@@ -140,87 +115,9 @@ class Space:
         spent = dict(zip(chain.measures, cost(chain, genotype), strict=True))
         return {measure: self.measured.plain(measure, spent[measure]) for measure in chain.costs}
 
-    def range(self, measure: str = "flops") -> tuple[int | float, int | float]:
-        """The least and the most that a network costs."""
-        window = self.extent(self.known_measure(measure))
-        return self.measured.plain(measure, window.lo), self.measured.plain(measure, window.hi)
-
     def extent(self, measure: str) -> Window:
         """The least and the most of a cost, as the chain counts it; found without numpy, slow to import."""
         return self.lowered.range(measure)
-
-    def histogram(
-        self,
-        measure: str = "flops",
-        bins: int = 20,
-        *,
-        flops: Amount | None = None,
-        params: Amount | None = None,
-        latency: Amount | None = None,
-        bounds: Further | None = None,
-    ) -> Histogram:
-        """How many networks, in all or inside bounds, cost how much: each bin an exact number."""
-        from spacelang.api.histogram import Histogram
-        from spacelang.lower.histogram import bins as counted
-
-        windows, measure = self.windows(flops, params, latency, bounds), self.known_measure(measure)
-        return Histogram(self.name, measure, counted(self.lowered.chain, measure, bins, windows), self.measured)
-
-    def sample(
-        self,
-        number: int = 1,
-        *,
-        flops: Amount | None = None,
-        params: Amount | None = None,
-        latency: Amount | None = None,
-        bounds: Further | None = None,
-        law: Literal["random", "uniform"] = "random",
-        stratified: bool = False,
-        seed: int = 0,
-    ) -> Networks:
-        """`number` networks, drawn exactly from a law and exactly inside bounds: the same seed, the same networks.
-
-        law: `random` takes each stage, then each layer, uniformly; `uniform` takes each network alike. stratified:
-        as many from each of ten stretches of MACs. Raises `Failure` where nothing is inside the bounds.
-        """
-        from spacelang.api.networks import Networks
-        from spacelang.lower.draw import draw, stream
-        from spacelang.lower.stratify import stratified as spread
-        from spacelang.lower.terms import Law
-
-        chain, words, narrowed = self.lowered.chain, stream(seed), False
-        inside = self.windows(flops, params, latency, bounds)
-        drawn: tuple[Genotype, ...]
-        if stratified:
-            drawn = spread(chain, number, words, parts=_STRETCHES, law=Law(law), bounds=inside)
-        else:
-            made = draw(chain, number, words, law=Law(law), bounds=inside)
-            drawn, narrowed = tuple(made), made.narrowed
-        if not drawn and number > 0:
-            known = nearest_known(chain, inside, self.measured)
-            raise Failure(f"no network of {self.name} is inside the bounds", known)
-        networks = tuple(Architecture(self.lowered.architecture(one)) for one in drawn)
-        return Networks(self.name, networks, tuple(map(self.costs_of, drawn)), narrowed)
-
-    def nearest(
-        self,
-        *,
-        flops: Amount | None = None,
-        params: Amount | None = None,
-        latency: Amount | None = None,
-        bounds: Further | None = None,
-    ) -> dict[str, Nearest]:
-        """For each bounded measure, the values next to its bound that networks have under the other bounds: the
-        largest `below` it and the smallest `above`, None where there is none."""
-        from spacelang.lower.bounds import Nearest, nearest
-
-        chain, inside = self.lowered.chain, self.windows(flops, params, latency, bounds)
-        found = {}
-        for measure in inside:
-            near = nearest(chain, measure, inside)
-            ends = (None if v is None else self.measured.plain(measure, v) for v in (near.below, near.above))
-            found[measure] = Nearest(*ends)  # type: ignore[arg-type]  # a table's units are fractions
-        return found
 
     def contains(
         self,
@@ -251,50 +148,6 @@ class Space:
 
     def __contains__(self, other: Known | Space) -> bool:
         return self.contains(other)
-
-    def mutate(
-        self,
-        architecture: Known,
-        *,
-        flops: Amount | None = None,
-        params: Amount | None = None,
-        latency: Amount | None = None,
-        bounds: Further | None = None,
-        seed: int = 0,
-    ) -> Architecture:
-        """A mutation of a network by the rates of the space's recipe, inside bounds as it is itself.
-
-        Where nothing else is inside, the network comes back. Raises `Failure` for one that is not of the space.
-        """
-        from spacelang.lower.draw import stream
-        from spacelang.lower.operators import mutate
-        from spacelang_runtime.search.algorithms import rates
-
-        windows = self.windows(flops, params, latency, bounds)
-        parents = [self.genotype(architecture)]
-        chain, given = self.lowered.chain, rates(self.checked.evolve)
-        (child,) = mutate(chain, parents, given, stream(seed), windows)
-        return Architecture(self.lowered.architecture(child.genotype))
-
-    def cross(
-        self,
-        one: Known,
-        other: Known,
-        *,
-        flops: Amount | None = None,
-        params: Amount | None = None,
-        latency: Amount | None = None,
-        bounds: Further | None = None,
-        seed: int = 0,
-    ) -> Architecture:
-        """A child of two networks, inside bounds as they are: depth, width and each layer from either."""
-        from spacelang.lower.draw import stream
-        from spacelang.lower.operators import cross
-
-        windows = self.windows(flops, params, latency, bounds)
-        pair = (self.genotype(one), self.genotype(other))
-        (child,) = cross(self.lowered.chain, [pair], stream(seed), windows)
-        return Architecture(self.lowered.architecture(child.genotype))
 
     def diff(self, after: Space) -> Difference:
         """What changed from this space to another, as a value: options, settings, rules, recipes, size, costs."""

@@ -114,10 +114,14 @@ def resume(
         data: where its data is now; None: where it was.
         steps: updates to stop after, counted from the run's beginning.
         budget: time to stop after, counted from the run's beginning.
+        device, micro, workers, profile, every, shard, checkpointing, observe, say: as for `train`.
 
-    The others are those of `train`. Raises `Failure` where it has come to its end, where its data is not what it
-    was, and at once where another process writes the run.
+    Raises:
+        Failure: where it has come to its end, where its data is not what it was, and at once where another process
+            writes the run.
     """
+    if run.kept.record.task == "finetune":
+        raise Failure(f"{run.name} is a run of finetune", "go on with it: sl.finetune(run, output=…, resume=True)")
     limit = None if budget is None else time_of(budget, "budget")
     pause = time_of(every, "every")
 

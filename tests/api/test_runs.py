@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +50,9 @@ def test_a_run_goes_on_to_further_limits(space: sl.Space, tmp_path: Path) -> Non
     with pytest.raises(sl.Failure):
         sl.resume(run, device="cpu", workers=0)
     assert sl.resume(run, steps=3, device="cpu", workers=0).step == 3
+    with pytest.raises(sl.Failure, match="searched"):
+        run.export(tmp_path / "best")
+    assert run.records() == []
 
 
 def test_networks_of_a_run_are_tested_as_the_command_line_tests_them(run: sl.Run, spacelang: Any) -> None:
@@ -60,6 +66,117 @@ def test_networks_of_a_run_are_tested_as_the_command_line_tests_them(run: sl.Run
     assert "<table>" in found._repr_html_()
 
 
+FEW = {"population": 6, "parents": 2, "generations": 2, "crossover": 2, "mutation": 2}
+
+
+def lines(settings: dict[str, int]) -> list[str]:
+    return [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+
+
+def test_a_search_finds_what_the_command_line_finds(run: sl.Run, spacelang: Any) -> None:
+    seen: list[object] = []
+    found = run.search(flops="400K", settings=FEW, images=60, device="cpu", observe=seen.append)
+    said = spacelang("evolve", str(run.folder), "--flops", "400K", *lines(FEW), "--images", "60", "--json")
+    theirs = json.loads(said.out)
+    assert theirs["line"] == found.best.line == run.architecture("best").line
+    assert (theirs["accuracy"], theirs["loss"]) == (found.accuracy, found.loss)
+    assert theirs["flops"] == found.records()[0]["flops"] == found.best.flops <= 400_000
+    assert len(found) == 1
+    assert seen
+    assert found.best.name in repr(found)
+    assert "<table>" in found._repr_html_()
+    assert run.records()[0]["line"] == found.best.line
+    assert "its last search" in run._repr_html_()
+
+
+def test_a_search_has_a_winner_for_each_budget_and_its_words_are_checked(run: sl.Run) -> None:
+    found = run.search(flops="100K,400K", settings=FEW, images=60, device="cpu")
+    assert [one.budget for one in found] == ["100K", "400K"]
+    assert all(row["flops"] <= most for row, most in zip(found.records(), (100_000, 400_000), strict=True))
+    assert found.best == found[1].best.architecture
+    with pytest.raises(sl.NotABound, match="energy"):
+        run.search(bounds={"energy": 3})
+    for words, said in (
+        ({"score": "top1"}, "score: 'top1' is no score"),
+        ({"risk": 2}, "risk: a risk lies between"),
+        ({"pareto": "accuracy"}, "pareto: a front"),
+        ({"settings": {"popluation": 3}}, "settings: .*population"),
+        ({"finish": "200%"}, "finish: "),
+        ({"flops": ["100K", "100K"]}, "flops: '100K' is given twice"),
+    ):
+        with pytest.raises(sl.NotAnOption, match=said):
+            run.search(**words)  # type: ignore[arg-type]
+    with pytest.raises(sl.Failure, match="no network"):
+        run.search(flops="3")
+
+
+def test_a_space_is_judged_as_the_command_line_judges_it(run: sl.Run, spacelang: Any, tmp_path: Path) -> None:
+    few = {"samples": 12, "top": 3, "per_choice": 2, "confidence": 0, "threshold": 0.0001}
+    judged = run.judge(settings=few, images=60, device="cpu")
+    said = spacelang("judge", str(run.folder), *lines(few), "--images", "60", "--json")
+    assert json.loads(said.out) == json.loads(json.dumps(judged.to_json()))
+    assert 0 < judged.error < 1
+    assert "<table>" in judged._repr_html_()
+    assert judged.moves
+    assert judged.write(tmp_path / "next.space").read_text() == judged.following.text
+    assert judged.next.name == judged.following.name
+    (tmp_path / "next.space").write_text("mine")
+    with pytest.raises(sl.Failure, match="there already"):
+        judged.write(tmp_path / "next.space")
+
+
+def test_the_latest_run_that_can_serve_is_opened(run: sl.Run, tmp_path: Path) -> None:
+    shutil.copytree(run.folder, tmp_path / run.name)
+    empty = tmp_path / "empty-1"
+    shutil.copytree(run.folder, empty)
+    (empty / "checkpoint.pt").unlink()
+    record = json.loads((empty / "run.json").read_text())
+    (empty / "run.json").write_text(json.dumps(record | {"created": "2099-01-01T00:00:00+00:00"}))
+    told: list[str] = []
+    assert sl.open_run(runs=tmp_path, say=told.append).name == run.name
+    assert told == ["passed over empty-1: it has kept no weights"]
+
+
+def test_a_run_is_written_by_one_process(run: sl.Run) -> None:
+    code = """
+import sys, time
+from pathlib import Path
+from spacelang_runtime.engine.lock import sole_writer
+with sole_writer(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+    holder = subprocess.Popen([sys.executable, "-c", code, str(run.folder)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        for call in (run.search, run.judge, lambda **_: sl.resume(run, steps=9, device="cpu", workers=0)):
+            with pytest.raises(sl.Failure, match="is being written by process"):
+                call(device="cpu")
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+def test_a_model_is_trained_further_and_goes_on(run: sl.Run, tmp_path: Path) -> None:
+    run.export(tmp_path / "model", "smallest")
+    words = {"device": "cpu", "workers": 0, "runs": tmp_path / "runs"}
+    tuned = sl.finetune(tmp_path / "model", "digits", tmp_path / "tuned", steps=2, settings=QUICK, **words)
+    assert tuned.run.step == 2
+    assert tuned.architecture.name in repr(tuned)
+    assert tuned.model().architecture == tuned.architecture
+    with pytest.raises(sl.Failure, match="there already"):
+        sl.finetune(tmp_path / "model", "digits", tmp_path / "tuned", steps=2, **words)
+    with pytest.raises(sl.Failure, match="run of finetune"):
+        sl.resume(tuned.run)
+    on = sl.finetune(tuned.run, output=tmp_path / "tuned", resume=True, steps=3, force=True, **words)
+    assert (on.run.name, on.run.step) == (tuned.run.name, 3)
+    with pytest.raises(sl.Failure, match="no model's folder"):
+        sl.finetune("best", "digits", tmp_path / "other")
+    with pytest.raises(sl.Failure, match="which images"):
+        sl.finetune(tmp_path / "model", output=tmp_path / "other")
+
+
 def test_an_exported_network_is_the_one_of_the_run(run: sl.Run, tmp_path: Path) -> None:
     made = run.export(tmp_path / "model", "smallest")
     assert made.architecture == run.space.smallest == run.architecture("smallest")
@@ -71,8 +188,6 @@ def test_an_exported_network_is_the_one_of_the_run(run: sl.Run, tmp_path: Path) 
         run.export(tmp_path / "other", "smallest", image=16)
     with pytest.raises(sl.Failure, match="no format"):
         run.export(tmp_path / "other", "smallest", format="pt")  # type: ignore[arg-type]
-    with pytest.raises(sl.Failure, match="searched"):
-        run.export(tmp_path / "other")
 
 
 def test_what_cannot_be_trained_is_refused_before_torch_is_loaded(space: sl.Space) -> None:

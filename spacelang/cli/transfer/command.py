@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from spacelang.api.model import require_model
 from spacelang.api.time import time_of
-from spacelang.cli.model import no_run
+from spacelang.api.transfer import lines_of, recipe_of, request, require_libraries
 from spacelang.cli.options import Budget, Device, Micro, Profile, Resume, Runs, Settings, Steps, Workers
-from spacelang.cli.terminal import fail, say, say_once
+from spacelang.cli.terminal import fail, refused, say, say_once
 from spacelang.runs import RUNS
 
 
@@ -84,7 +84,8 @@ def transfer(
     if multi_scale and not evaluate:
         raise typer.BadParameter("it goes with --eval", param_hint="--multi-scale")
     limit = None if budget is None else time_of(budget, "budget")
-    _require_libraries()
+    with refused():
+        require_libraries()
     if predict is not None:
         from spacelang.cli.transfer.ask import answer
 
@@ -113,54 +114,24 @@ def transfer(
         transfer_(again, runs, manner, looking(f"look at {where}"), watching, say)
     else:
         from spacelang.cli.transfer.learn import looking, show_ahead, watching
-        from spacelang_runtime.tasks.recipe_text import named, shipped
 
-        own = ", ".join(name for name, of in shipped().items() if of == task)
-        if recipe is None:
-            fail("by which recipe?", f"for {task}: {own}, or a .toml file: --recipe {own.split(', ')[0]}")
-        lines = [*(settings or []), *([] if micro is None else [f"micro={micro}"])]
-        chosen = named(recipe, task, lines)  # before torch is loaded: a wrong line is answered at once
-        if model is None:
-            fail("which model?", "name a folder that spacelang export or spacelang import wrote")
-        if data is None:
-            fail("on which data?", "name its folder: --data FOLDER")
-        no_run(model, runs)
-        _require_folder(Path(model))
+        with refused():
+            changed = lines_of(settings, micro)
+            chosen = recipe_of(task, recipe, changed)  # before torch is loaded: a wrong line is answered at once
+            if model is None:
+                fail("which model?", "name a folder that spacelang export or spacelang import wrote")
+            if data is None:
+                fail("on which data?", "name its folder: --data FOLDER")
+            require_model(model, runs)
+            limits = (steps, limit)
+            request_ = request(chosen, Path(model), data, random_weights, bert, limits, changed, sys.argv[1:])
 
         from spacelang_runtime.app.learn import Manner
         from spacelang_runtime.app.transfer import ahead
         from spacelang_runtime.app.transfer import transfer as transfer_
-        from spacelang_runtime.tasks.transfer.setup import TransferRequest
 
-        request = TransferRequest(
-            recipe=chosen,
-            model=Path(model),
-            data=data,
-            random=random_weights,
-            bert=bert,
-            steps=steps,
-            budget=limit,
-            command=tuple(sys.argv[1:]),
-            overrides={name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)},
-        )
         manner = Manner(device, workers, profile=profile)
         if not dry_run:
-            transfer_(request, runs, manner, looking(f"look at {data}"), watching, say)
-        elif (seen := ahead(request, manner, looking(f"look at {data}"), say)) is not None:
+            transfer_(request_, runs, manner, looking(f"look at {data}"), watching, say)
+        elif (seen := ahead(request_, manner, looking(f"look at {data}"), say)) is not None:
             show_ahead(seen)
-
-
-def _require_folder(model: Path) -> None:
-    """Refuse what holds no model, before torch and data are loaded."""
-    if model.is_file():
-        fail(f"{model} is a file", f"name its folder: {model.parent}")
-    if not (model / "config.json").is_file():
-        said = f"{model} holds no model" if model.is_dir() else f"there is no folder {model}"
-        fail(said, "name a folder that spacelang export or spacelang import wrote")
-
-
-def _require_libraries() -> None:
-    """End with what to install where the extra is missing."""
-    missing = [name for name in ("transformers", "torchmetrics", "pycocotools") if find_spec(name) is None]
-    if missing:
-        fail(f"transfer needs {', '.join(missing)}", "install the extra: pip install -e '.[transfer]'")

@@ -1,0 +1,123 @@
+"""Networks drawn from a space, and children of networks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from spacelang.api.architecture import Architecture, Known
+from spacelang.api.measures import Amount, Further, nearest_known
+from spacelang.api.priced import Priced
+from spacelang_runtime.failure import Failure
+
+if TYPE_CHECKING:
+    from spacelang.api.networks import Networks
+    from spacelang.lower.chain import Genotype
+
+_STRETCHES = 10
+
+
+def sample(
+    space: Priced,
+    number: int = 1,
+    *,
+    flops: Amount | None = None,
+    params: Amount | None = None,
+    latency: Amount | None = None,
+    bounds: Further | None = None,
+    law: Literal["random", "uniform"] = "random",
+    stratified: bool = False,
+    seed: int = 0,
+) -> Networks:
+    """Networks drawn exactly from a law and exactly inside bounds: the same seed, the same networks.
+
+    Args:
+        number: how many.
+        flops, params, latency, bounds: as for `count`.
+        law: `random` takes each stage, then each layer, uniformly; `uniform` takes each network alike.
+        stratified: whether as many are drawn from each of ten stretches of MACs.
+        seed: of the draws.
+
+    Raises:
+        Failure: where nothing is inside the bounds, with the values that can be met.
+    """
+    from spacelang.api.networks import Networks
+    from spacelang.lower.draw import draw, stream
+    from spacelang.lower.stratify import stratified as spread
+    from spacelang.lower.terms import Law
+
+    chain, words, narrowed = space.lowered.chain, stream(seed), False
+    inside = space.windows(flops, params, latency, bounds)
+    drawn: tuple[Genotype, ...]
+    if stratified:
+        drawn = spread(chain, number, words, parts=_STRETCHES, law=Law(law), bounds=inside)
+    else:
+        made = draw(chain, number, words, law=Law(law), bounds=inside)
+        drawn, narrowed = tuple(made), made.narrowed
+    if not drawn and number > 0:
+        known = nearest_known(chain, inside, space.measured)
+        raise Failure(f"no network of {space.name} is inside the bounds", known)
+    networks = tuple(Architecture(space.lowered.architecture(one)) for one in drawn)
+    return Networks(space.name, networks, tuple(map(space.costs_of, drawn)), narrowed)
+
+
+def mutate(
+    space: Priced,
+    architecture: Known,
+    *,
+    flops: Amount | None = None,
+    params: Amount | None = None,
+    latency: Amount | None = None,
+    bounds: Further | None = None,
+    seed: int = 0,
+) -> Architecture:
+    """A mutation of a network by the rates of the space's recipe (Chen et al., 2021, supplement, Alg. 2).
+
+    Where nothing else is inside the bounds, the network comes back.
+
+    Args:
+        architecture: a network of the space, inside the bounds, or its line.
+        flops, params, latency, bounds: that the child keeps, as for `count`.
+        seed: of the draws.
+
+    Raises:
+        Failure: for a network that is not of the space.
+    """
+    from spacelang.lower.draw import stream
+    from spacelang.lower.operators import mutate
+    from spacelang_runtime.search.algorithms import rates
+
+    windows = space.windows(flops, params, latency, bounds)
+    parents = [space.genotype(architecture)]
+    chain, given = space.lowered.chain, rates(space.checked.evolve)
+    (child,) = mutate(chain, parents, given, stream(seed), windows)
+    return Architecture(space.lowered.architecture(child.genotype))
+
+
+def cross(
+    space: Priced,
+    one: Known,
+    other: Known,
+    *,
+    flops: Amount | None = None,
+    params: Amount | None = None,
+    latency: Amount | None = None,
+    bounds: Further | None = None,
+    seed: int = 0,
+) -> Architecture:
+    """A child of two networks: depth, width and each layer from either (Chen et al., 2021, supplement, Alg. 2).
+
+    Args:
+        one, other: networks of the space, inside the bounds, or their lines.
+        flops, params, latency, bounds: that the child keeps, as for `count`.
+        seed: of the draws.
+
+    Raises:
+        Failure: for a network that is not of the space.
+    """
+    from spacelang.lower.draw import stream
+    from spacelang.lower.operators import cross
+
+    windows = space.windows(flops, params, latency, bounds)
+    pair = (space.genotype(one), space.genotype(other))
+    (child,) = cross(space.lowered.chain, [pair], stream(seed), windows)
+    return Architecture(space.lowered.architecture(child.genotype))

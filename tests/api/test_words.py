@@ -1,0 +1,79 @@
+"""What the front door can be asked for is what the command line can be asked for, by the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import signature
+from typing import Any
+
+import pytest
+
+import spacelang as sl
+from spacelang.cli.eval import evaluate
+from spacelang.cli.evolve import evolve
+from spacelang.cli.export import export
+from spacelang.cli.finetune import finetune
+from spacelang.cli.finish import finish
+from spacelang.cli.judge import judge
+from spacelang.cli.sample import sample
+from spacelang.cli.train import train
+from spacelang.cli.transfer import transfer
+
+# Of each command, the call that does the same, and what its options are called there; None: it is the call itself,
+# its object or its result.
+COMMANDS: dict[str, tuple[Callable[..., Any], Callable[..., Any], dict[str, str | None]]] = {
+    "sample": (sample, sl.Space.sample, {"file": None, "cost": None, "bound": "bounds", "as_json": None}),
+    "train": (train, sl.train, {"resume": None, "photo": None}),
+    "train --resume": (
+        train,
+        sl.resume,
+        {"space": "run", **dict.fromkeys(("settings", "weights", "taught", "resume", "photo", "runs"))},
+    ),
+    "evolve": (evolve, sl.Run.search, {"run": None, "bound": "bounds", "as_json": None, "runs": None}),
+    "finish": (finish, sl.Run.finish, {"run": None, "networks": "what", "as_json": None, "runs": None}),
+    "judge": (judge, sl.Run.judge, {"run": None, "next_": None, "report": None, "as_json": None, "runs": None}),
+    "eval": (evaluate, sl.Run.evaluate, {"run": None, "as_json": None, "runs": None}),
+    "export": (export, sl.Run.export, {"form": "format", "run": None, "runs": None}),
+    "finetune": (finetune, sl.finetune, {"scratch": "from_scratch"}),
+    "transfer": (
+        transfer,
+        sl.transfer,
+        dict.fromkeys(("dry_run", "evaluate", "multi_scale", "predict", "question", "output", "as_json")),
+    ),
+}
+OURS = {"observe", "say", "self", "run", "space"}  # what a command line has no word for
+MORE = {"workers"}  # where the command takes as many as suit
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_and_the_call_have_the_same_words(name: str) -> None:
+    command, call, others = COMMANDS[name]
+    wanted = {others.get(word, word) for word in signature(command).parameters} - {None}
+    known = set(signature(call).parameters)
+    assert wanted <= known
+    assert known - wanted <= OURS | MORE
+
+
+def test_what_an_option_does_not_take_is_said_by_its_name(spacelang: Any) -> None:
+    space = sl.load("spaces/digits.space")
+    with pytest.raises(sl.NotAnOption, match=r"^budget: 'soon' is not a time"):
+        sl.train(space, budget="soon")
+    said = spacelang("train", "spaces/digits.space", "--budget", "soon")
+    assert said.code == 2
+    assert "--budget: 'soon' is not a time" in said.err
+    with pytest.raises(sl.NotAnOption, match=r"^taught: there is no model to teach"):
+        sl.train(space, taught=0.5)
+
+
+KINDS = (sl.Space, sl.Run, sl.Searcher, sl.Architecture, sl.Model)
+VERBS = [getattr(kind, name) for kind in KINDS for name in vars(kind) if not name.startswith("_")]
+CALLS = [sl.load, sl.parse, sl.train, sl.resume, sl.search, sl.finetune, sl.transfer, sl.open_run, sl.load_model]
+
+
+@pytest.mark.parametrize("call", [*CALLS, *filter(callable, VERBS)], ids=lambda call: call.__qualname__)
+def test_a_public_call_says_what_it_means(call: Callable[..., Any]) -> None:
+    text = call.__doc__ or ""
+    assert text.strip().split("\n\n")[0].endswith((".", ":"))
+    words = [word for word, one in signature(call).parameters.items() if one.kind is one.KEYWORD_ONLY]
+    for word in words if "Args:" in text and "as for" not in text else ():
+        assert f" {word}" in text, word
