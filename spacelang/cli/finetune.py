@@ -78,10 +78,7 @@ def finetune(
     from spacelang_runtime.app.finetune import finetune as finetune_
     from spacelang_runtime.app.learn import Manner
     from spacelang_runtime.app.train import Resume
-    from spacelang_runtime.nn.saved import require_new
 
-    if not force:
-        require_new(output)
     limits = (steps, None if budget is None else time_of(budget, "budget"), micro or 0)
     if resume:
         with refused():
