@@ -15,8 +15,8 @@ import pytest
 from spacelang.cli.disk import write
 from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.engine import lock
-from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.engine.create import take
+from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.journal_file import look, open_journal
 

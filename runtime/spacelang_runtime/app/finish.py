@@ -24,8 +24,8 @@ def finish(
     """Finish networks of one run, one after the other; what has been finished so is not trained again. Empty in a
     process that only helps.
 
-    Raises `Failure` where one cannot be, and at once where another process writes the run, and `Stopped` where one was stopped: it goes on when it is asked for
-    again.
+    Raises `Failure` where one cannot be, and at once where another process writes the run; and `Stopped` where one
+    was stopped: it goes on when it is asked for again.
     """
     from spacelang.lower.lowered import lower
     from spacelang_runtime.engine.distributed import join
