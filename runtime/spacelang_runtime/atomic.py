@@ -24,7 +24,7 @@ def replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
     """
     if path.is_dir():
         raise Failure(f"cannot write {path}: it is a folder", f"name a file, such as {path / 'NAME'}")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = part_of(path)
     try:
         with open(part, "wb") as file:
             fill(file)
@@ -48,14 +48,28 @@ def replace_json(path: Path, value: Any) -> None:
     replace(path, lambda file: file.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()))
 
 
+def part_of(path: Path) -> Path:
+    """Where this process writes a file before it takes its place. What killed writers of the same file have left is
+    removed."""
+    for other in path.parent.glob(".*.part"):
+        if other.name.startswith(f".{path.name}."):
+            _sweep(other)
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
 def sweep(folder: Path) -> None:
-    """Remove what killed writers have left in a folder, and in those directly inside: their processes are gone from
-    this host, and nothing has been added for a minute."""
+    """Remove what killed writers have left in a folder, and in those directly inside."""
     for path in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
-        match = _PART.fullmatch(path.name)
-        with suppress(OSError):
-            if match and _gone(int(match[1])) and time.time() - path.stat().st_mtime > 60:
-                path.unlink()
+        _sweep(path)
+
+
+def _sweep(part: Path) -> None:
+    """Remove what a writer has left whose process is gone from this host, where nothing has been added for a
+    minute."""
+    match = _PART.fullmatch(part.name)
+    with suppress(OSError):
+        if match and _gone(int(match[1])) and time.time() - part.stat().st_mtime > 60:
+            part.unlink()
 
 
 def _gone(process: int) -> bool:

@@ -109,10 +109,6 @@ def finetune(
         raise Failure("which images is it to learn from?", "name a folder of them, or data='digits'")
     learned = taught_by(teacher, teacher_weights, share)
 
-    from spacelang_runtime.nn.saved import require_new
-
-    if not force:
-        require_new(place)
     limit = None if budget is None else time_of(budget, "budget")
     asked: TrainRequest | Resume
     if resume:

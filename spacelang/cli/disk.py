@@ -7,12 +7,14 @@ import os
 import shutil
 from pathlib import Path
 
+from spacelang_runtime.atomic import part_of
+
 
 def write(path: Path, text: str) -> None:
     """Put a text in a file. What was there stays as it was until the new text is whole on the disk; a device or a
     pipe takes it as it comes. Raises OSError that names `path`."""
     real = path.resolve()
-    part = real.with_name(f".{real.name}.{os.getpid()}.part")
+    part = part_of(real)
     try:
         if real.exists() and not real.is_file():
             path.write_text(text, encoding="utf-8", newline="\n")

@@ -85,12 +85,9 @@ def finetune(
     from spacelang_runtime.app.finetune import finetune as finetune_
     from spacelang_runtime.app.learn import Manner
     from spacelang_runtime.app.train import Resume
-    from spacelang_runtime.nn.saved import require_new
 
     if dry_run and resume:
         fail("a dry run looks at a training that has not begun", "leave --resume out")
-    if output is not None and not force:
-        require_new(output)
     limits = (steps, None if budget is None else time_of(budget, "budget"), micro or 0)
     if resume:
         with refused():

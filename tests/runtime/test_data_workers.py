@@ -15,7 +15,7 @@ from spacelang_runtime.data import batch
 from spacelang_runtime.data.augment import view_of
 from spacelang_runtime.data.batch import Views
 from spacelang_runtime.data.sampler import Sampler
-from spacelang_runtime.data.workers import worked
+from spacelang_runtime.data.workers import _unless_nobody_listens, worked
 from spacelang_runtime.failure import Failure
 
 
@@ -79,3 +79,10 @@ def test_a_batch_is_the_same_in_pieces_of_any_size(tmp_path, monkeypatch):
     pieces = [job(3 * job.parts + part).images for part in range(job.parts)]
     assert [len(piece) for piece in pieces] == [2, 3, 3]
     assert torch.equal(torch.cat(pieces), whole)
+
+
+def test_a_worker_says_nothing_of_a_parent_that_stops_while_it_takes_a_result_over(capsys):
+    """What takes results over in a worker is a thread, whose errors go to the hook of the interpreter."""
+    for error, told in ((ConnectionResetError(104, "reset"), False), (EOFError(), False), (ValueError("x"), True)):
+        _unless_nobody_listens(type(error), error, None)
+        assert bool(capsys.readouterr().err) is told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -28,7 +29,7 @@ TOLD = {
     "spacelang/api/finetune.py": 1,  # a run of a whole space
     "runtime/spacelang_runtime/app/finetune.py": 1,  # one network
     "spacelang/cli/inspect/run.py": 1,
-    "spacelang/cli/transfer/ask.py": 1,
+    "spacelang/cli/transfer/ask.py": 2,  # a run without a model, and one with one that is not its last
     "spacelang/runs.py": 2,  # the commands themselves
     "runtime/spacelang_runtime/engine/train.py": 1,
     "runtime/spacelang_runtime/tasks/supernet/objective.py": 1,
@@ -36,7 +37,7 @@ TOLD = {
     "runtime/spacelang_runtime/tasks/transfer/objective.py": 1,
     "runtime/spacelang_runtime/engine/latest.py": 1,  # a run that has not learned: tests/command/test_latest.py
 }
-GOES_ON = re.compile(r'go on with(?: it)?: |to go on"|--resume \{|\} --resume|(?:\{|resume=)resuming\(')
+GOES_ON = re.compile(r'go on with(?: it)?: |to go on"|--resume \{|\} --resume|[{=] ?resuming\(')
 
 
 def test_every_file_that_names_such_a_command_is_known() -> None:
@@ -72,7 +73,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 def named(said: str) -> list[str]:
     """The words behind `spacelang` in a line that says how to go on."""
-    (line,) = re.findall(r"(?:go on with(?: it)?|if it was stopped): spacelang ([^;\n]*)", said)
+    (line,) = re.findall(r"(?:go on with(?: it)?|if it was stopped|its model): spacelang ([^;\n]*)", said)
     return shlex.split(line)
 
 
@@ -108,6 +109,10 @@ def test_one_network(spacelang, stopped, tmp_path: Path, monkeypatch) -> None:
     ended = spacelang(*again)
     assert ended.code == 0, ended.err
     assert (tmp_path / "my tuned" / "model.safetensors").is_file()
+    (tmp_path / "my tuned" / "config.json").unlink()  # as one leaves it that is killed then
+    assert spacelang(*again).code == 0
+    assert (tmp_path / "my tuned" / "config.json").is_file()
+    assert named(spacelang("inspect", name).out)[:3] == again[:3]
     once_more = spacelang(*again[:-1], "another")
     assert once_more.code == 0, "what is trained is written, as often as it is asked for"
     weights = [(tmp_path / out / "model.safetensors").read_bytes() for out in ("my tuned", "another")]
@@ -134,11 +139,13 @@ def test_a_transfer(task: str, spacelang, stopped, tmp_path: Path, monkeypatch) 
     ended = spacelang(*again, "--workers", "0")
     assert ended.code == 0, ended.err
     assert f"trained {again[2]}" in ended.err
+    assert "go on" not in spacelang("transfer", task, "--eval", "--workers", "0").err
+    state = tmp_path / "runs" / again[2] / "state.json"
+    state.write_text(json.dumps(json.loads(state.read_text()) | {"finished": False}))
+    assert named(spacelang("transfer", task, "--eval", "--workers", "0").err) == again
 
 
 def _toml(value: object) -> str:
-    import json
-
     return json.dumps(value)
 
 

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from spacelang.cli.disk import write
+from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.engine import lock
+from spacelang_runtime.engine.create import take
 from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.journal_file import look, open_journal
@@ -55,6 +58,7 @@ def holding(folder: Path) -> subprocess.Popen[str]:
 
 
 WRITERS = {
+    "finish": ["finish", "digits-1", "--share", "100%"],
     "training": ["train", "--resume", "digits-1", "--steps", "4"],
     "search": ["evolve", "digits-1", *SEARCH, "--images", "50"],
     "judgement": [
@@ -241,3 +245,27 @@ def test_what_killed_writers_have_left_is_removed_by_the_next(tmp_path: Path) ->
         pass
     theirs = [path for path in left[:-2] if f".{os.getppid()}." in path.name]
     assert [path for path in left if path.exists()] == [*theirs, *left[-2:]]
+
+
+def test_what_killed_writers_of_a_file_have_left_is_removed_by_the_next_writer_of_it(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    names = ("page.html", "page", "config.json")
+    left = {name: tmp_path / f".{name}.{ended.pid}.part" for name in names}
+    for path in left.values():
+        path.touch()
+        os.utime(path, (0, 0))
+    replace_json(tmp_path / "config.json", {})
+    write(tmp_path / "page.html", "a page")
+    assert [name for name, path in left.items() if path.exists()] == ["page"]
+
+
+def test_what_is_half_written_in_a_run_that_nobody_goes_on_with_is_removed_by_the_next_run(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = tmp_path / "tiny-1" / f".checkpoint.pt.{ended.pid}.part"
+    left.parent.mkdir()
+    left.touch()
+    os.utime(left, (0, 0))
+    assert take(tmp_path, "tiny").name == "tiny-2"
+    assert not left.exists()

@@ -144,3 +144,13 @@ def test_tau_is_scipys() -> None:
     one, other = source.integers(0, 5, 40), source.integers(0, 5, 40)
     assert kendall(one, other) == pytest.approx(scipy.kendalltau(one, other).statistic)
     assert kendall(one, np.zeros(40)) == 0
+
+
+def test_where_nothing_is_bounded_proposals_are_new_and_different() -> None:
+    chain = digits().chain
+    several = drawn(150)
+    predictor = learned(*alike(digits(), several, [worth(one) for one in several]))
+    assert predictor is not None
+    found = proposed(chain, {}, predictor, drawn(24, seed=5), several, 24, stream(3))
+    assert len(set(found)) == 24
+    assert not set(found) & set(several)

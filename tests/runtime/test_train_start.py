@@ -9,7 +9,7 @@ from image_folder import image_folder
 from tiny_training import ALONE, SPACE, learn
 
 from spacelang_runtime.engine.distributed import World
-from spacelang_runtime.engine.run import find
+from spacelang_runtime.engine.run import find, write_state
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.tasks.supernet.data import dataset_of, preprocessing_of
@@ -50,6 +50,9 @@ def test_a_run_resumes_from_the_disk_with_its_own_limits_or_larger_ones(tmp_path
         resumed(run, ALONE, 0, _quiet, steps=2)
     assert learn(resumed(run, ALONE, 0, _quiet, steps=5)).state.step == 5
     assert run.state.limits.steps == 5
+    write_state(run, evolve(run.state, step=4, finished=False))  # killed before it had kept that it has ended
+    learn(resumed(run, ALONE, 0, _quiet))
+    assert run.state.finished
 
 
 def test_epochs_are_the_limit_where_nothing_else_is_given(tmp_path):

@@ -20,12 +20,13 @@ from tiny_transfer import MAKE, RECIPES, network, recipe
 from spacelang_runtime.engine.distributed import World, join
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.resume import restarted
-from spacelang_runtime.engine.run import find
+from spacelang_runtime.engine.run import Run, find, write_state
 from spacelang_runtime.engine.step import Step
 from spacelang_runtime.engine.train import train
 from spacelang_runtime.failure import Failure, Interrupted
 from spacelang_runtime.nn.saved import save
 from spacelang_runtime.tasks.registry import task
+from spacelang_runtime.tasks.transfer import objective
 from spacelang_runtime.tasks.transfer.memory import estimate
 from spacelang_runtime.tasks.transfer.model import load
 from spacelang_runtime.tasks.transfer.objective import TransferSetup, training
@@ -205,6 +206,56 @@ def test_a_measurement_that_is_stopped_ends_at_once_and_is_made_when_the_run_goe
     assert measured(first.run) is None
     second = resumed(find(tmp_path / "cut", tasks=("segment",)), ALONE, 0, None, None)
     assert learn(second)[1] == learn(whole)[1]
+
+
+@pytest.mark.parametrize("where", ["in the step before", "while it is measured", "once that is noted"])
+def test_each_measurement_is_made_once_wherever_a_run_was_cut(
+    where: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twice = {"evaluations": 2}
+    whole = new(opened(request(place, "segment", settings=twice)), tmp_path / "whole", ALONE, 0)
+    learn(whole)
+    cut = new(opened(request(place, "segment", settings=twice)), tmp_path / "cut", ALONE, 0)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        if where == "once that is noted":
+            patched.setattr(objective, "SummaryWriter", kill)
+        show = kill if where == "while it is measured" else lambda *_: None
+
+        def stop(step: Step) -> None:
+            if where == "in the step before" and step.step == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        with pytest.raises(Interrupted if where == "in the step before" else Killed):
+            train(training(cut, show), ALONE, stop)
+    assert measured(cut.run) is None
+    learn(resumed(find(tmp_path / "cut", tasks=("segment",)), ALONE, 0, None, None))
+
+    def figures(run: Run) -> list[tuple[int, dict[str, float]]]:
+        notes = [json.loads(line) for line in (run.folder / "journal.jsonl").read_text().splitlines()]
+        return [(note["step"], note["figures"]) for note in notes if note["what"] == "measured"]
+
+    assert [step for step, _ in figures(cut.run)] == [2, 4]
+    assert figures(cut.run) == figures(whole.run)
+
+
+def test_a_run_that_is_killed_before_it_has_kept_that_it_has_ended_goes_on_to_its_end(
+    place: Path, tmp_path: Path
+) -> None:
+    learn(new(opened(request(place, "segment")), tmp_path, ALONE, 0))
+    run = find(tmp_path, tasks=("segment",))
+    assert run.state is not None
+    write_state(run, evolve(run.state, step=2, finished=False))
+    steps, _ = learn(resumed(run, ALONE, 0, None, None))
+    assert not steps
+    assert run.state.finished
+    assert (run.folder / "journal.jsonl").read_text().count("measured") == 1
 
 
 @pytest.mark.gpu

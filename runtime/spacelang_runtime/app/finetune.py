@@ -58,8 +58,11 @@ def finetune(
     """
     from spacelang_runtime.engine.distributed import join
     from spacelang_runtime.engine.lock import sole_writer
+    from spacelang_runtime.nn.saved import require_new
 
     again = request.asked if isinstance(request.asked, Resume) else None
+    if not request.force and (again is None or not _ended(again)):  # what has ended may have written a part of it
+        require_new(request.output)
     with sole_writer(again.run.folder) if again else nullcontext(), join(manner.device) as world:
         tell = say if world.is_main else silent
         if again is not None and _ended(again):

@@ -24,12 +24,13 @@ def finish(
     """Finish networks of one run, one after the other; what has been finished so is not trained again. Empty in a
     process that only helps.
 
-    Raises `Failure` where one cannot be, and `Stopped` where one was stopped: it goes on when it is asked for
-    again.
+    Raises `Failure` where one cannot be, and at once where another process writes the run; and `Stopped` where one
+    was stopped: it goes on when it is asked for again.
     """
     from spacelang.lower.lowered import lower
     from spacelang_runtime.engine.distributed import join
     from spacelang_runtime.engine.finished import ended, result_of
+    from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.engine.supernet import trained, unfinished
     from spacelang_runtime.tasks.finish import begun, kept, write_model
 
@@ -38,7 +39,7 @@ def finish(
     run, results = requests[0].run, []
     if said := unfinished(run):
         say(said)
-    with join(manner.device) as world:
+    with sole_writer(run.folder), join(manner.device) as world:
         tell = say if world.is_main else silent
         supernet = trained(run, lower(run.space), world.device)
         for request in requests:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sys
 import warnings
 from collections.abc import Callable, Generator, Sequence
+from types import TracebackType
 from typing import Generic, TypeVar
 
 import torch
@@ -103,3 +105,12 @@ def _leave_signals_to_the_parent(worker: int) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, first)
+    sys.excepthook = _unless_nobody_listens
+
+
+def _unless_nobody_listens(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Print an error of a thread, but for one that says that the parent was stopped while it took a result over."""
+    if not issubclass(kind, ConnectionError | EOFError):
+        sys.__excepthook__(kind, error, traceback)

@@ -36,7 +36,7 @@ class TrainerState:
     skipped: steps whose loss or gradient was not finite; streak: how many of them were the last, overflows of a
     loss scale left out. losses: the last ones. waited: seconds of `elapsed` that were spent waiting for data.
     micro: how many images a process takes at a time where memory has not borne as many as asked for; 0: as many
-    as those. loss_scale: in fp16, of the next step."""
+    as those. loss_scale: in fp16, of the next step. owed: whether it is still to be evaluated."""
 
     step: int = 0
     elapsed: float = 0.0
@@ -46,6 +46,7 @@ class TrainerState:
     waited: float = 0.0
     micro: int = 0
     loss_scale: LossScale | None = None
+    owed: bool = False
 
     def after(
         self, elapsed: float, losses: dict[str, float], waited: float, problem: str, overflowed: bool = False

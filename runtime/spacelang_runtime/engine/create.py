@@ -10,7 +10,7 @@ import attrs
 
 from spacelang import interchange
 from spacelang.space import Space
-from spacelang_runtime.atomic import replace, replace_json
+from spacelang_runtime.atomic import replace, replace_json, sweep
 from spacelang_runtime.engine.record import Record, versions, written
 from spacelang_runtime.engine.run import RECORDS, Run, require_folder
 from spacelang_runtime.failure import Failure
@@ -39,13 +39,16 @@ def create_with(runs: Path, record: Record, stem: str, write: Callable[[Path], N
 def take(runs: Path, stem: str) -> Path:
     """A new folder in `runs`: the stem with the number after the last.
 
-    Several processes may ask at the same time: making the folder is what takes the name. Raises `Failure` where
-    it cannot be made.
+    Several processes may ask at the same time: making the folder is what takes the name. What killed ones have half
+    written in runs of the same stem is removed: those may never go on. Raises `Failure` where it cannot be made.
     """
     require_folder(runs)
     try:
         runs.mkdir(parents=True, exist_ok=True)
-        taken = [path.name.removeprefix(f"{stem}-") for path in runs.glob(f"{stem}-*")]
+        there = list(runs.glob(f"{stem}-*"))
+        for path in there:
+            sweep(path)
+        taken = [path.name.removeprefix(f"{stem}-") for path in there]
         number = max((int(end) for end in taken if end.isdecimal()), default=0)
         while True:
             number += 1

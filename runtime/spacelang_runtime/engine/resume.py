@@ -17,7 +17,8 @@ from spacelang_runtime.failure import Failure
 
 
 def require_more(run: Run, limits: Limits, checkpoint: Checkpoint, otherwise: str = "") -> None:
-    """Refuse to go on with a run that has ended by its limits. otherwise: what else to do with it, in words."""
+    """Refuse to go on with a run that has ended by its limits. otherwise: what else to do with it, in words. One
+    that was killed before it had kept that it has ended goes on to that."""
     state = checkpoint.state
     if state.step > limits.steps:
         end = checkpoint.limits.steps
@@ -26,7 +27,8 @@ def require_more(run: Run, limits: Limits, checkpoint: Checkpoint, otherwise: st
             f"{run.name} has made {state.step} steps, and --steps counts from its beginning",
             f"for {limits.steps} more: --steps {state.step + limits.steps}{to_its_end}",
         )
-    if finished(limits, state.step, state.elapsed):
+    told = run.state is not None and run.state.finished
+    if finished(limits, state.step, state.elapsed) and (told or limits != checkpoint.limits):
         spent = f", {state.elapsed:.0f} s of {limits.budget:.0f} s" if limits.budget is not None else ""
         by_clock = limits.budget is not None and state.step < limits.steps
         more = f"--budget {2 * state.elapsed / 60:.0f}m" if by_clock else f"--steps {2 * state.step}"

@@ -59,7 +59,7 @@ class Training:
     of the averaged weights (0: none). name, digest: see `Checkpoint`. resume: the command by which it goes on.
     remedy: what helps where losses are not finite. prepare: what is done before the first step; it may add to
     gradients. evaluate: figures of the model at a state (None: undefined), with its averaged weights where they are
-    averaged, which it also keeps; all processes take part; stopped, it raises `KeyboardInterrupt`.
+    averaged, which it also keeps, and then knows; all processes take part; stopped, it raises `KeyboardInterrupt`.
     evaluations: how many over the run, evenly spaced, the last at its end. checkpoint: where to go on from.
     """
 
@@ -139,7 +139,7 @@ def train(
             done = f"stopped at step {state.step} of {limits.steps}; all until there is kept"
             return Interrupted(done, f"go on with: {training.resume}")
 
-        def evaluated(state: TrainerState) -> dict[str, float]:
+        def evaluated(state: TrainerState) -> dict[str, float | None]:
             if alone():
                 raise interrupted(state)
             try:
@@ -154,6 +154,10 @@ def train(
         stack.callback(lambda: batches.close())
         throughput = Throughput()
         began, saved = time.monotonic() - state.elapsed, state.elapsed
+
+        if state.owed:
+            figures, state = evaluated(state), attrs.evolve(state, owed=False)
+            began = time.monotonic() - state.elapsed
 
         while not finished(limits, state.step, state.elapsed):
             micro_steps = objective.micro_steps(state.step, throughput.wait(batches), micro, world)
@@ -191,6 +195,9 @@ def train(
             throughput.stepped()
             losses = {name: notes[i] for i, name in enumerate(names) if name in objective.reported}
             state = state.after(notes[clock], losses, throughput.waited, problem, overflowed)
+            evaluations, now = training.evaluations, progress(limits, state.step, state.elapsed)
+            due = math.floor(now * evaluations) > math.floor(before * evaluations)
+            state = attrs.evolve(state, owed=due)
             good = good if problem else state
             if overflowed:
                 problem += f" in fp16 at a loss scale of {scale:g}, which is halved"
@@ -209,14 +216,12 @@ def train(
                 )
             if notes[stop]:
                 break
-            evaluations = training.evaluations
-            due = math.floor(step.progress * evaluations) > math.floor(before * evaluations)
             if due or state.elapsed - saved >= every:  # by the leader's clock: all processes take part
                 save(state)
                 saved = state.elapsed
             if due:
                 asked = time.monotonic()
-                figures = evaluated(state)
+                figures, state = evaluated(state), attrs.evolve(state, owed=False)
                 began += time.monotonic() - asked  # what evaluating takes is no training
                 throughput.rested()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ def fill(folder: Path, files: Mapping[str, bytes], force: bool) -> None:
     for name, content in files.items() if not force else ():
         require_free(folder / name, content)
     if not force:
-        require_own(folder)
+        require_own(folder, files)
     make(folder)
     for name, content in files.items():
         replace(folder / name, lambda file, content=content: file.write(content))
@@ -48,11 +48,12 @@ def require_free(path: Path, content: bytes | None = None) -> None:
         raise Failure(f"{path} is there already{other}", "write elsewhere, or replace it with --force")
 
 
-def require_own(folder: Path) -> None:
-    """Make sure that a folder is new, empty, or a model's. Raises `Failure` for one that holds other things."""
+def require_own(folder: Path, files: Collection[str] = ()) -> None:
+    """Make sure that a folder is new, empty, a model's, or has some of these files, as a killed writer leaves it.
+    Raises `Failure` for one that holds other things."""
     if not folder.is_dir() or (folder / CONFIG).is_file():
         return
-    others = sorted(path.name for path in folder.iterdir() if path.name[0] != ".")
+    others = sorted(path.name for path in folder.iterdir() if path.name[0] != "." and path.name not in files)
     if others:
         some = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
         raise Failure(

@@ -110,7 +110,7 @@ def _prices(chain: Chain, bounds: Bounds) -> Prices:
         counts.append(np.array([len(cell.options) for cell in stage]))
     for joint in chain.joints:
         kinds = [[[link.cost[i] if link else 0 for i in at] for link in row] for row in joint.table]
-        table = np.array(kinds, np.int64).reshape(len(kinds), -1, len(at))
+        table = np.array(kinds, np.int64).reshape(len(kinds), len(kinds[0]), len(at))
         links.append(table[np.array(joint.left)[:, None], np.array(joint.right)])
     low, high = (np.array([getattr(window, end) for _, window in windows], np.int64) for end in ("lo", "hi"))
     return Prices(tuple(cells), tuple(options), tuple(links), tuple(counts), low, high)

@@ -87,8 +87,10 @@ def show(run: Run, as_json: bool) -> None:
     if state is None:
         out.print("training has kept no checkpoint yet")
     else:
-        on = f"not finished; if it was stopped: {resuming(run.folder, record.task == 'finetune')}"
-        status = "finished" if state.finished else on
+        alone = record.task == "finetune"
+        again = resuming(run.folder, alone)
+        on = f"not finished; if it was stopped: {again}"
+        status = (f"finished; its model: {again}" if alone else "finished") if state.finished else on
         losses = ", ".join(f"{kind} {loss:.3f}" for kind, loss in state.losses.items())
         out.print(f"trained   {state.step} steps in {clock(state.elapsed)}, {status}; last losses: {losses}")
         if state.skipped:

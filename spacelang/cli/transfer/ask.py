@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spacelang.cli.terminal import fail, grid_of_figures, say, say_once
 from spacelang.cli.transfer.learn import looking
 from spacelang.runs import called
+
+if TYPE_CHECKING:
+    from spacelang_runtime.engine.run import Run
 
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
@@ -34,6 +38,8 @@ def measure(
     from spacelang_runtime.app.transfer import measure as measure_
 
     shown = looking(f"measure {name or folder}")
+    if data is None and run is not None and _goes_on(run):
+        say_once(f"{run.name} has not ended; if it was stopped: {_again(task, run)}")
     figures = measure_(folder, run, data, multi_scale, Manner(device, workers), shown, say)
     if figures is None:  # of a process that only helps
         return
@@ -91,10 +97,22 @@ def _model(task: str, name: str | None, runs: Path) -> Path:
     if not (run.model / "config.json").is_file():
         fail(
             f"{run.name} has no model yet: its training was stopped before the first measurement",
-            f"go on with: spacelang transfer {task} {called(run.folder)} --resume",
+            f"go on with: {_again(task, run)}",
         )
     model: Path = run.model
     return model
+
+
+def _again(task: str, run: Run) -> str:
+    return f"spacelang transfer {task} {called(run.folder)} --resume"
+
+
+def _goes_on(run: Run) -> bool:
+    """Whether there is something left to do for a run, be it only its last measurement."""
+    from spacelang_runtime.tasks.transfer.run import measured
+
+    ended = run.state is not None and run.state.finished and measured(run) == run.state.step
+    return run.checkpoint.exists() and not ended
 
 
 def _task_of(folder: Path) -> str:

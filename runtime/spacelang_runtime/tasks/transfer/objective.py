@@ -16,7 +16,7 @@ from spacelang.runs import called
 from spacelang_runtime.data.skipped import Skipped
 from spacelang_runtime.data.workers import worked
 from spacelang_runtime.engine.checkpoint import Checkpoint, TrainerState
-from spacelang_runtime.engine.distributed import World, together
+from spacelang_runtime.engine.distributed import World, broadcast, together
 from spacelang_runtime.engine.objective import MicroStep, Objective
 from spacelang_runtime.engine.optimizer import Group
 from spacelang_runtime.engine.record import Limits
@@ -27,7 +27,7 @@ from spacelang_runtime.seeding import seed_of
 from spacelang_runtime.tasks.recipe import Recipe, TaskTrain
 from spacelang_runtime.tasks.task import Figures, Show, Task, TaskBatch, TaskData, moved, undecayed
 from spacelang_runtime.tasks.transfer.model import save
-from spacelang_runtime.tasks.transfer.run import note
+from spacelang_runtime.tasks.transfer.run import figures_of, note
 from spacelang_runtime.tasks.transfer.schedule import rate_of
 
 
@@ -135,20 +135,25 @@ def backward(
 
 
 def evaluate(setup: TransferSetup, state: TrainerState, world: World, show: Show) -> Figures:
-    """Measure the model on the test images, note the figures, and keep the model in its run. Raises
-    `KeyboardInterrupt` where it is stopped while it measures."""
+    """Measure the model on the test images, note the figures, and keep the model in its run; what a process has
+    noted that was killed then is not measured again. Raises `KeyboardInterrupt` where it is stopped meanwhile."""
     run, model = setup.run, setup.model.eval()
+    known = broadcast(world, figures_of(run, state.step) if world.is_main else None)
     if world.size > 1:  # running means of norms differ a little between processes: the leader's hold
         with together():
             for buffer in model.buffers():
                 dist.broadcast(buffer, 0)
-    if world.is_main:  # before it is measured: that may fail, and be repeated
-        save(run, setup.recipe, setup.data.labels, model, {"step": state.step, "unmeasured": True})
-    with at_once():
-        figures = setup.task.measure(model, setup.data, setup.recipe, world, setup.workers, show, False)
+    if known is None:
+        if world.is_main:  # before it is measured: that may fail, and be repeated
+            save(run, setup.recipe, setup.data.labels, model, {"step": state.step, "unmeasured": True})
+        with at_once():
+            figures = setup.task.measure(model, setup.data, setup.recipe, world, setup.workers, show, False)
+    else:
+        figures = known
     model.train()
     if world.is_main:
-        note(run, "measured", step=state.step, seconds=round(state.elapsed, 1), figures=figures)
+        if known is None:
+            note(run, "measured", step=state.step, seconds=round(state.elapsed, 1), figures=figures)
         with SummaryWriter(str(run.tensorboard)) as writer:
             for name, value in figures.items():
                 if value is not None:

@@ -53,6 +53,17 @@ def measured(run: Run) -> int | None:
         return None
 
 
+def figures_of(run: Run, step: int) -> dict[str, float | None] | None:
+    """What was measured of the model at a step, by the journal; None where it has not been measured."""
+    path = run.folder / "journal.jsonl"
+    told = f'"what": "measured", "step": {step}, '
+    try:
+        lines = [line for line in read(path).splitlines() if told in line]
+        return dict(parse(lines[-1])["figures"]) if lines else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def note(run: Run, what: str, **facts: Any) -> None:
     """Add a line to the journal; once this returns, it is on the disk."""
     line = json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), "what": what} | facts) + "\n"
