@@ -7,12 +7,12 @@ import os
 import shutil
 from pathlib import Path
 
-from spacelang_runtime.atomic import part_of
-
 
 def write(path: Path, text: str) -> None:
     """Put a text in a file. What was there stays as it was until the new text is whole on the disk; a device or a
     pipe takes it as it comes. Raises OSError that names `path`."""
+    from spacelang_runtime.atomic import part_of
+
     real = path.resolve()
     part = part_of(real)
     try:
