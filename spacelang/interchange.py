@@ -17,7 +17,7 @@ import cattrs
 
 from spacelang import sound
 from spacelang.expression import Expression, Number, written
-from spacelang.language.dimensions import STAGE_DIMENSIONS
+from spacelang.language.dimensions import LATER, STAGE_DIMENSIONS
 from spacelang.language.recipes import LINES, RECIPES
 from spacelang.outside import NotJson, parse, shown
 from spacelang.recipe import Evolve
@@ -115,6 +115,16 @@ def to_json(space: Space) -> str:
             del record[recipe][word.name]
         else:
             newer = True
+    steps = record["refine"]["steps"]
+    for name, value in LATER.items():
+        for place, usual in (
+            (steps, None),
+            *((stage, {"is": "settled", "value": value}) for stage in record["stages"]),
+        ):
+            if place[name] == usual:
+                del place[name]
+            else:
+                newer = True
     if not space.measures:
         del record["measures"]
         first = None if newer else _first(record)

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from spacelang.expression import Number, decimal
 from spacelang.infix import show
+from spacelang.language.dimensions import LATER
 from spacelang.lower.cells import Legal
 from spacelang.space import Derived, Dimension, Option, Searched, Settled, Space, dimensions
 
@@ -17,7 +18,8 @@ def rows(space: Space, legal: Legal) -> list[list[str]]:
     table = [["", *(f"stage {number + 1}" for number in numbers)]]
     table.append(["map", *(f"{side}×{side}" for side in sides)])
     by_stage = [dict(dimensions(stage)) for stage in space.stages]
-    for name in by_stage[0]:
+    usual = [name for name, value in LATER.items() if all(s[name] == Settled(value) for s in by_stage)]
+    for name in (name for name in by_stage[0] if name not in usual):
         table.append([name, *(_cell(name, stages[name], legal, number) for number, stages in enumerate(by_stage))])
     table.append(["layers", *(_layers(legal, number) for number in numbers)])
     return table

@@ -83,7 +83,7 @@ STAGE_DIMENSIONS = tuple(word.name for word in STAGE)
 LAYER_DIMENSIONS = tuple(word.name for word in LAYER)
 NUMBERS = (*STAGE_DIMENSIONS, HEAD_DIM.name, *LAYER_DIMENSIONS)  # what expressions of a stage or a layer may use
 LAYER_NAMES = (*STAGE_DIMENSIONS, *LAYER_DIMENSIONS, HEAD_DIM.name)  # the same, as they are listed
-LATER = tuple(word for word in LAYER if word.later)
+LATER = {word.name: word.default for word in LAYER if word.later and isinstance(word.default, int)}
 
 
 def domain(name: str) -> Numbers:
