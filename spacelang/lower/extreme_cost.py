@@ -8,7 +8,7 @@ from spacelang.lower.bounded_chain import bounded_chain
 from spacelang.lower.chain import Bounds, Chain, Window
 from spacelang.lower.convolution import cell_classes, deep
 from spacelang.lower.convolution import end as end_of
-from spacelang.lower.meet_in_the_middle import Halves, Indexes, Part, boxes, indexes, meet_in_the_middle, parts
+from spacelang.lower.meet_in_the_middle import Halves, Indexes, QueryPart, boxes, indexes, meet_in_the_middle, parts
 from spacelang.lower.pattern import Pattern, free
 from spacelang.lower.range_tree import extreme
 from spacelang.lower.terms import Law, terms
@@ -44,7 +44,7 @@ def extreme_cost(
     return None if best is None else -best if most else best
 
 
-def _promised(halves: Halves, sides: Indexes, *, most: bool) -> list[tuple[int, Part]]:
+def _promised(halves: Halves, sides: Indexes, *, most: bool) -> list[tuple[int, QueryPart]]:
     """The parts of the queries, each with the best it could come to; to be minimised."""
     promises = []
     for part in parts(halves):

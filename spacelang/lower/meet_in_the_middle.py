@@ -78,7 +78,7 @@ class Halves:
 
 
 @frozen(eq=False)
-class Part:
+class QueryPart:
     """Some rows of a block of queries: the numbers, the costs (axes, n), and the rows they come from."""
 
     block: PointBlock
@@ -148,7 +148,7 @@ def _fits(halves: Halves) -> bool:
     return looks <= MOST_LOOKS and sum(map(entries, data)) <= MOST_ENTRIES
 
 
-def parts(halves: Halves) -> Iterator[Part]:
+def parts(halves: Halves) -> Iterator[QueryPart]:
     """The queries, some rows of a block at a time."""
     for block in halves.blocks:
         rows, here = block.shape
@@ -157,15 +157,15 @@ def parts(halves: Halves) -> Iterator[Part]:
             last = min(rows, first + stride)
             chosen = slice(block.rows.start + first, block.rows.start + last)
             numbers = slice(block.start + first * here, block.start + last * here)
-            yield Part(block, chosen, numbers, outer_sum(halves.half, halves.stage, block, chosen))
+            yield QueryPart(block, chosen, numbers, outer_sum(halves.half, halves.stage, block, chosen))
 
 
-def weight_of(halves: Halves, part: Part) -> Array:
+def weight_of(halves: Halves, part: QueryPart) -> Array:
     """The weights of some queries: exact where float64 or Python integers hold their factors' product."""
     return np.multiply.outer(halves.half.weight[part.rows], halves.stage.weight[part.block.here]).reshape(-1)
 
 
-def boxes(halves: Halves, sides: Indexes, part: Part) -> Iterator[tuple[PointIndex, Int, Int]]:
+def boxes(halves: Halves, sides: Indexes, part: QueryPart) -> Iterator[tuple[PointIndex, Int, Int]]:
     """Each class of data that some queries may meet, and the boxes in which it completes them."""
     for side, link in zip(sides, halves.table[part.block.label], strict=True):
         if side is not None and link is not None:

@@ -16,7 +16,7 @@ from spacelang.lower.terms import Law, terms
 from .chains import chains, everything, fits, windows
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(chains(measures=2))
 def test_largest_and_smallest_break_ties_by_params_then_canonical_order(chain: object) -> None:
     everyone = list(everything(chain).items())  # type: ignore[arg-type]
@@ -26,7 +26,7 @@ def test_largest_and_smallest_break_ties_by_params_then_canonical_order(chain: o
     assert largest(chain) == (high and high[0])  # type: ignore[arg-type]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_ends_by_way_of_a_deep_stage_are_those_of_enumeration(data: st.DataObject) -> None:
     chain = data.draw(chains())
@@ -42,7 +42,7 @@ def test_ends_by_way_of_a_deep_stage_are_those_of_enumeration(data: st.DataObjec
     assert end(found, classes[1], most=True) == max(held, default=None)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_ranges_and_nearest_values_under_the_other_bounds(data: st.DataObject) -> None:
     chain = data.draw(chains(measures=data.draw(st.integers(1, 3))))

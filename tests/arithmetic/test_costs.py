@@ -43,7 +43,7 @@ def text(entries: dict[str, float]) -> str:
     return json.dumps({"measure": "latency", "unit": "ms", "entries": entries})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(written())
 def test_a_network_costs_the_sum_of_its_blocks(space: Written) -> None:
     enumerated(space)

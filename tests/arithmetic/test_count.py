@@ -21,7 +21,7 @@ from spacelang.lower.too_large import TooLarge
 from .chains import chains, everything, fits, law_given, patterns, windows
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_counts_inside_windows_are_those_of_enumeration(data: st.DataObject) -> None:
     chain = data.draw(chains())
@@ -29,7 +29,7 @@ def test_counts_inside_windows_are_those_of_enumeration(data: st.DataObject) -> 
     assert count(chain, bounds) == sum(fits(chain, bounds, spent) for spent in everything(chain).values())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_counts_under_a_pattern_are_those_of_enumeration(data: st.DataObject) -> None:
     chain = data.draw(chains())
@@ -37,7 +37,7 @@ def test_counts_under_a_pattern_are_those_of_enumeration(data: st.DataObject) ->
     assert count(chain, bounds, pattern) == len(law_given(chain, pattern, bounds, uniform=True))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_three_windows_at_once_count_as_enumeration_does(data: st.DataObject) -> None:
     chain = data.draw(chains(measures=3))
@@ -69,7 +69,7 @@ def test_counts_beyond_float_precision_are_exact(options: int, depth: int, low: 
     assert count(chain) == options ** (2 * depth)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2**53 - 1), st.integers(0, 2**53 - 1)), min_size=1, max_size=30))
 def test_sums_of_products_of_whole_numbers_are_exact(pairs: list[tuple[int, int]]) -> None:
     one, other = (np.array(column, np.float64) for column in zip(*pairs, strict=True))
@@ -78,7 +78,7 @@ def test_sums_of_products_of_whole_numbers_are_exact(pairs: list[tuple[int, int]
     assert products(np.stack([other, other]), one).tolist() == [whole, whole]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_a_deep_stage_is_counted_alike_by_its_own_way_and_by_halves(data: st.DataObject) -> None:
     chain = data.draw(chains())
@@ -124,7 +124,7 @@ def test_a_refused_count_is_bracketed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 < found.lower < found.upper < 12**40
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data(), st.integers(2, 30))
 def test_rounded_costs_bracket_the_count(data: st.DataObject, cells: int) -> None:
     chain = data.draw(chains())
@@ -133,7 +133,7 @@ def test_rounded_costs_bracket_the_count(data: st.DataObject, cells: int) -> Non
     assert found.lower <= count(chain, {"flops": window}) <= found.upper
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_what_can_be_counted_is_bracketed_exactly(data: st.DataObject) -> None:
     chain = data.draw(chains())

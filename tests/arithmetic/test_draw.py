@@ -21,7 +21,7 @@ from .chains import chains, chi_square, law_given, patterns, windows
 UNLIKELY = 1e-6
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.data(), st.sampled_from(Law), st.integers(0, 2**32))
 def test_draws_follow_the_law_given_windows_and_pattern(data: st.DataObject, law: Law, seed: int) -> None:
     chain = data.draw(chains())
@@ -44,7 +44,7 @@ def test_draws_inside_three_windows_follow_the_law(data: st.DataObject, seed: in
     assert chi_square(expected, drawn) > UNLIKELY
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.data(), st.sampled_from(Law), st.integers(0, 2**32))
 def test_draws_by_way_of_a_deep_stage_follow_the_law(data: st.DataObject, law: Law, seed: int) -> None:
     chain = data.draw(chains())
@@ -60,7 +60,7 @@ def test_draws_by_way_of_a_deep_stage_follow_the_law(data: st.DataObject, law: L
     assert chi_square(expected, drawn) > UNLIKELY
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.data(), st.sampled_from(Law), st.integers(0, 2**32))
 def test_draws_are_the_same_from_what_was_kept(data: st.DataObject, law: Law, seed: int) -> None:
     chain = data.draw(chains())

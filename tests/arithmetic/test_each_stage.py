@@ -25,7 +25,7 @@ from .test_tied import enumerated
 from .tied import Tied, tied
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tied(1), st.integers(1, 6), st.sampled_from(("1.5", "2", "3.5")), st.integers(1, 4))
 def test_every_stage_keeps_a_bound_of_each_stage(space: Tied, heads: int, ratio: str, deep: int) -> None:
     everyone = enumerated(space, 600)

@@ -17,7 +17,7 @@ from .chains import chains, everything, fits, windows
 from .test_count import wide
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_every_value_is_counted_as_by_enumeration(data: st.DataObject) -> None:
     chain = data.draw(chains())
@@ -29,7 +29,7 @@ def test_every_value_is_counted_as_by_enumeration(data: st.DataObject) -> None:
     assert found.count(Window(min(spent, default=0), max(spent, default=0))) == spent.total()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_bins_inside_bounds_are_those_of_enumeration(data: st.DataObject) -> None:
     chain = data.draw(chains())
@@ -58,7 +58,7 @@ def test_strata_part_a_window_evenly(low: int, width: int, number: int) -> None:
     assert max(widths) - min(widths) <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.data(), st.integers(0, 2**32))
 def test_stratified_draws_take_as_many_from_each_stretch(data: st.DataObject, seed: int) -> None:
     chain = data.draw(chains())

@@ -21,7 +21,7 @@ from .chains import allowed, chains, chi_square, everything, law_given, windows
 UNLIKELY = 1e-6
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data(), st.integers(0, 2**32))
 def test_children_of_parents_inside_are_inside(data: st.DataObject, seed: int) -> None:
     chain = data.draw(chains())
@@ -67,7 +67,7 @@ def mutation_law(
     return law
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.data(), st.integers(0, 2**32))
 def test_mutation_follows_its_law(data: st.DataObject, seed: int) -> None:
     chain = data.draw(chains())
@@ -157,7 +157,7 @@ def crossover_law(
     return {child: chance / whole_law for child, chance in law.items()}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.data(), st.integers(0, 2**32))
 def test_crossover_follows_its_coins_given_the_rules_and_the_windows(data: st.DataObject, seed: int) -> None:
     chain = data.draw(chains())

@@ -30,7 +30,7 @@ def around(seed: int, axes: int, boxes: int, reach: int) -> tuple[np.ndarray, np
     return low, low + random.integers(-3, 3 * reach + 12, (axes, boxes))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.integers(0, 2**32),
     st.integers(1, 2),
@@ -57,7 +57,7 @@ def test_mass_and_extremes_are_those_of_every_point(
         assert dict(zip(some.tolist(), value.tolist(), strict=True)) == expected
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 2), st.integers(1, 150), st.sampled_from((0, 10**6)))
 def test_draws_from_a_box_are_by_weight(seed: int, axes: int, size: int, looks: int) -> None:
     cost, weight = scattered(seed, axes, size, 20)

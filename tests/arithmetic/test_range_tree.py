@@ -38,7 +38,7 @@ def trees_of_few_points() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32), st.lists(st.integers(1, 40), min_size=3, max_size=5), st.integers(1, 600))
 def test_mass_extremes_and_draws_are_those_of_every_point(seed: int, reach: list[int], size: int) -> None:
     random = np.random.default_rng(seed)
@@ -64,7 +64,7 @@ def test_mass_extremes_and_draws_are_those_of_every_point(seed: int, reach: list
         assert np.bincount(drawn, minlength=size).tolist() == np.where(held[box], weight, 0).tolist()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_three_windows_on_a_chain(data: st.DataObject) -> None:
     chain = data.draw(chains(measures=3))
@@ -88,7 +88,7 @@ def test_three_windows_on_a_chain(data: st.DataObject) -> None:
         assert chi_square(law_given(chain, free(chain), bounds, uniform=False), drawn) > UNLIKELY
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(tied(), st.data())
 def test_totals_and_both_costs_at_once(space: Tied, data: st.DataObject) -> None:
     assume(space.rules)

@@ -52,7 +52,7 @@ def enumerated(space: Written) -> list[Network]:
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(written(), st.data())
 def test_counts_bounds_and_histograms_are_those_of_enumeration(space: Written, data: st.DataObject) -> None:
     everyone = enumerated(space)
@@ -79,7 +79,7 @@ def test_counts_bounds_and_histograms_are_those_of_enumeration(space: Written, d
             assert held == sum(stretch.lo <= value <= stretch.hi for value in values)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(written(), st.integers(0, 2**32), st.sampled_from(Law), st.data())
 def test_draws_are_networks_of_the_space_inside_the_bounds(
     space: Written, seed: int, law: Law, data: st.DataObject
@@ -102,7 +102,7 @@ def test_uniform_draws_of_a_small_space_take_every_network_alike() -> None:
     assert chi_square({one: Fraction(1, len(everyone)) for one in everyone}, drawn) > UNLIKELY
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(written())
 def test_the_effect_of_an_option_is_what_enumeration_says(space: Written) -> None:
     everyone = enumerated(space)
@@ -118,7 +118,7 @@ def test_the_effect_of_an_option_is_what_enumeration_says(space: Written) -> Non
             assert one.ranges.get(measure) == (Window(min(values), max(values)) if values else None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(written(), st.data())
 def test_the_effect_of_an_option_inside_bounds_is_what_enumeration_says(
     space: Written, data: st.DataObject

@@ -41,7 +41,7 @@ def judged(text: str) -> None:
     written([Report(source, result.diagnostics)], "json")
 
 
-quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @quick

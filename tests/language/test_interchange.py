@@ -289,7 +289,7 @@ def configurations(record: dict[str, Any]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(spaces())
 def test_configurations_are_the_networks_of_the_space(text: str) -> None:
     space = compile_text(Source("x.space", text)).space

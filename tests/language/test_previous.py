@@ -97,7 +97,7 @@ def text_of(rule: Rule, stages: int) -> str:
     return f"{HEAD}{both}{blocks}require each stage: {rule.text}\n"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(rules, st.integers(1, 3))
 def test_rules_about_neighbours_leave_what_enumeration_says(rule: Rule, stages: int) -> None:
     expected = networks(rule, stages)
@@ -115,7 +115,7 @@ def test_rules_about_neighbours_leave_what_enumeration_says(rule: Rule, stages: 
     assert lower(again).count == len(expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(rules)
 def test_configspace_and_narrowing_take_the_same_rules(rule: Rule) -> None:
     expected = networks(rule, 2)

@@ -129,7 +129,7 @@ def test_without_augmentation_a_training_image_is_the_picture(tmp_path):
     step=st.integers(0, 30),
     world=st.integers(1, 5),
 )
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_an_epoch_shows_each_picture_as_often_as_the_recipe_repeats_it(pictures, batch, repeats, step, world):
     schedule = Sampler(pictures, batch, repeats, seed=0)
     steps = schedule.steps_per_epoch

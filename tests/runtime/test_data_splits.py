@@ -44,7 +44,7 @@ def test_the_split_is_the_same_for_every_training_seed_and_hardly_moves_with_the
     sizes=st.lists(st.integers(1, 30), min_size=1, max_size=8),
     share=st.fractions(0, Fraction(9, 10), max_denominator=20),
 )
-@settings(max_examples=100)
+@settings(max_examples=40)
 def test_every_class_gives_its_share_rounded_and_keeps_a_picture(sizes, share):
     labels = np.repeat(np.arange(len(sizes)), sizes)
     count = round(share * len(labels))
