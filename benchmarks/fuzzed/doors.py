@@ -15,6 +15,8 @@ from pathlib import Path
 import torch
 from fuzz import ROOT, Door, changed
 
+from spacelang import notation
+from spacelang.architecture import NotAnArchitecture
 from spacelang.cli import main
 from spacelang.lower.costs import blocks
 from spacelang.lower.lowered import lower
@@ -24,6 +26,7 @@ from spacelang_runtime.engine.provenance import provenance
 from spacelang_runtime.engine.record import Data, Initial, Limits, Record
 from spacelang_runtime.engine.run import Run, find, open_run
 from spacelang_runtime.engine.supernet import trained_at
+from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn import saved, swin_file
 from spacelang_runtime.refine.refinement import Refinement, Round, begun, keep
 from spacelang_runtime.report.search_summary import summary_of
@@ -69,6 +72,8 @@ def doors() -> dict[str, Door]:
     table.write_text(json.dumps({"measure": "latency", "unit": "ms", "entries": entries}))
     network = Path("network.json")
     network.write_text(json.dumps(saved.record_of(MODEL)["network"]))
+    line = Path("network.txt")
+    line.write_text(notation.write(lowered.largest))
     recipe = Path("recipe.toml")
     recipe.write_bytes((recipes() / "camvid.toml").read_bytes())
     swin = Path("swin.pth")
@@ -80,6 +85,7 @@ def doors() -> dict[str, Door]:
         "space.json": Door(folder / "space.json", lambda: lower(find(RUNS, "digits-1").space).smallest),
         "table": Door(table, told("inspect", str(ROOT / "spaces" / "digits.space"), "--cost", "latency.json")),
         "network.json": Door(network, told("inspect", "network.json")),
+        "line": Door(line, lambda: _line(line)),
         "config.json": Door(MODEL / "config.json", _model),
         "model.safetensors": Door(BARE / "model.safetensors", lambda: saved.load(BARE)),
         "swin.pth": Door(swin, lambda: swin_file.architecture_of(swin_file.tensors(swin), 224, "swin.pth")),
@@ -134,6 +140,16 @@ def _model() -> None:
     saved.preprocessing_of(MODEL)
     saved.class_names(network.architecture, saved.notes_of(MODEL))
     told("inspect", "model")()
+
+
+def _line(path: Path) -> None:
+    """A network's line, as a word of a command: none of these has a null character."""
+    word = path.read_bytes().decode("utf-8", "replace").replace("\0", "")
+    try:
+        notation.read(word)
+    except NotAnArchitecture as reason:
+        raise Failure(str(reason)) from None
+    told("inspect", "--", word)()
 
 
 def _best() -> None:

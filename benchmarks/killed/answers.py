@@ -132,4 +132,8 @@ def differences(one: Any, other: Any, at: str = "") -> list[str]:
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         pairs = enumerate(zip(one, other, strict=True))
         return [line for place, pair in pairs for line in differences(*pair, f"{at}/{place}")][:5]
-    return [] if str(one) == str(other) else [f"{at}: {str(one)[:80]} | {str(other)[:80]}"]
+    if (before := str(one)) == (after := str(other)):
+        return []
+    pairs = enumerate(zip(before, after, strict=False))
+    start = max(0, next((place for place, pair in pairs if pair[0] != pair[1]), 0) - 30)
+    return [f"{at}: {before[start : start + 100]} | {after[start : start + 100]}"]

@@ -83,6 +83,9 @@ WORKS: Mapping[str, Work] = {
     "attention": Work(
         ("attention", "--image", "photo.png", "--stage", "1", "-o", "heads"), SEARCHED | {"photo.png": "photo.png"}
     ),
+    "predict": Work(
+        ("predict", "model", "photo.png", "-o", "sheet.png"), {"model": "model", "photo.png": "photo.png"}
+    ),
     "measure": Work(("measure", "tiny.space", "--rounds", "1", "--batch", "1"), SPACE),
     "compile": Work(("compile", "tiny.space", "-o", "tiny.json"), SPACE),
     "fmt": Work(("fmt", "loose.space"), {"loose.space": "loose.space"}),
@@ -91,7 +94,7 @@ WORKS: Mapping[str, Work] = {
 }
 # Under torchrun, of several processes: long enough to be met.
 JOB = Work(("evolve", "--images", "100", *_set("--set", generations=30)), TRAINED, kills=4)
-BRIEF = ("explain", "inspect", "sample", "diff", "lsp")  # they write nothing
+BRIEF = ("check", "explain", "inspect", "sample", "diff", "lsp")  # they write nothing
 
 
 def make(folder: Path, command: Callable[[Path, tuple[str, ...]], None]) -> None:
