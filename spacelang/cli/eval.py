@@ -27,7 +27,8 @@ def evaluate(
         list[str] | None,
         typer.Argument(
             help="Models' folders; files (.onnx, .xml, .pte, .tflite), as they will be used; or networks of a run: "
-            "best, cheapest, largest, smallest, a name, a line, a JSON file. Default: best. A run among them is the one whose weights to take."
+            "best, cheapest, largest, smallest, a name, a line, a JSON file. Default: best. "
+            "A run among them is the one whose weights to take."
         ),
     ] = None,
     run: WeightsOf = None,

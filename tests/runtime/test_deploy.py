@@ -1,4 +1,4 @@
-"""A network as a file for where it will run: it is checked there, tells of itself, and is tested as it will be used."""
+"""A network as a file for where it will run: checked there, telling of itself, and tested as it will be used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table of a runtime is corrected by whole networks, marked where it is not to be trusted, and held by the answer."""
+"""A table of a runtime is corrected by whole networks, and marked where it is not to be trusted."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from pathlib import Path
 
 import pytest
 from networks import draw, shipped
-from spacelang.api.latency import place_of, processor, record
 
-from spacelang.api import latency
 from spacelang.check import compile_text
 from spacelang.lower.costs import read as read_table
 from spacelang.lower.lowered import lower
 from spacelang.source import Source
 from spacelang_runtime.app import latency
-from spacelang_runtime.app import whole as running
-from spacelang_runtime.app.latency import place_of, processor, record
+from spacelang_runtime.app.latency import place_of, record
 from spacelang_runtime.app.whole import told_by
 from spacelang_runtime.export import busy
 from spacelang_runtime.export.latency.correction import fitted
@@ -111,37 +108,3 @@ def test_what_is_off_or_was_measured_beside_others_is_marked_and_wants_force(tmp
     with pytest.raises(Failure, match=r"15.0% off on average.*0.8 cores busy") as refused:
         told_by(path, 1, force=False)
     assert "--force" in refused.value.remedy
-
-
-def test_the_answer_is_the_best_that_keeps_the_bound_when_it_runs_whole(spacelang, here: Path, monkeypatch) -> None:
-    """Of the finalists in their order; and where none keeps it, the search says so."""
-    from test_job import SMALL_SEARCH, settings
-
-    from spacelang.lower.costs import blocks
-
-    lowered = shipped("digits")
-    entries = dict.fromkeys(blocks(lowered.legal), 1)
-    told = {"device": processor(), "runtime": "torch", "precision": "fp32", "batch": 1}
-    table = {"measure": "latency", "unit": "ms", "entries": entries, **told}
-    Path("latency.json").write_text(json.dumps(table))
-    ran: list[str] = []
-
-    def whole(networks, where, observe=None):
-        ran.extend(one.digest for one in networks)
-        return [1.0 if len(ran) < 3 else 0.001 for _ in networks]
-
-    monkeypatch.setattr(running, "whole_", whole)
-    words = ("evolve", "--cost", "latency.json", *settings(SMALL_SEARCH), "--json", "--latency", "9ms")
-    said = spacelang(*words)
-    assert said.code == 0, said.err
-    assert len(ran) == 3
-    assert said.err.count("runs whole in 1000 ms, outside its bound") == 2
-    assert "runs whole in 1 ms, within its bound" in said.err
-    monkeypatch.setattr(running, "whole_", lambda networks, where: [1.0 for _ in networks])
-    refused = spacelang(*words)
-    assert refused.code == 1
-    assert "best networks keeps the bounds when it runs whole" in refused.err
-    Path("latency.json").write_text(json.dumps({**table, "marks": ["it is 60 % off"]}))
-    refused = spacelang(*words)
-    assert refused.code == 1
-    assert "latency.json is not to be trusted: it is 60 % off" in refused.err

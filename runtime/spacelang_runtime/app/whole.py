@@ -30,8 +30,10 @@ class Told:
 
 
 def told_by(path: Path, scale: int, force: bool) -> Told:
-    """What the file of a table tells, which has been read as one before. force: also where it was marked as not to be
-    trusted, for which `Failure` is raised else."""
+    """What the file of a table tells, which has been read as one before.
+
+    Raises `Failure` where it was marked as not to be trusted, and `force` is not given.
+    """
     facts = json.loads(path.read_text(encoding="utf-8"))
     marks = facts.get("marks")
     if isinstance(marks, list) and marks and not force:
