@@ -12,7 +12,7 @@ from networks import AWKWARD, draw, stirred
 
 from spacelang import notation
 from spacelang.lower.lowered import lower
-from spacelang_runtime.export.portable.network import Layer
+from spacelang_runtime.export.portable.network import TransformerLayer
 from spacelang_runtime.export.portable.portable import portable, traced
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.ops.windows import Cut
@@ -28,7 +28,7 @@ def model_of(line: str) -> Network:
 
 def cuts(model: Network) -> list[Cut]:
     """Of every layer."""
-    return [part.attention.cut for part in portable(model).parts.values() if isinstance(part, Layer)]
+    return [part.attention.cut for part in portable(model).parts.values() if isinstance(part, TransformerLayer)]
 
 
 @pytest.mark.parametrize("name", AWKWARD)

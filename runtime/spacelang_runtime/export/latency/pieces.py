@@ -105,12 +105,18 @@ def made(piece: Piece, lowered: Lowered, batch: int) -> tuple[nn.Module, Tensor,
         case Attention(stage, embed, heads, qkv, head_width, window):
             shape = LayerShape(heads, qkv, head_width, embed, window)
             blocks = [plan.block(frame, stage, index, embed, shape) for index in range(PAIR)]
-            layers = [portable.Layer(network.Layer(block), _grid(frame, stage)) for block in blocks]
+            layers = [
+                portable.TransformerLayer(network.TransformerLayer(block), _grid(frame, stage)) for block in blocks
+            ]
             return _Attentions(layers), _tokens(frame, stage, embed, batch), PAIR
         case Mlp(stage, embed, hidden):
             shape = LayerShape(1, 4, 4, hidden, 1)
             blocks = [plan.block(frame, stage, 0, embed, shape) for _ in range(PAIR)]
-            return _Mlps([network.Layer(block) for block in blocks]), _tokens(frame, stage, embed, batch), PAIR
+            return (
+                _Mlps([network.TransformerLayer(block) for block in blocks]),
+                _tokens(frame, stage, embed, batch),
+                PAIR,
+            )
 
 
 class _Stem(nn.Module):
@@ -125,7 +131,7 @@ class _Stem(nn.Module):
 
 
 class _Attentions(nn.Module):
-    def __init__(self, layers: list[portable.Layer]) -> None:
+    def __init__(self, layers: list[portable.TransformerLayer]) -> None:
         super().__init__()
         self.norms = nn.ModuleList(layer.norm1 for layer in layers)
         self.attentions = nn.ModuleList(layer.attention for layer in layers)
@@ -138,7 +144,7 @@ class _Attentions(nn.Module):
 
 
 class _Mlps(nn.Module):
-    def __init__(self, layers: list[network.Layer]) -> None:
+    def __init__(self, layers: list[network.TransformerLayer]) -> None:
         super().__init__()
         for name in ("norm2", "expand", "contract"):
             setattr(self, name, nn.ModuleList(getattr(layer, name) for layer in layers))

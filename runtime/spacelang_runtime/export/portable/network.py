@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spacelang_runtime.export.portable import windows
-from spacelang_runtime.export.portable.positions import Bias, Ways
+from spacelang_runtime.export.portable.position_embedding import Bias, Ways
 from spacelang_runtime.nn import network
-from spacelang_runtime.ops import positions
+from spacelang_runtime.ops import position_embedding
 from spacelang_runtime.ops.windows import Cut, Grid, cut
 
 
@@ -30,7 +30,7 @@ class Portable(nn.Module):
                 self.parts[f"stage_{number}_merging"] = Merging(stage.merge, grid)
                 grid = (-(-grid[0] // 2), -(-grid[1] // 2))
             for index, layer in enumerate(stage.layers, 1):
-                self.parts[f"stage_{number}_layer_{index}"] = Layer(layer, grid)
+                self.parts[f"stage_{number}_layer_{index}"] = TransformerLayer(layer, grid)
         self.head = Head(given.head)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ class Joined(nn.Module):
         self.absolute = (
             None
             if table is None
-            else nn.Parameter(positions.absolute(table.detach(), grid, given.token is not None))
+            else nn.Parameter(position_embedding.absolute(table.detach(), grid, given.token is not None))
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -107,10 +107,10 @@ class Head(nn.Module):
         return logits
 
 
-class Layer(nn.Module):
-    """See `nn.network.Layer`, in evaluation."""
+class TransformerLayer(nn.Module):
+    """See `nn.network.TransformerLayer`, in evaluation."""
 
-    def __init__(self, given: network.Layer, grid: Grid) -> None:
+    def __init__(self, given: network.TransformerLayer, grid: Grid) -> None:
         super().__init__()
         self.norm1, self.norm2 = given.norm1, given.norm2
         self.attention = Attention(given.attention, grid)

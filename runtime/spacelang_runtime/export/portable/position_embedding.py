@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spacelang_runtime.ops.positions import centre
+from spacelang_runtime.ops.position_embedding import centre
 from spacelang_runtime.ops.windows import Cut, Grid
 
 
 class Bias(nn.Module):
-    """The relative position bias of a window (see `ops.positions.bias`), as two products with ones and zeros.
+    """The relative position bias of a window (`ops.position_embedding.bias`), as two products with ones and zeros.
 
     Between row i of the queries and row k of the keys stands row k − i + rows − 1 of the table; the columns
     likewise. Who multiplies by the two tables of ones, of 2·side − 1 by side² entries, has what indexing would
@@ -47,7 +47,7 @@ def _places(side: int) -> Tensor:
 
 
 class Ways(nn.Module):
-    """The row and column embeddings for keys and values (see `ops.positions.ways`), axis by axis.
+    """The row and column embeddings for keys and values (see `ops.position_embedding.ways`), axis by axis.
 
     The embedding of a pair is the sum of a row's and a column's, and so is its product with a query: of each axis
     it is made for side × side ways, and summed. For values the weights are summed along the other axis first. That
