@@ -44,6 +44,7 @@ def search(
     algorithm: Algorithm | None = None,
     candidates: int | None = None,
     space: Space | None = None,
+    force: bool = False,
     finish: str | float | None = None,
     data: str | os.PathLike[str] | None = None,
     device: str = "auto",
@@ -75,6 +76,7 @@ def search(
         algorithm: `predictor`, `paper`, `random`, `regularized` or `nsga2`; None: `predictor`, of a front `nsga2`.
         candidates: end when so many different networks have been scored.
         space: a narrower space to search on this supernet.
+        force: whether tables are taken, too, that were marked as not to be trusted.
         finish: then train the best on, alone: for `"5%"` of the supernet's seconds.
         data: where the run's data is now; None: where it was.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -94,7 +96,7 @@ def search(
     words = Words(algorithm, front, score, exact, risk, candidates, part, finalists)
     asked = budgets(flops)
     named = {"params": params, "latency": latency}
-    bounded = Bounded(asked, named, bounds, tables(cost), settings, space)
+    bounded = Bounded(asked, named, bounds, tables(cost), settings, space, force)
     searches, measures = request(run.kept, bounded, words, finish is not None, say)
 
     from spacelang_runtime.app.bench import Place

@@ -36,7 +36,8 @@ Tables = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 @frozen
 class Bounded:
     """What a search is bound by: bounds on MACs, one for each search; those that hold for all of them; the tables
-    of further costs; lines of the recipe changed; a narrower space to search."""
+    of further costs; lines of the recipe changed; a narrower space to search. force: take tables, too, that were
+    marked as not to be trusted."""
 
     budgets: Sequence[Budget] = (None,)
     named: Mapping[str, Amount | None] = attrs.field(factory=dict)
@@ -44,6 +45,7 @@ class Bounded:
     cost: Sequence[Path] = ()
     settings: Settings | None = None
     space: Space | None = None
+    force: bool = False
 
 
 def request(
@@ -79,8 +81,11 @@ def request(
     searches = tuple((recipe, method_of(lowered, recipe, words)) for recipe in recipes)
 
     from spacelang_runtime.app.search import SearchRequest
+    from spacelang_runtime.app.whole import told_by
 
-    return SearchRequest(run, wide, lowered, searches), measures
+    scales = [table.scale for table in measures.tables.values()]
+    told = [told_by(path, scale, bounded.force) for path, scale in zip(bounded.cost, scales, strict=True)]
+    return SearchRequest(run, wide, lowered, searches, tuple(told)), measures
 
 
 def budgets(flops: Amount | list[Amount] | None) -> Sequence[Budget]:

@@ -9,11 +9,12 @@ from typing import Literal
 from attrs import frozen
 
 from spacelang.api.architecture import Architecture
-from spacelang.api.error import NotAnOption
 from spacelang.api.model import Model
 from spacelang.api.trained import Say, Trained, silent
 
-Format = Literal["safetensors", "timm", "hf", "swin", "onnx", "torch-export"]
+Format = Literal[
+    "safetensors", "timm", "hf", "swin", "torch-export", "onnx", "openvino", "executorch", "litert", "coreml"
+]
 
 
 @frozen
@@ -34,29 +35,38 @@ def export(
     *,
     format: Format | None = None,
     image: int | None = None,
+    batch: int | None = None,
+    int8: bool = False,
+    data: str | None = None,
     force: bool = False,
     inherited: bool = False,
 ) -> Exported:
     """Write a network of the run as a model that stands on its own; as `spacelang export`.
 
     Args:
-        output: a folder, or a file of `.onnx` or `.pt2`.
+        output: a folder, or a file for a runtime: `.onnx`, `.xml`, `.pte`, `.tflite`, `.mlpackage`, `.pt2`.
         what: `best`, `cheapest`, `largest`, `smallest`, a name, a line, a network.
-        format: `safetensors`, `timm`, `hf`, `swin`, `onnx` or `torch-export`; None: what the output's name says.
-        image: of `onnx` and `torch-export`, another side of the images, in pixels.
+        format: `safetensors`, `timm`, `hf`, `swin`, `torch-export`, `onnx`, `openvino`, `executorch`, `litert` or
+            `coreml`; None: what the output's name says.
+        image: of formats that are files, another side of the images, in pixels.
+        batch: of `executorch`, `litert` and `coreml`, images at a time; None: 1.
+        int8: whether the network is quantised by the training images of `data`, and tested on its test images
+            before and after; of `onnx`, `openvino` and `executorch`.
+        data: that data: a folder, or `digits`.
         force: whether to replace what is there.
         inherited: whether the weights are the supernet's also where the network was finished.
 
     Raises:
-        Failure: where something else is there already, and where a format cannot hold the network.
+        Failure: where something else is there already, where a format cannot hold the network, where a package is
+            missing, and where a file's runtime computes something else than torch.
     """
-    from spacelang_runtime.app.export import SUFFIXES, format_of, of_run, write
+    from spacelang_runtime.app.deploy import Deployment
+    from spacelang_runtime.app.export import format_of, of_run, require_words, write
 
     path = Path(output)
-    form = format_of(path, format)
-    if image is not None and form not in SUFFIXES.values():
-        raise NotAnOption("image", f"{form} has no image size of its own: it goes with onnx and torch-export")
-    made = write(of_run(str(what), run.kept, run.space.lowered, inherited=inherited), path, form, image, force)
+    form, how = format_of(path, format), Deployment(image, batch, int8, data)
+    require_words(form, how)
+    made = write(of_run(str(what), run.kept, run.space.lowered, inherited=inherited), path, form, how, force)
     return Exported(made.path, Architecture(made.architecture), made.said, made.preview)
 
 

@@ -26,8 +26,9 @@ def evaluate(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Models' folders; or networks of a run: best, cheapest, largest, smallest, a name, a line, "
-            "a JSON file. Default: best. A run among them is the one whose weights to take."
+            help="Models' folders; files (.onnx, .xml, .pte, .tflite), as they will be used; or networks of a run: "
+            "best, cheapest, largest, smallest, a name, a line, a JSON file. Default: best. "
+            "A run among them is the one whose weights to take."
         ),
     ] = None,
     run: WeightsOf = None,
@@ -62,7 +63,7 @@ def evaluate(
     if run is None and (meant := next((name for name in names if is_run(name, runs)), None)):
         run, names = meant, [name for name in names if name != meant]
     names = names or ["best"]
-    models = [name for name in names if (Path(name) / "config.json").is_file()] if run is None else []
+    models = [name for name in names if _is_model(name)] if run is None else []
     if models and len(models) == len(names):
         if random or split == "search":
             fail(
@@ -83,6 +84,13 @@ def evaluate(
         print(json.dumps(results, indent=2))
     else:
         show(results, split)
+
+
+def _is_model(name: str) -> bool:
+    """Whether a name is that of a model's folder, or of a file that a runtime loads."""
+    from spacelang_runtime.app.deploy import RUNNING
+
+    return (Path(name) / "config.json").is_file() or Path(name).suffix.lower() in RUNNING
 
 
 def _networks(
@@ -153,8 +161,9 @@ def _model(folder: Path, data: str | None, by_class: bool, how: How) -> Row:
     if data is None:
         fail(f"which images is {folder} to be tested on?", f"name them: spacelang eval {folder} --data FOLDER")
 
-    from spacelang_runtime.app.evaluate import of_model
+    from spacelang_runtime.app.evaluate import of_file, of_model
 
     with progress(f"eval {folder}") as show_:
-        (measured,) = of_model(folder, data, by_class, evolve(how, observe=show_)).records()
+        tested = of_model if folder.is_dir() else of_file
+        (measured,) = tested(folder, data, by_class, evolve(how, observe=show_)).records()
     return measured

@@ -80,6 +80,9 @@ def evolve(
     space: Annotated[
         Path | None, typer.Option(help="Search a narrower space on this supernet, such as spaces/s3_mobile.space.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Take tables, too, that were marked as not to be trusted.")
+    ] = False,
     finish: Annotated[
         str | None,
         typer.Option(metavar="SHARE", help="Then train the best on, alone: for 5% of the supernet's seconds."),
@@ -104,7 +107,7 @@ def evolve(
     asked = budgets(flops)
     with refused():
         narrow = None if space is None else loaded(space)
-        bounded = Bounded(asked, named, bound, cost or (), settings, narrow)
+        bounded = Bounded(asked, named, bound, cost or (), settings, narrow, force)
         searches, measures = request(found, bounded, words, finish is not None, say_once)
 
     from spacelang_runtime.app.bench import Place

@@ -9,19 +9,23 @@ import typer
 
 from spacelang.architecture import LARGEST_IMAGE
 from spacelang.cli.options import Force, Runs, WeightsOf
-from spacelang.cli.terminal import fail, say, say_once
+from spacelang.cli.terminal import fail, refused, say, say_once
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
-    from spacelang_runtime.app.export import Model
+    from spacelang_runtime.app.model import Model
 
 FORMATS = {
     "safetensors": "a folder with config.json and model.safetensors",
     "timm": "the same folder: timm.create_model reads it",
     "hf": "the same folder: transformers' from_pretrained reads it",
     "swin": "a folder for timm's own Swin, where the network is one",
-    "onnx": "a file, with any batch, checked in onnxruntime",
-    "torch-export": "a file for torch.export.load, with any batch",
+    "torch-export": "a file for torch.export.load, .pt2, with any batch",
+    "onnx": "a file, .onnx, with any batch, checked in onnxruntime",
+    "openvino": "two files, .xml and .bin, with any batch, checked in OpenVINO",
+    "executorch": "a file, .pte, checked in ExecuTorch",
+    "litert": "a file, .tflite, checked in LiteRT",
+    "coreml": "a folder, .mlpackage, for Apple's systems",
 }
 FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")  # of weights from elsewhere, which no format writes
 
@@ -45,7 +49,18 @@ def export(
     ] = None,
     image: Annotated[
         int | None,
-        typer.Option(min=1, max=LARGEST_IMAGE, help="Of onnx and torch-export: another side of the images."),
+        typer.Option(min=1, max=LARGEST_IMAGE, help="Of formats that are files: another side of the images."),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, max=1024, help="Of executorch, litert and coreml: images at a time (default: 1)."),
+    ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Of onnx, openvino and executorch: quantised to int8, by --data.")
+    ] = False,
+    data: Annotated[
+        str | None,
+        typer.Option(help="With --int8: training images that set its ranges, and test images that judge it."),
     ] = None,
     force: Force = False,
     run: WeightsOf = None,
@@ -58,7 +73,9 @@ def export(
 
     The weights are those of the network's finish where it has one (spacelang finish), else those that it inherits.
     """
-    from spacelang_runtime.app.export import SUFFIXES, format_of, of_folder, write
+    from spacelang_runtime.app.deploy import Deployment
+    from spacelang_runtime.app.export import SUFFIXES, format_of, require_free, require_words, write
+    from spacelang_runtime.app.model import of_folder
 
     if output is None:
         fail("where to?", "name a folder: spacelang export best -o model/")
@@ -68,14 +85,13 @@ def export(
     chosen = form or SUFFIXES.get(suffix, "safetensors")
     if chosen not in FORMATS:
         raise typer.BadParameter(f"{form!r} is none of {', '.join(FORMATS)}", param_hint="--format")
-    if image is not None and chosen not in SUFFIXES.values():
-        raise typer.BadParameter("it goes with onnx and torch-export", param_hint="--image")
-    if chosen in SUFFIXES.values() and not force:
-        from spacelang_runtime.nn.files import require_free
-
-        require_free(output)
+    with refused():
+        named, how = format_of(output, form), Deployment(image, batch, int8, data, say=say)
+        require_words(named, how)
+    if not force:
+        require_free(output, named)
     model = of_folder(what) if run is None and _is_folder(what) else _of_run(what, run, runs, inherited)
-    made = write(model, output, format_of(output, form), image, force)
+    made = write(model, output, named, how, force)
     if made.preview:
         say("this model comes from a PREVIEW: it has learned next to nothing")
     print(f"{output}: {made.architecture.name}, {made.said}")

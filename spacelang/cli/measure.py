@@ -1,11 +1,9 @@
-"""`spacelang measure`: how long each block of a space takes on the device at hand, as a table."""
+"""`spacelang measure`: how long each block of a space takes where it will run, as a table."""
 
 from __future__ import annotations
 
 import json
-from math import floor, log10
 from pathlib import Path
-from statistics import mean, median
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,123 +15,123 @@ from spacelang.cli.texts import compiled, open_text
 from spacelang.cli.watch import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.search.timing import Bench, Timing
+    from spacelang_runtime.app.latency import Table
+    from spacelang_runtime.export.latency.place import Place
+    from spacelang_runtime.search.timing import Bench
 
 
 def measure(
     space: Annotated[Path, typer.Argument(help="A .space file.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The table to write.")] = Path("latency.json"),
     device: Device = "auto",
-    batch: Annotated[int, typer.Option(min=1, max=1_000_000, help="Images at a time.")] = 64,
+    runtime: Annotated[
+        str, typer.Option(help="Where networks will run: torch, onnxruntime, openvino or executorch.")
+    ] = "torch",
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Of a runtime: threads of a pass (default: 1).")
+    ] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="Of a runtime: networks in int8.")] = False,
+    batch: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Images at a time (default: 64; of a runtime 1).")
+    ] = None,
     precision: Annotated[
-        str | None, typer.Option(help="fp32, bf16 or fp16 (default: bf16 on a GPU, else fp32).")
+        str | None, typer.Option(help="Of torch: fp32, bf16 or fp16 (default: bf16 on a GPU, else fp32).")
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Timings of each block, of which the median counts.")] = 9,
     check: Annotated[
         int, typer.Option(min=0, help="Then run so many random networks whole, and say how near the table comes.")
-    ] = 0,
+    ] = 8,
     as_json: ResultAsJson = False,
 ) -> None:
-    """Time every distinct block of a space on a device, and write a table of latencies.
+    """Time every distinct block of a space where it will run, and write a table of latencies.
 
-    With it a latency is one more exact bound: spacelang evolve --cost latency.json --latency 5ms.
+    With it a latency is one more exact bound: spacelang evolve --cost latency.json --latency 5ms. A table that is
+    over 10 % off, or that was measured on a busy machine, is marked, and evolve wants --force for it.
     """
-    lowered = _lowered(space)
+    from spacelang.lower.lowered import lower
+    from spacelang_runtime.app import latency
 
+    lowered = lower(compiled(open_text(space)))
+    where = (
+        _bench(device, precision, batch, rounds, threads, int8)
+        if runtime == "torch"
+        else _place(runtime, threads, int8, batch, rounds, precision, device)
+    )
+    vacant(output, "the table")
+    with progress(f"measure {lowered.space.name}") as show:
+        table = latency.measure(lowered, where, check, observe=show)
+    latency.write(table, output)
+    if as_json:
+        facts = {"table": str(output), "blocks": len(table.timings), "spread": table.spread}
+        checked = {"roughest": table.roughest, "errors": list(table.errors), "error": table.error}
+        print(json.dumps({**facts, **checked, "busy": table.busy, "marks": list(table.marks)}, indent=2))
+        return
+    _show(table, space, output)
+
+
+def _bench(
+    device: str, precision: str | None, batch: int | None, rounds: int, threads: int | None, int8: bool
+) -> Bench:
     from spacelang_runtime.engine.distributed import choose
-    from spacelang_runtime.search.latency import measure as timings_of
     from spacelang_runtime.search.timing import PRECISIONS, Bench
 
+    if threads is not None or int8:
+        raise typer.BadParameter("it goes with a runtime: --runtime onnxruntime", param_hint="--threads, --int8")
     chosen = choose(device)
     word = precision or ("bf16" if chosen.type == "cuda" else "fp32")
     named = next((name for name in PRECISIONS if name == word), None)
     if named is None:
         raise typer.BadParameter(f"{word!r} is none of {', '.join(PRECISIONS)}", param_hint="--precision")
-    bench = Bench(chosen, named, batch, rounds)
-    vacant(output, "the table")
-    with progress(f"measure {lowered.space.name}") as show:
-        timings = timings_of(lowered, bench, show)
-    _write(output, lowered, bench, timings)
-    errors = _check(lowered, bench, timings, check) if check else []
-    rough = max(timings, key=lambda key: (timings[key].high - timings[key].low) / timings[key].median)
-    spread = median((timing.high - timing.low) / timing.median for timing in timings.values())
-    if as_json:
-        facts = {"table": str(output), "blocks": len(timings), "spread": spread, "roughest": rough}
-        print(json.dumps({**facts, "errors": errors, "error": mean(errors) if errors else None}, indent=2))
-        return
+    return Bench(chosen, named, batch or 64, rounds)
+
+
+def _place(
+    runtime: str,
+    threads: int | None,
+    int8: bool,
+    batch: int | None,
+    rounds: int,
+    precision: str | None,
+    device: str,
+) -> Place:
+    from spacelang_runtime.export.latency.place import RUNTIMES, Place
+
+    named = next((name for name in RUNTIMES if name == runtime), None)
+    if named is None:
+        raise typer.BadParameter(f"{runtime!r} is none of torch, {', '.join(RUNTIMES)}", param_hint="--runtime")
+    if precision is not None or device not in ("auto", "cpu"):
+        raise typer.BadParameter(f"{named} runs on the CPU, in fp32 or --int8", param_hint="--precision, --device")
+    return Place(named, threads or 1, int8, batch or 1, rounds)
+
+
+def _show(table: Table, space: Path, output: Path) -> None:
+    times = [timing.median for timing in table.timings.values()]
     console().print(
         grid(
             ["blocks", "fastest", "slowest", "spread (median)", "spread (most)"],
             [
                 [
-                    str(len(timings)),
-                    *(f"{1000 * pick(t.median for t in timings.values()):.4g} ms" for pick in (min, max)),
-                    f"{spread:.1%}",
-                    f"{(timings[rough].high - timings[rough].low) / timings[rough].median:.1%} {rough}",
+                    str(len(times)),
+                    *(f"{1000 * pick(times):.4g} ms" for pick in (min, max)),
+                    f"{table.spread:.1%}",
+                    f"{table.roughness:.1%} {table.roughest}",
                 ]
             ],
         )
     )
-    if errors:
-        off = f"the table is {mean(errors):.1%} off on average, {max(errors):.1%} at most"
-        print(f"{check} random networks run whole: {off}")
-    say(f"wrote {output}: {named}, {batch} images at a time, {_name(bench)}")
+    if table.correction is not None:
+        line = table.correction
+        print(
+            f"corrected by {line.networks} networks run whole: {line.scale:.3f} times the blocks, "
+            f"{1000 * line.layer:+.3g} ms a layer, {1000 * line.network:+.3g} ms a pass "
+            f"({line.before:.1%} off on average before, {line.after:.1%} after)"
+        )
+    if table.errors:
+        off = f"the table is {table.error:.1%} off on average, {max(table.errors):.1%} at most"
+        print(f"{len(table.errors)} random networks run whole: {off}")
+    batch = table.where.batch
+    say(f"wrote {output}: {table.runtime}, {batch} image{'s' if batch > 1 else ''} at a time, {table.device}")
+    if table.marks:
+        say(f"it is marked as not to be trusted, and evolve will want --force: {'; '.join(table.marks)}")
+        return
     say(f"next: spacelang inspect {space} --cost {output}, or spacelang evolve --cost {output} --latency WINDOW")
-
-
-def _lowered(path: Path) -> Lowered:
-    from spacelang.lower.lowered import lower
-
-    return lower(compiled(open_text(path)))
-
-
-def _write(path: Path, lowered: Lowered, bench: Bench, timings: Mapping[str, Timing]) -> None:
-    """Keep a table: entries in milliseconds, and beside them how they came about."""
-    from spacelang_runtime.atomic import replace_json
-    from spacelang_runtime.engine.record import versions
-
-    # Three digits of the usual block: noise is larger, and the exact arithmetic likes whole steps that are few.
-    digits = 2 - floor(log10(median(1000 * timing.median for timing in timings.values())))
-    table = {
-        "measure": "latency",
-        "unit": "ms",
-        "space": lowered.space.name,
-        "device": _name(bench),
-        "batch": bench.batch,
-        "precision": bench.precision,
-        "rounds": bench.rounds,
-        "versions": versions(),
-        "entries": {key: round(1000 * timing.median, max(0, min(digits, 9))) for key, timing in timings.items()},
-        "timings": {
-            key: {name: round(1000 * getattr(timing, name), 6) for name in ("fresh", "median", "low", "high")}
-            for key, timing in timings.items()
-        },
-    }
-    replace_json(path, table)
-
-
-def _check(lowered: Lowered, bench: Bench, timings: Mapping[str, Timing], count: int) -> list[float]:
-    """By which share the table is off, for each of so many random networks."""
-    from spacelang.lower.draw import draw, stream
-    from spacelang_runtime.search.latency import added, whole
-
-    drawn = [lowered.architecture(genotype) for genotype in draw(lowered.chain, count, stream(0))]
-    with progress(f"run {count} networks whole") as show:
-        found = whole(drawn, bench, show)
-    return [
-        abs(added(timings, architecture) - timing.median) / timing.median
-        for architecture, timing in zip(drawn, found, strict=True)
-    ]
-
-
-def _name(bench: Bench) -> str:
-    import platform
-
-    import torch
-
-    if bench.device.type == "cuda":
-        return torch.cuda.get_device_name(bench.device)
-    return platform.processor() or platform.machine()

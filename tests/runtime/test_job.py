@@ -14,6 +14,8 @@ from image_folder import image_folder
 
 from spacelang.lower.costs import blocks
 from spacelang.lower.lowered import lower
+from spacelang_runtime.app import whole as running
+from spacelang_runtime.app.latency import processor
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.nn.saved import load
 from spacelang_runtime.report.search_summary import summary_of
@@ -97,6 +99,37 @@ def test_a_recipe_that_bounds_a_declared_measure_asks_for_its_table(spacelang, h
     assert refused.code == 1
     assert "the recipe of frugal wants energy <= 2.5 mJ, and no table says what networks have" in refused.err
     assert "--cost energy.json" in refused.err
+
+
+def test_the_answer_is_the_best_that_keeps_the_bound_when_it_runs_whole(
+    spacelang, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the finalists in their order; and where none keeps it, the search says so."""
+    entries = dict.fromkeys(blocks(lower(find(here / "runs", "digits-1").space).legal), 1)
+    told = {"device": processor(), "runtime": "torch", "precision": "fp32", "batch": 1}
+    table = {"measure": "latency", "unit": "ms", "entries": entries, **told}
+    Path("latency.json").write_text(json.dumps(table))
+    ran: list[str] = []
+
+    def whole(networks, where, observe=None):
+        ran.extend(one.digest for one in networks)
+        return [1.0 if len(ran) < 3 else 0.001 for _ in networks]
+
+    monkeypatch.setattr(running, "whole_", whole)
+    words = ("evolve", "--cost", "latency.json", *settings(SMALL_SEARCH), "--json", "--latency", "9ms")
+    said = spacelang(*words)
+    assert said.code == 0, said.err
+    assert len(ran) == 3
+    assert said.err.count("runs whole in 1000 ms, outside its bound") == 2
+    assert "runs whole in 1 ms, within its bound" in said.err
+    monkeypatch.setattr(running, "whole_", lambda networks, where: [1.0 for _ in networks])
+    refused = spacelang(*words)
+    assert refused.code == 1
+    assert "best networks keeps the bounds when it runs whole" in refused.err
+    Path("latency.json").write_text(json.dumps({**table, "marks": ["it is 60 % off"]}))
+    refused = spacelang(*words)
+    assert refused.code == 1
+    assert "latency.json is not to be trusted: it is 60 % off" in refused.err
 
 
 def test_a_recipe_bounds_the_time_that_a_table_tells(spacelang, here: Path) -> None:

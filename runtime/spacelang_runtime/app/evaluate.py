@@ -154,6 +154,37 @@ def of_model(folder: str | os.PathLike[str], data: str, by_class: bool = False, 
     return Tested("test", (row(str(folder), architecture, evaluation, images.classes, by_class),))
 
 
+def of_file(path: str | os.PathLike[str], data: str, by_class: bool = False, how: How = How()) -> Tested:
+    """A model's file as it will be used, in its own runtime on the CPU, on the test images of some data.
+
+    Raises `Failure` where its runtime is not installed, and where the data tells other classes apart.
+    """
+    import torch
+
+    from spacelang_runtime.data import open_split
+    from spacelang_runtime.engine.evaluate import evaluate
+    from spacelang_runtime.export.metadata import told_by
+    from spacelang_runtime.export.sessions.answering import Answering
+    from spacelang_runtime.export.sessions.opened import opened
+
+    path = Path(path)
+    session = opened(path)
+    told = told_by(session.told, str(path))
+    architecture = told.architecture
+    images = open_split(data, architecture.frame, told.preprocessing, readers(how.workers, spare=0), how.say)
+    if len(images.classes) != architecture.frame.classes:
+        raise Failure(
+            f"{path} tells {architecture.frame.classes} classes apart, and {data} has {len(images.classes)}",
+            "test it on data like that of its training",
+        )
+    if told.classes and images.classes != told.classes:
+        how.say(f"the classes of {data} have other names than those that {path} has learned: is it the same data?")
+    where = torch.device("cpu")
+    with closing(_batches(images, where, how.observe)) as batches:
+        evaluation = evaluate(Answering(session), batches, images.normalise, where)
+    return Tested("test", (row(str(path), architecture, evaluation, images.classes, by_class),))
+
+
 def row(
     what: str, architecture: Architecture, evaluation: Evaluation, classes: Sequence[str], by_class: bool = False
 ) -> Row:

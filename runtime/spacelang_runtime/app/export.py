@@ -10,17 +10,27 @@ from attrs import frozen
 
 from spacelang.amount import short
 from spacelang.architecture import Architecture
+from spacelang_runtime.app.deploy import FORMS, Deployment, deploy, files_of, require
+from spacelang_runtime.app.model import Model, of_folder
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
     from spacelang_runtime.engine.run import Run
-    from spacelang_runtime.nn.network import Network
-    from spacelang_runtime.preprocessing import Preprocessing
 
-Format = Literal["safetensors", "timm", "hf", "swin", "onnx", "torch-export"]
+Format = Literal[
+    "safetensors", "timm", "hf", "swin", "torch-export", "onnx", "openvino", "executorch", "litert", "coreml"
+]
 FORMATS: tuple[Format, ...] = get_args(Format)
-SUFFIXES: Mapping[str, Format] = {".onnx": "onnx", ".pt2": "torch-export"}
+SUFFIXES: Mapping[str, Format] = {
+    ".pt2": "torch-export",
+    ".onnx": "onnx",
+    ".xml": "openvino",
+    ".pte": "executorch",
+    ".tflite": "litert",
+    ".mlpackage": "coreml",
+}
+SUFFIX: Mapping[Format, str] = {form: suffix for suffix, form in SUFFIXES.items()}
 
 
 @frozen
@@ -34,15 +44,6 @@ class Exported:
     preview: bool
 
 
-@frozen(eq=False)
-class Model:
-    """A network with its weights, what is known of where it comes from, and how its images are prepared."""
-
-    network: Network
-    notes: dict[str, object]
-    preprocessing: Preprocessing
-
-
 def format_of(path: Path, given: str | None) -> Format:
     """The format that is asked for, or that the output's name says, else `safetensors`. Raises `Failure`."""
     if given is None:
@@ -50,14 +51,32 @@ def format_of(path: Path, given: str | None) -> Format:
     found = next((name for name in FORMATS if name == given), None)
     if found is None:
         raise Failure(f"{given!r} is no format", f"one of {', '.join(FORMATS)}")
+    if found in FORMS and path.suffix.lower() != SUFFIX[found]:
+        raise Failure(f"a file for {found} ends in {SUFFIX[found]}", f"name it {path.with_suffix(SUFFIX[found])}")
     return found
 
 
-def of_folder(folder: str) -> Model:
-    """The model of a folder. Raises `Failure` where there is none."""
-    from spacelang_runtime.nn.saved import load, notes_of, preprocessing_of
+def require_words(form: Format, how: Deployment) -> None:
+    """Refuse words that do not go with a format, before anything is loaded. Raises `Failure`."""
+    if how.image is not None and form not in SUFFIX:
+        raise Failure(f"{form} has no image size of its own", f"it goes with {', '.join(SUFFIX)}")
+    match form:
+        case "onnx" | "openvino" | "executorch" | "litert" | "coreml":
+            require(form, how)
+        case _ if how.batch is not None or how.int8 or how.data is not None:
+            raise Failure(f"{form} has no batch, no int8 and no data", f"they go with {', '.join(FORMS)}")
 
-    return Model(load(folder), notes_of(folder), preprocessing_of(folder))
+
+def require_free(output: Path, form: Format) -> None:
+    """Make sure that nothing stands where a file would be written. Raises `Failure`."""
+    from spacelang_runtime.nn.files import require_free as free
+
+    match form:
+        case "onnx" | "openvino" | "executorch" | "litert" | "coreml":
+            for path in files_of(output, form):
+                free(path)
+        case "torch-export":
+            free(output)
 
 
 def of_run(
@@ -84,29 +103,30 @@ def of_run(
     return Model(network, provenance(run, architecture), preprocessing_of(run, say))
 
 
-def write(model: Model, output: Path, form: Format, image: int | None = None, force: bool = False) -> Exported:
-    """Write a model. image: of `onnx` and `torch-export`, another side of the images. force: replace what is there.
+def write(
+    model: Model, output: Path, form: Format, how: Deployment = Deployment(), force: bool = False
+) -> Exported:
+    """Write a model. how: of the formats that are files (`app.deploy`). force: replace what is there.
 
-    Raises `Failure` where something else is there already, and where a format cannot hold the network.
+    Raises `Failure` where something else is there already, where a format cannot hold the network, and where
+    `deploy` does.
     """
     from spacelang.lower.cost import price
 
     network, notes, seen = model.network, model.notes, model.preprocessing
     cost = price(network.architecture)
     said = f"{short(cost.params)} params, {short(cost.flops)} MACs"
+    if not force:
+        require_free(output, form)
     match form:
-        case "onnx":
-            from spacelang_runtime.export.metadata import metadata
-            from spacelang_runtime.export.onnx_file import write as write_onnx
-
-            made = write_onnx(network, output, image, metadata(network.architecture, image, notes, seen))
-            said += f", {short(made.size)}B; onnxruntime gives torch's logits to {made.difference:.0e}"
+        case "onnx" | "openvino" | "executorch" | "litert" | "coreml":
+            said += f", {deploy(model, output, form, how)}"
         case "torch-export":
             from spacelang_runtime.export import program
             from spacelang_runtime.export.metadata import metadata
 
-            told = metadata(network.architecture, image, notes, seen)
-            said += f", {short(program.write(network, output, image, told))}B"
+            told = metadata(network.architecture, how.image, notes, seen)
+            said += f", {short(program.write(network, output, how.image, told))}B"
         case "swin":
             from spacelang_runtime.export.swin import write as write_swin
 

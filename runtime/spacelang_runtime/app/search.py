@@ -8,6 +8,7 @@ from attrs import frozen
 
 from spacelang_runtime.app.bench import Place, bench
 from spacelang_runtime.app.watching import Say, Watching, silent, watched_by
+from spacelang_runtime.app.whole import Told, holding
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
@@ -22,13 +23,15 @@ class SearchRequest:
     """Searches of a space on the supernet of a run, one after the other.
 
     whole: the run's space. lowered: the one that is searched, the same or part of it, with its further costs.
-    searches: the recipe, with its bounds, and the method of each.
+    searches: the recipe, with its bounds, and the method of each. tables: of the further costs; where one of
+    latency was measured on this machine, what a search answers keeps its bound when it runs whole.
     """
 
     run: Run
     whole: Lowered
     lowered: Lowered
     searches: tuple[tuple[Evolve, Method], ...]
+    tables: tuple[Told, ...] = ()
     place: Place = Place()
 
 
@@ -48,6 +51,9 @@ def search(
     with bench(run, request.whole, request.place, say) as where:
         if where is not None:
             for recipe, method in request.searches:
+                holds = holding(request.tables, recipe.bounds, say)
                 with watching(run) as watch:
-                    found.append(evolve(run, request.lowered, recipe, method, where.waves, where.step, watch))
+                    found.append(
+                        evolve(run, request.lowered, recipe, method, where.waves, where.step, watch, holds)
+                    )
     return tuple(found)

@@ -15,7 +15,7 @@ from torch import Tensor
 from spacelang.architecture import Frame
 from spacelang_runtime.data.batch import LEAST, PIECE, Framed
 from spacelang_runtime.data.digits import digits
-from spacelang_runtime.data.folder import test_folder
+from spacelang_runtime.data.folder import folder, test_folder
 from spacelang_runtime.data.frame import Framing
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.data.pictures import Files, Grey
@@ -83,6 +83,17 @@ class LabelledSplit:
                     self.skip(name, reason)
                 yield images.images, images.labels
 
+    def first(self, count: int) -> Tensor:
+        """Of the first images so many, fewer where there are no more: uint8 [n, channels, side, side] on the
+        CPU."""
+        found: list[Tensor] = []
+        with closing(self.batches(min(count, BATCH))) as batches:
+            for images, _ in batches:
+                found.append(images)
+                if sum(map(len, found)) >= count:
+                    break
+        return torch.cat(found)[:count]
+
     def normalise(self, images: Tensor) -> Tensor:
         """Its images as a network reads them: see `normalise`."""
         return normalise(images, self.preprocessing)
@@ -120,6 +131,22 @@ def open_split(
         for line in left_out:
             say(line)
     return labelled(name, classes, split, frame, preprocessing, workers, Skipped(say))
+
+
+def open_training(
+    where: str, frame: Frame, preprocessing: Preprocessing, workers: int, say: Callable[[str], None]
+) -> LabelledSplit:
+    """The training images at `where`, looked at as test images are: what ranges of a quantised network are taken
+    from.
+
+    The words are those of `open_split`; images that a run has held out for its search are among them. Raises
+    `Failure` for data that cannot be used.
+    """
+    require_channels(frame)
+    source = digits(frame.image) if where == "digits" else folder(Path(where).expanduser(), 2 * frame.image)
+    for line in source.left_out:
+        say(line)
+    return labelled(source.name, source.classes, source.train, frame, preprocessing, workers, Skipped(say))
 
 
 def require_channels(frame: Frame) -> None:

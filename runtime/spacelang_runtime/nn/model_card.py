@@ -23,8 +23,8 @@ def model_card(architecture: Architecture, notes: Mapping[str, Any], preprocessi
         "Hash of the weights": f"`{notes['weights_sha256']}`" if "weights_sha256" in notes else None,
         "Cost": f"{spaced(cost.flops)} MACs, {spaced(cost.params)} parameters",
         "Input": f"{frame.channels} × {frame.image} × {frame.image}",
-        "Preprocessing": _fitted(architecture, preprocessing),
-        "Classes": _classes(architecture, notes),
+        "Preprocessing": fitted(architecture, preprocessing, frame.image),
+        "Classes": classes_of(architecture, notes),
         "Space": notes.get("space"),
         "Constraint of the search": notes.get("constraint"),
         "Accuracy": notes.get("accuracy"),
@@ -75,18 +75,18 @@ processor = AutoImageProcessor.from_pretrained(".")  # the preprocessing above
 """
 
 
-def _fitted(architecture: Architecture, preprocessing: Preprocessing) -> str:
-    """The way of a picture into the network, in words."""
+def fitted(architecture: Architecture, preprocessing: Preprocessing, image: int) -> str:
+    """The way of a picture into the network, in words. image: the side of what it sees."""
     frame = architecture.frame
     mean, std = (", ".join(f"{v:.4g}" for v in values) for values in preprocessing.moments(frame.channels))
     return (
-        f"the shorter side resized ({preprocessing.interpolation}) to {preprocessing.shorter(frame.image)} pixels, "
+        f"the shorter side resized ({preprocessing.interpolation}) to {preprocessing.shorter(image)} pixels, "
         f"the middle cut out (crop_pct {preprocessing.crop:g}); mean {mean}, standard deviation {std}, "
         "on a scale from 0 to 1"
     )
 
 
-def _classes(architecture: Architecture, notes: Mapping[str, Any]) -> str:
+def classes_of(architecture: Architecture, notes: Mapping[str, Any]) -> str:
     """How many classes there are, with the names of the first ones where all are known."""
     classes, names = architecture.frame.classes, list(notes.get("classes") or ())
     if len(names) != classes:

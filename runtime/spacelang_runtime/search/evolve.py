@@ -26,20 +26,28 @@ from spacelang_runtime.search.outcome import Ended, Observe, Outcome, Scored
 from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.predictor import LEAST
 from spacelang_runtime.search.scalars import searching
-from spacelang_runtime.search.searching import Searching
+from spacelang_runtime.search.searching import Holds, Searching
 
 __all__ = ["Ended", "Method", "Outcome", "Scored", "account", "evolve"]
 
 
 def evolve(
-    run: Run, lowered: Lowered, recipe: Evolve, method: Method, waves: Dispatcher, step: int, observe: Observe
+    run: Run,
+    lowered: Lowered,
+    recipe: Evolve,
+    method: Method,
+    waves: Dispatcher,
+    step: int,
+    observe: Observe,
+    holds: Holds | None = None,
 ) -> Outcome:
     """Search a space on the supernet of a run.
 
     waves: score the candidates, here or on several processes. step: of training, that the weights are of. A search
     with the same recipe, method, weights and images goes on where it was stopped, and ends with the same answer as
-    one that was not. Raises `Failure` where the journal has scores of the same weights and images without losses,
-    and these are asked for.
+    one that was not. holds: whether a network keeps the bounds when it runs whole: the answer is the best of the
+    finalists that does; with several goals it is not asked. Raises `Failure` where none does, and where the journal
+    has scores of the same weights and images without losses, and these are asked for.
     """
     evolution = Evolution(lowered, recipe, method.algorithm, Goals(method.goals), method.budget)
     with sole_writer(run.folder), open_journal(run.folder) as journal:
@@ -52,7 +60,7 @@ def evolve(
                     curves(seen.generation)
                 observe(seen)
 
-            outcome = Searching(journal, search, evolution, method, waves, watch).run()
+            outcome = Searching(journal, search, evolution, method, waves, watch, holds).run()
         write_best(run, _record(outcome, recipe, method, step))
     return outcome
 

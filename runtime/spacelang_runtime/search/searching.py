@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from statistics import pstdev
 
@@ -12,6 +12,8 @@ import numpy as np
 from attrs import define, field
 
 from spacelang import notation
+from spacelang.architecture import Architecture
+from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.answers import UNKNOWN, Answers, Real
 from spacelang_runtime.search.evolution import Candidate, Evolution, Result
 from spacelang_runtime.search.finalists import Final, estimated, placed, race
@@ -26,13 +28,15 @@ from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.racing import Race
 from spacelang_runtime.search.scoring import Stretch, Task, judged
 
+Holds = Callable[[Architecture], bool]
+
 
 @define
 class Searching:
-    """A search going on. known: answers on the first images, by digest. settled: after how many of them this search
-    has judged each. rung: what counts against each network that was seen so far, by rung. usual: what each image
-    counts against the first good networks, on average; variance: of the difference to that. fresh: networks that
-    had to be computed."""
+    """A search going on. holds: see `evolve`. known: answers on the first images, by digest. settled: after how
+    many of them this search has judged each. rung: what counts against each network that was seen so far, by rung.
+    usual: what each image counts against the first good networks, on average; variance: of the difference to that.
+    fresh: networks that had to be computed."""
 
     journal: Journal
     search: Search
@@ -40,6 +44,7 @@ class Searching:
     method: Method
     waves: Dispatcher
     observe: Observe
+    holds: Holds | None = None
     known: dict[str, Answers] = field(factory=dict)
     settled: dict[str, int] = field(factory=dict)
     rung: dict[int, dict[str, float]] = field(factory=dict)
@@ -74,7 +79,7 @@ class Searching:
             self._end(candidates)
         several = len(self.method.goals) > 1
         finalists = () if several else self._final()
-        best = evolution.ranked()[0] if several else finalists[0].candidate
+        best = evolution.ranked()[0] if several else self._held(finalists)
         if self.images < self.search.total:
             self._look_at_all([best], Stretch(self.search.total))
         answers = self.known[best.digest]
@@ -205,6 +210,16 @@ class Searching:
         racing = None if method.spending == "full" else race(rival, method.score, self._looks, len(several))
         self._look_at_all(others, Stretch(self.images, racing))
         return placed(several, self.known, self.settled, method.score, self.images)
+
+    def _held(self, finalists: Sequence[Final]) -> Candidate:
+        """The best of the finalists that keeps the bounds when it runs whole."""
+        for one in finalists:
+            if self.holds is None or self.holds(one.candidate.architecture):
+                return one.candidate
+        raise Failure(
+            f"none of the {len(finalists)} best networks keeps the bounds when it runs whole",
+            "measure the table anew on an idle machine, ask for more --finalists, or bound it lower",
+        )
 
     def _tell(self, candidate: Candidate, times: int) -> None:
         """Tell the observer of a candidate that has been judged, and was asked for so many times."""

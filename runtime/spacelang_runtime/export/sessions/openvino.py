@@ -1,0 +1,37 @@
+"""OpenVINO's files: NAME.xml with NAME.bin beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from spacelang_runtime.export.sessions.session import Array, Session, absent, texts
+
+TOLD = ["model_info", "spacelang"]  # the place in a model's rt_info
+
+
+def open_(model: Path | Any, threads: int | None = None, hint: str = "f32") -> Session:
+    """A file, or a model of OpenVINO. threads: of one answer; None: as OpenVINO has it. hint: the precision that it
+    may compute float32 in; on CPUs with bf16 units it takes that by itself. Raises `Failure` where it is not
+    installed."""
+    try:
+        import openvino
+    except ImportError as error:
+        raise absent(error, "OpenVINO", "openvino") from None
+
+    core = openvino.Core()
+    read = core.read_model(str(model)) if isinstance(model, Path) else model
+    wanted: dict[str, Any] = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+    if threads:
+        wanted["INFERENCE_NUM_THREADS"] = threads
+    compiled = core.compile_model(read, "CPU", wanted)
+    asked, batch = compiled.create_infer_request(), read.inputs[0].get_partial_shape()[0]
+
+    def answer(given: Array) -> Array:
+        (logits,) = asked.infer([given], share_inputs=True).values()
+        return logits.copy()  # the next answer is written where this one lies
+
+    told = json.loads(read.get_rt_info(TOLD).value) if read.has_rt_info(TOLD) else {}
+    version = openvino.__version__.split("-")[0]
+    return Session(answer, batch.get_length() if batch.is_static else None, texts(told), f"OpenVINO {version}")

@@ -1,0 +1,159 @@
+"""A network as a file for where it will run: checked there, telling of itself, and tested as it will be used."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from networks import stirred
+
+from spacelang import notation
+from spacelang_runtime.export.metadata import metadata, told_by
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.nn.network import Network
+from spacelang_runtime.nn.saved import save
+from spacelang_runtime.preprocessing import Preprocessing
+
+LINE = "i8-p2-c10/8:h1q8m2w2/16:h2q16m2w2"
+RUNTIMES = {
+    ".onnx": ("onnxruntime", "onnx"),
+    ".xml": ("openvino", "openvino"),
+    ".pte": ("executorch", "executorch"),
+    ".tflite": ("litert_torch", "litert"),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of digits, as `spacelang export` writes it."""
+    where = tmp_path_factory.mktemp("model")
+    save(stirred(Network(notation.read(LINE))).eval(), where, {"classes": list("0123456789")})
+    return where
+
+
+@pytest.mark.parametrize("suffix", RUNTIMES)
+def test_a_file_is_checked_in_its_runtime_and_tested_as_the_model_is(
+    spacelang, folder: Path, tmp_path: Path, suffix: str
+) -> None:
+    pytest.importorskip(RUNTIMES[suffix][0], reason=f"{RUNTIMES[suffix][0]} is not installed")
+    made = tmp_path / f"model{suffix}"
+    said = spacelang("export", str(folder), "-o", str(made))
+    assert said.code == 0, said.err
+    card = (tmp_path / f"{made.name}.md").read_text()
+    for fact in (f"`{LINE}`", "of the largest logit", "float32", "10: 0, 1, 2", "mean 0.485", "ms a pass, batch 1"):
+        assert fact in card
+    tested = spacelang("eval", str(made), str(folder), "--data", "digits", "--json", "--workers", "0")
+    assert tested.code == 0, tested.err
+    file, whole = json.loads(tested.out)
+    same = ("name", "top1", "images", "flops", "params")
+    assert [file[name] for name in same] == [whole[name] for name in same]
+    assert file["loss"] == pytest.approx(whole["loss"], rel=1e-4)
+    assert spacelang("export", str(folder), "-o", str(made)).code == 1  # it is there already
+
+
+@pytest.mark.parametrize(
+    ("suffix", "tool"), [(".onnx", "onnxruntime"), (".xml", "nncf"), (".pte", "executorch")], ids=lambda one: one
+)
+def test_int8_is_calibrated_on_training_images_and_judged_on_test_images(
+    spacelang, folder: Path, tmp_path: Path, suffix: str, tool: str
+) -> None:
+    pytest.importorskip(tool, reason=f"{tool} is not installed")
+    made = tmp_path / f"model{suffix}"
+    said = spacelang("export", str(folder), "-o", str(made), "--int8", "--data", "digits")
+    assert said.code == 0, said.err
+    assert "in float32 and" in said.out
+    card = (tmp_path / f"{made.name}.md").read_text()
+    for fact in (
+        "| Precision | int8 |",
+        "256 training images of digits",
+        "Top-1 before and after",
+        "Latency before",
+    ):
+        assert fact in card
+    (row,) = json.loads(spacelang("eval", str(made), "--data", "digits", "--json", "--workers", "0").out)
+    assert f"{row['top1']:.2%} in int8" in card
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    spacelang, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for suffix, (package, extra) in {**RUNTIMES, ".mlpackage": ("coremltools", "coreml")}.items():
+        monkeypatch.setitem(sys.modules, package, None)
+        if package == "executorch":
+            monkeypatch.setitem(sys.modules, "executorch.backends.xnnpack.partition.xnnpack_partitioner", None)
+        said = spacelang("export", str(folder), "-o", str(tmp_path / f"model{suffix}"))
+        assert said.code == 1
+        assert f"pip install 'spacelang[{extra}]'" in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    {
+        ("m.onnx", "--batch", "2"): "onnx takes any number of images at a time",
+        ("m.tflite", "--int8", "--data", "digits"): "int8 is not made for litert",
+        ("m.onnx", "--int8"): "int8 takes its ranges from images",
+        ("m.onnx", "--data", "digits"): "--data is what int8 is calibrated and tested on",
+        ("m", "--batch", "2"): "safetensors has no batch",
+        ("m", "--image", "16"): "safetensors has no image size of its own",
+        ("m.bin", "--format", "openvino"): "a file for openvino ends in .xml",
+    }.items(),
+)
+def test_words_that_do_not_go_together_are_refused(
+    spacelang, folder: Path, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    output, *others = words
+    refused = spacelang("export", str(folder), "-o", str(tmp_path / output), *others)
+    assert refused.code in (1, 2)
+    assert said in refused.err
+
+
+def test_what_a_file_tells_is_read_back() -> None:
+    architecture, seen = notation.read(LINE), Preprocessing(1.0, "bilinear")
+    told = told_by(metadata(architecture, 16, {"classes": list("abcdefghij")}, seen), "m.onnx")
+    assert notation.write(told.architecture) == LINE.replace("i8", "i16")
+    assert (told.preprocessing, told.classes) == (seen, tuple("abcdefghij"))
+    for stranger in ({}, {"network": "no line"}, {"network": LINE}):
+        with pytest.raises(Failure, match="does not tell which network it is"):
+            told_by(stranger, "m.onnx")
+
+
+def test_what_a_converter_refuses_is_told_with_operator_and_layer() -> None:
+    from spacelang_runtime.export.portable.portable import traced
+    from spacelang_runtime.export.written import converting
+
+    network = Network(notation.read("i8-p2-c10/8:h1q8m2w2")).eval()
+    with (
+        pytest.raises(Failure, match=r"\(operator softmax, stage 1 layer 1\)") as refused,
+        converting(network, traced(network, None, 1), "a converter"),
+    ):
+        raise NotImplementedError("Unsupported fx node softmax, kind call_function")
+    assert refused.value.remedy.startswith("export it as .onnx")
+
+
+def test_a_file_that_no_runtime_reads_is_one_clear_message(spacelang, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no model")
+    for path, said in ((broken, "cannot be loaded"), (tmp_path / "none.onnx", "there is no file")):
+        refused = spacelang("eval", str(path), "--data", "digits")
+        assert refused.code == 1
+        assert said in refused.err
+
+
+def test_a_file_of_a_fixed_batch_answers_any_number_of_images() -> None:
+    from spacelang_runtime.export.sessions.answering import Answering
+    from spacelang_runtime.export.sessions.session import Session
+
+    given = []
+
+    def answer(images):
+        given.append(len(images))
+        return images.sum((1, 2, 3))[:, None]
+
+    images = torch.randn(5, 3, 4, 4)
+    found = Answering(Session(answer, 2, {}, "a runtime"))(images)
+    assert given == [2, 2, 2]
+    assert torch.allclose(found[:, 0], images.sum((1, 2, 3)), atol=1e-5)

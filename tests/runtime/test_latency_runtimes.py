@@ -1,0 +1,110 @@
+"""A table of a runtime is corrected by whole networks, and marked where it is not to be trusted."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from networks import draw, shipped
+
+from spacelang.check import compile_text
+from spacelang.lower.costs import read as read_table
+from spacelang.lower.lowered import lower
+from spacelang.source import Source
+from spacelang_runtime.app import latency
+from spacelang_runtime.app.latency import place_of, record
+from spacelang_runtime.app.whole import told_by
+from spacelang_runtime.export import busy
+from spacelang_runtime.export.latency.correction import fitted
+from spacelang_runtime.export.latency.pieces import Attention, Mlp, pieces_of
+from spacelang_runtime.export.latency.place import Place
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.search.latency import keys
+from spacelang_runtime.search.timing import Timing
+
+MICRO = """edition 2026
+space micro
+image = 8
+patch = 4
+classes = 3
+stage 1 {
+  depth in 1..2
+  embed = 8
+  each layer {
+    heads = 1
+    head_dim = 8
+    mlp = 2
+    window = 2
+  }
+}
+"""
+
+
+def micro():
+    space = compile_text(Source("micro", MICRO)).space
+    assert space is not None
+    return lower(space)
+
+
+def test_halves_of_layers_are_fewer_than_layers_and_make_every_block() -> None:
+    lowered = shipped("mini")
+    found = pieces_of(lowered)
+    assert set(found) >= set(keys(lowered.largest)) | set(keys(lowered.smallest))
+    pieces = {piece for several in found.values() for piece in several}
+    assert len(pieces) < 0.7 * len(found)
+    halves = [several for key, several in found.items() if ":h" in key]
+    assert all(isinstance(one, Attention) and isinstance(other, Mlp) for one, other in halves)
+
+
+def test_a_correction_finds_the_line_that_made_the_times() -> None:
+    lowered = shipped("mini")
+    rng = random.Random(0)
+    networks = [draw(lowered, rng) for _ in range(40)]
+    times = {key: 1e-3 * rng.uniform(0.5, 2) for one in networks for key in keys(one)}
+    whole = [0.9 * sum(times[key] for key in keys(one)) - 1e-4 * one.depth + 5e-4 for one in networks]
+    line = fitted(times, networks, whole)
+    assert line.scale == pytest.approx(0.9, rel=0.01)
+    assert line.after < 0.001 < line.before
+    corrected = [sum(line.of(key, times[key]) for key in keys(one)) for one in networks]
+    assert corrected == pytest.approx(whole, rel=0.005)
+
+
+def test_a_machine_is_busy_where_others_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    all_, own, now = [10.0, 17.0], [2.0, 6.0], [100.0, 110.0]
+    monkeypatch.setattr(busy, "_busy", lambda: all_.pop(0))
+    monkeypatch.setattr(busy, "_own", lambda: own.pop(0))
+    monkeypatch.setattr(busy.time, "monotonic", lambda: now.pop(0))
+    assert busy.watch()() == pytest.approx(0.3)
+
+
+def test_a_table_of_a_runtime_is_made_corrected_and_checked() -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    lowered, place = micro(), Place("openvino", rounds=2)
+    table = latency.measure(lowered, place, checked=2)
+    kept = json.loads(json.dumps(record(table)))
+    assert set(kept["entries"]) == set(pieces_of(lowered))
+    assert kept["correction"]["networks"] == latency.FITTED
+    assert kept["check"]["networks"] == 2
+    assert read_table(json.dumps(kept)).measure == "latency"
+    assert place_of(kept) == Place("openvino", 1)
+    assert place_of({**kept, "device": "another"}) is None
+    assert (place_of({**kept, "runtime": "onnxruntime", "precision": "int8"})) == Place("onnxruntime", 1, True)
+
+
+def test_what_is_off_or_was_measured_beside_others_is_marked_and_wants_force(tmp_path: Path) -> None:
+    timing = Timing(1e-3, 1e-3, 0.9e-3, 1.1e-3)
+    path = tmp_path / "t.json"
+
+    def table(errors: tuple[float, ...], others: float) -> latency.Table:
+        place = Place("openvino")
+        return latency.Table("s", "d", place, "r", {"stem/8": 1e-3}, {"stem/8": timing}, None, errors, others)
+
+    latency.write(table((0.04, 0.06), 0.05), path)
+    assert told_by(path, 1, force=False).facts["marks"] == []
+    latency.write(table((0.1, 0.2), 0.8), path)
+    assert len(told_by(path, 1, force=True).facts["marks"]) == 2
+    with pytest.raises(Failure, match=r"15.0% off on average.*0.8 cores busy") as refused:
+        told_by(path, 1, force=False)
+    assert "--force" in refused.value.remedy
