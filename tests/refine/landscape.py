@@ -26,6 +26,7 @@ from spacelang.source import Source
 from spacelang.space import Space
 
 Place = tuple[int, str]
+RISE = 0.35  # of a gap, with each step
 
 # Nine subspaces that can move without one another.
 SPACE = """edition 2026
@@ -69,19 +70,19 @@ stage 3 {
 @frozen
 class Landscape:
     """error = 0.3 + Σ bend · (steps from the best value)² / 2 over the dimensions that matter
-             + gap · exp(Σ slowness · steps above the first space's middle) · length^(−power), plus noise.
+             + Σ gap · exp(RISE · steps above the first space's middle) · length^(−power) over those that are slow,
+    plus noise.
 
     best, bend: of the dimensions that matter; no other has any influence once all is learned. noise: its standard
-    deviation, of each network's own; luck: of each training's. gap: what an average network has still to learn at
-    the end of a training of length 1; slowness: by how much more of it where a dimension is a step larger.
+    deviation, of each network's own; luck: of each training's. gap: of each dimension in which larger networks
+    learn more slowly, what a network in the middle has still to learn at the end of a training of length 1.
     """
 
     best: Mapping[Place, float]
     bend: Mapping[Place, float]
     noise: float
     luck: float = 0.0
-    gap: float = 0.0
-    slowness: Mapping[Place, float] = field(factory=dict)
+    gap: Mapping[Place, float] = field(factory=dict)
     power: float = 1.0
 
     def errors(self, values: Mapping[Place, np.ndarray], steps: Mapping[Place, float], length: float) -> np.ndarray:
@@ -89,10 +90,10 @@ class Landscape:
         bent = sum(
             bend / 2 * ((values[place] - self.best[place]) / steps[place]) ** 2 for place, bend in self.bend.items()
         )
-        slow = sum(
-            slowness * (values[place] - MIDDLES[place]) / steps[place] for place, slowness in self.slowness.items()
+        unlearned = sum(
+            gap * np.exp(RISE * (values[place] - MIDDLES[place]) / steps[place]) for place, gap in self.gap.items()
         )
-        return 0.3 + bent + self.gap * np.exp(slow) * length**-self.power
+        return 0.3 + bent + unlearned * length**-self.power
 
 
 def compiled(text: str) -> Space:
@@ -114,16 +115,16 @@ def landscape(seed: int, matter: int = 4) -> Landscape:
 
 
 def uneven(seed: int) -> Landscape:
-    """The same with networks that learn the more slowly the wider and the deeper they are, each dimension at a
-    rate of its own: by the errors at the end of a training, narrow and shallow ones look better by up to two
-    points a step."""
+    """The same with networks that learn the more slowly the wider and the deeper they are, in each stage at a rate
+    of its own: by the errors at the end of a training, narrow and shallow ones look better by one or two points a
+    step."""
     chance = random.Random(f"slow {seed}")
-    slowness = {
-        (p.stage, p.dimension): chance.uniform(0.1, 0.25)
+    gap = {
+        (p.stage, p.dimension): chance.uniform(0.03, 0.06)
         for p in parts_of(SPACE)
         if p.dimension in ("depth", "embed")
     }
-    return evolve(landscape(seed), luck=0.003, gap=0.08, slowness=slowness, power=chance.uniform(0.7, 1.5))
+    return evolve(landscape(seed), luck=0.003, gap=gap, power=chance.uniform(0.7, 1.5))
 
 
 def parts_of(text: str) -> tuple[Subspace, ...]:
