@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from spacelang.api.load import parse as parse
     from spacelang.api.model import Model as Model
     from spacelang.api.model import load_model as load_model
+    from spacelang.api.refine import refine as refine
     from spacelang.api.run import Run as Run
     from spacelang.api.run import open_run as open_run
     from spacelang.api.search import search as search
@@ -47,6 +48,7 @@ _PUBLIC = {
     "load_model": "spacelang.api.model",
     "open_run": "spacelang.api.run",
     "parse": "spacelang.api.load",
+    "refine": "spacelang.api.refine",
     "resume": "spacelang.api.train",
     "search": "spacelang.api.search",
     "train": "spacelang.api.train",

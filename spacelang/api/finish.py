@@ -91,6 +91,8 @@ def requests(
 
 def share_of(given: str | float | Fraction, asked: str) -> Fraction:
     """A share such as `"5%"` or 0.05. asked: the keyword that it was given by. Raises `NotAnOption`."""
+    if isinstance(given, Fraction) and 0 < given <= 1:
+        return given
     try:
         return share_in(given if isinstance(given, str) else str(given))
     except NotAnAmount as reason:

@@ -3,32 +3,31 @@ text."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 from attrs import define
 
-from spacelang import interchange
 from spacelang.api.feasible import feasible, idle
 from spacelang.api.load import parse
 from spacelang.api.measures import Amount, priced
+from spacelang.api.panel import judged, keep, panel, told_of
 from spacelang.api.recipe import Settings, refine_recipe
 from spacelang.api.space import Space
 from spacelang.check.bounds import joined
-from spacelang.project import loader
 from spacelang.recipe import Refine, Score
 from spacelang.source import Source
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
-    from spacelang.refine.account import Account
-    from spacelang.refine.next import Next
+    from spacelang.refinement.account import Account
+    from spacelang.refinement.next import Next
     from spacelang_runtime.app.bench import Bench
     from spacelang_runtime.engine.run import Run
 
@@ -87,7 +86,7 @@ class Judged:
     def records(self) -> list[dict[str, Any]]:
         """A row for each subspace that has a slope: stage, dimension, options, slope as a share of error a step,
         steps taken, what the options become, and why they stay."""
-        from spacelang.refine.evidence import options
+        from spacelang.refinement.evidence import options
 
         return [
             {
@@ -104,7 +103,7 @@ class Judged:
 
     def to_json(self) -> dict[str, Any]:
         """The account as plain JSON values, as `spacelang judge --json` prints it."""
-        from spacelang.refine.account import to_record
+        from spacelang.refinement.account import to_record
 
         return to_record(self.account)
 
@@ -158,42 +157,17 @@ def judge(where: Bench, source: Source, recipe: Refine, watching: Any) -> Judged
 
     Every score is kept as it comes: a judgement that was stopped goes on when it is asked for again.
     """
-    from spacelang.lower.bounds import windows
-    from spacelang.refine.account import Account, to_record
-    from spacelang.refine.next import next_space
-    from spacelang.refine.sample import drawn
-    from spacelang.refine.slope import measured as judged
-    from spacelang.refine.subspace import subspaces
-    from spacelang_runtime.atomic import replace_json
-    from spacelang_runtime.refine.measure import judged as keep
     from spacelang_runtime.refine.measure import measure
 
-    run, lowered = where.run, where.lowered
-    parts, left = subspaces(lowered.space, recipe.steps)
-    samples = drawn(lowered, recipe, windows(recipe.bounds, lowered.chain), parts)
+    run = where.run
+    by = panel(where.lowered, recipe)
     with watching(run) as watch:
-        found = measure(run, samples, _account(lowered, recipe), where.waves, where.step, watch, recipe.score)
-    share = recipe.top / recipe.samples
-    judgement = judged(samples, found.errors, parts, share, float(recipe.confidence), recipe.seed)
-    following = next_space(source, recipe, judgement.slopes, loader(source.name))
-    account = Account(
-        space=lowered.space.name,
-        run=run.name,
-        step=where.step,
-        images=found.images,
-        bounds=recipe.bounds,
-        threshold=recipe.threshold,
-        confidence=recipe.confidence,
-        scored=len(samples),
-        quality=judgement.quality,
-        errors=judgement.errors,
-        moves=following.moves,
-        left=left,
-        next=following.name if following.text else None,
-    )
-    replace_json(run.folder / "judgement.json", to_record(account))
-    keep(run, found.number, to_record(account))
-    return Judged(account, following, found.loss, found.scored, found.seconds)
+        found = measure(run, by.samples, by.account, where.waves, where.step, watch, recipe.score)
+    told = told_of(found)
+    account, following = judged(run, by, source, told)
+    keep(run, account, found.number)
+    loss = float(told.losses.mean())
+    return Judged(account, following, None if isnan(loss) else loss, found.scored, found.seconds)
 
 
 def source_of(run: Run) -> Source:
@@ -203,10 +177,3 @@ def source_of(run: Run) -> Source:
         if path.suffix == ".space" and path.is_file() and path.read_text(encoding="utf-8") == run.source:
             return Source(str(path), run.source)
     return Source(str(run.folder / "source.space"), run.source)
-
-
-def _account(lowered: Lowered, recipe: Refine) -> str:
-    """The space and what its networks are drawn by, as text."""
-    drawing = {name: getattr(recipe, name) for name in ("samples", "per_choice", "seed", "bounds")}
-    record = {"space": interchange.digest(lowered.space), **drawing}
-    return json.dumps(record, default=str, sort_keys=True)

@@ -197,3 +197,18 @@ def warning(say: Say) -> Say:
 def fits_digits(space: Checked) -> bool:
     """Whether the built-in digits are what a space was written for, and not a stand-in for photos."""
     return space.frame.classes == 10 and space.frame.image <= 32
+
+
+PREVIEW_BATCH, PREVIEW_BUDGET = 4, 100.0
+
+
+def preview(asked: TrainRequest) -> TrainRequest:
+    """The same training made small: a look at how things work, bounded in time."""
+    recipe = asked.space.train
+    recipe = attrs.evolve(recipe, batch=min(recipe.batch, PREVIEW_BATCH), repeats=1, warmup=0)
+    return attrs.evolve(
+        asked,
+        space=attrs.evolve(asked.space, train=recipe),
+        budget=asked.budget or PREVIEW_BUDGET,
+        preview=True,
+    )

@@ -32,7 +32,7 @@ def diff(
     if as_json:
         print(json.dumps(_plain(found), indent=2))
     else:
-        _show(found)
+        show(found)
 
 
 def _plain(found: Difference) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def _plain(found: Difference) -> dict[str, Any]:
     return attrs.asdict(found, value_serializer=exact) | {"count": [plain(count) for count in found.count]}
 
 
-def _show(found: Difference) -> None:
+def show(found: Difference) -> None:
     out = console()
     a, b = found.names
     out.print(f"[bold]{a}[/] → [bold]{b}[/]: {_verdict(found)}", soft_wrap=True)

@@ -30,7 +30,7 @@ from spacelang.cli.terminal import fail, refused, say, say_once
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
-    from spacelang.refine.next import Next
+    from spacelang.refinement.next import Next
 
 
 def judge(
@@ -82,7 +82,7 @@ def judge(
     else:
         show(account)
     if report is not None:
-        from spacelang.refine.report import page
+        from spacelang.refinement.report import page
 
         write(report, page((account,)))
         say(f"wrote {report}")

@@ -15,7 +15,7 @@ from spacelang.cli.watch import progress
 from spacelang.recipe import Bound, Refine
 
 if TYPE_CHECKING:
-    from spacelang.refine.account import Account
+    from spacelang.refinement.account import Account
     from spacelang_runtime.engine.run import Run
     from spacelang_runtime.refine.measure import Progress
 
@@ -49,8 +49,8 @@ def within(bounds: tuple[Bound, ...]) -> str:
 
 def show(account: Account) -> None:
     """Print how good a space is, and what each of its dimensions is to do."""
-    from spacelang.refine.evidence import options, said
-    from spacelang.refine.move import signed
+    from spacelang.refinement.evidence import options, said
+    from spacelang.refinement.move import signed
 
     out, quality = console(), account.quality
     out.print(

@@ -2,68 +2,40 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import AbstractContextManager, suppress
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-import attrs
 import typer
 
-from spacelang import notation
 from spacelang.api.error import SpaceError
-from spacelang.api.judge import judge, recipe_of
+from spacelang.api.finish import share_of
+from spacelang.api.load import made
 from spacelang.api.method import score_of
+from spacelang.api.recipe import lines
+from spacelang.api.refine import gone_through, rule_of
+from spacelang.api.supernets import Asked, Manner, Watched, leading
 from spacelang.api.time import time_of
+from spacelang.api.train import fits_digits
+from spacelang.api.trained import silent
 from spacelang.check import override
-from spacelang.cli.diff import diff
-from spacelang.cli.disk import write
-from spacelang.cli.judge import written
-from spacelang.cli.judgement import say_judged, show
+from spacelang.cli.board import board
+from spacelang.cli.diff import show as show_difference
+from spacelang.cli.judgement import show
 from spacelang.cli.judgement import watching as judging
-from spacelang.cli.options import TheirParams, bounding
-from spacelang.cli.resumable import AGAIN, resumable
-from spacelang.cli.terminal import fail, refused, say, say_once
+from spacelang.cli.options import Device, ErrorScore, Images, RefineSettings, Runs, TheirParams, Workers, bounding
+from spacelang.cli.resumable import resumable
+from spacelang.cli.terminal import console, fail, grid, refused, say, say_once
 from spacelang.cli.texts import open_text, told
-from spacelang.cli.train import requested
 from spacelang.cli.training import watching
-from spacelang.recipe import Score
+from spacelang.refinement.loop import Outcome
 from spacelang.runs import RUNS
-
-if TYPE_CHECKING:
-    from spacelang.refine.account import Account
-    from spacelang_runtime.app.bench import Bench
-    from spacelang_runtime.engine.run import Run
-    from spacelang_runtime.refine.refinement import Refinement
-
-
-@attrs.frozen
-class _Asked:
-    """What of the command line says how every space is trained and judged."""
-
-    data: str | None
-    train: tuple[str, ...]
-    steps: int | None
-    budget: float | None
-    settings: tuple[str, ...]
-    flops: str | None
-    params: str | None
-    images: int | None
-    score: Score | None  # None: as the recipes say
-    inherit: bool
-    search: bool
-    device: str  # the outcome does not depend on it
-
-    @property
-    def bounds(self) -> dict[str, str | None]:
-        """The bounds on the networks that are drawn."""
-        return {"flops": self.flops, "params": self.params}
 
 
 def refine(
     space: Annotated[Path, typer.Argument(help="A .space file: where to begin.")],
     rounds: Annotated[
-        int | None, typer.Option(min=1, help="How often the space moves (default: as its recipe says).")
+        int | None, typer.Option(min=1, help="How many next spaces are tried (default: as its recipe says).")
     ] = None,
     data: Annotated[
         str | None, typer.Option(help="A folder with train/CLASS/* and val/CLASS/*, or `digits`.")
@@ -72,238 +44,138 @@ def refine(
     params: TheirParams = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Updates of each training.")] = None,
     budget: Annotated[str | None, typer.Option(help="Time of each training, such as 90s, 10m or 1.5h.")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="Change a line of the refine recipe, such as samples=200."
-        ),
-    ] = None,
+    settings: RefineSettings = None,
     train: Annotated[
         list[str] | None,
         typer.Option("--train", metavar="NAME=VALUE", help="Change a line of the train recipe, such as seed=1."),
     ] = None,
-    images: Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")] = None,
-    score: Annotated[
-        str | None, typer.Option(help="What errors are told by, instead of the recipe's line: loss or accuracy.")
-    ] = None,
+    images: Images = None,
+    score: ErrorScore = None,
+    rule: Annotated[
+        str, typer.Option(help="extrapolated, guarded, or paper: what moves are made by, and whether taken back.")
+    ] = "extrapolated",
     inherit: Annotated[
         bool, typer.Option("--inherit", help="Begin each training with what the last supernet has in common.")
     ] = False,
     search: Annotated[
         bool, typer.Option("--evolve", help="Also search each space for its best network within the bounds.")
     ] = False,
+    finish: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE", help="Then train each best on, alone: for 5% of the supernet's seconds."),
+    ] = None,
     into: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where the next spaces are written (default: beside it).")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    workers: Annotated[int | None, typer.Option(min=0, help="Processes that read images.")] = None,
-    runs: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
+    device: Device = "auto",
+    workers: Workers = None,
+    runs: Runs = RUNS,
 ) -> None:
     """Search the space itself: train it, judge it, move its options against their slopes, and again.
 
-    Each next space is a .space file, NAME_2, NAME_3, …, that can be read, changed and trained by itself; the last
-    one is trained and judged too. A refinement that was stopped goes on when the same command is given again.
+    A move that makes the space worse is taken back. Each next space that is kept is a .space file, NAME_2, NAME_3,
+    …, that can be read, changed and trained by itself. A refinement that was stopped goes on when the same command
+    is given again; under torchrun it trains and judges on many GPUs.
     """
-    from spacelang.lower.lowered import lower
-    from spacelang_runtime.engine.lock import remove_empty, sole_writer
-    from spacelang_runtime.refine.refinement import begun
-
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        fail(
-            "a refinement goes on in one process",
-            "under torchrun, train and judge each space by itself: spacelang train, spacelang judge --next FILE",
-        )
     source = open_text(space)
     whole = told(source)
     if isinstance(whole, SpaceError):
         fail(f"{source.name} has errors")
     first = whole.checked
-    asked = _Asked(
-        data=data,
-        train=tuple(train or ()),
+    try:
+        changed = override.settings(train or [])
+        override.train_with(first.train, changed, lambda line: say_once(f"warning: {line}"))
+    except override.NotASetting as reason:
+        raise typer.BadParameter(str(reason), param_hint="--train") from None
+    small = data is None and not fits_digits(first)
+    if small:
+        say_once("no --data: a PREVIEW on the built-in digits, resized. Its numbers mean nothing.")
+    asked = Asked(
+        data=data or "digits",
+        train=changed,
         steps=steps,
         budget=None if budget is None else time_of(budget, "budget"),
-        settings=tuple(settings or ()),
+        settings=lines(settings),
         flops=flops,
         params=params,
         images=images,
         score=score_of(score),
+        rule=rule_of(rule),
         inherit=inherit,
-        search=search,
-        device=device,
+        search=search or finish is not None,
+        finish=None if finish is None else share_of(finish, "finish"),
+        preview=small,
     )
-    with refused():
-        recipe = recipe_of(lower(first), False, asked.settings, asked.bounds, asked.score, say)
-    try:
-        override.train_with(first.train, override.settings(asked.train))
-    except override.NotASetting as reason:
-        raise typer.BadParameter(str(reason), param_hint="--train") from None
-    outcome = {k: v for k, v in attrs.asdict(asked).items() if k != "device"} | {"score": recipe.score}
-    words = {"space": source.text, **outcome}
-    place = begun(runs, first.name, words).folder
-    place.mkdir(parents=True, exist_ok=True)
-    try:
-        with sole_writer(place):
-            again = begun(runs, first.name, words)
-            _rounds(again, space, rounds or first.refine.rounds, asked, into, runs, workers)
-    finally:
-        with suppress(OSError):
-            remove_empty(place)
+    watched = Watched(watching(), judging, lambda run: board(f"evolve {run.name}"))
+    manner = Manner(watched, device, workers, runs, say if leading() else silent, tuple(sys.argv[1:]))
+    with resumable(), refused():
+        done = gone_through(source, asked, manner, rounds, into, _seen)
+    if leading():
+        _end(done.outcome)
+        say(f"figures: {done.folder / 'report.html'}")
 
 
-def _rounds(
-    refinement: Refinement,
-    space: Path,
-    moves: int,
-    asked: _Asked,
-    into: Path | None,
-    runs: Path,
-    workers: int | None,
-) -> None:
-    """Train and judge one space after the other, as often as it moves."""
-    folder = into or (space.parent if space.exists() else Path())
-    folder.mkdir(parents=True, exist_ok=True)
-    accounts: list[Account] = []
-    path = space
-    for number in range(moves + 1):
-        say(f"{'' if number == 0 else chr(10)}space {number + 1} of {moves + 1}: {path}")
-        refinement, run = _trained(refinement, number, path, asked, runs, workers)
-        with _bench(run, asked) as where:
-            assert where is not None, "a process on its own leads"
-            with refused():
-                recipe = recipe_of(
-                    where.lowered, run.record.preview, asked.settings, asked.bounds, asked.score, say_once
-                )
-            judged = judge(where, open_text(path), recipe, judging)
-            say_judged(judged, recipe)
-            account, following = judged.account, judged.following
-            show(account)
-            account = _searched(where, account, asked.score) if asked.search else account
-        accounts.append(account)
-        _figures(refinement, accounts)
-        if number == moves:
-            break
-        if following.text is None:
-            say("nothing moves: this space is where the loop ends")
-            break
-        after = folder / f"{_stem(path)}.space"
-        written(following, after)
-        diff(path, after)
-        path = after
-    _end(refinement, accounts)
+def _seen(now: Outcome) -> None:
+    if not now.reason:
+        _show(now)
 
 
-def _stem(path: Path) -> str:
-    from spacelang.refine.rewrite import next_name
+def _show(now: Outcome) -> None:
+    """Print what was found of the space that was tried last, and what became of it."""
+    from spacelang.refinement.evidence import said
+    from spacelang.refinement.report import verdict
 
-    return next_name(path.stem)
-
-
-def _bench(run: Run, asked: _Asked) -> AbstractContextManager[Bench | None]:
-    from spacelang.lower.lowered import lower
-    from spacelang_runtime.app.bench import Place, bench
-
-    made: AbstractContextManager[Bench | None] = bench(
-        run, lower(run.space), Place(asked.device, asked.images), say
-    )
-    return made
-
-
-def _trained(
-    refinement: Refinement, number: int, path: Path, asked: _Asked, runs: Path, workers: int | None
-) -> tuple[Refinement, Run]:
-    """The run of a round, trained to its end; and the refinement that knows it."""
-    from spacelang_runtime.app.learn import Manner, learn
-    from spacelang_runtime.app.train import Resume, train
-    from spacelang_runtime.app.workers import readers
-    from spacelang_runtime.engine.distributed import join
-    from spacelang_runtime.engine.run import find
-    from spacelang_runtime.engine.supernet import trained
-    from spacelang_runtime.refine.inherit import inherit
-    from spacelang_runtime.refine.refinement import Round, keep
-    from spacelang_runtime.tasks.supernet.setup import new
-
-    manner = Manner(asked.device, workers, again=AGAIN)
-    known = refinement.rounds[number] if number < len(refinement.rounds) else None
-    if known is not None and known.run is not None and (runs / known.run).is_dir():
-        run = find(runs, known.run)
-        if run.source != open_text(path).text:
-            fail(
-                f"{path} is not what {run.name} was trained on: it was changed since",
-                "bring it back; or refine it by itself, as a space of its own",
-            )
-        if run.state is not None and run.state.finished:
-            say(f"{run.name} is trained")
-            return refinement, run
-        if run.checkpoint.exists():
-            train(Resume(run), runs, manner, watching(), say)
-            return refinement, run
-    request = requested(str(path), asked.data, asked.steps, asked.budget, list(asked.train))
-    with join(asked.device) as world:
-        setup = new(request, runs, world, readers(workers), say)
-        share = None
-        if asked.inherit and number:
-            from spacelang.lower.lowered import lower
-
-            before = find(runs, refinement.rounds[number - 1].run)
-            weights = trained(before, lower(before.space), world.device).state_dict()
-            share = inherit(setup.model, weights)
-            say(f"{share:.0%} of the weights begin as {before.name} ended")
-        rounds = (*refinement.rounds[:number], Round(str(path), setup.run.name, share))
-        refinement = attrs.evolve(refinement, rounds=rounds)
-        keep(refinement)
-        learn(setup, world, manner, watching())
-    return refinement, find(runs, setup.run.name)
-
-
-def _searched(where: Bench, account: Account, score: Score | None) -> Account:
-    """The account with the best network of the space inside its bounds."""
-    from spacelang.cli.board import board
-    from spacelang.refine.account import Best
-    from spacelang_runtime.search.evolve import evolve
-    from spacelang_runtime.search.method import Method
-
-    recipe = attrs.evolve(where.lowered.space.evolve, bounds=account.bounds)
-    method = Method(score=score or recipe.score)
-    with resumable(), board(f"evolve {where.run.name}") as watch:
-        found = evolve(where.run, where.lowered, recipe, method, where.waves, where.step, watch)
-    best, line = found.best, notation.write(found.best.architecture)
-    print(f"best: {found.accuracy:.2%} right of {found.images} held-out images, loss {found.loss:.4f}")
-    print(line)
-    return attrs.evolve(account, best=Best(line, 1 - found.accuracy, best.flops, best.params))
-
-
-def _figures(refinement: Refinement, accounts: list[Account]) -> None:
-    """The page and the figures of all spaces so far."""
-    from spacelang.canvas import save
-    from spacelang.refine.figures import distributions, moved, slopes
-    from spacelang.refine.report import page
-
-    folder = refinement.folder
-    write(folder / "report.html", page(accounts))
-    canvases = {"distributions": distributions(accounts), "moved": moved(accounts)}
-    canvases |= {f"slopes-{account.space}": slopes(account) for account in accounts}
-    for name, canvas in canvases.items():
-        for suffix in (".svg", ".png"):
-            save(canvas, folder / f"{name}{suffix}")
-
-
-def _end(refinement: Refinement, accounts: list[Account]) -> None:
-    from spacelang.cli.terminal import console, grid
-    from spacelang.refine.evidence import said
-
-    rows = [
-        [
-            account.space,
-            account.run,
-            said(account.quality.error),
-            said(account.quality.mean),
-            said(account.quality.top),
-            f"{100 * account.best.error:.2f}" if account.best else "",
-        ]
-        for account in accounts
-    ]
+    trial = now.trials[-1]
+    account = trial.finding.account
     out = console()
     out.print()
-    out.print(grid(["space", "run", "E-T error, %", "mean, %", "best share, %", "best found, %"], rows))
-    say(f"figures: {refinement.folder / 'report.html'}")
+    show(account)
+    for what, best in (("found", account.best), ("finished", account.finished)):
+        if best is not None:
+            out.print(
+                f"best {what}: {1 - best.error:.2%} right of the held-out images, {best.line}", soft_wrap=True
+            )
+    if trial.difference is not None:
+        before = now.trials[(trial.candidate.parent or 1) - 1].candidate
+        out.print(
+            f"[bold]{trial.candidate.name}[/] is {verdict(trial)}: its E-T error less that of {before.name} is "
+            f"{said(trial.difference)} points",
+            soft_wrap=True,
+        )
+        show_difference(made(before.source).diff(made(trial.candidate.source)))
+
+
+def _end(outcome: Outcome) -> None:
+    from spacelang.refinement.evidence import said
+    from spacelang.refinement.report import verdict
+
+    rows = []
+    for trial in outcome.trials:
+        account = trial.finding.account
+        rows.append(
+            [
+                account.space,
+                account.run,
+                said(account.quality.error),
+                said(account.to_come.error) if account.to_come else "–",
+                said(trial.difference) if trial.difference else "–",
+                verdict(trial),
+                f"{100 * account.best.error:.2f}" if account.best else "–",
+                f"{100 * account.finished.error:.2f}" if account.finished else "–",
+            ]
+        )
+    out = console()
+    out.print()
+    heading = [
+        "space",
+        "run",
+        "E-T error, %",
+        "to come, %",
+        "less the one before",
+        "",
+        "best found, %",
+        "finished, %",
+    ]
+    out.print(grid(heading, rows))
+    taken = f"{outcome.refusals} taken back" if outcome.refusals else "none taken back"
+    say(f"{outcome.answer.candidate.name}: {outcome.reason}; {taken}")

@@ -6,13 +6,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import attrs
 import typer
 
 from spacelang.amount import clock, short
 from spacelang.api.error import NotAnOption
 from spacelang.api.time import time_of
-from spacelang.api.train import begun_with, fits_digits, request, warning
+from spacelang.api.train import begun_with, fits_digits, preview, request, warning
 from spacelang.cli.options import (
     Budget,
     Checkpointing,
@@ -143,25 +142,16 @@ def requested(
     return _preview(asked, path) if data is None and not fits_digits(asked.space) else asked
 
 
-PREVIEW_BATCH, PREVIEW_BUDGET = 4, 100.0
-
-
-def _preview(request: TrainRequest, path: str) -> TrainRequest:
+def _preview(asked: TrainRequest, path: str) -> TrainRequest:
     """The same request made small: a look at how things work, bounded in time."""
+    small = preview(asked)
+    assert small.budget is not None
     say(
-        f"no --data: a PREVIEW of at most {clock(request.budget or PREVIEW_BUDGET)} on the built-in digits, "
+        f"no --data: a PREVIEW of at most {clock(small.budget)} on the built-in digits, "
         "resized. Its numbers mean nothing.\n"
         f"For real: spacelang train {path} --data FOLDER   (FOLDER has train/CLASS/* and val/CLASS/*)"
     )
-    recipe = attrs.evolve(
-        request.space.train, batch=min(request.space.train.batch, PREVIEW_BATCH), repeats=1, warmup=0
-    )
-    return attrs.evolve(
-        request,
-        space=attrs.evolve(request.space, train=recipe),
-        budget=request.budget or PREVIEW_BUDGET,
-        preview=True,
-    )
+    return small
 
 
 def _to_resume(name: str | None, runs: Path) -> Run:

@@ -82,7 +82,7 @@ class Refine:
         "",
         "Of the interval in which the slope of a dimension that moves holds no zero.",
     )
-    rounds: int = line(2, Numbers(1, 100, whole=True), "rounds", "How often the space moves.")
+    rounds: int = line(2, Numbers(1, 100, whole=True), "rounds", "How many next spaces are tried at most.")
     supernet: int | None = line(
         None,
         Numbers(1000, 10**12, whole=True),

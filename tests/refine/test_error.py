@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacelang.refine.error import parts
+from spacelang.refinement.error import parts
 
 # Ten networks, computed by hand: mean 0.38; the best two 0.21; the best two and a half (0.20 + 0.22 + 0.15) / 2.5.
 TABLE = np.array([0.20, 0.22, 0.30, 0.33, 0.38, 0.40, 0.44, 0.47, 0.50, 0.56])

@@ -1,42 +1,64 @@
-"""The loop on landscapes whose best values are known: it finds them, and leaves alone what does not matter."""
+"""The loop on landscapes whose best values are known: it finds them, and leaves alone what does not matter; also
+where networks learn at unequal speeds."""
+
+from collections.abc import Callable
 
 import pytest
+from attrs import frozen
 
 from spacelang.recipe import Refine
+from spacelang.refinement.loop import Rule
 
-from .landscape import SPACE, landscape, middles, one_round, options, parts_of
+from .landscape import SPACE, Landscape, landscape, loop, middles, options, parts_of, uneven
 
-RECIPE = Refine(samples=500, top=25, per_choice=50)
-ROUNDS = 3  # the best values lie up to three steps away, and a round moves three options by two at most
+RECIPE = Refine(samples=300, top=15, per_choice=30)
+ROUNDS = 6  # the best values lie up to three steps away, a move goes two at most, and some are taken back
 LANDSCAPES = 20
 
 
-@pytest.fixture(scope="module")
-def outcomes() -> list[tuple[dict, dict]]:
-    """Of each landscape: how far the options' middle ends from the best value, in steps; and whether what does not
-    matter stayed as it was."""
-    found = []
-    for number in range(LANDSCAPES):
-        land, text = landscape(number), SPACE
-        for round_ in range(ROUNDS):
-            following, _ = one_round(text, land, RECIPE, 1000 * number + round_)
-            if following.text is None:
-                break
-            text = following.text
-        steps = {(part.stage, part.dimension): float(part.step) for part in parts_of(SPACE)}
-        ends, first, last = middles(text), options(SPACE), options(text)
-        far = {place: abs(float(ends[place]) - best) / steps[place] for place, best in land.best.items()}
-        stayed = {place: last[place] == first[place] for place in first if place not in land.best}
-        found.append((far, stayed))
-    return found
+@frozen
+class End:
+    """How a loop ended on a landscape. far: how far the options' middle is from the best value of each dimension
+    that matters, in steps. stayed: of each other dimension, whether its options are the first ones."""
+
+    far: tuple[float, ...]
+    stayed: tuple[bool, ...]
+
+    @property
+    def reached(self) -> bool:
+        """Whether all that matters is at its best or one step beside it: the best is among the options."""
+        return max(self.far) <= 1
 
 
-def test_the_loop_reaches_the_neighbourhood_of_the_best(outcomes: list[tuple[dict, dict]]) -> None:
-    """The middle of the options ends at the best value or one step beside it: it is among them."""
-    far = [steps for found, _ in outcomes for steps in found.values()]
-    assert max(far) <= 1
+def ended(land: Landscape, rule: Rule, seed: int) -> End:
+    text = loop(land, RECIPE, ROUNDS, rule, seed).answer.candidate.source.text
+    steps = {(part.stage, part.dimension): float(part.step) for part in parts_of(SPACE)}
+    ends, first, last = middles(text), options(SPACE), options(text)
+    far = tuple(abs(float(ends[place]) - best) / steps[place] for place, best in land.best.items())
+    return End(far, tuple(last[place] == first[place] for place in first if place not in land.best))
 
 
-def test_what_does_not_matter_stays(outcomes: list[tuple[dict, dict]]) -> None:
-    stayed = [stays for _, found in outcomes for stays in found.values()]
-    assert sum(stayed) >= 0.95 * len(stayed)
+def ends(make: Callable[[int], Landscape], rule: Rule, count: int = LANDSCAPES) -> list[End]:
+    return [ended(make(number), rule, number) for number in range(count)]
+
+
+@pytest.fixture(scope="module", params=[landscape, uneven], ids=["learned", "at unequal speeds"])
+def outcomes(request: pytest.FixtureRequest) -> list[End]:
+    return ends(request.param, "extrapolated")
+
+
+def test_the_loop_reaches_the_neighbourhood_of_the_best(outcomes: list[End]) -> None:
+    assert sum(end.reached for end in outcomes) >= 19
+
+
+def test_what_does_not_matter_stays(outcomes: list[End]) -> None:
+    stayed = [one for end in outcomes for one in end.stayed]
+    assert sum(stayed) >= 0.9 * len(stayed)
+
+
+def test_a_rule_that_mistakes_speed_for_quality_fails_where_speeds_are_unequal() -> None:
+    """The source's rule makes the space small, which learns fast: it moves what does not matter, and leaves the
+    best."""
+    found = ends(uneven, "paper", 5)
+    assert sum(end.reached for end in found) <= 2
+    assert sum(sum(end.stayed) for end in found) <= 0.6 * sum(len(end.stayed) for end in found)

@@ -6,9 +6,9 @@ import pytest
 from attrs import evolve
 
 from spacelang.recipe import Refine
-from spacelang.refine.move import Move, asked, moved, signed, steps
-from spacelang.refine.slope import Interval, Slope
-from spacelang.refine.subspace import Subspace
+from spacelang.refinement.move import Move, asked, moved, signed, steps
+from spacelang.refinement.slope import Interval, Slope
+from spacelang.refinement.subspace import Subspace
 
 THRESHOLD = Fraction(1, 500)
 

@@ -8,10 +8,10 @@ import pytest
 from spacelang.check import compile_text
 from spacelang.check.lineage import texts
 from spacelang.recipe import Refine
-from spacelang.refine.next import Next, next_space
-from spacelang.refine.rewrite import domain, next_name
-from spacelang.refine.slope import Interval, Slope
-from spacelang.refine.subspace import subspaces
+from spacelang.refinement.next import Next, next_space
+from spacelang.refinement.rewrite import domain, next_name
+from spacelang.refinement.slope import Interval, Slope
+from spacelang.refinement.subspace import subspaces
 from spacelang.source import Source
 from spacelang.syntax.format import formatted
 

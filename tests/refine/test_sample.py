@@ -9,8 +9,8 @@ from spacelang.lower.chain import Window, cost, inside
 from spacelang.lower.draw import draw, stream
 from spacelang.lower.lowered import lower
 from spacelang.recipe import Refine, Steps
-from spacelang.refine.sample import drawn
-from spacelang.refine.subspace import subspaces
+from spacelang.refinement.sample import drawn
+from spacelang.refinement.subspace import subspaces
 from spacelang.source import Source
 
 ROOT = Path(__file__).resolve().parents[2]

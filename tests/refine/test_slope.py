@@ -7,9 +7,9 @@ import pytest
 
 from spacelang.lower.lowered import lower
 from spacelang.recipe import Refine
-from spacelang.refine.sample import Sample, drawn
-from spacelang.refine.slope import Measured, measured
-from spacelang.refine.subspace import Subspace, subspaces
+from spacelang.refinement.sample import Sample, drawn
+from spacelang.refinement.slope import Measured, measured
+from spacelang.refinement.subspace import Subspace, subspaces
 
 from .landscape import SPACE, compiled
 

@@ -14,7 +14,7 @@ from spacelang_runtime.refine.measurement import begin, judgements, keep
 from spacelang_runtime.search.answers import Answers
 from spacelang_runtime.search.journal import Journal
 from spacelang_runtime.search.journal_file import open_journal
-from spacelang_runtime.search.journal_rows import Entry, Finalist, Generation, Judged, Proposed, Search
+from spacelang_runtime.search.journal_rows import Conditions, Entry, Finalist, Generation, Judged, Proposed, Search
 from spacelang_runtime.search.journal_writer import recorded
 from spacelang_runtime.search.scoring import Verdict
 
@@ -206,7 +206,7 @@ def test_a_journal_of_an_older_version_is_read_and_goes_on(tmp_path: Path, versi
         assert [generation.best for generation in journal.generations(search)] == [40]
         assert journal.whole == (version == 3)
         journal.record(search, TWO.architecture, RIGHT, 0.1, "cpu")
-        keep(journal, begin(journal, Search(0, "another", 5, 50, False), [], []), {"space": "s"})
+        keep(journal, begin(journal, "another", Conditions(5, 50), [], []), {"space": "s"})
     with open_journal(tmp_path) as journal:
         assert same(journal.known(search)[TWO.architecture], RIGHT)
         assert judgements(journal) == [(5, {"space": "s"})]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import torch.distributed as dist
 from attrs import frozen
 
 from spacelang_runtime.failure import Failure
+
+_MEETINGS = count()
 
 
 @frozen
@@ -45,9 +48,10 @@ def join(device: str = "auto") -> Iterator[World]:
         torch.cuda.set_device(chosen)
     try:
         # torchrun's store outlives the processes that it starts again, and with it the addresses of the dead: each
-        # start has to write under a name of its own.
+        # start has to write under a name of its own; and each meeting of one start, of which all have as many.
         store, _, _ = next(dist.rendezvous("env://"))
-        store = dist.PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+        again = f"{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')} {next(_MEETINGS)}"
+        store = dist.PrefixStore(f"start {again}", store)
         backend = "nccl" if chosen.type == "cuda" else "gloo"
         dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     except (RuntimeError, ValueError) as error:

@@ -14,21 +14,24 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from spacelang.expression import decimal
-from spacelang.refine.sample import Sample
+from spacelang.refinement.sample import Sample
 from spacelang_runtime.search.journal import Journal
-from spacelang_runtime.search.journal_rows import Entry, Search, row, told
+from spacelang_runtime.search.journal_rows import Conditions, Entry, row, told
 
 
-def begin(journal: Journal, key: Search, entries: Sequence[Entry], samples: Sequence[Sample]) -> int:
+def begin(
+    journal: Journal, account: str, under: Conditions, entries: Sequence[Entry], samples: Sequence[Sample]
+) -> int:
     """The number of a measurement with its networks kept: the one begun before, or a new one."""
+    key = (account, under.step, under.total)
     with journal.database as db:
         db.execute(
             "INSERT OR IGNORE INTO measurement (account, step, total, began) VALUES (?, ?, ?, ?)",
-            (key.account, key.step, key.total, _now()),
+            (*key, _now()),
         )
         (number,) = db.execute(
             "SELECT measurement FROM measurement WHERE account = ? AND step = ? AND total = ?",
-            (key.account, key.step, key.total),
+            key,
         ).fetchone()
         db.executemany(
             "INSERT OR IGNORE INTO network (architecture, line, flops, params) VALUES (?, ?, ?, ?)",
@@ -54,6 +57,15 @@ def keep(journal: Journal, number: int, judgement: Mapping[str, object]) -> None
     """What followed from a measurement, as JSON values."""
     with journal.database as db:
         db.execute("UPDATE measurement SET judgement = ? WHERE measurement = ?", (json.dumps(judgement), number))
+
+
+def images_of(journal: Journal, account: str, step: int) -> int | None:
+    """The images of the measurement of this account with these weights; None where there was none."""
+    found = journal.database.execute(
+        "SELECT total FROM measurement WHERE account = ? AND step = ? ORDER BY measurement DESC LIMIT 1",
+        (account, step),
+    ).fetchone()
+    return None if found is None else int(row(found, int)[0])
 
 
 def judgements(journal: Journal) -> list[tuple[int, dict[str, object]]]:

@@ -20,6 +20,7 @@ from spacelang.recipe import Score
 from spacelang_runtime.search.answers import Answers, packed, unpacked
 from spacelang_runtime.search.journal_rows import (
     MOST,
+    Conditions,
     Entry,
     Finalist,
     Generation,
@@ -76,23 +77,25 @@ class Journal:
                 ],
             )
 
-    def known(self, search: Search) -> dict[str, Answers]:
-        """The answers of each network already looked at, on the first images, with this search's weights."""
+    def known(self, under: Search | Conditions) -> dict[str, Answers]:
+        """The answers of each network already looked at, on the first images, with these weights."""
         rows = self.database.execute(
             "SELECT architecture, right, losses, images FROM score WHERE step = ? AND total = ? AND begin = ?",
-            (search.step, search.total, search.begin),
+            (under.step, under.total, under.begin),
         )
         return {one[0]: _answers(*row(one, str, bytes, bytes | None, int)[1:]) for one in rows}
 
-    def lossless(self, search: Search) -> bool:
-        """Whether some scores with this search's weights are from before losses were kept."""
+    def lossless(self, under: Search | Conditions) -> bool:
+        """Whether some scores with these weights are from before losses were kept."""
         found = self.database.execute(
             "SELECT EXISTS (SELECT 1 FROM score WHERE step = ? AND total = ? AND begin = ? AND losses IS NULL)",
-            (search.step, search.total, search.begin),
+            (under.step, under.total, under.begin),
         ).fetchone()
         return bool(found[0])
 
-    def record(self, search: Search, architecture: str, answers: Answers, seconds: float, device: str) -> None:
+    def record(
+        self, under: Search | Conditions, architecture: str, answers: Answers, seconds: float, device: str
+    ) -> None:
         """Keep what a network did on the first `len(answers)` images. Once this returns, it is on the disk.
 
         What is known already stands; more images of the same network take its place, and so do those of another
@@ -100,7 +103,7 @@ class Journal:
         """
         right, losses = packed(answers)
         loss = None if losses is None else answers.loss
-        key = (search.step, search.total, architecture)
+        key = (under.step, under.total, architecture)
         with self.database as db:
             db.execute(
                 """INSERT INTO score VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
@@ -109,7 +112,7 @@ class Journal:
                        device = excluded.device, at = excluded.at, loss = excluded.loss, losses = excluded.losses,
                        begin = excluded.begin
                    WHERE excluded.images > images OR excluded.begin != begin""",
-                (*key, len(answers), answers.correct, right, seconds, device, _now(), loss, losses, search.begin),
+                (*key, len(answers), answers.correct, right, seconds, device, _now(), loss, losses, under.begin),
             )
 
     def close_generation(self, search: Search, generation: Generation, judged: Mapping[str, Judged]) -> None:

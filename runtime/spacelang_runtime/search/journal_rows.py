@@ -88,6 +88,16 @@ class Search:
 
 
 @frozen
+class Conditions:
+    """What scores are taken under: the training step whose weights they are of, the images of a full score, and
+    which of them comes first. A `Search` tells as much."""
+
+    step: int
+    total: int
+    begin: int = 0
+
+
+@frozen
 class Generation:
     """How a generation went. best: images that the best so far told right, of `images`; loss: its mean
     cross-entropy on them. spread: standard deviation of the accuracies of the generation's networks, each on the

@@ -6,11 +6,13 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from spacelang_runtime.search.journal import Journal
-from spacelang_runtime.search.journal_rows import Search
+from spacelang_runtime.search.journal_rows import Conditions, Search
 from spacelang_runtime.search.scoring import Verdict
 
 
-def recorded(journal: Journal, search: Search, verdicts: Iterator[Verdict]) -> Generator[Verdict, None, None]:
+def recorded(
+    journal: Journal, under: Search | Conditions, verdicts: Iterator[Verdict]
+) -> Generator[Verdict, None, None]:
     """The verdicts as they come, each being written meanwhile.
 
     To wait until the disk has a score takes as long as to score a small network. At most one is on its way: it has
@@ -22,7 +24,7 @@ def recorded(journal: Journal, search: Search, verdicts: Iterator[Verdict]) -> G
         for one in verdicts:
             if writing is not None:
                 writing.result()
-            writing = writer.submit(journal.record, search, one.digest, one.answers, one.seconds, one.device)
+            writing = writer.submit(journal.record, under, one.digest, one.answers, one.seconds, one.device)
             yield one
         if writing is not None:
             writing.result()

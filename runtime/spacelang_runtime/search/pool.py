@@ -24,6 +24,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 
 import numpy as np
 import torch
@@ -40,6 +41,8 @@ from spacelang_runtime.search.scoring import Stretch, Task, Verdict
 BEAT = 0.5  # seconds between two signs of life
 PATIENCE = 15.0  # seconds without one, after which a process is taken for dead
 PAUSE = 0.005  # seconds between two looks at the store
+
+_MEETINGS = count()
 
 Judge = Callable[[Task, Stretch], Verdict]
 
@@ -81,7 +84,8 @@ def join(device: str = "auto") -> Iterator[Pool]:
             "start all of them with torchrun, with one address and port that every host can reach",
         ) from None
     # torchrun's store outlives the processes that it starts again: each start writes under a name of its own.
-    name = f"search {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+    # So does each meeting of one start: all processes have as many.
+    name = f"search {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')} {next(_MEETINGS)}"
     crew = Pool(rank, size, chosen, dist.PrefixStore(name, store))
     parted = threading.Event()
     mine = dist.PrefixStore(name, store.clone())  # a connection of its own: the other may be waiting for an answer

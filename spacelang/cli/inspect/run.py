@@ -27,8 +27,8 @@ def _bound(bound: Bound) -> str:
 
 def _judged(run: Run) -> str | None:
     """How good the run's space was found, if it has been judged by this version."""
-    from spacelang.refine.account import from_json
-    from spacelang.refine.evidence import said
+    from spacelang.refinement.account import from_json
+    from spacelang.refinement.evidence import said
 
     path = run.folder / "judgement.json"
     try:

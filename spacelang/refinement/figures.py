@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from spacelang.canvas import COLOURS, FAINT, INK, Box, Canvas, Dot, Shape, Text, Trace
 from spacelang.expression import Number, decimal
 from spacelang.language.dimensions import NUMBERS
-from spacelang.refine.account import Account
-from spacelang.refine.evidence import said
-from spacelang.refine.move import Move, signed
+from spacelang.refinement.account import Account
+from spacelang.refinement.evidence import said
+from spacelang.refinement.move import Move, signed
 
 _WIDTH, _HEIGHT = 600.0, 400.0  # words of 14: legible at 420 pixels' width
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60.0, 24.0, 44.0, 48.0

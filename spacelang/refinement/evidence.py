@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from spacelang.expression import Number
-from spacelang.refine.move import Move, signed
-from spacelang.refine.rewrite import MARK, domain
-from spacelang.refine.slope import Interval
+from spacelang.refinement.move import Move, signed
+from spacelang.refinement.rewrite import MARK, domain
+from spacelang.refinement.slope import Interval
 
 
 def evidence(move: Move, space: str) -> str:

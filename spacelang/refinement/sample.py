@@ -23,7 +23,7 @@ from spacelang.lower.legal import legal
 from spacelang.lower.lowered import Lowered
 from spacelang.lower.price import price
 from spacelang.recipe import Refine
-from spacelang.refine.subspace import Subspace
+from spacelang.refinement.subspace import Subspace
 from spacelang.space import Settled, StageSpace, tied
 
 

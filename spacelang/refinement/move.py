@@ -9,7 +9,7 @@ from attrs import frozen
 
 from spacelang.expression import Number, decimal
 from spacelang.recipe import Refine
-from spacelang.refine.slope import Slope
+from spacelang.refinement.slope import Slope
 
 
 @frozen

@@ -22,10 +22,10 @@ from spacelang.diagnostics import errors
 from spacelang.lower.bounds import windows
 from spacelang.lower.lowered import lower
 from spacelang.recipe import Refine
-from spacelang.refine.evidence import evidence
-from spacelang.refine.move import Move, asked, moved
-from spacelang.refine.rewrite import Changed, Place, next_name, rewritten
-from spacelang.refine.slope import Slope
+from spacelang.refinement.evidence import evidence
+from spacelang.refinement.move import Move, asked, moved
+from spacelang.refinement.rewrite import Changed, Place, next_name, rewritten
+from spacelang.refinement.slope import Slope
 from spacelang.source import Source
 
 _TELLING = ("W0501", "W0502", "W0503")
@@ -41,12 +41,23 @@ class Next:
     moves: tuple[Move, ...]
 
 
-def next_space(source: Source, recipe: Refine, slopes: Sequence[Slope], load: Loader = nothing) -> Next:
-    """The space that follows from the slopes of the one in `source`, which compiles."""
+def next_space(
+    source: Source,
+    recipe: Refine,
+    slopes: Sequence[Slope],
+    load: Loader = nothing,
+    still: Mapping[Place, str] | None = None,
+    name: str = "",
+) -> Next:
+    """The space that follows from the slopes of the one in `source`, which compiles. still: dimensions that stay as
+    they are, each with the reason. name: of the next space, if not the name that counts on."""
     now = compile_text(source, load)
     assert now.space is not None, "a space that was measured compiles"
-    space, name = now.space, next_name(now.space.name)
+    space, name = now.space, name or next_name(now.space.name)
     moves = {(s.part.stage, s.part.dimension): asked(s, recipe) for s in slopes}
+    for place, reason in (still or {}).items():
+        if place in moves and moves[place].asked:
+            moves[place] = evolve(_taken(moves[place], 0), asked=0, reason=reason)
     steep = sorted(moves, key=lambda place: (-abs(moves[place].slope.slope.value), place))
     waiting = [place for place in steep if moves[place].asked]
     kept: dict[Place, str] = {}  # the first reason that each was kept back for

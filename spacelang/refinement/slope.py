@@ -28,6 +28,7 @@ they are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import hypot
 from statistics import NormalDist
 
 import numpy as np
@@ -36,9 +37,9 @@ from numpy.typing import NDArray
 
 from spacelang.expression import Number
 from spacelang.lower.draw import Stream, stream
-from spacelang.refine.error import Parts, Real, parts
-from spacelang.refine.sample import Given, Sample
-from spacelang.refine.subspace import Subspace
+from spacelang.refinement.error import Parts, Real, parts
+from spacelang.refinement.sample import Given, Sample
+from spacelang.refinement.subspace import Subspace
 
 RESAMPLES = 1000
 _PART = 1 << 21  # numbers that one step of the bootstrap holds at once
@@ -100,16 +101,17 @@ class Measured:
 
 def measured(
     samples: Sequence[Sample],
-    errors: Sequence[float],
+    errors: Sequence[float] | Real,
     subspaces: Sequence[Subspace],
     share: float,
     confidence: float,
     seed: int = 0,
     resamples: int = RESAMPLES,
+    doubts: Sequence[float] = (),
 ) -> Measured:
-    """What drawn networks and their errors (shares from 0 to 1) say of a space. A subspace of which only one
-    option
-    was seen has no slope, and is left out."""
+    """What drawn networks and their errors (shares from 0 to 1) say of a space. A subspace of which only one option
+    was seen has no slope, and is left out. doubts: of each subspace, a standard deviation of its slope that does
+    not come from the draws."""
     order = np.argsort(np.asarray(errors, np.float64), kind="stable")
     ranked = np.asarray(errors, np.float64)[order]
     sorted_ = [samples[place] for place in order.tolist()]
@@ -119,8 +121,8 @@ def measured(
     whole = np.array([sample.given is None for sample in sorted_], np.float64)
     times = _resampled([np.array(group) for group in groups.values()], len(sorted_), stream(seed), resamples)
 
-    def interval(value: float, redrawn: Real) -> Interval:
-        either = NormalDist().inv_cdf((1 + confidence) / 2) * float(np.nanstd(redrawn))
+    def interval(value: float, redrawn: Real, doubt: float = 0.0) -> Interval:
+        either = NormalDist().inv_cdf((1 + confidence) / 2) * hypot(float(np.nanstd(redrawn)), doubt)
         return Interval(value, value - either, value + either)
 
     said, redrawn = parts(ranked, whole[None], share), _parts(ranked, whole, times, share)
@@ -130,15 +132,21 @@ def measured(
         interval(float(said.error[0]), redrawn.error),
     )
     slopes = []
-    for part in subspaces:
+    for part, doubt in zip(subspaces, doubts or [0.0] * len(subspaces), strict=True):
         shares = np.array([_shares(sample, part) for sample in sorted_])
         seen = shares.sum(axis=0) > 0
         if seen.sum() < 2:
             continue
         line = _line(part, shares, seen, ranked, np.ones((1, len(ranked))), share)
         bent = _line(part, shares, seen, ranked, times, share)
-        slopes.append(_slope(part, seen, line, interval(float(line.slope[0]), bent.slope)))
+        slopes.append(_slope(part, seen, line, interval(float(line.slope[0]), bent.slope, doubt)))
     return Measured(quality, tuple(slopes), tuple(ranked[whole > 0].tolist()))
+
+
+def spread(errors: Real, share: float, seed: int = 0, resamples: int = RESAMPLES) -> float:
+    """The standard deviation of the E-T error of networks over redraws of them. errors: ascending."""
+    times = _resampled([np.arange(len(errors))], len(errors), stream(seed), resamples)
+    return float(np.nanstd(_parts(errors, np.ones(len(errors)), times, share).error))
 
 
 def _shares(sample: Sample, part: Subspace) -> tuple[float, ...]:

@@ -1,0 +1,216 @@
+"""What every space of a refinement is tried by, and the supernets that are trained for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
+from attrs import field, frozen
+
+from spacelang.api.load import made
+from spacelang.api.measures import Amount
+from spacelang.api.train import preview, request
+from spacelang.api.trained import Say, silent
+from spacelang.recipe import Score
+from spacelang.refinement.loop import Candidate, Rule
+from spacelang_runtime.failure import Failure
+
+if TYPE_CHECKING:
+    from spacelang_runtime.app.learn import Begun
+    from spacelang_runtime.app.learn import Trained as Learned
+    from spacelang_runtime.app.watching import Watching
+    from spacelang_runtime.engine.distributed import World
+    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.step import Step
+    from spacelang_runtime.refine.measure import Progress
+    from spacelang_runtime.refine.refinement import Refinement
+    from spacelang_runtime.search.outcome import Ended, Scored
+    from spacelang_runtime.tasks.supernet.objective import SupernetSetup
+    from spacelang_runtime.tasks.supernet.setup import TrainRequest
+
+Of = TypeVar("Of")
+
+AGAIN = "give the same command again to go on"
+SHARES = (Fraction(1, 2), Fraction(1, 4))  # of the length, of the shorter trainings
+
+
+@frozen(eq=False)
+class Watched:
+    """From where a refinement is watched: its trainings and finishes, its judgements, its searches."""
+
+    training: Watching[Begun, Step | Learned]
+    judging: Watching[Run, Progress]
+    searching: Watching[Run, Scored | Ended]
+
+
+@frozen
+class Asked:
+    """How every space is trained and judged: all that the outcome of a refinement depends on, but its first space.
+
+    data: a folder, or `digits`. train, settings: lines of the `train` and `refine` recipes, as written. steps,
+    budget (seconds): of each training. finish: the share of the supernet's seconds for which each best network is
+    trained on."""
+
+    data: str = "digits"
+    train: dict[str, str] = field(factory=dict)
+    steps: int | None = None
+    budget: float | None = None
+    settings: dict[str, str] = field(factory=dict)
+    flops: Amount | None = None
+    params: Amount | None = None
+    images: int | None = None
+    score: Score | None = None
+    rule: Rule = "extrapolated"
+    inherit: bool = False
+    search: bool = False
+    finish: Fraction | None = None
+    preview: bool = False
+
+
+@frozen(eq=False)
+class Manner:
+    """What the outcome does not depend on. command: what is kept of how each run came about."""
+
+    watched: Watched
+    device: str = "auto"
+    workers: int | None = None
+    runs: Path = Path("runs")
+    say: Say = silent
+    command: tuple[str, ...] = ()
+
+
+def leading() -> bool:
+    """Whether this is the process that writes files and talks, of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def shared(device: str, make: Callable[[], Of]) -> Of:
+    """What the leading process makes, in every process."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return make()
+    from spacelang_runtime.engine.distributed import broadcast, join
+
+    with join(device) as world:
+        value: Of = broadcast(world, make() if world.is_main else None)
+    return value
+
+
+def trained(
+    asked: Asked, manner: Manner, refinement: Refinement, candidate: Candidate, share: Fraction | None
+) -> Run:
+    """The run of a candidate, trained to its end. share: of the length; None: the whole."""
+    from spacelang_runtime.app import learn
+    from spacelang_runtime.app.workers import readers
+    from spacelang_runtime.engine.distributed import broadcast, join
+    from spacelang_runtime.engine.lock import sole_writer
+    from spacelang_runtime.engine.run import find
+    from spacelang_runtime.refine.refinement import reread
+    from spacelang_runtime.tasks.supernet.setup import continued, new
+
+    how = learn.Manner(manner.device, manner.workers, again=AGAIN)
+    with join(manner.device) as world:
+        say = manner.say if world.is_main else silent
+        known = _known(manner, refinement, candidate, share) if world.is_main else None
+        name, ended = broadcast(world, known)
+        if name is not None and ended:
+            say(f"{name} is trained")
+            return find(manner.runs, name)
+        inherited = None
+        if name is not None:
+            setup = continued(find(manner.runs, name), world, readers(manner.workers), say)
+        else:
+            request = _request(asked, manner, refinement, candidate, share, world)
+            setup = new(request, manner.runs, world, readers(manner.workers), say)
+            if asked.inherit and candidate.parent is not None:
+                inherited = _inherited(setup, manner, refinement, candidate.parent, world)
+                say(f"{inherited:.0%} of the weights of {setup.run.name} begin as those of the space before ended")
+            if world.is_main:
+                _record(reread(refinement), candidate, share, setup.run.name, inherited)
+        with sole_writer(setup.run.folder):
+            learn.learn(setup, world, how, manner.watched.training)
+        return find(manner.runs, setup.run.name)
+
+
+def _known(
+    manner: Manner, refinement: Refinement, candidate: Candidate, share: Fraction | None
+) -> tuple[str | None, bool]:
+    """The run that was begun for a candidate before, and whether it has ended; None where it is to be begun."""
+    from spacelang_runtime.engine.run import find
+    from spacelang_runtime.refine.refinement import reread
+
+    rounds = reread(refinement).rounds
+    one = rounds[candidate.number - 1] if candidate.number <= len(rounds) else None
+    names = () if one is None else one.shorter if share else (one.run,)
+    place = SHARES.index(share) if share else 0
+    name = names[place] if place < len(names) else None
+    if name is None or not (manner.runs / name).is_dir():
+        return None, False
+    run = find(manner.runs, name)
+    if run.source != candidate.source.text:
+        raise Failure(
+            f"{candidate.source.name} is not what {run.name} was trained on",
+            f"move {refinement.folder} away, and refine anew",
+        )
+    ended = bool(run.state and run.state.finished)  # it may have been judged since, and its weights be gone
+    return (name, ended) if ended or run.checkpoint.exists() else (None, False)
+
+
+def _request(
+    asked: Asked,
+    manner: Manner,
+    refinement: Refinement,
+    candidate: Candidate,
+    share: Fraction | None,
+    world: World,
+) -> TrainRequest:
+    """The training of a candidate: as it is asked for, or for a share of what its whole training came to."""
+    from spacelang_runtime.engine.distributed import broadcast
+    from spacelang_runtime.engine.run import find
+    from spacelang_runtime.refine.refinement import reread
+
+    space = made(candidate.source)
+    lines = [f"{name}={value}" for name, value in asked.train.items()]
+    whole = request(
+        space, asked.data, steps=asked.steps, budget=asked.budget, settings=lines, command=manner.command
+    )
+    whole = preview(whole) if asked.preview else whole
+    if share is None:
+        return whole
+    first = broadcast(world, reread(refinement).rounds[candidate.number - 1].run if world.is_main else None)
+    limits = find(manner.runs, first).record.limits
+    budget = None if limits.budget is None else float(share) * limits.budget
+    return attrs.evolve(whole, steps=max(1, round(share * limits.steps)), budget=budget)
+
+
+def _inherited(setup: SupernetSetup, manner: Manner, refinement: Refinement, parent: int, world: World) -> float:
+    """Begin with what the supernet of the space before has in common; the share of the weights that is."""
+    from spacelang.lower.lowered import lower
+    from spacelang_runtime.engine import supernet
+    from spacelang_runtime.engine.distributed import broadcast
+    from spacelang_runtime.engine.run import find
+    from spacelang_runtime.refine.inherit import inherit
+    from spacelang_runtime.refine.refinement import reread
+
+    name = broadcast(world, reread(refinement).rounds[parent - 1].run if world.is_main else None)
+    before = find(manner.runs, name)
+    weights = supernet.trained(before, lower(before.space), world.device).state_dict()
+    return float(inherit(setup.model, weights))
+
+
+def _record(
+    refinement: Refinement, candidate: Candidate, share: Fraction | None, name: str, inherited: float | None
+) -> None:
+    """Keep which run trains a candidate."""
+    from spacelang_runtime.refine.refinement import Round, keep, with_round
+
+    own = refinement.rounds[candidate.number - 1 : candidate.number]
+    one = own[0] if own else Round(candidate.source.name, parent=candidate.parent)
+    if share is None:
+        one = attrs.evolve(one, run=name, inherited=inherited, shorter=())
+    else:
+        one = attrs.evolve(one, shorter=(*one.shorter[: SHARES.index(share)], name))
+    keep(with_round(refinement, candidate.number, one))
