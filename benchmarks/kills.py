@@ -41,7 +41,9 @@ Results = dict[str, dict[str, Any]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="*", choices=list(WORKS), help="kinds of commands (default: all)")
+    parser.add_argument(
+        "--only", nargs="*", choices=list(WORKS), help="kinds of commands (default: all; none: --only)"
+    )
     parser.add_argument("--kills", type=int, help="by each signal (default: as its kind says, 10 to 100)")
     parser.add_argument("--signals", nargs="*", choices=[by.name for by in SIGNALS], default=[])
     parser.add_argument("--jobs", type=int, default=0, help="kills of the leader of a search under torchrun")
@@ -62,7 +64,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         campaign = Campaign(Path(folder), words.seed, results, keep)
         signals = [by for by in SIGNALS if by.name in words.signals] or SIGNALS
-        campaign.commands({name: WORKS[name] for name in words.only or WORKS}, signals, words.kills)
+        campaign.commands(
+            {name: WORKS[name] for name in (WORKS if words.only is None else words.only)}, signals, words.kills
+        )
         if words.caches:
             campaign.caches()
         campaign.jobs(words.jobs)
@@ -104,7 +108,7 @@ class Campaign:
         def share(key: tuple[str, signal.Signals]) -> float:
             return float(rows[key]["kills"]) / (kills or works[key[0]].kills)
 
-        while share(key := min(rows, key=share)) < 1:
+        while rows and share(key := min(rows, key=share)) < 1:
             (name, by), row = key, rows[key]
             left = (kills or works[name].kills) - row["kills"]
             luck = random.Random(f"{self.seed} {name} {by.name} {row['ended']}")
