@@ -61,6 +61,8 @@ def write(
 
 def _save(model: object, path: Path) -> int:
     """Write the package, a folder, beside its place, and put it there; gives the bytes of its files."""
+    if not path.parent.is_dir():
+        raise Failure(f"there is no folder {path.parent}", f"make it, or write {path.name} elsewhere")
     with TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder) / path.name
         model.save(str(made))

@@ -91,6 +91,8 @@ def quantised(model: Any, images: Calibration, batch: int = 1) -> Any:
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
     apart = [node.get_friendly_name() for node in model.get_ops() if not _linear(node)]
+    # SmoothQuant would scale the products that make bias and mask, too, and not so that they come out as they were.
+    unsmoothed = nncf.AdvancedSmoothQuantParameters(convolution=-1, matmul=-1)
     return nncf.quantize(
         model,
         nncf.Dataset([some.numpy() for some in images.split(batch)]),
@@ -98,6 +100,7 @@ def quantised(model: Any, images: Calibration, batch: int = 1) -> Any:
         preset=nncf.QuantizationPreset.MIXED,
         model_type=nncf.ModelType.TRANSFORMER,
         ignored_scope=nncf.IgnoredScope(names=apart, validate=False),
+        advanced_parameters=nncf.AdvancedQuantizationParameters(smooth_quant_alphas=unsmoothed),
     )
 
 
