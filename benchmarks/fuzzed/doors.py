@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from fuzz import ROOT, Door, changed
 
+import spacelang as sl
 from spacelang import notation
 from spacelang.architecture import NotAnArchitecture
 from spacelang.cli import main
@@ -94,6 +95,7 @@ def doors() -> dict[str, Door]:
             folder / "checkpoint.pt", lambda: trained_at(run, lowered, torch.device("cpu")), _resaved
         ),
         "journal.sqlite": Door(folder / "journal.sqlite", lambda: (summary_of(run), told("inspect", "digits-1")())),
+        "own.sqlite": Door(_own_scores(), _searched),
         "run.json": Door(folder / "run.json", told("inspect", "digits-1")),
         "state.json": Door(folder / "state.json", told("inspect", "digits-1")),
         "best.json": Door(folder / "best.json", lambda: (_best(), told("inspect", "digits-1")())),
@@ -155,6 +157,24 @@ def _line(path: Path) -> None:
 def _best() -> None:
     run = find(RUNS, "digits-1")
     provenance(run, best_of(run))
+
+
+OWN = {"population": 4, "parents": 2, "generations": 2, "crossover": 1, "mutation": 1}
+
+
+def _own_scores() -> Path:
+    """A journal of scores of one's own."""
+    path = Path("own.sqlite")
+    path.unlink(missing_ok=True)
+    sl.search(sl.load("digits.space"), lambda one: one.depth, candidates=6, settings=OWN, journal=path)
+    return path
+
+
+def _searched() -> None:
+    for left in Path().glob("own.sqlite-*"):
+        left.unlink()
+    with sl.Searcher(sl.load("digits.space"), candidates=8, settings=OWN, journal="own.sqlite") as searcher:
+        searcher.ask()
 
 
 def _transfers() -> dict[str, Door]:

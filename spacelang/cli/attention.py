@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spacelang.cli.options import MovedData, Runs
-from spacelang.cli.terminal import console, fail, grid, say, say_once
+from spacelang.cli.terminal import console, fail, grid, refused, say, say_once
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
-    from spacelang_runtime.nn.network import Network
-    from spacelang_runtime.preprocessing import Preprocessing
+    from spacelang_runtime.app.attention import Looked
 
 
 def attention(
@@ -62,23 +61,30 @@ def attention(
         fail("--similarity compares the heads of every layer", "leave --stage, --block and --at out")
     if image is not None and images:
         fail("--images goes with --similarity", "leave it out")
-    model, name, seen = _model(what, network, data, runs)
+    looked = _looked(what, network, data, runs)
     if similarity is not None:
-        _similarity(model, name, seen, similarity, images or 64, output or Path("similarity"))
-    else:
-        _maps(model, name, seen, Path(str(image)), stage, block, at, output or Path("attention"))
+        _similarity(looked, similarity, images or 64, output or Path("similarity"))
+        return
+    from spacelang_runtime.app.attention import MapsRequest, maps
+
+    assert image is not None
+    place = None if at is None else _pixel(at, looked.network.architecture.frame.image)
+    with refused():
+        drawn = maps(looked, MapsRequest(image, output or Path("attention"), stage, block, place))
+    (png, svg), (x, y) = drawn.files, drawn.at
+    print(f"{png}, {svg}: {drawn.heads} heads of stage {drawn.stage}, block {drawn.block}, seen from {x},{y}")
 
 
-def _model(
-    what: str | None, network: str | None, data: str | None, runs: Path
-) -> tuple[Network, str, Preprocessing]:
+def _looked(what: str | None, network: str | None, data: str | None, runs: Path) -> Looked:
     """The network meant, what to call it, and what it is scored by."""
+    from spacelang_runtime.app.attention import Looked
+
     if what is not None and (Path(what) / "config.json").is_file():
         from spacelang_runtime.nn.saved import load, preprocessing_of
 
         if network is not None:
             fail(f"{what} is a model, a network by itself", "leave --network out")
-        return load(what), Path(what).resolve().name, preprocessing_of(what)
+        return Looked(load(what), Path(what).resolve().name, preprocessing_of(what))
     from spacelang_runtime.engine.latest import serving
     from spacelang_runtime.search.target import OF_A_RUN
 
@@ -100,53 +106,11 @@ def _model(
     if run.record.preview:
         say("this run is a PREVIEW: its maps mean nothing")
     model = extract(trained(run, lowered, torch.device("cpu")), architecture)
-    return model, f"{meant} of {run.name}", of_run(run, say, data)
+    return Looked(model, f"{meant} of {run.name}", of_run(run, say, data))
 
 
-def _maps(
-    model: Network,
-    name: str,
-    seen: Preprocessing,
-    image: Path,
-    stage: int | None,
-    block: int | None,
-    at: str | None,
-    output: Path,
-) -> None:
-    from spacelang_runtime.visualize import panels
-    from spacelang_runtime.visualize.photo import photo, read
-    from spacelang_runtime.visualize.weights import maps
-
-    architecture = model.architecture
-    frame, depths = architecture.frame, [len(s.layers) for s in architecture.stages]
-    stage = min(3, len(depths)) if stage is None else stage
-    if stage > len(depths):
-        fail(f"{name} has {_count(len(depths), 'stage')}, not {stage}", f"take --stage {len(depths)}")
-    last = depths[stage - 1]
-    block = last if block is None else block
-    if block > last:
-        fail(f"stage {stage} of {name} has {_count(last, 'block')}, not {block}", f"take --block {last}")
-    if image.resolve() in (file.resolve() for file in panels.files(output)):
-        fail(f"the figure would replace {image}", "write it elsewhere: -o NAME")
-    x, y = _pixel(at, frame.image)
-    stride = frame.patch << (stage - 1)
-    picture = photo(image, frame, seen)
-    found = maps(model, read([picture], frame, seen), (stage - 1, block - 1), (y // stride, x // stride))
-    layer = architecture.stages[stage - 1].layers[block - 1]
-    title = f"{name}, stage {stage}, block {block}, window {layer.window}"
-    drawn = panels.attention(picture, found, (x, y), title)
-    png, svg = panels.write(drawn, output)
-    print(f"{png}, {svg}: {layer.heads} heads of stage {stage}, block {block}, seen from {x},{y}")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
-
-
-def _pixel(at: str | None, side: int) -> tuple[int, int]:
+def _pixel(at: str, side: int) -> tuple[int, int]:
     """A place in the square that a network sees, as x and y."""
-    if at is None:
-        return side // 2, side // 2
     parts = at.split(",")
     if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
         raise typer.BadParameter(
@@ -158,13 +122,11 @@ def _pixel(at: str | None, side: int) -> tuple[int, int]:
     return x, y
 
 
-def _similarity(model: Network, name: str, seen: Preprocessing, folder: Path, count: int, output: Path) -> None:
-    from spacelang_runtime.visualize import panels
-    from spacelang_runtime.visualize.photo import batches
-    from spacelang_runtime.visualize.similarity import similarities
+def _similarity(looked: Looked, folder: Path, count: int, output: Path) -> None:
+    from spacelang_runtime.app.attention import draw_similarity, similarity
 
-    architecture = model.architecture
-    found = similarities(model, batches(folder, architecture.frame, seen, count))
+    architecture = looked.network.architecture
+    found = similarity(looked, folder, count)
     body = []
     for one in found:
         stage, layer = one.place
@@ -174,6 +136,6 @@ def _similarity(model: Network, name: str, seen: Preprocessing, folder: Path, co
         body.append([f"{stage + 1}", f"{layer + 1}", f"{shape.heads}", f"{shape.qkv} / {widths.embed}", mean])
     console().print(grid(["stage", "block", "heads", "qkv / embed", "similarity"], body))
     if all(one.mean is None for one in found):
-        fail(f"no layer of {name} has two heads to compare")
-    png, svg = panels.write(panels.similarity(found, f"{name}: similarity of heads"), output)
+        fail(f"no layer of {looked.name} has two heads to compare")
+    png, svg = draw_similarity(looked, found, output)
     print(f"{png}, {svg}")
