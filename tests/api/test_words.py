@@ -15,6 +15,7 @@ from spacelang.cli.export import export
 from spacelang.cli.finetune import finetune
 from spacelang.cli.finish import finish
 from spacelang.cli.judge import judge
+from spacelang.cli.refine import refine
 from spacelang.cli.sample import sample
 from spacelang.cli.train import train
 from spacelang.cli.transfer import transfer
@@ -23,18 +24,19 @@ from spacelang.cli.transfer import transfer
 # its object or its result.
 COMMANDS: dict[str, tuple[Callable[..., Any], Callable[..., Any], dict[str, str | None]]] = {
     "sample": (sample, sl.Space.sample, {"file": None, "cost": None, "bound": "bounds", "as_json": None}),
-    "train": (train, sl.train, {"resume": None, "photo": None}),
+    "train": (train, sl.train, dict.fromkeys(("resume", "photo", "dry_run"))),
     "train --resume": (
         train,
         sl.resume,
-        {"space": "run", **dict.fromkeys(("settings", "weights", "taught", "resume", "photo", "runs"))},
+        {"space": "run", **dict.fromkeys(("settings", "weights", "taught", "resume", "photo", "dry_run", "runs"))},
     ),
     "evolve": (evolve, sl.Run.search, {"run": None, "bound": "bounds", "as_json": None, "runs": None}),
     "finish": (finish, sl.Run.finish, {"run": None, "networks": "what", "as_json": None, "runs": None}),
     "judge": (judge, sl.Run.judge, {"run": None, "next_": None, "report": None, "as_json": None, "runs": None}),
+    "refine": (refine, sl.refine, {}),
     "eval": (evaluate, sl.Run.evaluate, {"run": None, "as_json": None, "runs": None}),
     "export": (export, sl.Run.export, {"form": "format", "run": None, "runs": None}),
-    "finetune": (finetune, sl.finetune, {"scratch": "from_scratch"}),
+    "finetune": (finetune, sl.finetune, {"scratch": "from_scratch", "dry_run": None}),
     "transfer": (
         transfer,
         sl.transfer,
