@@ -71,7 +71,7 @@ def converting(network: Network, program: ExportedProgram, converter: str) -> It
     except Failure:
         raise
     except Exception as error:  # every converter has its own
-        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        said = " ".join(str(error).split()) or type(error).__name__
         raise Failure(
             f"{converter} does not take {network.architecture.name}{_place(program, str(error))}: {said[:200]}",
             "export it as .onnx or .pt2, and tell the version of the converter",

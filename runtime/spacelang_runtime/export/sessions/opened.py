@@ -37,6 +37,6 @@ def opened(path: Path, threads: int | None = None, batch: int | None = None) -> 
     except Failure:
         raise
     except Exception as error:  # each runtime has its own
-        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        said = " ".join(str(error).split()) or type(error).__name__
         raise Failure(f"{path} cannot be loaded: {said[:200]}", "export it again") from error
     raise Failure(f"{path} is no model that runs here", f"it is one of {', '.join(RUNNING)}")
