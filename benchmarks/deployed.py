@@ -104,7 +104,7 @@ def files(given: argparse.Namespace) -> None:
                         if given.latency and suffix != ".mlpackage":
                             frame = architecture.frame
                             shape = (frame.channels, frame.image, frame.image)
-                            times.append(pace_of(opened(path, threads=1), shape, 1).milliseconds)
+                            times.append(pace_of(opened(path, threads=1, batch=1), shape, 1).milliseconds)
                 except Failure as reason:
                     print(f"| `{name}` | – | {suffix} | {reason.message} | | |", flush=True)
                     continue

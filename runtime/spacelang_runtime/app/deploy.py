@@ -178,7 +178,9 @@ def _pace(model: Model, path: Path, form: Form, how: Deployment) -> Pace | None:
     if form == "coreml":
         return None
     frame = _frame(model, how)
-    return pace_of(opened(path, threads=1), (frame.channels, frame.image, frame.image), threads=1)
+    return pace_of(
+        opened(path, threads=1, batch=how.batch or 1), (frame.channels, frame.image, frame.image), threads=1
+    )
 
 
 def _card(

@@ -3,6 +3,7 @@ made."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -70,7 +71,7 @@ def converting(network: Network, program: ExportedProgram, converter: str) -> It
     except Failure:
         raise
     except Exception as error:  # every converter has its own
-        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        said = " ".join(str(error).split()) or type(error).__name__
         raise Failure(
             f"{converter} does not take {network.architecture.name}{_place(program, str(error))}: {said[:200]}",
             "export it as .onnx or .pt2, and tell the version of the converter",
@@ -79,11 +80,12 @@ def converting(network: Network, program: ExportedProgram, converter: str) -> It
 
 def _place(program: ExportedProgram, said: str) -> str:
     """The first operator of a program that an error speaks of, and the layer that it stands in, in words."""
+    spoken = set(re.findall(r"\w+", said))
     for node in program.graph.nodes:
         if not isinstance(node.target, torch._ops.OpOverload):
             continue
         operator = node.target.name().removeprefix("aten::").split(".")[0]
-        if operator in said.replace(".", " ").replace("'", " ").replace("_default", " ").split():
+        if operator in spoken:
             modules = [path for path, _ in (node.meta.get("nn_module_stack") or {}).values()]
             inside = modules[-1].split(".") if modules else []
             layer = " ".join(inside[inside.index("parts") + 1].split("_")) if "parts" in inside else ""
