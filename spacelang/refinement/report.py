@@ -52,8 +52,10 @@ def _summary(accounts: Sequence[Account]) -> Iterator[Node]:
     if any(account.footing for account in accounts):
         yield element("p", "What these errors stand on, and what a search finds inside the same bounds.")
         heading = ["space", "networks", "largest: params", "smallest", "drawn: MACs", "drawn: params", "steps"]
-        heading += ["trained, s", "E-T error, %", "best found: error, %", "MACs", "and finished, %", "network"]
-        yield table(heading, map(_footing, accounts))
+        searched = any(account.best for account in accounts)
+        heading += ["trained, s", "E-T error, %"]
+        heading += ["best found: error, %", "MACs", "and finished, %", "network"] if searched else []
+        yield table(heading, [_footing(account)[: len(heading)] for account in accounts])
 
 
 def _measured(account: Account) -> list[Node]:
