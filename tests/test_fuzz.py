@@ -1,4 +1,4 @@
-"""Damaged and hostile files: 200 cases of each format, one in a hundred of the 20 000 of `python benchmarks/fuzz.py`."""
+"""Damaged and hostile files: 200 cases of each format, of the 20 000 of `python benchmarks/fuzz.py`."""
 
 from __future__ import annotations
 
