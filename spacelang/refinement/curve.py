@@ -32,7 +32,7 @@ import numpy as np
 from attrs import frozen
 
 from spacelang.refinement.error import Real
-from spacelang.refinement.ruler import Told
+from spacelang.refinement.ruler import Floats, Told
 from spacelang.refinement.sample import Sample
 from spacelang.refinement.subspace import Subspace
 
@@ -87,7 +87,7 @@ def to_come(half: Told, whole: Told, along: Curve, samples: Sequence[Sample], pa
     kept = scales > 1e-9 * scales[0]
     basis, back = basis[:, kept], directions[kept].T / scales[kept]  # coefficients = back @ basis.T @ falls
 
-    def taken_off(before: Real, after: Real) -> Real:
+    def taken_off(before: Floats, after: Floats) -> Floats:
         falls = before.astype(np.float64) - after
         return after - along.factor * (basis @ (basis.T @ falls))
 

@@ -22,8 +22,7 @@ from attrs import frozen
 
 from spacelang.recipe import Score
 from spacelang.refinement.curve import ToCome
-from spacelang.refinement.error import Real
-from spacelang.refinement.ruler import Told
+from spacelang.refinement.ruler import Floats, Told
 from spacelang.refinement.slope import Interval, spread
 
 MARGIN = 0.002  # by which a space that is kept may be worse, at most: a fifth of a point
@@ -83,7 +82,7 @@ def difference(before: Profile, after: Profile, score: Score) -> Interval:
     return Interval(value, value - either, value + either)
 
 
-def _scale(values: Real, share: float, seed: int, expected: ToCome | None) -> Scale:
+def _scale(values: Floats, share: float, seed: int, expected: ToCome | None) -> Scale:
     """The E-T error of each image; values (networks, images)."""
     means = values.mean(axis=1, dtype=np.float64)
     order = np.argsort(means, kind="stable")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from attrs import frozen
+from numpy.typing import NDArray
 
 from spacelang.refinement.error import Real
+
+Floats = NDArray[np.floating[Any]]  # of single precision where many are held
 
 
 @frozen(eq=False)
@@ -13,8 +18,8 @@ class Told:
     """What networks do on images, (networks, images) each. losses: cross-entropy in nats. wrong: 1 where the image
     was told wrong."""
 
-    losses: Real
-    wrong: Real
+    losses: Floats
+    wrong: Floats
 
     def first(self, networks: int) -> Told:
         """Those of the first networks."""
