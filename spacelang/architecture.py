@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from fractions import Fraction
+from operator import attrgetter
 from typing import Any, Literal
 
 from attrs import fields, frozen
 
 from spacelang.expression import Number, exact
-from spacelang.language.dimensions import LAYER, domain
+from spacelang.language.dimensions import LATER, LAYER, LAYER_DIMENSIONS, domain
 from spacelang.language.domain import LARGEST
 from spacelang.language.word import Word
 from spacelang.outside import shown
@@ -141,24 +141,28 @@ def to_json(architecture: Architecture) -> dict[str, object]:
         "stages": [
             {
                 "embed": stage.embed,
-                "layers": [{word.name: _written(value) for word, value in said(layer)} for layer in stage.layers],
+                "layers": [{name: _written(value) for name, value in said(layer)} for layer in stage.layers],
             }
             for stage in architecture.stages
         ],
     }
 
 
-def said(layer: Layer) -> Iterator[tuple[Word, Option]]:
+_VALUES = attrgetter(*LAYER_DIMENSIONS)
+_USUAL = tuple(LATER.get(name) for name in LAYER_DIMENSIONS)
+
+
+def said(layer: Layer) -> list[tuple[str, Option]]:
     """The dimensions of a layer that its JSON and its line say: all but those that came later and are as usual."""
-    for word in LAYER:
-        value: Option = getattr(layer, word.name)
-        if not (word.later and value == word.default):
-            yield word, value
+    known = zip(LAYER_DIMENSIONS, _VALUES(layer), _USUAL, strict=True)
+    return [(name, value) for name, value, usual in known if value != usual]
 
 
 def _written(value: Option) -> int | str:
     # A whole ratio has one form, whatever set it was an option of: a network has one digest.
-    return value if isinstance(value, str) else int(value) if value.denominator == 1 else str(value)
+    if isinstance(value, Fraction):
+        return int(value) if value.denominator == 1 else str(value)
+    return value
 
 
 class NotAnArchitecture(ValueError):

@@ -45,6 +45,7 @@ def _gene(word: Word) -> str:
 
 _LAYER = re.compile(r"(?:(\d{1,4})x)?" + "".join(map(_gene, LAYER)))
 _MOST_LAYERS = 10_000
+_DOMAINS = {word.name: domain(word.name) for word in LAYER}
 
 
 def write(architecture: Architecture) -> str:
@@ -75,11 +76,13 @@ def _stage(stage: Stage) -> str:
 
 def write_layer(layer: Layer) -> str:
     """A layer's part of the line, such as `h3q96m4w7`."""
-    return "".join(f"{word.name[0]}{_written(value)}" for word, value in said(layer))
+    return "".join(f"{name[0]}{_written(value)}" for name, value in said(layer))
 
 
 def _written(value: Option) -> str:
     # a ratio with no finite decimals: 10/3 is 10s3
+    if isinstance(value, int):
+        return str(value)
     return value[0] if isinstance(value, str) else decimal(value).replace("/", "s")
 
 
@@ -137,7 +140,7 @@ def _read_stage(text: str) -> Stage:
             raise NotAnArchitecture(f"the layer {part!r} is not of the form h3q96m4w7")
         times, *values = match.groups()
         options = {word.name: _option(word, value) for word, value in zip(LAYER, values, strict=True)}
-        fits = all(option == domain(name).word or option in domain(name) for name, option in options.items())
+        fits = all(option in _DOMAINS[name] or option == _DOMAINS[name].word for name, option in options.items())
         if not fits or times == "0" or len(read) > _MOST_LAYERS:
             raise NotAnArchitecture(f"the layer {part!r} has a size that no layer has")
         read += [Layer(**options)] * int(times or 1)
@@ -147,6 +150,8 @@ def _read_stage(text: str) -> Stage:
 def _option(word: Word, value: str | None) -> Any:
     if value is None:
         return word.default
+    if value.isdecimal():
+        return int(value)
     if value.isalpha():
         return domain(word.name).word
     return 0 if re.search(r"s0+\Z", value) else exact(Fraction(value.replace("s", "/")))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from attrs import frozen
 
 from spacelang.expression import Number, decimal
@@ -21,7 +23,9 @@ class Numbers:
     positive: bool = False
     word: str | None = None
 
-    def __contains__(self, value: Number) -> bool:
+    def __contains__(self, value: object) -> bool:
+        if not isinstance(value, (int, Fraction)):  # a word, which is in no domain
+            return False
         above = value > 0 if self.positive else value >= self.low
         return above and value <= self.high and not (self.whole and value.denominator != 1)
 

@@ -50,9 +50,7 @@ def rename(source: Source, offset: int, name: str) -> tuple[Fix, ...] | Refused:
         return span
     statements = parse(source).file.statements
     old = source.excerpt(span)
-    if old in _declared(statements) and not any(
-        isinstance(s, tree.SpaceName) and s.name.span == span for s in statements
-    ):
+    if span in _places(statements, old):  # of a measure, and not of the space
         wrong = no_name(tree.Word(name, span))
         if wrong is not None:
             return Refused(f"{wrong.message}: {wrong.help}")
