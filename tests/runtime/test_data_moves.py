@@ -44,7 +44,7 @@ def interrupted(step: Step) -> None:
 
 
 def weights(run) -> dict[str, torch.Tensor]:
-    return checkpoint.load(run.checkpoint, run.space).model
+    return checkpoint.load(run.checkpoint, run.space).weights
 
 
 @pytest.mark.parametrize("form", ["zip", "numbered shards by braces", "Parquet", "save_to_disk"])
