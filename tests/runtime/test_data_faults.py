@@ -309,3 +309,10 @@ def test_what_is_wrong_with_data_is_told_before_it_is_refused(folder, tmp_path):
     with pytest.raises(Failure, match="different classes"):
         opened(where, said=said)
     assert "is cut off at byte" in said[0]
+
+
+def test_an_archive_beside_the_folders_that_it_was_unpacked_to_is_passed_over(folder, tmp_path):
+    ours = opened(folder).fingerprint
+    tar(folder / "photos.tar", samples(folder, "train"))
+    assert opened(folder).fingerprint == ours
+    assert opened(folder).form == "a folder with train and val"

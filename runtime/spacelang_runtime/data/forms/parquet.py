@@ -173,8 +173,9 @@ def _read(of: Sequence[Sequence[Group]], kind: Columns, out: BinaryIO | None) ->
     place = 0
     for number, groups in enumerate(of):
         missing: list[NDArray[np.bool_]] = []
+        whole = _table(groups[0].path) if groups else None
         for group in groups:
-            table = _table(group.path).read_row_group(group.number, [kind.image, kind.label], use_threads=False)
+            table = whole.read_row_group(group.number, [kind.image, kind.label], use_threads=False)
             image = table.column(kind.image).combine_chunks()
             content = bytes_of(image, kind.struct)
             size, empty = sizes(content)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from spacelang_runtime.data.decode import shown
+from spacelang_runtime.data.decode import SUFFIXES, shown
 from spacelang_runtime.data.listing import TESTS, TRAIN, WHOLE
 from spacelang_runtime.failure import Failure
 
@@ -42,9 +43,27 @@ def by_split(paths: Sequence[Path], place: Path) -> dict[str, list[Path]]:
 
 
 def files_below(folder: Path, suffix: str) -> list[Path]:
-    """The files with that ending in a folder, or in folders inside of it whose names are of no class of images: one
-    called after a split, `data`, or one that has such a folder."""
+    """The files with that ending in a folder, or in folders inside of it that are called after a split, or `data`.
+
+    There are none where images lie in class folders: an archive beside those is what they were unpacked from.
+    """
+    found = _below(folder, suffix)
+    return [] if found and any(map(_holds_images, (*_folders(folder), *_folders(folder / TRAIN)))) else found
+
+
+def _below(folder: Path, suffix: str) -> list[Path]:
     own = sorted(path for path in folder.glob(f"*{suffix}") if path.is_file() and path.name[0] != ".")
-    inside = (path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != ".")
-    below = [path for path in inside if split_named(path.name) or path.name == "data"]
-    return own or [file for path in below for file in files_below(path, suffix)]
+    below = [path for path in _folders(folder) if split_named(path.name) or path.name == "data"]
+    return own or [file for path in below for file in _below(path, suffix)]
+
+
+def _folders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+
+
+def _holds_images(folder: Path) -> bool:
+    with suppress(OSError):  # one that may not be looked at
+        return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
+    return False
