@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from attrs import define
+from attrs import define, evolve
 
 from spacelang import notation
 from spacelang.api.architecture import Architecture
@@ -17,6 +17,7 @@ from spacelang.api.run import Run
 from spacelang.api.space import Space
 from spacelang.api.steps import Observe, steps_to
 from spacelang.api.time import Time, time_of
+from spacelang.api.train import held_out
 from spacelang.api.trained import Say, silent
 from spacelang.recipe import Train
 from spacelang.runs import resuming
@@ -59,6 +60,8 @@ def finetune(
     from_scratch: bool = False,
     recipe: Space | None = None,
     settings: Settings | None = None,
+    test_share: float | None = None,
+    test_seed: int = 0,
     teacher: Place | None = None,
     teacher_weights: Place | None = None,
     share: float | None = None,
@@ -82,11 +85,13 @@ def finetune(
 
     Args:
         model: a model's folder, as `run.export` and `spacelang import` write it; with `resume`, a run of finetune.
-        data: a folder with train/CLASS/* and val/CLASS/*, or `digits`; with `resume`, where it is now.
+        data: where images are, in any form (docs/data.md), or `digits`; with `resume`, where they are now.
         output: the folder of the new model.
         from_scratch: whether to begin with random weights, by the recipe of a training: the paper's retraining.
         recipe: a space whose `train` block to follow.
         settings: lines of the recipe changed: `{"epochs": 5}`.
+        test_share: of every class, to be held out for the test, of data without a test split.
+        test_seed: of that share: which images it takes.
         teacher: what to learn from too: a run (its largest network), a model's folder, or `timm:NAME`.
         teacher_weights: the weights of a timm teacher; None: timm fetches them.
         share: of the teacher in what is learned; None: 0.5.
@@ -102,7 +107,7 @@ def finetune(
     """
     name, place = (model.name if isinstance(model, Run) else str(model)), Path(output)
     where = None if data is None else str(data)
-    new_words = (settings, recipe, from_scratch or None, teacher, teacher_weights, share)
+    new_words = (settings, recipe, from_scratch or None, test_share, teacher, teacher_weights, share)
     if resume and any(word is not None for word in new_words):
         raise Failure("a run goes on with its own recipe and teacher", "leave these options out")
     if where is None and not resume:
@@ -119,9 +124,10 @@ def finetune(
     else:
         require_model(name, Path(runs), "; or go on with a run of finetune: resume=True")
         given = recipe.checked.train if recipe else Train()
-        asked = request(
+        begins = request(
             name, str(where), from_scratch, given, settings, learned, (steps, limit, micro or 0), keep=keep
         )
+        asked = evolve(begins, held_out=held_out(test_share, test_seed))
 
     from spacelang_runtime.app.finetune import FinetuneRequest
     from spacelang_runtime.app.finetune import finetune as finetune_

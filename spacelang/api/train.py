@@ -21,6 +21,7 @@ from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang_runtime.app.learn import Manner
+    from spacelang_runtime.data.splits import TestShare
     from spacelang_runtime.tasks.supernet.setup import TrainRequest
 
 _EVERY = "5m"
@@ -33,6 +34,8 @@ def train(
     steps: int | None = None,
     budget: Time | None = None,
     settings: Settings | None = None,
+    test_share: float | None = None,
+    test_seed: int = 0,
     weights: str | os.PathLike[str] | None = None,
     taught: float = 0.0,
     device: str = "auto",
@@ -52,11 +55,13 @@ def train(
 
     Args:
         space: one made from text, which the run keeps.
-        data: a folder with train/CLASS/* and val/CLASS/*, or `digits`; None: the built-in digits, where the space
+        data: where images are, in any form (docs/data.md), or `digits`; None: the built-in digits, where the space
             was written for them.
         steps: updates to stop after.
         budget: time to stop after: `"90s"`, `"10m"`, `"1.5h"`, or seconds. With neither, the recipe's epochs.
         settings: lines of the recipe changed for this run: `{"batch": 256}`.
+        test_share: of every class, to be held out for the test, of data without a test split.
+        test_seed: of that share: which images it takes.
         weights: a model's folder, or a run, whose weights to begin with.
         taught: with `weights`, the part that this model teaches, from 0 to 1.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -80,7 +85,16 @@ def train(
     limit = None if budget is None else time_of(budget, "budget")
     pause = time_of(every, "every")
     where = None if data is None else str(data)
-    asked = request(space, where, steps=steps, budget=limit, settings=settings, micro=micro or 0, warn=warning(say))
+    asked = request(
+        space,
+        where,
+        steps=steps,
+        budget=limit,
+        settings=settings,
+        micro=micro or 0,
+        test_share=(test_share, test_seed),
+        warn=warning(say),
+    )
     if weights is not None:
         asked = begun_with(asked, str(weights), taught, Path(runs))
 
@@ -149,10 +163,12 @@ def request(
     budget: float | None = None,
     settings: Settings | None = None,
     micro: int = 0,
+    test_share: tuple[float | None, int] = (None, 0),
     command: Sequence[str] = (),
     warn: Say = silent,
 ) -> TrainRequest:
-    """The training of a space, with lines of its recipe replaced. budget: in seconds. warn: told what is doubtful.
+    """The training of a space, with lines of its recipe replaced. budget: in seconds. test_share: how much
+    is held out for the test, and by which seed. warn: told what is doubtful.
 
     Raises `NotAnOption` for a line that no recipe has, and `Failure` for a space that was not made from text.
     """
@@ -172,7 +188,17 @@ def request(
         steps,
         budget,
         micro,
+        held_out=held_out(*test_share),
     )
+
+
+def held_out(share: float | None, seed: int) -> TestShare | None:
+    """What is held out for the test, of data without a test split; None for nothing."""
+    if not share:
+        return None
+    from spacelang_runtime.data.splits import TestShare
+
+    return TestShare(share, seed)
 
 
 def begun_with(asked: TrainRequest, weights: str, taught: float, runs: Path) -> TrainRequest:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from attrs import evolve
 
+from spacelang.api.train import held_out
 from spacelang.cli.evaluation import show
 from spacelang.cli.model import is_run
-from spacelang.cli.options import AsJson, Device, Runs, WeightsOf
+from spacelang.cli.options import AsJson, Device, Runs, TestSeed, TestShare, WeightsOf
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.cli.watch import progress
 from spacelang.runs import RUNS
@@ -41,6 +42,8 @@ def evaluate(
     data: Annotated[
         str | None, typer.Option(help="For models' folders: the data to test on; for a run: where it is now.")
     ] = None,
+    test_share: TestShare = None,
+    test_seed: TestSeed = 0,
     seed: Annotated[int, typer.Option(help="Of the random networks.")] = 0,
     classes: Annotated[
         bool, typer.Option("--classes", help="Also each class by itself, and which are taken for which.")
@@ -59,7 +62,7 @@ def evaluate(
     images = next((known for known in SPLITS if known == split), None)
     if images is None:
         raise typer.BadParameter("it is test or search", param_hint="--split")
-    names, how = what or [], How(device, workers, say, data=data)
+    names, how = what or [], How(device, workers, say, data=data, held_out=held_out(test_share, test_seed))
     if run is None and (meant := next((name for name in names if is_run(name, runs)), None)):
         run, names = meant, [name for name in names if name != meant]
     names = names or ["best"]
@@ -72,6 +75,8 @@ def evaluate(
             )
         results = [_model(Path(name), data, classes, how) for name in names]
     else:
+        if test_share is not None:
+            fail("a run is tested on the test images that it has", "leave out --test-share")
         if data is not None and (models or any(_is_no_network(name) for name in names)):
             _no_model(names)
         if models:

@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
+import attrs
 import typer
 
 from spacelang.api.finetune import of_finetune, request, taught_by
 from spacelang.api.time import time_of
+from spacelang.api.train import held_out
 from spacelang.cli.model import no_run
 from spacelang.cli.options import (
     Budget,
@@ -20,6 +22,8 @@ from spacelang.cli.options import (
     Runs,
     Settings,
     Steps,
+    TestSeed,
+    TestShare,
     TrainingData,
     Workers,
 )
@@ -35,6 +39,8 @@ def finetune(
         str, typer.Argument(help="A model's folder (spacelang export best -o model/); with --resume, a run.")
     ],
     data: TrainingData = None,
+    test_share: TestShare = None,
+    test_seed: TestSeed = 0,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The folder of the new model.")] = None,
     scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Begin with random weights: the paper's retraining.")
@@ -74,8 +80,8 @@ def finetune(
     if output is None and not dry_run:
         fail("where to?", f"name a folder: spacelang finetune {model} --data FOLDER -o tuned/")
     own = settings or recipe or scratch or teacher or teacher_weights or share is not None or keep != "last"
-    if resume and own:
-        fail("a run goes on with its own recipe and teacher", "leave these options out")
+    if resume and (own or test_share):
+        fail("a run goes on with its own recipe and teacher, and its own test images", "leave these options out")
     if not resume and data is None:
         fail("which images is it to learn from?", f"name them: spacelang finetune {model} --data FOLDER -o tuned/")
     with refused():
@@ -95,7 +101,8 @@ def finetune(
     else:
         no_run(model, runs, "; or go on with a run of finetune: --resume")
         given = compiled(open_text(recipe)).train if recipe else Train()
-        asked = request(model, str(data), scratch, given, settings, learned, limits, sys.argv[1:], keep)
+        new = request(model, str(data), scratch, given, settings, learned, limits, sys.argv[1:], keep)
+        asked = attrs.evolve(new, held_out=held_out(test_share, test_seed))
     manner = Manner(device, workers, checkpointing=checkpointing)
     if output is None or dry_run:
         from spacelang.cli.ahead import show
@@ -106,5 +113,8 @@ def finetune(
         return
     made = finetune_(FinetuneRequest(asked, output, force), runs, manner, watching(), say)
     if made is not None:
-        say(f"next: spacelang eval {output} --data {made.run.record.data.where}")
+        learned_from = made.run.record.data
+        held = f" --test-share {learned_from.test_share:g}" if learned_from.test_share else ""
+        seed = f" --test-seed {learned_from.test_seed}" if learned_from.test_seed else ""
+        say(f"next: spacelang eval {output} --data {learned_from.where}{held}{seed}")
         print(f"{output}: {made.architecture.name}, {made.origin}")

@@ -21,10 +21,21 @@ SomeRun = Annotated[str | None, typer.Argument(help="A run (default: the latest)
 WeightsOf = Annotated[str | None, typer.Option(help="The run whose weights to take (default: the latest).")]
 
 # Which images, and where they are looked at.
-TrainingData = Annotated[
-    str | None,
-    typer.Option(help="A folder with train/CLASS/* and val/CLASS/*, or `digits`; with --resume, where it is now."),
+DATA = (
+    "Images: a folder with train/CLASS/* and val/CLASS/*, or CLASS/* with --test-share; a zip of one; tar shards "
+    "(shards-{000..099}.tar); Parquet; what save_to_disk wrote; or `digits`"
+)
+TrainingData = Annotated[str | None, typer.Option(help=f"{DATA}; with --resume, where they are now.")]
+NewData = Annotated[str | None, typer.Option(help=f"{DATA}.")]
+TestShare = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001,
+        max=0.999,
+        help="Hold out so much of every class for the test, such as 0.2, of data without a test split.",
+    ),
 ]
+TestSeed = Annotated[int, typer.Option(help="Of --test-share: which images it takes.")]
 MovedData = Annotated[str | None, typer.Option(help="Where the run's data is now, if not where it was trained.")]
 Images = Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]

@@ -23,7 +23,17 @@ from spacelang.cli.board import board
 from spacelang.cli.diff import show as show_difference
 from spacelang.cli.judgement import show
 from spacelang.cli.judgement import watching as judging
-from spacelang.cli.options import Device, ErrorScore, Images, RefineSettings, Runs, TheirParams, Workers, bounding
+from spacelang.cli.options import (
+    Device,
+    ErrorScore,
+    Images,
+    NewData,
+    RefineSettings,
+    Runs,
+    TheirParams,
+    Workers,
+    bounding,
+)
 from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import console, fail, grid, refused, say, say_once
 from spacelang.cli.texts import open_text, told
@@ -37,9 +47,7 @@ def refine(
     rounds: Annotated[
         int | None, typer.Option(min=1, help="How many next spaces are tried (default: as its recipe says).")
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="A folder with train/CLASS/* and val/CLASS/*, or `digits`.")
-    ] = None,
+    data: NewData = None,
     flops: Annotated[str | None, bounding("flops", "MACs of the networks drawn")] = None,
     params: TheirParams = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Updates of each training.")] = None,

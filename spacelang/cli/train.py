@@ -22,6 +22,8 @@ from spacelang.cli.options import (
     Resume,
     Runs,
     Steps,
+    TestSeed,
+    TestShare,
     TrainingData,
     Workers,
 )
@@ -42,6 +44,8 @@ def train(
         str | None, typer.Argument(help="A .space file; with --resume, a run (default: the latest).")
     ] = None,
     data: TrainingData = None,
+    test_share: TestShare = None,
+    test_seed: TestSeed = 0,
     steps: Steps = None,
     budget: Budget = None,
     resume: Resume = False,
@@ -84,6 +88,8 @@ def train(
     if resume:
         if settings:
             fail("a run goes on with its own recipe", "leave out --set, or train a new run")
+        if test_share is not None:
+            fail("a run goes on with the test images that it has", "leave out --test-share, or train a new run")
         if weights is not None or taught:
             fail("a run goes on from its own weights", "leave out --weights and --taught, or train a new run")
     elif space is None:
@@ -92,7 +98,8 @@ def train(
         fail(f"{space} is a run, not a .space file", f"go on with it: {resuming(runs / space, False)}")
     if taught and weights is None:
         raise NotAnOption("taught", "there is no model to teach: name it with --weights")
-    begins = None if resume else requested(str(space), data, steps, limit, settings or [], micro or 0)
+    share = (test_share, test_seed)
+    begins = None if resume else requested(str(space), data, steps, limit, settings or [], micro or 0, share)
     if begins is not None and weights is not None:
         begins = begun_with(begins, weights, taught, runs)
 
@@ -125,9 +132,16 @@ def train(
 
 
 def requested(
-    path: str, data: str | None, steps: int | None, limit: float | None, settings: list[str], micro: int = 0
+    path: str,
+    data: str | None,
+    steps: int | None,
+    limit: float | None,
+    settings: list[str],
+    micro: int = 0,
+    test_share: tuple[float | None, int] = (None, 0),
 ) -> TrainRequest:
-    """The training that the command line asks for: of the space in a file, with lines of its recipe replaced."""
+    """The training that the command line asks for: of the space in a file, with lines of its recipe replaced.
+    test_share: how much is held out for the test, and by which seed."""
     space = loaded(Path(path))
     asked = request(
         space,
@@ -136,6 +150,7 @@ def requested(
         budget=limit,
         settings=settings,
         micro=micro,
+        test_share=test_share,
         command=sys.argv[1:],
         warn=warning(say),
     )

@@ -28,13 +28,17 @@ COMMANDS: dict[str, tuple[Callable[..., Any], Callable[..., Any], dict[str, str 
     "train --resume": (
         train,
         sl.resume,
-        {"space": "run", **dict.fromkeys(("settings", "weights", "taught", "resume", "photo", "dry_run", "runs"))},
+        {
+            "space": "run",
+            **dict.fromkeys(("settings", "weights", "taught", "resume", "photo", "dry_run", "runs")),
+            **dict.fromkeys(("test_share", "test_seed")),
+        },
     ),
     "evolve": (evolve, sl.Run.search, {"run": None, "bound": "bounds", "as_json": None, "runs": None}),
     "finish": (finish, sl.Run.finish, {"run": None, "networks": "what", "as_json": None, "runs": None}),
     "judge": (judge, sl.Run.judge, {"run": None, "next_": None, "report": None, "as_json": None, "runs": None}),
     "refine": (refine, sl.refine, {}),
-    "eval": (evaluate, sl.Run.evaluate, {"run": None, "as_json": None, "runs": None}),
+    "eval": (evaluate, sl.Run.evaluate, dict.fromkeys(("run", "as_json", "runs", "test_share", "test_seed"))),
     "export": (export, sl.Run.export, {"form": "format", "run": None, "runs": None}),
     "finetune": (finetune, sl.finetune, {"scratch": "from_scratch", "dry_run": None}),
     "transfer": (

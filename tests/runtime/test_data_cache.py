@@ -63,14 +63,14 @@ def test_pictures_of_the_cache_are_those_of_the_files_and_found_again(tmp_path):
     assert same(held(files, again), files)
     assert len(again) == 1, "decoded once; the broken file is told each time"
     (kept,) = cache.every()
-    assert kept.of == f"{len(files)} images of {files.folder}"
+    assert kept.of == f"{len(files)} images of {files.encoded.place}"
     assert kept.size >= files.decoded_bytes()
 
 
 def test_a_file_that_has_changed_is_decoded_anew(tmp_path):
     files = pictures(tmp_path)
     held(files)
-    path = files.path(3)
+    path = files.encoded.path(3)
     write_image(path, 12345)
     os.utime(path, ns=(1, 1))
     assert same(held(files), files)
@@ -81,7 +81,7 @@ def test_files_that_were_touched_or_copied_lead_to_the_set_of_their_content(tmp_
     files, said = pictures(tmp_path), []
     held(files)
     (kept,) = cache.every()
-    os.utime(files.path(3), ns=(1, 1))
+    os.utime(files.encoded.path(3), ns=(1, 1))
     shutil.copytree(tmp_path / "photos", tmp_path / "copy")
     copy = opened(tmp_path / "copy").train.pictures
     for other in (files, copy):
@@ -92,7 +92,7 @@ def test_files_that_were_touched_or_copied_lead_to_the_set_of_their_content(tmp_
 
 def test_a_file_that_could_not_be_read_may_be_well_the_next_time(tmp_path, monkeypatch):
     files = pictures(tmp_path)
-    path, read = files.path(3), Path.read_bytes
+    path, read = files.encoded.path(3), Path.read_bytes
 
     def failing(self: Path) -> bytes:
         if self == path:

@@ -143,13 +143,13 @@ def refused(where: Path, **words: object) -> Failure:
 
 
 def test_a_missing_folder_is_refused(tmp_path):
-    assert "nowhere: this data folder does not exist" in refused(tmp_path / "nowhere").message
+    assert "nowhere: this data does not exist" in refused(tmp_path / "nowhere").message
     assert "digits (built in)" in refused(tmp_path / "nowhere").remedy
 
 
 def test_a_file_in_place_of_a_folder_is_refused(tmp_path):
-    (tmp_path / "data.tar").touch()
-    assert "data.tar: this data folder is a file" in refused(tmp_path / "data.tar").message
+    (tmp_path / "data.bin").touch()
+    assert "data.bin: this data is a file of an unknown kind" in refused(tmp_path / "data.bin").message
 
 
 def test_a_folder_without_its_splits_is_refused(tmp_path):

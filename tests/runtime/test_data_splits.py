@@ -18,7 +18,7 @@ from spacelang_runtime.failure import Failure
 
 
 def names(split) -> set[str]:
-    return {str(split.pictures.path(index)) for index in range(len(split))}
+    return {str(split.pictures.encoded.path(index)) for index in range(len(split))}
 
 
 def test_the_held_out_images_are_never_trained_on(tmp_path):

@@ -62,8 +62,8 @@ def test_decoded_images_are_those_of_the_data_set_and_are_read_the_second_time(c
 def test_a_picture_that_changes_is_decoded_anew(cache: Path, photos: Path) -> None:
     dataset = opened(photos)
     before = decoded(dataset.search, None, lambda line: None)
-    path = dataset.search.pictures.path(3)
-    other = dataset.search.pictures.path(4)
+    path = dataset.search.pictures.encoded.path(3)
+    other = dataset.search.pictures.encoded.path(4)
     path.write_bytes(other.read_bytes())
     after = decoded(opened(photos).search, None, lambda line: None)
     assert not np.array_equal(after.pictures[3], before.pictures[3])
@@ -87,7 +87,7 @@ def test_what_is_scored_is_decoded_whole_and_what_is_trained_on_reduced(cache: P
     dataset = opened(tmp_path / "large")
     assert dataset.train.pictures.read(0).size == (40, 32)
     for split in (dataset.search, dataset.test):
-        path = split.pictures.path(0)
+        path = split.pictures.encoded.path(0)
         with Image.open(path) as picture:
             whole = picture.convert("RGB")
         assert split.pictures.read(0).size == whole.size == (160, 128)
@@ -99,7 +99,7 @@ def test_what_is_scored_is_decoded_whole_and_what_is_trained_on_reduced(cache: P
 def test_a_broken_picture_is_left_out_with_its_label(cache: Path, photos: Path) -> None:
     dataset = opened(photos)
     labels = dataset.search.labels
-    dataset.search.pictures.path(2).write_bytes(b"no picture")
+    dataset.search.pictures.encoded.path(2).write_bytes(b"no picture")
     for _ in range(2):
         found = decoded(opened(photos).search, None, lambda line: None)
         assert np.array_equal(found.labels, np.delete(labels, 2))

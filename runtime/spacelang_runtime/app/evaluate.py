@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.data import LabelledSplit
+    from spacelang_runtime.data import LabelledSplit, TestShare
     from spacelang_runtime.engine.evaluate import Evaluation
     from spacelang_runtime.engine.run import Run
 
@@ -37,13 +37,15 @@ Observe = Callable[[float, str], None]  # the share that is done, and what to sa
 @frozen
 class How:
     """What does not change an answer. workers: processes that read. say: what a person would be told; observe: how
-    many of the images have been seen. data: where that of a run is now, if not where it was trained."""
+    many of the images have been seen. data: where that of a run is now, if not where it was trained. held_out:
+    for the test, of a model's data that has no test split."""
 
     device: str = "auto"
     workers: int | None = None
     say: Say = lambda _: None
     observe: Observe = lambda _, __: None
     data: str | None = None
+    held_out: TestShare | None = None
 
 
 @frozen(repr=False)
@@ -138,7 +140,8 @@ def of_model(folder: str | os.PathLike[str], data: str, by_class: bool = False, 
     network = network.float().to(where)  # whatever type or types the weights were kept in
     architecture = network.architecture
     workers = readers(how.workers, spare=0)
-    images = open_split(data, architecture.frame, preprocessing_of(folder), workers, how.say)
+    preprocessing = preprocessing_of(folder)
+    images = open_split(data, architecture.frame, preprocessing, workers, how.say, how.held_out)
     if len(images.classes) != architecture.frame.classes:
         raise Failure(
             f"{folder} tells {architecture.frame.classes} classes apart, and {data} has {len(images.classes)}",
@@ -171,7 +174,8 @@ def of_file(path: str | os.PathLike[str], data: str, by_class: bool = False, how
     session = opened(path)
     told = told_by(session.told, str(path))
     architecture = told.architecture
-    images = open_split(data, architecture.frame, told.preprocessing, readers(how.workers, spare=0), how.say)
+    workers = readers(how.workers, spare=0)
+    images = open_split(data, architecture.frame, told.preprocessing, workers, how.say, how.held_out)
     if len(images.classes) != architecture.frame.classes:
         raise Failure(
             f"{path} tells {architecture.frame.classes} classes apart, and {data} has {len(images.classes)}",

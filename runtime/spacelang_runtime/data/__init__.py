@@ -1,6 +1,6 @@
 """Pictures with their classes, as batches to train on and as images to score.
 
-In: the name of the built-in set (`digits`) or a folder of images, a frame, and a training recipe. Out: a
+In: the name of the built-in set (`digits`) or images in any form (`forms`), a frame, and a training recipe. Out: a
 `Dataset` of three splits that share no image: training; search, held out of the training images; and test. The two
 that networks are scored on are `LabelledSplit`s; test images alone are one (`open_split`).
 Then holds: the batch of a step is a pure function of (the files, the recipe, step, rank, world). The number of
@@ -15,5 +15,6 @@ from spacelang_runtime.data.dataset import Dataset, open_dataset
 from spacelang_runtime.data.labelled import LabelledSplit, open_split
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.data.prefetch import Batch
+from spacelang_runtime.data.splits import TestShare
 
-__all__ = ["Batch", "Dataset", "LabelledSplit", "normalise", "open_dataset", "open_split"]
+__all__ = ["Batch", "Dataset", "LabelledSplit", "TestShare", "normalise", "open_dataset", "open_split"]

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from spacelang_runtime.data.dataset import Dataset
-from spacelang_runtime.data.in_memory import neighbours
 from spacelang_runtime.data.pictures import Files
+from spacelang_runtime.data.workers import cores
 
 NOTABLE = 0.05  # the share of the time that is worth a word
-
-
-def cores() -> int:
-    """The CPU cores that this process may use, shared evenly among those that torchrun started on this host."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, usable // neighbours())
 
 
 def advice(dataset: Dataset, share: float) -> str:

@@ -3,6 +3,8 @@
     decoded/KEY.json          which set some files lead to
     decoded/SET/pixels        the bytes of all pictures, one after the other
     decoded/SET/index.json    their shapes, the broken files, and what they were decoded from
+    decoded/KEY.npz           what lies where in tars and other large files (`index`)
+    decoded/KEY.bytes         images out of Parquet files whose groups are too large to be read for one image
     *.kept                    counts and marks of draws of the exact arithmetic (`spacelang.cache`)
 
 A key is quick: a hash of what is made of the pictures and of the files' names, sizes and times of change. None of
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 
 FORMAT = "spacelang.decoded/2"
 NAME = 24  # characters of a set's digest that it is named by
+INDEX = ".npz"  # how the file ends that tells what lies where in large files, see `index`
+LAID_OUT = ".bytes"  # and the one that images of such files are laid out in, where they cannot be read in place
+ENDS = (".part", ".json", INDEX, LAID_OUT, ".lock")  # of all that belongs to a key
 SPARE = 4  # a set may take so small a part of what the disk has left
 EARLIER = r"train/[0-9a-f]+|[0-9a-f]+\.images"  # what earlier versions kept: shown and removed, not read
 _OURS = re.compile(
@@ -107,16 +112,20 @@ def fits(size: int) -> bool:
     return os.access(home(), os.W_OK) and SPARE * size <= shutil.disk_usage(home()).free
 
 
+def takes(size: int) -> bool:
+    """The same, where no cache is no error."""
+    try:
+        return fits(size)
+    except (Failure, OSError):
+        return False
+
+
 def key(files: Files, made: str) -> str:
     """What finds the set of some files again. made: what is made of each picture."""
-    digest = blake2b(f"{FORMAT} {made} {files.most} {files.folder.resolve()}".encode(), digest_size=16)
-    for index in range(len(files)):
-        path = files.path(index)
-        try:
-            stat = path.stat()
-            digest.update(f"{path.parent.name!r} {path.name!r} {stat.st_size} {stat.st_mtime_ns}\n".encode())
-        except OSError:
-            digest.update(f"{path.parent.name!r} {path.name!r} is gone\n".encode())
+    place = files.encoded.place
+    digest = blake2b(f"{FORMAT} {made} {files.most} {place.resolve()}".encode(), digest_size=16)
+    for stamp in files.encoded.stamps():
+        digest.update(stamp.encode())
     return digest.hexdigest()
 
 
@@ -220,6 +229,10 @@ def every() -> list[Cached]:
             kept.append(Cached(place, _index(place)["of"], _size(place), (place / "index.json").stat().st_mtime))
     for path in _earlier():
         kept.append(Cached(path, "decoded images of an earlier version", _size(path), path.stat().st_mtime))
+    for path in home().glob(f"*{INDEX}"):
+        beside = path.with_suffix(LAID_OUT)
+        of = "images out of Parquet files" if beside.exists() else "what lies where in tars or Parquet files"
+        kept.append(Cached(path, of, _size(path) + _size(beside), path.stat().st_mtime))
     if stats := [path.stat() for path in folder().glob("*.kept")]:
         of = f"exact counts of spaces, {len(stats)} of them"
         kept.append(Cached(folder() / "*.kept", of, sum(s.st_size for s in stats), max(s.st_mtime for s in stats)))
@@ -235,7 +248,7 @@ def clear() -> int:
             continue
         try:
             with alone(lock.stem, wait=False):
-                freed += sum(_remove(lock.with_suffix(end)) for end in (".part", ".json", ".lock"))
+                freed += sum(_remove(lock.with_suffix(end)) for end in ENDS)
         except BlockingIOError:
             busy.add(found(lock.stem))
     for place in (index.parent for index in home().glob("*/index.json")):

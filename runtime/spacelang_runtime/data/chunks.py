@@ -37,7 +37,7 @@ def kept(files: Files, made: Made, workers: int, announcement: str, say: Say) ->
         place = cache.found(key)
         if place is None:
             say(announcement)
-            of = f"{len(files)} images of {files.folder}"
+            of = f"{len(files)} images of {files.encoded.place}"
             with closing(chunks(files, made, workers)) as parts:  # where the disk is full, the workers end now
                 place = cache.write(key, of, str(made), made.channels, reported(parts, len(files), say))
         return cache.read(place)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from pathlib import Path
 
 import torch
 from attrs import define
@@ -18,7 +16,7 @@ from spacelang_runtime.data.augment import augmented, view_of
 from spacelang_runtime.data.batch import Boxes, Images, Views
 from spacelang_runtime.data.digits import digits
 from spacelang_runtime.data.fit import fitting
-from spacelang_runtime.data.folder import folder
+from spacelang_runtime.data.forms.known import listed
 from spacelang_runtime.data.in_memory import preload, room
 from spacelang_runtime.data.labelled import LabelledSplit, labelled, require_channels
 from spacelang_runtime.data.mixup import mixed
@@ -29,6 +27,7 @@ from spacelang_runtime.data.random_crop import random_crops
 from spacelang_runtime.data.sampler import Sampler
 from spacelang_runtime.data.skipped import Skipped
 from spacelang_runtime.data.source import Split
+from spacelang_runtime.data.splits import TestShare, source
 from spacelang_runtime.data.stratify import stratified
 from spacelang_runtime.data.workers import worked
 from spacelang_runtime.failure import Failure
@@ -42,15 +41,18 @@ class Dataset:
     """Pictures in three splits that share none: training, search (held out of training, fixed) and test.
 
     classes: names in alphabetical order; a label is an index into them. fingerprint: SHA-256 over names and sizes
-    of the files, to know the data again. files: what there is of each class, in words.
-    preprocessing: how pictures become what is scored, and its mean and deviation what is trained on too. skipped:
-    the broken images met so far, by name, with the reason.
+    of the files, to know the data again. files: what there is of each class, in words. form: what the data
+    was taken for; understood: the same with what it has, in a line. preprocessing: how pictures become what is
+    scored, and its mean and deviation what is trained on too. skipped: the broken images met so far, by name, with
+    the reason.
     """
 
     name: str
     classes: tuple[str, ...]
     fingerprint: str
     files: dict[str, str]
+    form: str
+    understood: str
     frame: Frame
     recipe: Train
     preprocessing: Preprocessing
@@ -181,24 +183,31 @@ def open_dataset(
     workers: int,
     say: Callable[[str], None],
     preprocessing: Preprocessing | None = None,
+    held_out: TestShare | None = None,
 ) -> Dataset:
-    """The data at `where`: "digits", or a folder with train/CLASS/* and val/CLASS/* ("./digits" is a folder too).
+    """The data at `where`: "digits", or data of any form that is known (`forms`; "./digits" is a folder).
 
     frame: its image side and channels are what pictures are turned into; its classes are not looked at. recipe: its
     seed, batch, augmentation and holdout. workers: processes that decode and augment; 0: none. say: told what a
     person should know, in one line each. preprocessing: what is scored by; None: chosen by the sizes of the
-    training images (`preprocessing.chosen`). Files are listed, not read, but for those sizes. Raises `Failure` for
-    data that cannot be used.
+    training images (`preprocessing.chosen`). held_out: for the test, of data without a test split. Files are
+    listed, not read, but for those sizes. Raises `Failure` for data that cannot be used.
     """
     require_channels(frame)
-    source = digits(frame.image) if where == "digits" else folder(Path(os.path.expanduser(where)), 2 * frame.image)
-    for line in source.left_out:
+    if where == "digits":
+        found = digits(frame.image)
+    else:
+        listing = listed(where)
+        for line in listing.said:  # before anything is refused, which they may tell the reason of
+            say(line)
+        found = source(listing, 2 * frame.image, held_out)
+    for line in found.said:
         say(line)
-    every = source.train
+    every = found.train
     held_out = stratified(every.labels, every.rank, round(recipe.holdout * len(every)))
     if recipe.holdout and not held_out.any():
         raise Failure(
-            f"{source.name}: holdout {float(recipe.holdout):g} of {len(every)} training images is none, "
+            f"{found.name}: holdout {float(recipe.holdout):g} of {len(every)} training images is none, "
             "and the search would have nothing to score on",
             "add training images (a class needs at least two), or write a larger holdout in the train block",
         )
@@ -206,13 +215,15 @@ def open_dataset(
     skip = Skipped(say)
 
     def scored(split: Split) -> LabelledSplit:
-        return labelled(source.name, source.classes, split, frame, seen, workers, skip)
+        return labelled(found.name, found.classes, split, frame, seen, workers, skip)
 
     return Dataset(
-        name=source.name,
-        classes=source.classes,
-        fingerprint=source.fingerprint,
-        files=source.files,
+        name=found.name,
+        classes=found.classes,
+        fingerprint=found.fingerprint,
+        files=found.files,
+        form=found.form,
+        understood=found.understood,
         frame=frame,
         recipe=recipe,
         preprocessing=seen,
@@ -220,7 +231,7 @@ def open_dataset(
         say=say,
         train=every.take(~held_out),
         search=scored(every.take(held_out)),
-        test=scored(source.test),
+        test=scored(found.test),
         room=room(),
         skip=skip,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError, features
@@ -42,7 +43,7 @@ class Broken(Exception):
 
 def decode(path: Path, most: int) -> Image.Image:
     """The picture in a file, in RGB, its shorter side at most `most` pixels: see `picture_in`. Raises `Broken`."""
-    return picture_in(content_of(path), path, most)
+    return picture_in(content_of(path), shown(path), most)
 
 
 def content_of(path: Path) -> bytes:
@@ -63,12 +64,12 @@ def turn_of(path: Path) -> Image.Transpose | None:
         return None
 
 
-def picture_in(content: bytes, path: Path, most: int) -> Image.Image:
+def picture_in(content: bytes, name: str, most: int) -> Image.Image:
     """The picture that the bytes of a file are, in RGB, its shorter side at most `most` pixels.
 
     Grey and palette are spread to three channels; transparency is laid over white; CMYK is converted; of 16 bits
     the upper 8 count; of several frames the first. Orientation tags are not followed here, as in the published
-    ImageNet figures. path: the file, for its name. Raises `Broken`.
+    ImageNet figures. name: which picture it is. Raises `Broken`.
     """
     try:
         # Remarks about odd metadata are of no use to a person who waits for a network.
@@ -77,44 +78,39 @@ def picture_in(content: bytes, path: Path, most: int) -> Image.Image:
             file.draft(None, (most, most))  # a JPEG far larger than that is decoded at 1/2, 1/4 or 1/8
             return shrunk(rgb(file), most)
     except UnidentifiedImageError:
-        raise Broken(shown(path), f"not a {NAMED} image") from None
+        raise Broken(name, f"not a {NAMED} image") from None
     except Exception as error:  # damaged bytes make decoders raise nearly anything
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise Broken(shown(path), reason) from None
+        raise Broken(name, reason) from None
 
 
-def decoded_bytes(path: Path, most: int) -> int:
-    """The size of the picture that `decode` gives, from the file's header; 0 for a file that has none."""
+def size_in(file: BinaryIO) -> tuple[int, int] | None:
+    """Width and height of the picture that a file begins with, from its header; None for a file that has none."""
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as file:
+        with warnings.catch_warnings(), Image.open(file, formats=FORMATS) as picture:
             warnings.simplefilter("ignore")
-            width, height = file.size
-    except Exception:  # `decode` will name it
-        return 0
-    return int(3 * width * height * min(1, most / min(width, height)) ** 2)
-
-
-def shorter_side(path: Path) -> int | None:
-    """The shorter side of the picture in a file, in pixels, from its header; None for a file that has none."""
-    try:
-        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as file:
-            warnings.simplefilter("ignore")
-            return min(file.size)
+            return picture.size
     except Exception:  # `decode` will name it
         return None
 
 
-def header(path: Path) -> None:
-    """Read the header of a picture's file, and nothing else. Raises `Broken` where it has none."""
+def size_at(size: tuple[int, int], most: int) -> int:
+    """How many bytes a picture of that width and height takes decoded, its shorter side at most `most` pixels."""
+    return int(3 * size[0] * size[1] * min(1, most / min(size)) ** 2)
+
+
+def header(file: BinaryIO, name: str) -> None:
+    """Read the header of the picture that a file begins with, and nothing else. Raises `Broken` where it has
+    none."""
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as file:
+        with warnings.catch_warnings(), Image.open(file, formats=FORMATS) as picture:
             warnings.simplefilter("ignore")
-            file.size  # noqa: B018  # it is known once the header is read
+            picture.size  # noqa: B018  # it is known once the header is read
     except UnidentifiedImageError:
-        raise Broken(shown(path), f"not a {NAMED} image") from None
+        raise Broken(name, f"not a {NAMED} image") from None
     except Exception as error:  # damaged bytes make decoders raise nearly anything
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise Broken(shown(path), reason) from None
+        raise Broken(name, reason) from None
 
 
 def rgb(image: Image.Image) -> Image.Image:

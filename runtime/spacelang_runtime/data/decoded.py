@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from spacelang_runtime.data import cache
 from spacelang_runtime.data.chunks import gathered, kept
-from spacelang_runtime.data.decode import shown
 from spacelang_runtime.data.labelled import LabelledSplit
 from spacelang_runtime.data.pictures import Files
 from spacelang_runtime.failure import Failure
@@ -51,6 +50,6 @@ def decoded(split: LabelledSplit, count: int | None, say: Callable[[str], None])
         say(f"the decoded images are not kept for the next search: {said}")
         found = gathered(files, framing, split.workers)
     for index, why in found.broken:
-        split.skip(shown(files.path(index)), why)
+        split.skip(files.name(index), why)
     framed = found.pixels.reshape(-1, framing.channels, framing.side, framing.side)
     return Decoded(framed[:asked], labels[found.shapes[:, 0] > 0][:asked])

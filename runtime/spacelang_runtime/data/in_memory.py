@@ -16,10 +16,9 @@ from pathlib import Path
 from spacelang_runtime.data import cache
 from spacelang_runtime.data.cache import Pixels
 from spacelang_runtime.data.chunks import gathered, kept
-from spacelang_runtime.data.decode import shown
 from spacelang_runtime.data.frame import Unframed
 from spacelang_runtime.data.pictures import Files, Held
-from spacelang_runtime.failure import Failure
+from spacelang_runtime.data.workers import neighbours
 
 CGROUP = Path("/sys/fs/cgroup")
 SMALL = 2**26  # bytes: decoded by one core in about a second
@@ -41,11 +40,6 @@ def room() -> int:
     return free // 4
 
 
-def neighbours() -> int:
-    """How many processes torchrun has started on this host."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-
-
 def preload(files: Files, space: int, workers: int, skip: Skip, say: Say) -> Files | Held:
     """The files decoded, or the files themselves if that takes more than `space` bytes of this host's memory.
 
@@ -55,7 +49,7 @@ def preload(files: Files, space: int, workers: int, skip: Skip, say: Say) -> Fil
     if size > space:
         return files
     amount = f"{len(files)} decoded training images"
-    if size > SMALL and _fits(size):
+    if size > SMALL and cache.takes(size):
         where = f"({size / 2**30:.1f} GiB) in {cache.home()}; spacelang cache --clear removes them"
         return _held(files, kept(files, Unframed(), workers, f"keeping {amount} {where}", say), skip)
     if size * neighbours() > space:
@@ -64,14 +58,7 @@ def preload(files: Files, space: int, workers: int, skip: Skip, say: Say) -> Fil
     return _held(files, gathered(files, Unframed(), workers), skip)
 
 
-def _fits(size: int) -> bool:
-    try:
-        return cache.fits(size)
-    except (Failure, OSError):
-        return False
-
-
 def _held(files: Files, decoded: Pixels, skip: Skip) -> Held:
     for index, reason in decoded.broken:
-        skip(shown(files.path(index)), reason)
+        skip(files.name(index), reason)
     return Held(files, decoded.pixels, decoded.shapes)

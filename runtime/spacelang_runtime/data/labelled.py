@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,14 +13,16 @@ from torch import Tensor
 
 from spacelang.architecture import Frame
 from spacelang_runtime.data.batch import LEAST, PIECE, Framed
+from spacelang_runtime.data.decode import ANY_SIDE
 from spacelang_runtime.data.digits import digits
-from spacelang_runtime.data.folder import folder, test_folder
+from spacelang_runtime.data.forms.known import listed
 from spacelang_runtime.data.frame import Framing
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.data.pictures import Files, Grey
 from spacelang_runtime.data.prefetch import whole
 from spacelang_runtime.data.skipped import Skipped
 from spacelang_runtime.data.source import Split
+from spacelang_runtime.data.splits import TestShare, tested, training
 from spacelang_runtime.data.workers import worked
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
@@ -114,10 +115,15 @@ def labelled(
 
 
 def open_split(
-    where: str, frame: Frame, preprocessing: Preprocessing, workers: int, say: Callable[[str], None]
+    where: str,
+    frame: Frame,
+    preprocessing: Preprocessing,
+    workers: int,
+    say: Callable[[str], None],
+    held_out: TestShare | None = None,
 ) -> LabelledSplit:
-    """The test images at `where`: "digits", or a folder with val/CLASS/*, test/CLASS/* or CLASS/*. Training images
-    are not looked at, and need not be there.
+    """The test images at `where`: "digits", or those of data of any form; all of its images, where it is one
+    split, or those held out of them. Training images are not looked at, and need not be there.
 
     frame: its image side and channels are what pictures are turned into. workers: processes that decode; 0: none.
     Files are listed, not read. Raises `Failure` for data that cannot be used.
@@ -127,9 +133,10 @@ def open_split(
         source = digits(frame.image)
         name, classes, split = source.name, source.classes, source.test
     else:
-        name, classes, split, left_out = test_folder(Path(where).expanduser())
-        for line in left_out:
+        listing = listed(where, only_test=held_out is None)
+        for line in listing.said:
             say(line)
+        name, (classes, split) = listing.name, tested(listing, ANY_SIDE, held_out)
     return labelled(name, classes, split, frame, preprocessing, workers, Skipped(say))
 
 
@@ -143,10 +150,15 @@ def open_training(
     `Failure` for data that cannot be used.
     """
     require_channels(frame)
-    source = digits(frame.image) if where == "digits" else folder(Path(where).expanduser(), 2 * frame.image)
-    for line in source.left_out:
-        say(line)
-    return labelled(source.name, source.classes, source.train, frame, preprocessing, workers, Skipped(say))
+    if where == "digits":
+        source = digits(frame.image)
+        name, classes, split = source.name, source.classes, source.train
+    else:
+        listing = listed(where)
+        for line in listing.said:
+            say(line)
+        name, (classes, split) = listing.name, training(listing, 2 * frame.image)
+    return labelled(name, classes, split, frame, preprocessing, workers, Skipped(say))
 
 
 def require_channels(frame: Frame) -> None:

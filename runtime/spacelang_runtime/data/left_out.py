@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from attrs import frozen
 
 from spacelang_runtime.data.decode import NAMED, SUFFIXES, shown
+from spacelang_runtime.data.tree import Entry, Tree
 
+DEEP = 16  # links may lead in circles
 UNSAID = frozenset({"thumbs.db", "desktop.ini"})  # what a system puts beside pictures by itself
 
 
@@ -50,13 +52,21 @@ def together(parts: Iterable[LeftOut]) -> LeftOut:
     )
 
 
-def left_out(entries: Sequence[os.DirEntry[str]]) -> LeftOut:
-    """What of a class's folder is left out. entries: what is not hidden in it."""
+def left_out(tree: Tree, path: Path, entries: Sequence[Entry]) -> LeftOut:
+    """What of a class's folder is left out. entries: what is in it."""
     files, folders = [], []
     for entry in entries:
-        if entry.is_dir():
-            inside = sum(name.lower().endswith(SUFFIXES) for _, _, names in os.walk(entry.path) for name in names)
-            folders.append((Path(entry.path), inside))
+        if entry.folder:
+            folders.append((path / entry.name, _images(tree, path / entry.name)))
         elif not entry.name.lower().endswith(SUFFIXES) and entry.name.lower() not in UNSAID:
-            files.append(Path(entry.path))
+            files.append(path / entry.name)
     return LeftOut(tuple(sorted(files)), tuple(sorted(folders)))
+
+
+def _images(tree: Tree, path: Path, deep: int = DEEP) -> int:
+    """How many pictures are in a folder and in those inside of it."""
+    entries: list[Entry] = []
+    with suppress(OSError):  # one that may not be looked at
+        entries = tree.scan(path)
+    own = sum(entry.name.lower().endswith(SUFFIXES) for entry in entries if not entry.folder)
+    return own + sum(_images(tree, path / entry.name, deep - 1) for entry in entries if entry.folder and deep)

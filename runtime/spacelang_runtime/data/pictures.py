@@ -1,15 +1,13 @@
-"""Where pictures are read from: files, files held decoded in memory, or one grey array.
+"""Where pictures are read from: encoded ones of any form of data, those held decoded in memory, or one grey array.
 
-All answer the same: how many, and `read(index)` for an RGB picture (or `Broken`). Files are read with a limit to
-the shorter side: what is trained on is decoded no larger than training needs, which is faster; what is scored is
-decoded whole. The limit is the same on disk and in memory, so holding pictures in memory changes none of them.
+All answer the same: how many, and `read(index)` for an RGB picture (or `Broken`). Encoded ones are read with a
+limit to the shorter side: what is trained on is decoded no larger than training needs, which is faster; what is
+scored is decoded whole. The limit is the same on disk and in memory, so holding pictures in memory changes none.
 """
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -17,18 +15,9 @@ from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
 from PIL import Image
 
-from spacelang_runtime.data.decode import (
-    ANY_SIDE,
-    Broken,
-    content_of,
-    decode,
-    decoded_bytes,
-    picture_in,
-    shorter_side,
-    shown,
-)
+from spacelang_runtime.data.decode import ANY_SIDE, Broken, header, picture_in, size_at, size_in
+from spacelang_runtime.data.encoded import Encoded, Which
 
-Which = NDArray[np.bool_] | NDArray[np.int64]
 MEASURED = 2000  # pictures whose sizes stand for those of all
 
 
@@ -42,37 +31,41 @@ class Pictures(Protocol):
 
 @frozen
 class Files:
-    """Pictures in the class folders of a folder.
+    """Encoded pictures. most: limit of the shorter side in pixels, where they are decoded."""
 
-    names: [n] file names, as an array of bytes, since the reference counts of a million Python strings would have
-    every worker copy them. labels: [n], the class folder of each. most: limit of the shorter side in pixels.
-    """
-
-    folder: Path
-    classes: tuple[str, ...]
-    names: NDArray[np.bytes_] = field(eq=False)
-    labels: NDArray[np.int64] = field(eq=False)
+    encoded: Encoded
     most: int
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.encoded)
 
-    def path(self, index: int) -> Path:
-        return self.folder / self.classes[self.labels[index]] / os.fsdecode(bytes(self.names[index]))
+    def name(self, index: int) -> str:
+        return self.encoded.name(index)
 
     def read(self, index: int) -> Image.Image:
-        return decode(self.path(index), self.most)
+        return self.picture(index, self.content(index))
+
+    def header(self, index: int) -> None:
+        """Read the header of a picture, and nothing else. Raises `Broken` where it has none."""
+        try:
+            with self.encoded.open(index) as file:
+                header(file, self.name(index))
+        except OSError as error:
+            raise Broken(self.name(index), error.strerror or str(error)) from None
 
     def content(self, index: int) -> bytes:
-        """The bytes of a file. Raises `Broken`."""
-        return content_of(self.path(index))
+        """The bytes of an encoded picture. Raises `Broken`."""
+        try:
+            return self.encoded.read(index)
+        except OSError as error:
+            raise Broken(self.name(index), error.strerror or str(error)) from None
 
     def picture(self, index: int, content: bytes) -> Image.Image:
-        """What `read` gives, from the bytes of the file."""
-        return picture_in(content, self.path(index), self.most)
+        """What `read` gives, from the bytes of it."""
+        return picture_in(content, self.name(index), self.most)
 
     def take(self, which: Which) -> Files:
-        return Files(self.folder, self.classes, self.names[which], self.labels[which], self.most)
+        return Files(self.encoded.take(which), self.most)
 
     def whole(self) -> Files:
         """The same pictures, read as they are."""
@@ -83,13 +76,21 @@ class Files:
         more; what is no picture is left out."""
         sample = np.linspace(0, len(self) - 1, min(MEASURED, len(self))).round().astype(int)
         with ThreadPoolExecutor(8) as pool:  # a network drive answers each question late, and several at once
-            sides = pool.map(lambda index: shorter_side(self.path(index)), sample.tolist())
-            return [side for side in sides if side is not None]
+            return [min(size) for size in pool.map(self._size, sample.tolist()) if size is not None]
 
     def decoded_bytes(self) -> int:
-        """About how many bytes all of them take decoded, by the headers of 64 files spread over the list."""
+        """About how many bytes all of them take decoded, by the headers of 64 spread over the list."""
         sample = np.linspace(0, len(self) - 1, min(64, len(self))).astype(int)
-        return int(len(self) * np.mean([decoded_bytes(self.path(index), self.most) for index in sample]))
+        sizes = [self._size(index) for index in sample.tolist()]
+        return int(len(self) * np.mean([size_at(size, self.most) if size else 0 for size in sizes]))
+
+    def _size(self, index: int) -> tuple[int, int] | None:
+        """Width and height of a picture, from its header; None where it has none."""
+        try:
+            with self.encoded.open(index) as file:
+                return size_in(file)
+        except OSError:
+            return None
 
 
 @define(eq=False)
@@ -115,7 +116,7 @@ class Held:
     def read(self, index: int) -> Image.Image:
         height, width = self.shapes[index].tolist()
         if not height:
-            raise Broken(shown(self.files.path(index)), "it was broken when the images were decoded")
+            raise Broken(self.files.name(index), "it was broken when the images were decoded")
         start = self.starts[index]
         pixels = self.pixels[start : start + 3 * width * height]
         return Image.frombuffer("RGB", (width, height), pixels, "raw", "RGB", 0, 1)

@@ -6,7 +6,8 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from spacelang_runtime.data.pictures import Files, Grey, Which
+from spacelang_runtime.data.encoded import Which
+from spacelang_runtime.data.pictures import Files, Grey
 
 
 @frozen
@@ -35,13 +36,16 @@ class Split:
 
 @frozen
 class Source:
-    """Listed data. fingerprint: SHA-256 over what tells this data from other data. left_out: what of it is not
-    read, in words. files: what there is of each class of each split, in words."""
+    """Listed data. fingerprint: SHA-256 over what tells this data from other data. said: what else a
+    person should know, in lines. files: what there is of each class of each split, in words.
+    form: what the data was taken for; understood: the same with what it has, in a line."""
 
     name: str
     classes: tuple[str, ...]
     train: Split
     test: Split
     fingerprint: str
-    left_out: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
     files: dict[str, str] = field(factory=dict, eq=False)
+    form: str = ""
+    understood: str = ""

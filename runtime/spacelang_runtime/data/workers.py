@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import warnings
@@ -16,6 +17,17 @@ from torch.utils.data import DataLoader, Dataset
 from spacelang_runtime.failure import Failure
 
 Result = TypeVar("Result")
+
+
+def neighbours() -> int:
+    """How many processes torchrun has started on this host."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def cores() -> int:
+    """The CPU cores that this process may use, shared evenly among those that torchrun started on this host."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, usable // neighbours())
 
 
 def worked(

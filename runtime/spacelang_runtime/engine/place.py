@@ -7,6 +7,7 @@ from pathlib import Path
 import attrs
 
 from spacelang_runtime.atomic import replace_json
+from spacelang_runtime.data.forms.braces import expanded
 from spacelang_runtime.engine.record import damaged, read_json, written
 from spacelang_runtime.engine.run import RECORDS, Run
 from spacelang_runtime.failure import Failure
@@ -15,19 +16,20 @@ from spacelang_runtime.failure import Failure
 def place_of(run: Run, data: str | None = None) -> str:
     """Where the data of a run is: as asked for, or else as recorded. Raises `Failure` where there is none."""
     where = run.record.data.where if data is None else data
-    if where == "digits" or Path(where).expanduser().is_dir():
+    if where == "digits" or Path(expanded(where)[0]).expanduser().exists():
         return where
     if data is not None:
-        raise Failure(f"there is no folder {data}", f"{run.name} was trained on {run.record.data.where}")
+        raise Failure(f"there is no {data}", f"{run.name} was trained on {run.record.data.where}")
     relative = (
         "" if Path(where).expanduser().is_absolute() else f", as seen from where it was trained, not {Path.cwd()}"
     )
     raise Failure(f"the data of {run.name} is not here: {where}{relative}", "say where it is: --data FOLDER")
 
 
-def keep_place(run: Run, where: str, fingerprint: str) -> Run:
-    """The run, once it is recorded where its data is now, and what tells it from other data."""
-    data = attrs.evolve(run.record.data, where=where, fingerprint=fingerprint)
+def keep_place(run: Run, where: str, fingerprint: str, form: str = "") -> Run:
+    """The run, once it is recorded where its data is now, what tells it from other data, and what it was taken
+    for."""
+    data = attrs.evolve(run.record.data, where=where, fingerprint=fingerprint, form=form)
     if data == run.record.data:
         return run
     record = attrs.evolve(run.record, data=data)

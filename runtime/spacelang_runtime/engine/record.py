@@ -30,12 +30,16 @@ OF_ONE_NETWORK = ("finetune", "finish")
 @frozen
 class Data:
     """What was trained on. where: as the user wrote it. fingerprint: the same for the same data. classes: of
-    images; empty where a task has answers of another kind."""
+    images; empty where a task has answers of another kind. test_share: of every class, held out for the test by
+    `test_seed`, of data without a test split; 0 where it has one. form: what it was taken for, in words."""
 
     where: str
     name: str
     fingerprint: str
     classes: tuple[str, ...] = ()
+    test_share: float = 0.0
+    test_seed: int = 0
+    form: str = ""
 
 
 @frozen

@@ -34,7 +34,7 @@ from spacelang_runtime.nn.inherit import inherit
 from spacelang_runtime.nn.saved import save
 from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.tasks.finetune import ALONE, narrowest
-from spacelang_runtime.tasks.supernet.data import Say, preprocessing_of
+from spacelang_runtime.tasks.supernet.data import Say, preprocessing_of, share_of
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup
 from spacelang_runtime.tasks.supernet.probe import seconds_a_step
 from spacelang_runtime.tasks.supernet.sandwich import alone
@@ -136,6 +136,7 @@ def begun(request: FinishRequest, supernet: Supernet, world: World, workers: int
         finish=Finish(run.name, request.step, float(request.share), seconds, request.final),
         preprocessing=preprocessing_of(run, say),
         fingerprint=run.record.data.fingerprint,
+        held_out=share_of(run),
     )
     asked, dataset = opened(asked, world, workers, say)
     every = _seconds_a_step(asked, dataset, request, supernet, world)

@@ -10,7 +10,6 @@ name but for the ending; it is a grey or palette picture whose numbers are class
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from PIL import Image
 
 from spacelang_runtime.data.decode import NAMED, SUFFIXES
 from spacelang_runtime.data.left_out import left_out
+from spacelang_runtime.data.tree import Disk
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.tasks.files import Unreadable, fingerprint, picture, read_lines, require_folder
 from spacelang_runtime.tasks.recipe import Segment
@@ -102,8 +102,9 @@ def paired(images: Path, masks: Path) -> tuple[tuple[Pair, ...], list[str]]:
     """The images of a folder with the masks of another; and what is left out of them, in words."""
     drawn = [path for path in sorted(masks.iterdir()) if path.suffix.lower() in MASKS and path.name[0] != "."]
     of = {path.stem: path for path in drawn}
-    entries = [entry for entry in os.scandir(images) if entry.name[0] != "."]
-    paths = sorted(Path(e.path) for e in entries if e.name.lower().endswith(SUFFIXES) and not e.is_dir())
+    tree = Disk(images)
+    entries = tree.scan(images)
+    paths = sorted(images / e.name for e in entries if e.name.lower().endswith(SUFFIXES) and not e.folder)
     if not paths:
         there = ", ".join(sorted(entry.name for entry in entries)[:8]) or "nothing"
         raise Failure(f"{images} has no images; there is: {there}", f"images are {NAMED} files")
@@ -115,7 +116,7 @@ def paired(images: Path, masks: Path) -> tuple[tuple[Pair, ...], list[str]]:
         other = next((path for path in drawn if path.stem not in {image.stem for image in paths}), None)
         near = f"; {other.name} is the mask of no image: a mask has its image's name" if other else ""
         raise Failure(f"{alone[0]} has no mask{more}{why}", f"its mask is {masks / alone[0].stem}.png{near}")
-    left = left_out(entries).lines(images.parent)
+    left = left_out(tree, images, entries).lines(images.parent)
     named = {path.stem for path in paths}
     if bare := [path for path in drawn if path.stem not in named]:
         left.append(f"left out: {len(bare)} masks without an image (first: {bare[0].relative_to(masks.parent)})")

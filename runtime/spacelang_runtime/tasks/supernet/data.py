@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from spacelang.runs import resuming
-from spacelang_runtime.data import Dataset, open_dataset
+from spacelang_runtime.data import Dataset, TestShare, open_dataset
 from spacelang_runtime.engine.place import differences, place_of, read_data
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.failure import Failure
@@ -19,7 +19,8 @@ def dataset_of(run: Run, say: Say, workers: int = 0, where: str | None = None, m
     now; None: where it was. mended: whether it may have been changed where it is, which is said. Raises `Failure`
     where it is not what it was."""
     space, data, folder = run.space, run.record.data, place_of(run, where)
-    dataset = open_dataset(folder, space.frame, space.train, workers, say, run.record.preprocessing)
+    preprocessing = run.record.preprocessing
+    dataset = open_dataset(folder, space.frame, space.train, workers, say, preprocessing, share_of(run))
     if dataset.fingerprint == data.fingerprint and dataset.classes == data.classes:
         return dataset
     kept = read_data(run)
@@ -29,6 +30,12 @@ def dataset_of(run: Run, say: Say, workers: int = 0, where: str | None = None, m
         return dataset
     again = f"train on with them: {resuming(run.folder, run.record.task == 'finetune')}" if changes else ""
     raise changed(folder, run.name, changes, "" if where else again)
+
+
+def share_of(run: Run) -> TestShare | None:
+    """What a run's data has held out for the test; None for data with a test split of its own."""
+    data = run.record.data
+    return TestShare(data.test_share, data.test_seed) if data.test_share else None
 
 
 def changed(where: str, run: str, changes: str = "", again: str = "") -> Failure:

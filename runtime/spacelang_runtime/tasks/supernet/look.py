@@ -10,7 +10,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from spacelang_runtime.data import Dataset
-from spacelang_runtime.data.decode import ANY_SIDE, Broken, decode, header, shown
+from spacelang_runtime.data.decode import Broken
 from spacelang_runtime.data.pictures import Files
 from spacelang_runtime.data.workers import worked
 from spacelang_runtime.engine.distributed import World, all_gather
@@ -33,9 +33,9 @@ class Look:
     def __call__(self, number: int) -> str:
         try:
             if self.whole:
-                decode(self.files.path(number), ANY_SIDE)
+                self.files.whole().read(number)
             else:
-                header(self.files.path(number))
+                self.files.header(number)
         except Broken as broken:
             return broken.reason
         return ""
@@ -71,7 +71,7 @@ def looked(dataset: Dataset, world: World, say: Say, whole: bool = False) -> dic
         own_broken = {number: why for number, why in zip(own, seen, strict=True) if why}
         every = {number: why for one in all_gather(world, own_broken) for number, why in one.items()}
         _require_some(dataset, part, place, every)
-        broken |= {shown(part.files.path(number)): every[number] for number in sorted(every)}
+        broken |= {part.files.name(number): every[number] for number in sorted(every)}
     if broken:
         name, why = next(iter(broken.items()))
         say(f"left out: broken images ({len(broken)}): {name}: {why}" + (", …" if len(broken) > 1 else ""))
@@ -100,7 +100,7 @@ def _require_some(dataset: Dataset, part: Part, place: NDArray[np.int64], broken
     if empty:
         number = next(at for at in sorted(broken) if dataset.classes[part.labels[at]] == empty[0])
         more = f" (and of {len(empty) - 1} more classes)" if len(empty) > 1 else ""
-        first = f"{shown(part.files.path(number))}: {broken[number]}"
+        first = f"{part.files.name(number)}: {broken[number]}"
         raise Failure(
             f"no {part.name} image of {empty[0]}{more} can be read: {first}",
             "restore the images, or take the class out of every split",

@@ -11,7 +11,7 @@ from spacelang import notation
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.recipe import Train
 from spacelang.space import Space
-from spacelang_runtime.data import Dataset, open_dataset
+from spacelang_runtime.data import Dataset, TestShare, open_dataset
 from spacelang_runtime.data.fit import fitted
 from spacelang_runtime.engine.checkpoint import load
 from spacelang_runtime.engine.create import create
@@ -31,16 +31,18 @@ from spacelang_runtime.tasks.supernet.objective import SupernetSetup
 from spacelang_runtime.tasks.supernet.sandwich import Subnets, alone, subnets_of
 from spacelang_runtime.tasks.supernet.teacher import distilled
 
+PLAIN = ("", "a folder with train and val", "a folder with train and test")  # forms that need no word
+
 
 @frozen
 class TrainRequest:
     """A training that a user asks for. space: with the recipe to use, overrides applied; source: its text.
-    overrides: what the command line changed, as written. data: a built-in set's name or a folder. steps, budget
-    (seconds): limits, where the recipe's epochs are not meant. micro: images that a process takes at a time (0:
-    all). network: the line of the one network to train, where the whole space is not meant; initial,
-    distillation, finish: what that begins with, and learns from besides. preprocessing: what it has been scored by
-    until now; None: to be chosen for the data. fingerprint: of the data, where it has to be what it was. keep: see
-    `Record`."""
+    overrides: what the command line changed, as written. data: a built-in set's name, or where data is; held_out:
+    for the test, where it has no test split. steps, budget (seconds): limits, where the recipe's epochs are not
+    meant. micro: images that a process takes at a time (0: all). network: the line of the one network to train,
+    where the whole space is not meant; initial, distillation, finish: what that begins with, and learns from
+    besides. preprocessing: what it has been scored by until now; None: to be chosen for the data. fingerprint: of
+    the data, where it has to be what it was. keep: see `Record`."""
 
     space: Space
     source: str
@@ -58,6 +60,7 @@ class TrainRequest:
     preprocessing: Preprocessing | None = None
     fingerprint: str = ""
     keep: str = "last"
+    held_out: TestShare | None = None
 
 
 def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say) -> SupernetSetup:
@@ -76,7 +79,10 @@ def opened(
     trained on before; whole: down to their last byte. Raises `Failure` where it has changed."""
     space = request.space
     _require_parts(space.train, world)
-    dataset = open_dataset(request.data, space.frame, space.train, workers, say, request.preprocessing)
+    recipe, preprocessing = space.train, request.preprocessing
+    dataset = open_dataset(request.data, space.frame, recipe, workers, say, preprocessing, request.held_out)
+    if dataset.form not in PLAIN:
+        say(dataset.understood)
     if request.fingerprint and dataset.fingerprint != request.fingerprint:
         raise changed(request.data, request.finish.run if request.finish else "it")
     if len(dataset.classes) != space.frame.classes:
@@ -104,7 +110,7 @@ def created(request: TrainRequest, dataset: Dataset, runs: Path, world: World, s
     if world.is_main:
         record = Record(
             task="finish" if request.finish else "finetune" if request.network else "supernet",
-            data=Data(request.data, dataset.name, dataset.fingerprint, dataset.classes),
+            data=_recorded(request, dataset),
             limits=bounds,
             device=str(world.device),
             command=request.command,
@@ -171,13 +177,19 @@ def continued(
         bounds = limits(space.train, dataset.steps_per_epoch(space.train.batch), steps, budget)
     if world.is_main:
         launched(run)
-        keep_place(run, place_of(run, where), dataset.fingerprint)
+        keep_place(run, place_of(run, where), dataset.fingerprint, dataset.form)
         write_data(run.folder, dataset.files, {})
     lowered = lower(space)
     model = untrained(lowered, world.device)
     if kept is None and run.record.initial and not run.record.network:
         begin_with(run.record.initial, model, run.folder.parent, say)
     return SupernetSetup(run, space, model, subnets_in(run, lowered), dataset, bounds, kept, micro)
+
+
+def _recorded(request: TrainRequest, dataset: Dataset) -> Data:
+    share = request.held_out or TestShare(0.0)
+    data = Data(request.data, dataset.name, dataset.fingerprint, dataset.classes)
+    return attrs.evolve(data, test_share=share.share, test_seed=share.seed, form=dataset.form)
 
 
 def subnets_in(run: Run, lowered: Lowered) -> Subnets:
