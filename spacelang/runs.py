@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 RUNS = Path("runs")  # unless a command says otherwise
+AGAIN = "give the same command again to go on"
 
 
 def resuming(folder: Path, alone: bool, output: Path = Path("tuned")) -> str:

@@ -11,7 +11,7 @@ from spacelang import notation
 from spacelang.api.finish import How, requests
 from spacelang.api.judge import recipe_of
 from spacelang.api.panel import Panel, judged, keep, panel, profiled, told_of
-from spacelang.api.supernets import AGAIN, SHARES, Asked, Manner, leading, shared, trained
+from spacelang.api.supernets import SHARES, Asked, Manner, leading, shared, trained
 from spacelang.api.trained import silent
 from spacelang.lower.cost import price
 from spacelang.recipe import Refine
@@ -19,6 +19,7 @@ from spacelang.refinement.account import Best, Costs, Footing
 from spacelang.refinement.curve import Curve, ToCome, curve, to_come
 from spacelang.refinement.kept import from_json, to_json
 from spacelang.refinement.loop import Candidate, Finding
+from spacelang.runs import AGAIN
 from spacelang.space import Space as Checked
 from spacelang_runtime.failure import Failure
 

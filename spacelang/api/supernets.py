@@ -17,6 +17,7 @@ from spacelang.api.train import preview, request
 from spacelang.api.trained import Say, silent
 from spacelang.recipe import Score
 from spacelang.refinement.loop import Candidate, Rule
+from spacelang.runs import AGAIN
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 Of = TypeVar("Of")
 
-AGAIN = "give the same command again to go on"
 SHARES = (Fraction(1, 2), Fraction(1, 4))  # of the length, of the shorter trainings
 
 

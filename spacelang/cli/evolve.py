@@ -25,11 +25,11 @@ from spacelang.cli.options import (
     bounding,
 )
 from spacelang.cli.outcome import outcome_as_json, show_budgets, show_outcome
-from spacelang.cli.resumable import AGAIN, resumable
+from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import refused, say, say_once
 from spacelang.cli.texts import loaded
 from spacelang.cli.training import watching
-from spacelang.runs import RUNS
+from spacelang.runs import AGAIN, RUNS
 
 
 def evolve(

@@ -13,11 +13,10 @@ from spacelang.amount import clock, short
 from spacelang.api.finish import How, finished, requests, share_of
 from spacelang.api.recipe import lines
 from spacelang.cli.options import AsJson, Device, Runs, Workers
-from spacelang.cli.resumable import AGAIN
 from spacelang.cli.terminal import console, grid, say, say_once
 from spacelang.cli.training import watching
 from spacelang.lower.cost import price
-from spacelang.runs import RUNS, called
+from spacelang.runs import AGAIN, RUNS, called
 
 if TYPE_CHECKING:
     from spacelang_runtime.engine.finished import Finished

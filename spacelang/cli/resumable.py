@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 from spacelang.cli.stop import STOPPED
 from spacelang.cli.terminal import fail
-
-AGAIN = "give the same command again to go on"
+from spacelang.runs import AGAIN
 
 
 @contextmanager

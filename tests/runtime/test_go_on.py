@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tiny_transfer import MAKE, RECIPES, TRAIN, network
 
+import spacelang as sl
 from spacelang_runtime.engine import train as trainer
 from spacelang_runtime.nn.saved import save
 
@@ -24,13 +25,13 @@ SEARCH += ("--set", "crossover=1", "--set", "mutation=1", "--images", "50")
 
 # Where a command is named that goes on, how often, and the test of it. A line more needs a test more.
 TOLD = {
-    "spacelang/cli/resumable.py": 1,  # the same command again: a search, a refinement
     "spacelang/cli/train.py": 2,  # a run that was taken for a space, and one network for one
     "spacelang/api/finetune.py": 1,  # a run of a whole space
     "runtime/spacelang_runtime/app/finetune.py": 1,  # one network
     "spacelang/cli/inspect/run.py": 1,
     "spacelang/cli/transfer/ask.py": 2,  # a run without a model, and one with one that is not its last
-    "spacelang/runs.py": 2,  # the commands themselves
+    "spacelang/api/train.py": 1,  # one network, from Python
+    "spacelang/runs.py": 3,  # the commands themselves; the same command again: a search, a refinement, a finish
     "runtime/spacelang_runtime/engine/train.py": 1,
     "runtime/spacelang_runtime/tasks/supernet/objective.py": 1,
     "runtime/spacelang_runtime/tasks/supernet/data.py": 1,  # data that was mended: test_train_start.py
@@ -115,8 +116,12 @@ def test_one_network(spacelang, stopped, tmp_path: Path, monkeypatch) -> None:
     assert named(spacelang("inspect", name).out)[:3] == again[:3]
     once_more = spacelang(*again[:-1], "another")
     assert once_more.code == 0, "what is trained is written, as often as it is asked for"
-    weights = [(tmp_path / out / "model.safetensors").read_bytes() for out in ("my tuned", "another")]
-    assert weights[0] == weights[1]
+    with pytest.raises(sl.Failure) as from_python:
+        sl.resume(sl.open_run(name))
+    assert "go on with it: sl.finetune(run, output=…, resume=True)" in from_python.value.remedy
+    sl.finetune(sl.open_run(name), output="from python", resume=True)
+    outputs = ("my tuned", "another", "from python")
+    assert len({(tmp_path / out / "model.safetensors").read_bytes() for out in outputs}) == 1
 
 
 @pytest.mark.parametrize("task", sorted(MAKE))
