@@ -5,12 +5,14 @@ from __future__ import annotations
 
 class Failure(Exception):
     """A job cannot go on, for a reason outside the program: one message with the place, the cause and, in
-    `remedy`, what to do about it."""
+    `remedy`, what to do about it. A traceback ends with both."""
 
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        if remedy:
+            self.add_note(remedy)
 
 
 class Stopped(Failure):

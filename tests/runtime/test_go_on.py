@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -187,3 +188,10 @@ def test_a_search_and_a_refinement_by_the_same_command(spacelang, stopped, tmp_p
     assert ended.code == 0, ended.err
     assert len(list((tmp_path / "runs").glob("digits-*"))) == 2, "the run that was stopped went on"
     assert os.listdir("next") or "nothing moves" in ended.err
+
+
+def test_a_traceback_ends_with_the_remedy() -> None:
+    with pytest.raises(sl.Failure) as failed:
+        sl.open_run("no such run")
+    *_, last = "".join(traceback.format_exception(failed.value)).splitlines()
+    assert last == failed.value.remedy != ""
