@@ -93,7 +93,7 @@ WORKS: Mapping[str, Work] = {
     "cache": Work(("cache", "--clear"), {"cache": "cache"}),
 }
 # Under torchrun, of several processes: long enough to be met.
-JOB = Work(("evolve", "--images", "100", *_set("--set", generations=30)), TRAINED, kills=4)
+JOB = Work(("evolve", "--images", "100", *_set("--set", generations=12)), TRAINED, kills=4)
 BRIEF = ("check", "explain", "inspect", "sample", "diff", "lsp")  # they write nothing
 
 

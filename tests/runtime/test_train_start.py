@@ -8,6 +8,7 @@ from attrs import evolve
 from image_folder import image_folder
 from tiny_training import ALONE, SPACE, learn
 
+from spacelang_runtime.engine.checkpoint import load
 from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.run import find, write_state
 from spacelang_runtime.failure import Failure
@@ -50,9 +51,11 @@ def test_a_run_resumes_from_the_disk_with_its_own_limits_or_larger_ones(tmp_path
         resumed(run, ALONE, 0, _quiet, steps=2)
     assert learn(resumed(run, ALONE, 0, _quiet, steps=5)).state.step == 5
     assert run.state.limits.steps == 5
+    kept = load(run.checkpoint).optimizer["param_groups"]
     write_state(run, evolve(run.state, step=4, finished=False))  # killed before it had kept that it has ended
     learn(resumed(run, ALONE, 0, _quiet))
     assert run.state.finished
+    assert load(run.checkpoint).optimizer["param_groups"] == kept
 
 
 def test_epochs_are_the_limit_where_nothing_else_is_given(tmp_path):

@@ -87,6 +87,8 @@ class Optimizer:
             moment.copy_(self._own(whole))
         for state in self.adamw.state.values():
             state["step"].copy_(kept["state"][0]["step"])
+        for group, known in zip(self.adamw.param_groups, kept["param_groups"], strict=False):
+            group["lr"] = known["lr"]  # for a checkpoint without another step: a step sets its own
 
     def _order(self) -> Iterator[int]:
         """The parameters' indices in the gradient, as torch's state has them."""
