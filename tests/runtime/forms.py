@@ -16,7 +16,7 @@ HF = {"train": "train", "val": "validation"}  # how Hugging Face calls the split
 
 def images(folder: Path, split: str) -> list[Path]:
     """The images of a split in an order that is that of no folder."""
-    return sorted((folder / split).rglob("*.*"), key=lambda path: md5(path.as_posix().encode()).digest())
+    return sorted((folder / split).rglob("*.*"), key=lambda path: md5("/".join(path.parts[-2:]).encode()).digest())
 
 
 def add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
