@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Literal, SupportsFloat, get_args
 
+from spacelang.api.error import NotAnOption
+
 Direction = Literal["maximize", "minimize"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 Score = SupportsFloat | Iterable[SupportsFloat]  # one number, or one for each goal
@@ -16,12 +18,12 @@ Point = tuple[float, ...]  # of which less is better in each entry
 def directions(given: Direction | Sequence[Direction]) -> tuple[Direction, ...]:
     """The direction of each goal; a single word is that of all, however many a score turns out to have.
 
-    Raises ValueError for a word that is none.
+    Raises `NotAnOption` for a word that is none.
     """
     words = (given,) if isinstance(given, str) else tuple(given)
     for word in words:
         if word not in DIRECTIONS:
-            raise ValueError(f"{word!r} is no direction: write 'maximize' or 'minimize', one for each goal")
+            raise NotAnOption("direction", f"{word!r} is no direction: 'maximize' or 'minimize', one for each goal")
     return words
 
 

@@ -35,3 +35,8 @@ def made(source: Source) -> Space:
     if result.space is None:
         raise SpaceError(source, result.diagnostics)
     return Space(result.space, source, result.diagnostics, result.replaced)
+
+
+def spaced(space: Space | str | os.PathLike[str]) -> Space:
+    """A space, or that of its file. Raises `SpaceError`, and `Failure` where there is none."""
+    return space if isinstance(space, Space) else load(space)

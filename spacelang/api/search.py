@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spacelang.api.architecture import Architecture
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def search(
-    space: Space,
+    space: Space | Path | str,
     score: Callable[[Architecture], Score | None],
     *,
     flops: Amount | None = None,
@@ -37,7 +38,7 @@ def search(
     """Search a space by a function from a network to a number, or to one number for each goal, for a front.
 
     Args:
-        space: what is searched.
+        space: what is searched, or its file.
         score: called with each network; None for one that failed. What it raises ends the search, and is asked
             again first when a search of the same words is given the same journal.
         flops: MACs of a network: `"4.5G"` is at most, `"4G..4.5G"` between. Bounds replace those of the space's
@@ -52,7 +53,7 @@ def search(
         settings: lines of the recipe changed: `{"population": 20}`.
         journal: a file that keeps every answer; it belongs to one score. A search without one begins anew.
         seed: of the draws; None: the recipe's.
-        observe: told of each network with its score.
+        observe: told of each network with its score, a tuple with one number for each goal.
 
     Raises:
         Failure: for bounds that no network meets, for words that are none, and for a journal that cannot be used.

@@ -22,11 +22,13 @@ from attrs import evolve
 
 from spacelang import interchange
 from spacelang.api.architecture import Architecture, Known, known
+from spacelang.api.error import NotAnOption
 from spacelang.api.feasible import feasible
 from spacelang.api.found import Found, Scored
 from spacelang.api.goals import Direction, Score, Values, directions, values
 from spacelang.api.journal import DAMAGED, Journal, open_journal
 from spacelang.api.kept import Answer, Generation, Row
+from spacelang.api.load import spaced
 from spacelang.api.measures import Amount, Further
 from spacelang.api.recipe import Settings, evolve_recipe
 from spacelang.api.space import Space
@@ -50,7 +52,7 @@ class Searcher:
 
     def __init__(
         self,
-        space: Space,
+        space: Space | Path | str,
         *,
         flops: Amount | None = None,
         params: Amount | None = None,
@@ -69,7 +71,7 @@ class Searcher:
         Raises `Failure` for bounds that no network meets, for words that are none, and for a journal that cannot be
         used.
         """
-        self.space = space
+        self.space = space = spaced(space)
         given = space.measured.bounds(
             space.lowered.chain, {"flops": flops, "params": params, "latency": latency}, bounds
         )
@@ -274,7 +276,7 @@ class Searcher:
 
 def _algorithm(given: Algorithm | None) -> Algorithm | None:
     if given is not None and given not in ALGORITHMS:
-        raise Failure(f"{given!r} is no algorithm", f"one of {', '.join(ALGORITHMS)}")
+        raise NotAnOption("algorithm", f"{given!r} is no algorithm: one of {', '.join(ALGORITHMS)}")
     return given
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from spacelang.api.error import NotAnOption
+from spacelang.api.load import spaced
 from spacelang.api.recipe import Settings, lines, train_recipe
 from spacelang.api.run import Run
 from spacelang.api.space import Space
@@ -28,7 +29,7 @@ _EVERY = "5m"
 
 
 def train(
-    space: Space,
+    space: Space | str | os.PathLike[str],
     data: str | os.PathLike[str] | None = None,
     *,
     steps: int | None = None,
@@ -54,7 +55,7 @@ def train(
     What is interrupted goes on by `sl.resume(run)`. Under torchrun every process makes the same call.
 
     Args:
-        space: one made from text, which the run keeps.
+        space: one made from text, which the run keeps; or its file.
         data: where images are, in any form (docs/data.md), or `digits`; None: the built-in digits, where the space
             was written for them.
         steps: updates to stop after.
@@ -78,6 +79,7 @@ def train(
     Raises:
         Failure: for what cannot be trained, with the reason and what to do.
     """
+    space = spaced(space)
     if taught and weights is None:
         raise NotAnOption("taught", "there is no model to teach: name it with --weights")
     if data is None and not fits_digits(space.checked):

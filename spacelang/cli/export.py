@@ -27,7 +27,6 @@ FORMATS = {
     "litert": "a file, .tflite, checked in LiteRT",
     "coreml": "a folder, .mlpackage, for Apple's systems",
 }
-FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")  # of weights from elsewhere, which no format writes
 
 
 def export(
@@ -74,15 +73,15 @@ def export(
     The weights are those of the network's finish where it has one (spacelang finish), else those that it inherits.
     """
     from spacelang_runtime.app.deploy import Deployment
-    from spacelang_runtime.app.export import SUFFIXES, format_of, require_free, require_words, write
+    from spacelang_runtime.app.export import SUFFIXES, format_of, require_folder, require_free, require_words, write
     from spacelang_runtime.app.model import of_folder
 
     if output is None:
         fail("where to?", "name a folder: spacelang export best -o model/")
-    suffix = output.suffix.lower()
-    if form is None and suffix in FILES and not output.is_dir():
-        fail(f"{output} is the name of a file, and a model is a folder", f"take {output.with_suffix('')}/")
-    chosen = form or SUFFIXES.get(suffix, "safetensors")
+    if form is None:
+        with refused():
+            require_folder(output)
+    chosen = form or SUFFIXES.get(output.suffix.lower(), "safetensors")
     if chosen not in FORMATS:
         raise typer.BadParameter(f"{form!r} is none of {', '.join(FORMATS)}", param_hint="--format")
     with refused():

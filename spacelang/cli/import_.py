@@ -9,7 +9,6 @@ import typer
 
 from spacelang.amount import short
 from spacelang.architecture import LARGEST_IMAGE
-from spacelang.cli.export import FILES
 from spacelang.cli.options import Force
 from spacelang.cli.terminal import fail
 
@@ -70,6 +69,8 @@ def _none(source: str, file: Path) -> str:
     """Why a text names no network."""
     if file.is_dir():
         return f"{source} is a folder, not a file of weights"
+    from spacelang_runtime.app.export import FILES
+
     if file.suffix in FILES or file.parent != Path():
         return f"there is no file {source}"
     return f"{source!r} is no source of networks"

@@ -186,13 +186,15 @@ def test_an_exported_network_is_the_one_of_the_run(run: sl.Run, tmp_path: Path) 
     assert run.space.smallest.model()(images).shape == (2, 10)
     with pytest.raises(sl.Failure, match="no image size"):
         run.export(tmp_path / "other", "smallest", image=16)
+    with pytest.raises(sl.Failure, match="the name of a file"):
+        run.export(tmp_path / "other.pt", "smallest")
     with pytest.raises(sl.Failure, match="no format"):
         run.export(tmp_path / "other", "smallest", format="pt")  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_trained_is_refused_before_torch_is_loaded(space: sl.Space) -> None:
     with pytest.raises(sl.Failure, match="which images"):
-        sl.train(sl.load("spaces/s3.space"))
+        sl.train("spaces/s3.space")
     with pytest.raises(sl.Failure, match="text"):
         sl.train(sl.Space.from_json(space.to_json()))
     with pytest.raises(sl.Failure, match="epoch"):

@@ -195,7 +195,7 @@ def test_what_is_no_score_is_refused(space: sl.Space) -> None:
         searcher.tell(one, "good")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="2 numbers, not 1"):
         searcher.tell(one, 3.0)
-    with pytest.raises(ValueError, match="'up' is no direction"):
+    with pytest.raises(sl.NotAnOption, match="direction: 'up' is no direction"):
         sl.Searcher(space, direction="up")  # type: ignore[arg-type]
     with pytest.raises(sl.Failure, match="after one number"):
         sl.search(space, lambda _: (1, 2), algorithm="paper")

@@ -30,6 +30,7 @@ SUFFIXES: Mapping[str, Format] = {
     ".tflite": "litert",
     ".mlpackage": "coreml",
 }
+FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")  # of weights from elsewhere, which no format writes
 SUFFIX: Mapping[Format, str] = {form: suffix for suffix, form in SUFFIXES.items()}
 
 
@@ -42,6 +43,12 @@ class Exported:
     architecture: Architecture
     said: str
     preview: bool
+
+
+def require_folder(path: Path) -> None:
+    """Refuse the name of a file of weights, which no format writes, where a folder is meant. Raises `Failure`."""
+    if path.suffix.lower() in FILES and not path.is_dir():
+        raise Failure(f"{path} is the name of a file, and a model is a folder", f"take {path.with_suffix('')}/")
 
 
 def format_of(path: Path, given: str | None) -> Format:
