@@ -44,6 +44,14 @@ def test_the_portable_form_computes_what_the_network_does(name: str) -> None:
             assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
 
 
+def test_a_token_alone_in_its_window_gathers_its_own_value() -> None:
+    model = model_of("i28-p4-c5-bias+relative/8:h2q8m2w1,h1q8m2w4/8:h2q12m1w1")
+    images = torch.randn(2, 3, 28, 28)
+    with torch.inference_mode():
+        expected, found = model(images), portable(model)(images)
+    assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
+
+
 def test_converters_meet_no_operator_that_they_do_not_know() -> None:
     program = traced(model_of(ODD), None, 1).run_decompositions({})
     names, dimensions, padded = set(), 0, 0

@@ -113,7 +113,7 @@ class TransformerLayer(nn.Module):
     def __init__(self, given: network.TransformerLayer, grid: Grid) -> None:
         super().__init__()
         self.norm1, self.norm2 = given.norm1, given.norm2
-        self.attention = Attention(given.attention, grid)
+        self.attention = attention_of(given.attention, grid)
         self.expand, self.contract = given.expand, given.contract
 
     def forward(self, x: Tensor, run: Pass) -> Tensor:
@@ -122,13 +122,39 @@ class TransformerLayer(nn.Module):
         return mixed
 
 
+def attention_of(given: network.Attention, grid: Grid) -> Attention | Alone:
+    """The attention of a layer over a map."""
+    windows_ = cut(grid, given.window, given.shifted, given.token)
+    return Alone(given, windows_) if windows_.window == (1, 1) and not given.token else Attention(given, windows_)
+
+
+class Alone(nn.Module):
+    """Attention in windows of one token: each gathers its own value, whatever its score."""
+
+    def __init__(self, given: network.Attention, windows_: Cut) -> None:
+        super().__init__()
+        self.cut = windows_
+        width = given.out.in_features
+        self.value, self.out = nn.Linear(given.qkv.in_features, width), given.out
+        with torch.no_grad():
+            self.value.weight.copy_(given.qkv.weight[2 * width :])
+            self.value.bias.copy_(given.qkv.bias[2 * width :])
+            if given.relative is not None:
+                ways = Ways(given.relative, windows_)
+                self.value.bias += (ways.value_rows + ways.value_columns).flatten().repeat(given.heads)
+
+    def forward(self, x: Tensor, run: Pass) -> Tensor:
+        mixed: Tensor = self.out(self.value(x))
+        return mixed
+
+
 class Attention(nn.Module):
     """See `nn.network.Attention`. The queries' weights hold the factor 1/√d."""
 
-    def __init__(self, given: network.Attention, grid: Grid) -> None:
+    def __init__(self, given: network.Attention, windows_: Cut) -> None:
         super().__init__()
         self.heads = given.heads
-        self.cut = cut(grid, given.window, given.shifted, given.token)
+        self.cut = windows_
         width = given.out.in_features
         self.qkv = nn.Linear(given.qkv.in_features, 3 * width)
         with torch.no_grad():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,20 @@ def open_(model: Path | Any, threads: int | None = None, batch: int | None = Non
 
     core = openvino.Core()
     read = core.read_model(str(model)) if isinstance(model, Path) else model
-    if batch and read.inputs[0].get_partial_shape()[0].is_dynamic:
-        read = read.clone()
-        read.reshape([batch, *read.inputs[0].get_partial_shape()[1:]])
     wanted: dict[str, Any] = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
     if threads:
         wanted["INFERENCE_NUM_THREADS"] = threads
-    compiled = core.compile_model(read, "CPU", wanted)
+    compiled = None
+    if batch and read.inputs[0].get_partial_shape()[0].is_dynamic:
+        settled = read.clone()
+        settled.reshape([batch, *read.inputs[0].get_partial_shape()[1:]])
+        # OpenVINO 2026.4 refuses some networks of settled sizes that it takes with a free batch ("Layout rank can't
+        # be larger than tensor", of its snippets).
+        with suppress(RuntimeError):
+            compiled = core.compile_model(settled, "CPU", wanted)
+            read = settled
+    if compiled is None:
+        compiled = core.compile_model(read, "CPU", wanted)
     asked, takes = compiled.create_infer_request(), read.inputs[0].get_partial_shape()[0]
 
     def answer(given: Array) -> Array:
