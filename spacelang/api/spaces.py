@@ -129,7 +129,9 @@ def _searched(asked: Asked, manner: Manner, run: Run, recipe: Refine) -> Best | 
     own = lowered.space.evolve
     how = (attrs.evolve(own, bounds=recipe.bounds), Method(score=asked.score or own.score))
     found = search(
-        SearchRequest(run, lowered, lowered, (how,), _place(asked, manner)), manner.watched.searching, manner.say
+        SearchRequest(run, lowered, lowered, (how,), place=_place(asked, manner)),
+        manner.watched.searching,
+        manner.say,
     )
     if not found:
         return None
