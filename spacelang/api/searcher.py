@@ -13,6 +13,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -95,11 +96,10 @@ class Searcher:
         self._journal: Journal | None = None
         if journal is not None:
             self._journal = open_journal(Path(journal), self._account())
-            try:
+            with ExitStack() as unread:
+                unread.callback(self.close)
                 self._resume(self._journal)
-            except BaseException:
-                self.close()
-                raise
+                unread.pop_all()
 
     def ask(self, number: int = 1) -> tuple[Architecture, ...]:
         """Up to `number` networks to score, none of which was asked before; none at all when the search has handed
