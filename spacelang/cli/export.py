@@ -11,6 +11,7 @@ from spacelang.architecture import LARGEST_IMAGE
 from spacelang.cli.options import Force, Runs, WeightsOf
 from spacelang.cli.terminal import fail, refused, say, say_once
 from spacelang.runs import RUNS
+from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang_runtime.app.model import Model
@@ -84,9 +85,12 @@ def export(
     chosen = form or SUFFIXES.get(output.suffix.lower(), "safetensors")
     if chosen not in FORMATS:
         raise typer.BadParameter(f"{form!r} is none of {', '.join(FORMATS)}", param_hint="--format")
-    with refused():
-        named, how = format_of(output, form), Deployment(image, batch, int8, data, say=say)
+    how = Deployment(image, batch, int8, data, say=say)
+    try:
+        named = format_of(output, form)
         require_words(named, how)
+    except Failure as wrong:
+        fail(wrong.message, wrong.remedy, code=2)
     if not force:
         require_free(output, named)
     model = of_folder(what) if run is None and _is_folder(what) else _of_run(what, run, runs, inherited)
