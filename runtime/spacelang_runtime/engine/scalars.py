@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from attrs import define
 from torch.utils.tensorboard import SummaryWriter
 
-from spacelang_runtime.engine.step import Observe, Step
+from spacelang_runtime.engine.step import Step
 
 PERIOD = 1.0  # seconds between two points: a curve needs no more, and a fast step should not pay for it
 
 
-@contextmanager
-def scalars(folder: Path, first: int) -> Iterator[Observe]:
-    """An observer that writes scalars into a folder. What an earlier part of the run wrote there beyond `first`
-    steps is taken back."""
-    writer = SummaryWriter(str(folder), purge_step=first if first else None)
-    last = float("-inf")
+@define
+class Scalars:
+    """The one file of a part of a run: TensorBoard goes on to a folder's newest file, and leaves the others."""
 
-    def observe(step: Step) -> None:
-        nonlocal last
+    _writer: SummaryWriter
+    _last: float = float("-inf")
+
+    def observe(self, step: Step) -> None:
+        """Write the scalars of a step, where it is time."""
         now = time.monotonic()
-        if now - last < PERIOD and step.progress < 1:
+        if now - self._last < PERIOD and step.progress < 1:
             return
-        last = now
+        self._last = now
         for name, value in points(step):
-            writer.add_scalar(name, value, step.step)
+            self._writer.add_scalar(name, value, step.step)
 
-    try:
-        yield observe
-    finally:
-        writer.close()
+    def measured(self, kind: str, figures: Mapping[str, float | None], step: int) -> None:
+        """Write the figures of an evaluation at a step, as `kind/NAME`, but for those that are undefined."""
+        for name, value in figures.items():
+            if value is not None:
+                self._writer.add_scalar(f"{kind}/{name}", value, step)
+        self._writer.flush()
+
+
+@contextmanager
+def scalars(folder: Path, first: int) -> Iterator[Scalars]:
+    """Scalars in a folder. What an earlier part of the run wrote there beyond `first` steps is taken back."""
+    with closing(SummaryWriter(str(folder), purge_step=first if first else None)) as writer:
+        yield Scalars(writer)
 
 
 def points(step: Step) -> Iterator[tuple[str, float]]:

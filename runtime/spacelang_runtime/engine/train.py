@@ -60,7 +60,8 @@ class Training:
     remedy: what helps where losses are not finite. prepare: what is done before the first step; it may add to
     gradients. evaluate: figures of the model at a state (None: undefined), with its averaged weights where they are
     averaged, which it also keeps, and then knows; all processes take part; stopped, it raises `KeyboardInterrupt`.
-    evaluations: how many over the run, evenly spaced, the last at its end. checkpoint: where to go on from.
+    evaluations: how many over the run, evenly spaced, the last at its end. measured: on what, as TensorBoard shows
+    it. checkpoint: where to go on from.
     """
 
     run: Run
@@ -80,6 +81,7 @@ class Training:
     prepare: Callable[[World], None] = lambda world: None
     evaluate: Callable[[nn.Module, TrainerState, World], dict[str, float | None]] = lambda *_: {}
     evaluations: int = 0
+    measured: str = "test"
     checkpoint: Checkpoint | None = None
 
 
@@ -143,11 +145,15 @@ def train(
             if alone():
                 raise interrupted(state)
             try:
-                return training.evaluate(learned.scored, state, world)
+                figures = training.evaluate(learned.scored, state, world)
             except KeyboardInterrupt:  # the checkpoint is there, and whoever goes on evaluates it
                 raise interrupted(state) from None
+            if board:
+                board.measured(training.measured, figures, state.step)
+            return figures
 
-        watchers = [observe, stack.enter_context(scalars(run.tensorboard, state.step))] if world.is_main else []
+        board = stack.enter_context(scalars(run.tensorboard, state.step)) if world.is_main else None
+        watchers = [observe, board.observe] if board else []
         traced = stack.enter_context(tracing(run.trace, world)) if profile else lambda: None
         micro, notice = state.micro or training.micro, ""
         batches = objective.batches(state.step, limits.steps - state.step, micro, world)

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from attrs import frozen
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 
 from spacelang.architecture import Architecture
 from spacelang.recipe import Train
@@ -95,7 +94,7 @@ class Look:
 def looking(
     run: Run, subnets: Subnets, recipe: Train, steps: int, split: LabelledSplit | Sequence[object]
 ) -> Callable[[nn.Module, TrainerState, World], Shares]:
-    """What an evaluation of a training is: a look, whose shares are curves of TensorBoard too. The images are
+    """What an evaluation of a training is: a look, whose figures are these shares. The images are
     decoded at the first one. It draws nothing from the trainer's generators, and leaves the model as it is."""
     kept: list[Look] = []
 
@@ -106,13 +105,8 @@ def looking(
                 images = decoded(split, count(recipe, steps, len(split)), lambda _: None)
                 kept.append(Look(networks(run, subnets, recipe.seed), images, split.normalise))
             shares = kept[0](model, world)
-        if world.is_main:
-            with SummaryWriter(str(run.tensorboard)) as writer:
-                for name, share in shares.items():
-                    if share is not None:
-                        writer.add_scalar(f"{TAG}/{name}", share, state.step)
-            if run.record.keep == "best":
-                keep_best(run, model, state.step, next(iter(shares.values())))
+        if world.is_main and run.record.keep == "best":
+            keep_best(run, model, state.step, next(iter(shares.values())))
         return shares
 
     return evaluate

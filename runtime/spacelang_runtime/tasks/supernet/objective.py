@@ -28,7 +28,7 @@ from spacelang_runtime.engine.train import Training
 from spacelang_runtime.fused.learn import learn
 from spacelang_runtime.nn.supernet import Rows, Supernet
 from spacelang_runtime.seeding import seed_of
-from spacelang_runtime.tasks.supernet.held_out import LOOKS, looking
+from spacelang_runtime.tasks.supernet.held_out import LOOKS, TAG, looking
 from spacelang_runtime.tasks.supernet.precompile import precompile
 from spacelang_runtime.tasks.supernet.sandwich import KINDS, Kind, SandwichSubnet, Subnets, sandwich
 
@@ -72,6 +72,7 @@ def training(setup: SupernetSetup, looks: int = LOOKS) -> Training:
         checkpoint=setup.checkpoint,
         evaluate=looking(setup.run, setup.subnets, recipe, setup.limits.steps, held_out),
         evaluations=looks if len(held_out) else 0,
+        measured=TAG,
     )
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import torch.distributed as dist
 from attrs import frozen
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 
 from spacelang.runs import called
 from spacelang_runtime.data.skipped import Skipped
@@ -154,9 +153,5 @@ def evaluate(setup: TransferSetup, state: TrainerState, world: World, show: Show
     if world.is_main:
         if known is None:
             note(run, "measured", step=state.step, seconds=round(state.elapsed, 1), figures=figures)
-        with SummaryWriter(str(run.tensorboard)) as writer:
-            for name, value in figures.items():
-                if value is not None:
-                    writer.add_scalar(f"test/{name}", value, state.step)
         save(run, setup.recipe, setup.data.labels, model, figures | {"step": state.step})
     return figures
