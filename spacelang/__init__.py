@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from spacelang.api.error import NotAnOption as NotAnOption
     from spacelang.api.error import SpaceError as SpaceError
     from spacelang.api.finetune import finetune as finetune
+    from spacelang.api.import_model import import_model as import_model
     from spacelang.api.load import load as load
     from spacelang.api.load import parse as parse
+    from spacelang.api.measure import measure as measure
     from spacelang.api.model import Model as Model
     from spacelang.api.model import load_model as load_model
     from spacelang.api.refine import refine as refine
@@ -44,8 +46,10 @@ _PUBLIC = {
     "Searcher": "spacelang.api.searcher",
     "Space": "spacelang.api.space",
     "SpaceError": "spacelang.api.error",
+    "import_model": "spacelang.api.import_model",
     "load": "spacelang.api.load",
     "load_model": "spacelang.api.model",
+    "measure": "spacelang.api.measure",
     "open_run": "spacelang.api.run",
     "parse": "spacelang.api.load",
     "refine": "spacelang.api.refine",

@@ -43,6 +43,15 @@ def replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
         part.unlink(missing_ok=True)
 
 
+def require_place(path: Path, what: str) -> None:
+    """Make sure that a file can come to be at `path`, before the work for it begins; what is to be written there is
+    `what`. Raises `Failure`."""
+    if path.is_dir():
+        raise Failure(f"{path} is a folder, and {what} is one file", f"name a file, such as {path / 'NAME'}")
+    if not path.parent.is_dir():
+        raise Failure(f"there is no folder {path.parent}", f"make it, or write {what} elsewhere")
+
+
 def replace_json(path: Path, value: Any) -> None:
     """Write a JSON value for people and programs to read."""
     replace(path, lambda file: file.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()))

@@ -41,7 +41,7 @@ class NotABound(Failure):  # type: ignore[misc]
 class NotAnOption(Failure):  # type: ignore[misc]
     """A value that a keyword of a call, or the option of the command line that is called so, does not take.
 
-    asked: the keyword. reason: why, alone.
+    asked: the keyword, or several: `"threads, int8"`. reason: why, alone.
     """
 
     def __init__(self, asked: str, reason: str, remedy: str = "") -> None:

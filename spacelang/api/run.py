@@ -14,6 +14,7 @@ from spacelang.api import evolution as _evolution
 from spacelang.api import export as _export
 from spacelang.api import finish as _finish
 from spacelang.api import judgement as _judgement
+from spacelang.api import report as _report
 from spacelang.api.architecture import Architecture
 from spacelang.api.space import Space
 from spacelang.api.trained import Say, silent
@@ -41,6 +42,7 @@ class Run:
     evaluate = _evaluate.evaluate
     export = _export.export
     model = _export.model
+    report = _report.report
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import define
 
+from spacelang.api import answer as _answer
 from spacelang.api.error import NotAnOption
 from spacelang.api.model import require_model
 from spacelang.api.recipe import Settings
@@ -19,7 +20,7 @@ from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang_runtime.app.train import Resume
-    from spacelang_runtime.app.transfer import Measuring
+    from spacelang_runtime.app.watching import Measuring
     from spacelang_runtime.engine.run import Run as Kept
     from spacelang_runtime.engine.step import Step
     from spacelang_runtime.tasks.recipe import Recipe
@@ -39,6 +40,8 @@ class Transfer:
     kept: Kept
     figures: Figures
 
+    predict = _answer.predict  # in a file of its own
+
     @property
     def name(self) -> str:
         """The name of its folder."""
@@ -56,7 +59,7 @@ class Transfer:
 
     @property
     def model(self) -> Path:
-        """The folder of its model, which `spacelang transfer … --predict` asks."""
+        """The folder of its model, which `predict` asks."""
         return Path(self.kept.model)
 
     def evaluate(

@@ -178,8 +178,8 @@ class Command(TyperCommand):
             more = ": name a table of it with --cost" if wrong.untabled else ""
             raise typer.BadParameter(wrong.reason + more, param_hint=f"--{wrong.asked}") from None
         except NotAnOption as wrong:
-            option = wrong.asked.replace("settings", "set").replace("_", "-")
-            raise typer.BadParameter(wrong.reason, param_hint=f"--{option}") from None
+            words = wrong.asked.replace("settings", "set").replace("_", "-").split(", ")
+            raise typer.BadParameter(wrong.reason, param_hint=", ".join(f"--{word}" for word in words)) from None
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spacelang.cli.options import Device, ResultAsJson
-from spacelang.cli.place import vacant
 from spacelang.cli.terminal import console, grid, say
-from spacelang.cli.texts import compiled, open_text
+from spacelang.cli.texts import loaded
 from spacelang.cli.watch import progress
 
 if TYPE_CHECKING:
     from spacelang_runtime.app.latency import Table
-    from spacelang_runtime.export.latency.place import Place
-    from spacelang_runtime.search.timing import Bench
 
 
 def measure(
@@ -48,60 +45,16 @@ def measure(
     With it a latency is one more exact bound: spacelang evolve --cost latency.json --latency 5ms. A table that is
     over 10 % off, or that was measured on a busy machine, is marked, and evolve wants --force for it.
     """
-    from spacelang.lower.lowered import lower
-    from spacelang_runtime.app import latency
+    from spacelang.api.measure import measured, request
 
-    lowered = lower(compiled(open_text(space)))
-    where = (
-        _bench(device, precision, batch, rounds, threads, int8)
-        if runtime == "torch"
-        else _place(runtime, threads, int8, batch, rounds, precision, device)
-    )
-    vacant(output, "the table")
-    with progress(f"measure {lowered.space.name}") as show:
-        table = latency.measure(lowered, where, check, observe=show)
-    latency.write(table, output)
+    made = loaded(space)
+    asked = request(made, output, device, runtime, threads, int8, batch, precision, rounds, check)
+    with progress(f"measure {made.name}") as show:
+        done = measured(asked, lambda seen: show(seen.share, seen.said))
     if as_json:
-        facts = {"table": str(output), "blocks": len(table.timings), "spread": table.spread}
-        checked = {"roughest": table.roughest, "errors": list(table.errors), "error": table.error}
-        print(json.dumps({**facts, **checked, "busy": table.busy, "marks": list(table.marks)}, indent=2))
+        print(json.dumps(done.to_json(), indent=2))
         return
-    _show(table, space, output)
-
-
-def _bench(
-    device: str, precision: str | None, batch: int | None, rounds: int, threads: int | None, int8: bool
-) -> Bench:
-    from spacelang_runtime.engine.distributed import choose
-    from spacelang_runtime.search.timing import PRECISIONS, Bench
-
-    if threads is not None or int8:
-        raise typer.BadParameter("it goes with a runtime: --runtime onnxruntime", param_hint="--threads, --int8")
-    chosen = choose(device)
-    word = precision or ("bf16" if chosen.type == "cuda" else "fp32")
-    named = next((name for name in PRECISIONS if name == word), None)
-    if named is None:
-        raise typer.BadParameter(f"{word!r} is none of {', '.join(PRECISIONS)}", param_hint="--precision")
-    return Bench(chosen, named, batch or 64, rounds)
-
-
-def _place(
-    runtime: str,
-    threads: int | None,
-    int8: bool,
-    batch: int | None,
-    rounds: int,
-    precision: str | None,
-    device: str,
-) -> Place:
-    from spacelang_runtime.export.latency.place import RUNTIMES, Place
-
-    named = next((name for name in RUNTIMES if name == runtime), None)
-    if named is None:
-        raise typer.BadParameter(f"{runtime!r} is none of torch, {', '.join(RUNTIMES)}", param_hint="--runtime")
-    if precision is not None or device not in ("auto", "cpu"):
-        raise typer.BadParameter(f"{named} runs on the CPU, in fp32 or --int8", param_hint="--precision, --device")
-    return Place(named, threads or 1, int8, batch or 1, rounds)
+    _show(done.table, space, output)
 
 
 def _show(table: Table, space: Path, output: Path) -> None:

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spacelang.cli.model import is_run
-from spacelang.cli.terminal import fail, say, say_once
+from spacelang.cli.terminal import fail, refused, say, say_once
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang.api.model import Model
     from spacelang.api.predict import Prediction
 
-PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 SAID = 3  # classes under a photo of a sheet
 
 
@@ -50,8 +49,11 @@ def predict(
 
     Photos are looked at as test images are. Those that cannot be read are named and left out.
     """
-    if output is not None and output.suffix.lower() not in PICTURES:
-        fail(f"{output} is no kind of picture that can be written", "name a .png, .jpg or .webp file")
+    if output is not None:
+        from spacelang_runtime.visualize.picture_file import require_picture
+
+        with refused():
+            require_picture(output)
     given, places = (what[0], what[1:]) if _names_a_model(what[0], runs) else (None, what)
     if not places:
         fail("which photos?", f"name them, or a folder: spacelang predict {given} photo.jpg")
@@ -107,8 +109,8 @@ def _model(what: str | None, network: str | None, runs: Path) -> Model:
 
 def _draw(predictions: list[Prediction], output: Path) -> None:
     """Write the contact sheet."""
-    from spacelang_runtime.atomic import replace
     from spacelang_runtime.visualize.contact_sheet import MOST, contact_sheet
+    from spacelang_runtime.visualize.picture_file import write
 
     if len(predictions) > MOST:
         say(f"the sheet has the first {MOST} of {len(predictions)} photos")
@@ -116,7 +118,5 @@ def _draw(predictions: list[Prediction], output: Path) -> None:
         (one.photo, [one.photo.name, *(f"{name} {share:.0%}" for name, share in one.shares[:SAID])])
         for one in predictions[:MOST]
     ]
-    sheet = contact_sheet(shown)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    replace(output, lambda file: sheet.save(file, PICTURES[output.suffix.lower()]))
+    write(contact_sheet(shown), output)
     say(f"drawn: {output}")

@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 
 import spacelang as sl
+from spacelang.api.transfer import Transfer
 from spacelang.cli.eval import evaluate
 from spacelang.cli.evolve import evolve
 from spacelang.cli.export import export
 from spacelang.cli.finetune import finetune
 from spacelang.cli.finish import finish
+from spacelang.cli.import_ import import_
 from spacelang.cli.judge import judge
+from spacelang.cli.measure import measure
 from spacelang.cli.refine import refine
+from spacelang.cli.report import report
 from spacelang.cli.sample import sample
 from spacelang.cli.train import train
 from spacelang.cli.transfer import transfer
@@ -46,8 +50,21 @@ COMMANDS: dict[str, tuple[Callable[..., Any], Callable[..., Any], dict[str, str 
         sl.transfer,
         dict.fromkeys(("dry_run", "evaluate", "multi_scale", "predict", "question", "output", "as_json")),
     ),
+    "transfer --predict": (
+        transfer,
+        Transfer.predict,
+        {
+            "predict": "photo",
+            **dict.fromkeys(("task", "model", "data", "recipe", "settings", "random_weights", "bert", "steps")),
+            **dict.fromkeys(("budget", "resume", "dry_run", "evaluate", "multi_scale", "as_json", "micro")),
+            **dict.fromkeys(("workers", "profile", "runs")),
+        },
+    ),
+    "measure": (measure, sl.measure, {"as_json": None}),
+    "import": (import_, sl.import_model, {}),
+    "report": (report, sl.Run.report, {"run": None, "runs": None}),
 }
-OURS = {"observe", "say", "self", "run", "space"}  # what a command line has no word for
+OURS = {"observe", "say", "self", "learned", "run", "space"}  # what a command line has no word for
 MORE = {"workers"}  # where the command takes as many as suit
 
 
@@ -71,9 +88,10 @@ def test_what_an_option_does_not_take_is_said_by_its_name(spacelang: Any) -> Non
         sl.train(space, taught=0.5)
 
 
-KINDS = (sl.Space, sl.Run, sl.Searcher, sl.Architecture, sl.Model)
+KINDS = (sl.Space, sl.Run, sl.Searcher, sl.Architecture, sl.Model, Transfer)
 VERBS = [getattr(kind, name) for kind in KINDS for name in vars(kind) if not name.startswith("_")]
 CALLS = [sl.load, sl.parse, sl.train, sl.resume, sl.search, sl.finetune, sl.transfer, sl.open_run, sl.load_model]
+CALLS += [sl.measure, sl.import_model]
 
 
 @pytest.mark.parametrize("call", [*CALLS, *filter(callable, VERBS)], ids=lambda call: call.__qualname__)

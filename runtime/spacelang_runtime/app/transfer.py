@@ -10,7 +10,7 @@ from attrs import frozen
 
 from spacelang_runtime.app.learn import Manner
 from spacelang_runtime.app.train import Resume
-from spacelang_runtime.app.watching import Say, Watching, silent, watched_by
+from spacelang_runtime.app.watching import Measuring, Say, Watching, silent, watched_by
 from spacelang_runtime.app.workers import readers
 
 if TYPE_CHECKING:
@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from spacelang_runtime.tasks.transfer.memory import MemoryEstimate
     from spacelang_runtime.tasks.transfer.objective import TransferSetup
     from spacelang_runtime.tasks.transfer.setup import Opened, TransferRequest
-
-
-@frozen
-class Measuring:
-    """How far a look at data, or a measurement on the test images, has come: a share, and what to say of it."""
-
-    share: float
-    said: str
 
 
 @frozen(eq=False)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
+from attrs import frozen
+
 Of = TypeVar("Of")
 Event = TypeVar("Event")
 
@@ -14,6 +16,14 @@ Observe = Callable[[Event], None]
 # A place to watch from, made when it is known what there is to be seen: of a run, of a training that has been set
 # up.
 Watching = Callable[[Of], AbstractContextManager[Observe[Event]]]
+
+
+@frozen
+class Measuring:
+    """How far a look at data, or a measurement, has come: a share, from 0 to 1, and what to say of it."""
+
+    share: float
+    said: str
 
 
 def silent(_: object) -> None:

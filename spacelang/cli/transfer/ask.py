@@ -6,14 +6,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spacelang.cli.terminal import fail, grid_of_figures, say, say_once
+from spacelang.cli.terminal import fail, grid_of_figures, refused, say, say_once
 from spacelang.cli.transfer.learn import looking
 from spacelang.runs import called
 
 if TYPE_CHECKING:
     from spacelang_runtime.engine.run import Run
-
-PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
 def measure(
@@ -52,30 +50,10 @@ def measure(
 def answer(task: str, name: str | None, photo: Path, question: str, output: Path, device: str, runs: Path) -> None:
     """Draw what a trained model says of a photo."""
     folder = _model(task, name, runs)
-    if output.suffix.lower() not in PICTURES:
-        fail(f"{output} is no kind of picture that can be written", "name a .png, .jpg or .webp file")
-    if not photo.is_file():
-        fail(f"{photo} is a folder" if photo.is_dir() else f"there is no file {photo}", "name a photo")
+    from spacelang_runtime.app.answer import answer as answer_
 
-    from spacelang_runtime.atomic import replace
-    from spacelang_runtime.engine.distributed import choose
-    from spacelang_runtime.failure import Failure
-    from spacelang_runtime.tasks.files import picture
-    from spacelang_runtime.tasks.recipe import Vqa
-    from spacelang_runtime.tasks.registry import task as task_of
-    from spacelang_runtime.tasks.transfer.model import load
-
-    try:
-        image, where = picture(photo), choose(device)
-    except Failure as failure:
-        fail(failure.message, "name a photo that can be read")
-    trained = load(folder, where)
-    if isinstance(trained.recipe.model, Vqa) and trained.recipe.model.blind:
-        say("this model was trained blind: it does not look at the photo")
-    drawn, said = task_of(task).predict(trained.model, trained.recipe, trained.labels, image, question, where)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    replace(output, lambda file: drawn.save(file, PICTURES[output.suffix.lower()]))
-    print(said)
+    with refused():
+        print(answer_(folder, photo, question, output, device, say).said)
     say(f"drawn: {output}")
 
 

@@ -14,7 +14,8 @@ from spacelang.cli.watch import Show, progress
 from spacelang.runs import called
 
 if TYPE_CHECKING:
-    from spacelang_runtime.app.transfer import Ahead, Measuring, TransferBegun, Transferred
+    from spacelang_runtime.app.transfer import Ahead, TransferBegun, Transferred
+    from spacelang_runtime.app.watching import Measuring
     from spacelang_runtime.engine.step import Step
 
 
@@ -32,7 +33,8 @@ def looking(title: str) -> Callable[[Path], AbstractContextManager[Callable[[Mea
 @contextmanager
 def watching(begun: TransferBegun) -> Iterator[Callable[[Step | Measuring | Transferred], None]]:
     """What shows a training."""
-    from spacelang_runtime.app.transfer import Measuring, Transferred
+    from spacelang_runtime.app.transfer import Transferred
+    from spacelang_runtime.app.watching import Measuring
 
     setup, world = begun.setup, begun.world
     run, limits = setup.run, setup.limits
