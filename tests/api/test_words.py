@@ -86,6 +86,20 @@ def test_what_an_option_does_not_take_is_said_by_its_name(spacelang: Any) -> Non
     assert "--budget: 'soon' is not a time" in said.err
     with pytest.raises(sl.NotAnOption, match=r"^taught: there is no model to teach"):
         sl.train(space, taught=0.5)
+    with pytest.raises(sl.NotAnOption, match=r"^threads, int8: it goes with a runtime"):
+        sl.measure(space, threads=2)
+    said = spacelang("measure", "spaces/digits.space", "--threads", "2")
+    assert said.code == 2
+    assert "--threads, --int8: it goes with a runtime" in said.err
+    with pytest.raises(sl.NotAnOption, match=r"^rounds: it is at least 1"):
+        sl.measure(space, rounds=0)
+
+
+def test_what_names_no_network_is_refused_in_the_words_of_the_command(spacelang: Any) -> None:
+    with pytest.raises(sl.Failure, match=r"there is no file nowhere\.pth") as refused:
+        sl.import_model("nowhere.pth", "model")
+    said = spacelang("import", "nowhere.pth", "-o", "model")
+    assert said.err == f"error: {refused.value.message}\n  help: {refused.value.remedy}\n"
 
 
 KINDS = (sl.Space, sl.Run, sl.Searcher, sl.Architecture, sl.Model, Transfer)
