@@ -17,6 +17,7 @@ from killed.child import CACHE
 CLOCKS = {"at", "began", "created", "ended", "elapsed", "seconds", "waited", "versions", "images_a_second"}
 SKIPPED = re.compile(r"(.*/)?(tensorboard|trace)/.*|(.*/)?(lock|launch)|.*\.sqlite-(shm|wal)")
 TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(\+00:00|Z)?|\d+ min \d\d s|\b[\d.]+ m?s\b")
+CLOCKED = re.compile(rf'("(?:{"|".join(sorted(CLOCKS))})"): *-?[\d.e+-]+')  # JSON inside of a page
 RUN = re.compile(r"\b[a-z][\w-]*-\d+\b")
 
 
@@ -88,7 +89,8 @@ def _value(path: Path, names: Mapping[str, str]) -> Any:
             lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
             return _bare([line for line in lines if line["what"] == "measured"], names)
         case _:
-            return TIMES.sub("TIME", _renamed(path.read_bytes().decode("utf-8", "replace"), names))
+            text = _renamed(path.read_bytes().decode("utf-8", "replace"), names)
+            return CLOCKED.sub(r"\1: CLOCK", TIMES.sub("TIME", text))
 
 
 def _tables(path: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:

@@ -53,7 +53,7 @@ def _summary(accounts: Sequence[Account]) -> Iterator[Node]:
         yield element("p", "What these errors stand on, and what a search finds inside the same bounds.")
         heading = ["space", "networks", "largest: params", "smallest", "drawn: MACs", "drawn: params", "steps"]
         searched = any(account.best for account in accounts)
-        heading += ["trained, s", "E-T error, %"]
+        heading += ["trained", "E-T error, %"]
         heading += ["best found: error, %", "MACs", "and finished, %", "network"] if searched else []
         yield table(heading, [_footing(account)[: len(heading)] for account in accounts])
 
@@ -90,7 +90,7 @@ def _footing(account: Account) -> list[Node]:
         _costs(footing.flops),
         _costs(footing.params),
         f"{footing.steps:,}",
-        f"{footing.seconds:,.0f}",
+        f"{footing.seconds:.0f} s",
         said(account.quality.error),
         *found,
     ]

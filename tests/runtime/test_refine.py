@@ -134,6 +134,7 @@ def test_a_loop_that_is_killed_at_any_point_ends_with_the_same_spaces(refined: P
         "digits.space",
         "--rounds",
         "1",
+        "--evolve",
         *PAPER,
         *BOLD,
         *TRAINING,

@@ -66,7 +66,7 @@ def test_the_page_tells_of_every_space_on_what_footing_and_what_became_of_it(ref
     (path,) = refined.glob("runs/refine-*/report.html")
     page = path.read_text(encoding="utf-8")
     kept = record(refined)
-    for said in ("the first", "It ends with", kept["reason"], "trained, s", "and finished, %", "E-T loss, nats"):
+    for said in ("the first", "It ends with", kept["reason"], "trained", "and finished, %", "E-T loss, nats"):
         assert said in page
     assert page.count("taken back</td>") == sum(one["kept"] is False for one in kept["rounds"])
     (account,) = (json.loads((refined / "runs" / "digits-1" / "judgement.json").read_text()),)
