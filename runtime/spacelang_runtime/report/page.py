@@ -76,9 +76,8 @@ def _searched(story: SearchSummary) -> list[tuple[str, Node]]:
     account, generations = story.account, story.generations
     state = "ended" if story.ended else "not ended"
     goals = " and ".join(account["goals"])
-    rows: list[tuple[str, Node]] = [
-        ("search", f"{account['algorithm']}, for {goals}, {len(generations)} generations, {state}")
-    ]
+    number = f"{len(generations)} generation{'s' if len(generations) != 1 else ''}"
+    rows: list[tuple[str, Node]] = [("search", f"{account['algorithm']}, for {goals}, {number}, {state}")]
     if story.unended:
         rows.append(("", "another search has begun since, and not ended: it is not on this page"))
     if generations:

@@ -104,7 +104,8 @@ def show(run: Run, as_json: bool) -> None:
     status = "ended" if last and last.ended else "not ended; if it was stopped, the same command goes on"
     within = f" with {' and '.join(bounds)}" if bounds else ""
     out.print(f"searched  {'once' if searches == 1 else f'{searches} times'}, {scores} networks looked at")
-    out.print(f"          the last search{within}: {len(ended)} generations, {status}; its best:")
+    generations = f"{len(ended)} generation{'s' if len(ended) != 1 else ''}"
+    out.print(f"          the last search{within}: {generations}, {status}; its best:")
     out.print()
     body = [
         [
