@@ -204,6 +204,9 @@ def test_every_algorithm_stays_inside_and_pays_for_what_it_may(tmp_path: Path, a
     )
     assert len({digest for digest, _ in judge.looked}) == found.scored == found.networks == 40
     assert all(s.candidate.flops <= 100_000 for s in seen)
+    assert seen[0].asked == 40  # what is left is told by the budget, not by the recipe that it cuts short
+    assert all(s.done <= s.asked for s in seen)
+    assert seen[-1].done == seen[-1].asked
     if len(goals) > 1:
         assert found.correct == max(answers(s.candidate.architecture).first(READ).correct for s in seen)
     else:

@@ -111,9 +111,16 @@ class Evolution:
 
     @property
     def asked(self) -> int:
-        """How many networks it will have asked for in the end, those asked for twice counted twice."""
+        """How many networks the recipe asks for in the end, those asked for twice counted twice; no more than the
+        budget, which stops it before."""
         recipe = self.recipe
-        return recipe.population + recipe.generations * (recipe.crossover + recipe.mutation)
+        whole = recipe.population + self.children
+        return whole if self.budget is None else min(whole, self.budget)
+
+    @property
+    def children(self) -> int:
+        """How many of them the recipe asks for after the first population."""
+        return self.recipe.generations * (self.recipe.crossover + self.recipe.mutation)
 
     def ask(self) -> tuple[Candidate, ...]:
         """The networks of this generation. Some may be known: what was scored keeps its score."""

@@ -192,9 +192,9 @@ class Searching:
         if evolution.generation == 0 or len(ranked) < recipe.parents:
             return None
         assert self.method.risk is not None
-        racing = evolution.asked - recipe.population
         weakest = self.known[ranked[recipe.parents - 1].digest].first(self.images)
-        return Race(weakest.errors(self.method.score), self.method.score, self._looks, self.method.risk / racing)
+        risk = self.method.risk / evolution.children
+        return Race(weakest.errors(self.method.score), self.method.score, self._looks, risk)
 
     @property
     def _looks(self) -> tuple[int, ...]:
@@ -237,7 +237,7 @@ class Searching:
                 known=candidate.digest not in self.fresh,
                 best=best.correct / best.images,
                 done=self.done,
-                asked=self.evolution.asked,
+                asked=max(self.done, self.evolution.asked),  # the budget counts a network asked for twice once
                 fresh=len(self.fresh),
                 seconds=time.monotonic() - self.began,
             )
