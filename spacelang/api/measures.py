@@ -171,6 +171,10 @@ def _further(others: Further) -> Iterator[tuple[str, Amount, str]]:
         measure, _, values = text.rpartition("=")  # `count(window == 14)` has others
         if not measure.strip() or not values.strip():
             raise NotABound("bound", f"{text!r} is no bound: write NAME=WINDOW, such as energy=2..2.5")
+        if (sign := measure.strip()[-1]) in "<>=":  # as a recipe has it, where bounds are comparisons
+            name, ends = measure.strip()[:-1].strip(), values.strip()
+            stated = {"<": f"..{ends}", ">": f"{ends}..", "=": f"{ends}..{ends}"}[sign]
+            raise NotABound("bound", f"{text!r} is no bound here: write {name}={stated}")
         yield measure.strip(), values, "bound"
 
 

@@ -112,6 +112,9 @@ def test_a_table_of_latency_bounds_what_is_drawn(latencies: str, words: tuple[st
         (("--cost", "TABLE", "--latency", "5kg"), "'5kg' is not an amount such as 2.5ms"),
         (("--cost", "TABLE", "--latency", "5ms..2ms"), "runs backwards"),
         (("--cost", "TABLE", "--bound", "energy=5"), "'energy' is no measure here"),
+        (("--cost", "TABLE", "--bound", "latency<=5"), "'latency<=5' is no bound here: write latency=..5"),
+        (("--cost", "TABLE", "--bound", "latency >= 5"), "'latency >= 5' is no bound here: write latency=5.."),
+        (("--cost", "TABLE", "--bound", "latency==5"), "'latency==5' is no bound here: write latency=5..5"),
     ],
 )
 def test_a_bound_that_says_nothing_is_refused(latencies: str, words: tuple[str, ...], said: str) -> None:
