@@ -168,6 +168,7 @@ def test_maps_and_similarities_are_drawn(spacelang, here: Path) -> None:
         (("eval", "m", "--data", "digits", "--split", "search"), "no images held out for a search"),
         (("eval", "m", "--data", "digits", "--random", "2"), "has no random networks"),
         (("export", "m", "-o", "m.pt"), "m.pt is the name of a file, and a model is a folder"),
+        (("export", "m", "-o", "m.onx"), "did you mean m.onnx?"),
         (("finetune", "m", "-o", "x"), "which images is it to learn from"),
         (("finetune", "m", "--data", "digits"), "where to"),
         (("finetune", "nothing", "--data", "digits", "-o", "x"), "cannot read nothing"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -46,9 +47,15 @@ class Exported:
 
 
 def require_folder(path: Path) -> None:
-    """Refuse the name of a file of weights, which no format writes, where a folder is meant. Raises `Failure`."""
-    if path.suffix.lower() in FILES and not path.is_dir():
+    """Refuse the name of a file of weights, which no format writes, or nearly that of a file that one does, where a
+    folder is meant. Raises `Failure`."""
+    suffix = path.suffix.lower()
+    if suffix in SUFFIXES or path.is_dir():
+        return
+    if suffix in FILES:
         raise Failure(f"{path} is the name of a file, and a model is a folder", f"take {path.with_suffix('')}/")
+    if near := get_close_matches(suffix, SUFFIXES, 1, 0.75):
+        raise Failure(f"no format ends in {path.suffix}", f"did you mean {path.with_suffix(near[0])}?")
 
 
 def format_of(path: Path, given: str | None) -> Format:
