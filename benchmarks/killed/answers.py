@@ -17,7 +17,7 @@ from killed.child import CACHE
 CLOCKS = {"at", "began", "created", "ended", "elapsed", "seconds", "waited", "versions", "images_a_second"}
 SKIPPED = re.compile(r"(.*/)?(tensorboard|trace)/.*|(.*/)?(lock|launch)|.*\.sqlite-(shm|wal)")
 TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(\+00:00|Z)?|\d+ min \d\d s|\b[\d.]+ m?s\b")
-CLOCKED = re.compile(rf'("(?:{"|".join(sorted(CLOCKS))})"): *-?[\d.e+-]+')  # JSON inside of a page
+CLOCKED = re.compile(rf'("(?:{"|".join(sorted(CLOCKS))})"): *-?[\d.e+-]+')  # JSON inside of a text
 RUN = re.compile(r"\b[a-z][\w-]*-\d+\b")
 
 
@@ -89,8 +89,7 @@ def _value(path: Path, names: Mapping[str, str]) -> Any:
             lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
             return _bare([line for line in lines if line["what"] == "measured"], names)
         case _:
-            text = _renamed(path.read_bytes().decode("utf-8", "replace"), names)
-            return CLOCKED.sub(r"\1: CLOCK", TIMES.sub("TIME", text))
+            return _timeless(_renamed(path.read_bytes().decode("utf-8", "replace"), names))
 
 
 def _tables(path: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -118,13 +117,17 @@ def _bare(value: Any, names: Mapping[str, str]) -> Any:
         case list() | tuple():
             return [_bare(one, names) for one in value]
         case str():
-            return TIMES.sub("TIME", _renamed(value, names))
+            return _timeless(_renamed(value, names))
         case bytes():
             return hashlib.sha256(value).hexdigest()
         case _ if hasattr(value, "numpy"):
             return hashlib.sha256(value.contiguous().numpy().tobytes()).hexdigest()
         case _:
             return value
+
+
+def _timeless(text: str) -> str:
+    return CLOCKED.sub(r"\1: CLOCK", TIMES.sub("TIME", text))
 
 
 def differences(one: Any, other: Any, at: str = "") -> list[str]:

@@ -1,6 +1,7 @@
 """The loop on landscapes whose best values are known: it finds them, and leaves alone what does not matter; also
 where networks learn at unequal speeds."""
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,7 @@ from .landscape import SPACE, Landscape, landscape, loop, middles, options, part
 
 RECIPE = Refine(samples=300, top=15, per_choice=30)
 ROUNDS = 6  # the best values lie up to three steps away, a move goes two at most, and some are taken back
-LANDSCAPES = 20
+LANDSCAPES = int(os.environ.get("SPACELANG_LANDSCAPES", "3"))  # of each kind; 20 take two minutes
 
 
 @frozen
@@ -48,7 +49,7 @@ def outcomes(request: pytest.FixtureRequest) -> list[End]:
 
 
 def test_the_loop_reaches_the_neighbourhood_of_the_best(outcomes: list[End]) -> None:
-    assert sum(end.reached for end in outcomes) >= 19
+    assert sum(end.reached for end in outcomes) >= 0.95 * len(outcomes)
 
 
 def test_what_does_not_matter_stays(outcomes: list[End]) -> None:
@@ -59,6 +60,6 @@ def test_what_does_not_matter_stays(outcomes: list[End]) -> None:
 def test_a_rule_that_mistakes_speed_for_quality_fails_where_speeds_are_unequal() -> None:
     """The source's rule makes the space small, which learns fast: it moves what does not matter, and leaves the
     best."""
-    found = ends(uneven, "paper", 5)
-    assert sum(end.reached for end in found) <= 2
+    found = ends(uneven, "paper", 2)
+    assert not any(end.reached for end in found)
     assert sum(sum(end.stayed) for end in found) <= 0.6 * sum(len(end.stayed) for end in found)
