@@ -88,7 +88,7 @@ def test_a_finish_begins_with_what_is_inherited(plan: Plan, tmp_path: Path) -> N
     still = one.do(Finish(2, Fraction(1, 1000), Fraction(1, 10**9)))
     assert still["steps"] >= 1
     assert still["test"]["loss"] == pytest.approx(inherited["test"]["loss"], rel=1e-4)
-    assert one.do(Finish(2, Fraction(1, 10), Fraction(1, 100)))["test"]["loss"] != inherited["test"]["loss"]
+    assert one.do(Finish(2, Fraction(1), Fraction(1, 100)))["test"]["loss"] != inherited["test"]["loss"]
 
 
 def test_weights_go_unless_they_are_asked_for(plan: Plan, tmp_path: Path) -> None:

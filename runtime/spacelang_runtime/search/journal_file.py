@@ -65,8 +65,9 @@ def look(folder: Path) -> Iterator[Journal]:
             yield stack.enter_context(_empty(path))
             return
         place = path if os.access(folder, os.W_OK) and os.access(path, os.W_OK) else _copied(path, stack)
-        uri = f"{place.absolute().as_uri()}?mode=ro"
+        uri = f"{place.absolute().as_uri()}?mode=rw"  # what a writer that was killed has left has to be recovered
         database = stack.enter_context(_opened(path, lambda: sqlite3.connect(uri, timeout=30, uri=True)))
+        database.execute("PRAGMA query_only = ON")
         if version_of(database, path) == VERSION:
             yield Journal(database)
             return
