@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from copy import deepcopy
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,9 +17,8 @@ from spacelang_runtime.export.sessions.session import absent
 from spacelang_runtime.export.written import (
     Calibration,
     Written,
+    checked,
     converting,
-    difference,
-    require_equal,
     weights_of,
 )
 from spacelang_runtime.nn.network import Network
@@ -40,11 +38,8 @@ def write(
     with converting(network, program, "ExecuTorch"):
         content = lowered(program, told, calibration)
     session = open_(content)
-    apart = difference(session, deepcopy(network).float().cpu().eval(), image)
-    if calibration is None:
-        require_equal(apart, "ExecuTorch")
+    apart, precision = checked(session, network, image, "ExecuTorch", calibration)
     replace(path, lambda file: file.write(content))
-    precision = "float32" if calibration is None else "int8"
     return Written(len(content), weights_of(network), apart, precision, batch, session.runtime)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -15,7 +14,7 @@ from spacelang_runtime.export.portable.portable import portable, traced
 from spacelang_runtime.export.program import example
 from spacelang_runtime.export.sessions.litert import TOLD, open_
 from spacelang_runtime.export.sessions.session import absent
-from spacelang_runtime.export.written import Written, converting, difference, require_equal, weights_of
+from spacelang_runtime.export.written import Written, checked, converting, weights_of
 from spacelang_runtime.nn.network import Network
 
 
@@ -41,8 +40,7 @@ def write(
         with ZipFile(made, "a") as packed:
             packed.writestr(TOLD, json.dumps(dict(told), ensure_ascii=False))
         session = open_(made)
-        apart = difference(session, deepcopy(network).float().cpu().eval(), image)
+        apart, precision = checked(session, network, image, "LiteRT")
         content = made.read_bytes()
-    require_equal(apart, "LiteRT")
     replace(path, lambda file: file.write(content))
-    return Written(len(content), weights_of(network), apart, "float32", batch, session.runtime)
+    return Written(len(content), weights_of(network), apart, precision, batch, session.runtime)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -21,9 +20,8 @@ from spacelang_runtime.export.sessions.session import absent
 from spacelang_runtime.export.written import (
     Calibration,
     Written,
+    checked,
     converting,
-    difference,
-    require_equal,
     weights_of,
 )
 from spacelang_runtime.nn.network import Network
@@ -50,11 +48,8 @@ def write(
     if calibration is not None:
         content = quantised(content, calibration)
     session = open_(content)
-    apart = difference(session, deepcopy(network).float().cpu().eval(), image)
-    if calibration is None:
-        require_equal(apart, "onnxruntime")
+    apart, precision = checked(session, network, image, "onnxruntime", calibration)
     replace(path, lambda file: file.write(content))
-    precision = "float32" if calibration is None else "int8"
     return Written(len(content), weights_of(network), apart, precision, None, session.runtime)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -19,9 +18,8 @@ from spacelang_runtime.export.sessions.session import absent
 from spacelang_runtime.export.written import (
     Calibration,
     Written,
+    checked,
     converting,
-    difference,
-    require_equal,
     weights_of,
 )
 from spacelang_runtime.nn.network import Network
@@ -48,11 +46,8 @@ def write(
         model = quantised(model, calibration)
     model.set_rt_info(json.dumps(dict(told), ensure_ascii=False), TOLD)
     session = open_(model)
-    apart = difference(session, deepcopy(network).float().cpu().eval(), image)
-    if calibration is None:
-        require_equal(apart, "OpenVINO")
+    apart, precision = checked(session, network, image, "OpenVINO", calibration)
     size = _save(model, path)
-    precision = "float32" if calibration is None else "int8"
     return Written(size, weights_of(network), apart, precision, None, session.runtime)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Literal
 
 import torch
@@ -41,8 +42,23 @@ def weights_of(network: Network) -> int:
     return 4 * sum(parameter.numel() for parameter in network.parameters())
 
 
-def difference(session: Session, network: Network, image: int | None) -> float:
-    """How far a session's logits are from torch's in float32, as a share of the largest, on noise."""
+def checked(
+    session: Session, network: Network, image: int | None, runtime: str, calibration: Calibration | None = None
+) -> tuple[float, Precision]:
+    """How far a session's logits are from torch's in float32, as a share of the largest, on noise; and in which
+    precision it was made. Raises `Failure` where one in float32 does not compute what torch does."""
+    apart = _difference(session, deepcopy(network).float().cpu().eval(), image)
+    if calibration is not None:
+        return apart, "int8"
+    if not apart <= TOLERANCE:
+        raise Failure(
+            f"{runtime} computes other logits than torch: they differ by {apart:.1e} of the largest",
+            "export it as torch-export, and tell the versions of the runtime and of torch",
+        )
+    return apart, "float32"
+
+
+def _difference(session: Session, network: Network, image: int | None) -> float:
     apart = 0.0
     for batch in (1, 3) if session.batch is None else (session.batch,):
         images = example(network, image, batch + 4)[:batch].float()  # others than those that it was traced with
@@ -51,15 +67,6 @@ def difference(session: Session, network: Network, image: int | None) -> float:
             expected = network(images)
         apart = max(apart, float((found - expected).abs().max() / expected.abs().max()))
     return apart
-
-
-def require_equal(apart: float, runtime: str) -> None:
-    """Refuse a file in float32 that does not compute what torch does. Raises `Failure`."""
-    if not apart <= TOLERANCE:
-        raise Failure(
-            f"{runtime} computes other logits than torch: they differ by {apart:.1e} of the largest",
-            "export it as torch-export, and tell the versions of the runtime and of torch",
-        )
 
 
 @contextmanager
