@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -52,6 +53,26 @@ def test_a_file_is_checked_in_its_runtime_and_tested_as_the_model_is(
     assert [file[name] for name in same] == [whole[name] for name in same]
     assert file["loss"] == pytest.approx(whole["loss"], rel=1e-4)
     assert spacelang("export", str(folder), "-o", str(made)).code == 1  # it is there already
+
+
+def test_signals_are_handled_when_several_files_of_openvino_were_opened(
+    spacelang, folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    assert spacelang("export", str(folder), "-o", str(tmp_path / "model.xml")).code == 0
+    lines = (
+        "import faulthandler, signal, sys",
+        "faulthandler.enable()",  # has the thread take its signal stack
+        "from pathlib import Path",
+        "from spacelang_runtime.export.sessions.openvino import open_",
+        "opened = [open_(Path(sys.argv[1])) for _ in range(3)]",
+        "while opened: opened.pop(0)",
+        "signal.signal(signal.SIGUSR1, lambda *_: print('handled'))",
+        "signal.raise_signal(signal.SIGUSR1)",
+    )
+    command = [sys.executable, "-c", "\n".join(lines), str(tmp_path / "model.xml")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "handled\n"), ended.stderr
 
 
 @pytest.mark.parametrize(

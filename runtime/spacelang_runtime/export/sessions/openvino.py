@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def open_(model: Path | Any, threads: int | None = None, batch: int | None = Non
     except ImportError as error:
         raise absent(error, "OpenVINO", "openvino") from None
 
-    core = openvino.Core()
+    core = _core()
     read = core.read_model(str(model)) if isinstance(model, Path) else model
     wanted: dict[str, Any] = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
     if threads:
@@ -47,3 +48,16 @@ def open_(model: Path | Any, threads: int | None = None, batch: int | None = Non
     told = json.loads(read.get_rt_info(TOLD).value) if read.has_rt_info(TOLD) else {}
     version = openvino.__version__.split("-")[0]
     return Session(answer, takes.get_length() if takes.is_static else None, texts(told), f"OpenVINO {version}")
+
+
+@cache
+def _core() -> Any:
+    """One `openvino.Core` for as long as the process lives.
+
+    On CPUs with AVX-512 each Core of OpenVINO 2026.4 gives the thread a signal stack of its own; once several of
+    them are gone, the thread may be left with one that is no longer there, and the next signal that Python handles
+    (Ctrl-C, the end of a child process) ends the process with a segmentation fault.
+    """
+    import openvino
+
+    return openvino.Core()
