@@ -75,9 +75,6 @@ def main() -> None:
         found = fuzz(Path(asked.into or folder), asked.cases, asked.seed, asked.formats)
     table = {name: {k: v for k, v in _plain(counts).items() if k != "findings"} for name, counts in found.items()}
     print(json.dumps(table, indent=2))
-    for name, counts in found.items():
-        for what, case in counts.findings.items():
-            print(f"{name}: {what}\n{case}\n", file=sys.stderr)
     raise SystemExit(any(counts.findings for counts in found.values()))
 
 
@@ -85,15 +82,16 @@ def fuzz(folder: Path, cases: int, seed: int = 0, formats: list[str] | None = No
     """Spoil the file of each format so many times, and read it. folder: where the files are made."""
     from fuzzed.doors import doors
 
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {}
     with chdir(folder):
         made = doors()
         if unknown := set(formats or ()) - set(made):
             raise SystemExit(f"no format {', '.join(unknown)}; there are {', '.join(made)}")
-        return {
-            name: tried(door, cases, random.Random(f"{seed} {name}"))
-            for name, door in made.items()
-            if not formats or name in formats
-        }
+        for name in formats or made:
+            found[name] = tried(made[name], cases, random.Random(f"{seed} {name}"))
+            print(json.dumps({name: _plain(found[name])}), file=sys.stderr, flush=True)
+    return found
 
 
 def tried(door: Door, cases: int, luck: random.Random) -> Counts:
