@@ -12,23 +12,21 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from attrs import define
 
-from spacelang.api.error import NotAnOption
-from spacelang.api.finish import share_of
+from spacelang.api.asked import Asked, asked_for
 from spacelang.api.load import made
 from spacelang.api.measures import Amount
-from spacelang.api.method import score_of
-from spacelang.api.recipe import Settings, lines, train_recipe
+from spacelang.api.recipe import Settings, train_recipe
 from spacelang.api.space import Space
 from spacelang.api.spaces import panel_of, tried
 from spacelang.api.steps import steps_to
-from spacelang.api.supernets import Asked, Manner, Watched, leading, shared
-from spacelang.api.time import Time, time_of
+from spacelang.api.supernets import Manner, Watched, leading, shared
+from spacelang.api.time import Time
 from spacelang.api.train import fits_digits
 from spacelang.api.trained import Say, silent
 from spacelang.project import loader
 from spacelang.recipe import Score
 from spacelang.refinement.curve import Curve
-from spacelang.refinement.loop import RULES, Candidate, Finding, Outcome, Rule, refined
+from spacelang.refinement.loop import Candidate, Finding, Outcome, Rule, refined
 from spacelang.source import Source
 from spacelang_runtime.failure import Failure
 
@@ -87,6 +85,8 @@ def refine(
     data: str | os.PathLike[str] | None = None,
     *,
     rounds: int | None = None,
+    test_share: float | None = None,
+    test_seed: int = 0,
     flops: Amount | None = None,
     params: Amount | None = None,
     steps: int | None = None,
@@ -113,9 +113,11 @@ def refine(
 
     Args:
         space: one made from text, which is moved.
-        data: a folder with train/CLASS/* and val/CLASS/*, or `digits`; None: the built-in digits, where the space
+        data: where images are, in any form (docs/data.md), or `digits`; None: the built-in digits, where the space
             was written for them.
         rounds: how many next spaces are tried at most; None: as the recipe says.
+        test_share: of every class, to be held out for the test, of data without a test split.
+        test_seed: of that share: which images it takes.
         flops: MACs of the networks drawn: `"4.5G"` is at most, `"4G..4.5G"` between; None: as the recipes say.
         params: their parameters, likewise.
         steps: updates of each training.
@@ -149,35 +151,29 @@ def refine(
     if data is None and not fits_digits(space.checked):
         raise Failure(f"which images is {space.name} to be trained on?", 'name a folder of them, or data="digits"')
     train_recipe(space.checked.train, train)
-    asked = Asked(
-        data="digits" if data is None else str(data),
-        train=lines(train),
-        steps=steps,
-        budget=None if budget is None else time_of(budget, "budget"),
-        settings=lines(settings),
+    words = asked_for(
+        None if data is None else str(data),
+        test_share=test_share,
+        test_seed=test_seed,
         flops=flops,
         params=params,
+        steps=steps,
+        budget=budget,
+        settings=settings,
+        train=train,
         images=images,
-        score=score_of(score),
-        rule=rule_of(rule),
+        score=score,
+        rule=rule,
         inherit=inherit,
-        search=search or finish is not None,
-        finish=None if finish is None else share_of(finish, "finish"),
+        search=search,
+        finish=finish,
     )
     from spacelang_runtime.app.watching import watched_by
 
     watched = watched_by(observe)
     seen = Watched(steps_to(observe), watched, watched)
     manner = Manner(seen, device, workers, Path(runs), say)
-    return gone_through(space.source, asked, manner, rounds, None if into is None else Path(into), observe)
-
-
-def rule_of(given: str) -> Rule:
-    """The rule of that name. Raises `NotAnOption`."""
-    found = next((rule for rule in RULES if rule == given), None)
-    if found is None:
-        raise NotAnOption("rule", f"{given!r} is none of {', '.join(RULES)}")
-    return found
+    return gone_through(space.source, words, manner, rounds, None if into is None else Path(into), observe)
 
 
 def gone_through(
@@ -194,8 +190,7 @@ def gone_through(
 
     first = made(source).checked
     by = panel_of(asked, manner, first, asked.preview)
-    outcome = {name: value for name, value in attrs.asdict(asked).items() if name != "score"}
-    words = {"space": source.text, **outcome, "score": by.recipe.score}
+    words = {"space": source.text, **asked.values(), "score": by.recipe.score}
     refinement = begun(manner.runs, first.name, words)
     folder = refinement.folder
     path = Path(source.name)

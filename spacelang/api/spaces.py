@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from spacelang import notation
+from spacelang.api.asked import Asked
 from spacelang.api.finish import How, requests
 from spacelang.api.judge import recipe_of
 from spacelang.api.panel import Panel, judged, keep, panel, profiled, told_of
-from spacelang.api.supernets import SHARES, Asked, Manner, leading, shared, trained
+from spacelang.api.supernets import SHARES, Manner, leading, shared, trained
 from spacelang.api.trained import silent
 from spacelang.lower.cost import price
 from spacelang.recipe import Refine

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
-from attrs import field, frozen
+from attrs import frozen
 
+from spacelang.api.asked import Asked
 from spacelang.api.load import made
-from spacelang.api.measures import Amount
 from spacelang.api.train import preview, request
 from spacelang.api.trained import Say, silent
-from spacelang.recipe import Score
-from spacelang.refinement.loop import Candidate, Rule
+from spacelang.refinement.loop import Candidate
 from spacelang.runs import AGAIN
 from spacelang_runtime.failure import Failure
 
@@ -45,30 +44,6 @@ class Watched:
     training: Watching[Begun, Step | Learned]
     judging: Watching[Run, Progress]
     searching: Watching[Run, Scored | Ended]
-
-
-@frozen
-class Asked:
-    """How every space is trained and judged: all that the outcome of a refinement depends on, but its first space.
-
-    data: a folder, or `digits`. train, settings: lines of the `train` and `refine` recipes, as written. steps,
-    budget (seconds): of each training. finish: the share of the supernet's seconds for which each best network is
-    trained on."""
-
-    data: str = "digits"
-    train: dict[str, str] = field(factory=dict)
-    steps: int | None = None
-    budget: float | None = None
-    settings: dict[str, str] = field(factory=dict)
-    flops: Amount | None = None
-    params: Amount | None = None
-    images: int | None = None
-    score: Score | None = None
-    rule: Rule = "extrapolated"
-    inherit: bool = False
-    search: bool = False
-    finish: Fraction | None = None
-    preview: bool = False
 
 
 @frozen(eq=False)
@@ -175,7 +150,13 @@ def _request(
     space = made(candidate.source)
     lines = [f"{name}={value}" for name, value in asked.train.items()]
     whole = request(
-        space, asked.data, steps=asked.steps, budget=asked.budget, settings=lines, command=manner.command
+        space,
+        asked.data,
+        steps=asked.steps,
+        budget=asked.budget,
+        settings=lines,
+        test_share=asked.test_share,
+        command=manner.command,
     )
     whole = preview(whole) if asked.preview else whole
     if share is None:

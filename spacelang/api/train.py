@@ -195,9 +195,12 @@ def request(
 
 
 def held_out(share: float | None, seed: int) -> TestShare | None:
-    """What is held out for the test, of data without a test split; None for nothing."""
-    if not share:
+    """What is held out for the test, of data without a test split; None for nothing. Raises `NotAnOption` for what
+    is no share."""
+    if share is None:
         return None
+    if not 0 < share < 1:
+        raise NotAnOption("test_share", f"{share:g} is no share of every class: it is between 0 and 1, such as 0.2")
     from spacelang_runtime.data.splits import TestShare
 
     return TestShare(share, seed)

@@ -8,14 +8,11 @@ from typing import Annotated
 
 import typer
 
+from spacelang.api.asked import asked_for
 from spacelang.api.error import SpaceError
-from spacelang.api.finish import share_of
 from spacelang.api.load import made
-from spacelang.api.method import score_of
-from spacelang.api.recipe import lines
-from spacelang.api.refine import gone_through, rule_of
-from spacelang.api.supernets import Asked, Manner, Watched, leading
-from spacelang.api.time import time_of
+from spacelang.api.refine import gone_through
+from spacelang.api.supernets import Manner, Watched, leading
 from spacelang.api.train import fits_digits
 from spacelang.api.trained import silent
 from spacelang.check import override
@@ -30,6 +27,8 @@ from spacelang.cli.options import (
     NewData,
     RefineSettings,
     Runs,
+    TestSeed,
+    TestShare,
     TheirParams,
     Workers,
     bounding,
@@ -48,6 +47,8 @@ def refine(
         int | None, typer.Option(min=1, help="How many next spaces are tried (default: as its recipe says).")
     ] = None,
     data: NewData = None,
+    test_share: TestShare = None,
+    test_seed: TestSeed = 0,
     flops: Annotated[str | None, bounding("flops", "MACs of the networks drawn")] = None,
     params: TheirParams = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Updates of each training.")] = None,
@@ -98,20 +99,22 @@ def refine(
     small = data is None and not fits_digits(first)
     if small:
         say_once("no --data: a PREVIEW on the built-in digits, resized. Its numbers mean nothing.")
-    asked = Asked(
-        data=data or "digits",
-        train=changed,
-        steps=steps,
-        budget=None if budget is None else time_of(budget, "budget"),
-        settings=lines(settings),
+    asked = asked_for(
+        data,
+        test_share=test_share,
+        test_seed=test_seed,
         flops=flops,
         params=params,
+        steps=steps,
+        budget=budget,
+        settings=settings,
+        train=changed,
         images=images,
-        score=score_of(score),
-        rule=rule_of(rule),
+        score=score,
+        rule=rule,
         inherit=inherit,
-        search=search or finish is not None,
-        finish=None if finish is None else share_of(finish, "finish"),
+        search=search,
+        finish=finish,
         preview=small,
     )
     watched = Watched(watching(), judging, lambda run: board(f"evolve {run.name}"))
