@@ -155,3 +155,8 @@ def clock(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def short_clock(seconds: float) -> str:
+    """A length of time that may be far below a second: `0.034 s`, `2.5 s`, `42 s`, `3 min 05 s`."""
+    return f"{seconds:.2g} s" if seconds < 10 else clock(seconds)

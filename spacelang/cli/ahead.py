@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spacelang.amount import clock, short, spaced
+from spacelang.amount import clock, short, short_clock, spaced
 
 if TYPE_CHECKING:
     from spacelang_runtime.app.ahead import Ahead
@@ -35,7 +35,7 @@ def show(made: Ahead, what: str) -> None:
         step = max(1, round(share * limits.steps))
         print(f"          step {spaced(step)}: learning rate {rate.rate(step / limits.steps):.2e}")
     many = f" ×{made.processes}" if made.processes > 1 else ""
-    pace = f"{made.pace:.2g} s a step on {made.device}{many}"
+    pace = f"{short_clock(made.pace)} a step on {made.device}{many}"
     print(f"time      about {clock(made.seconds)}: {pace}, by some that were made")
     where = "the GPU" if made.device.startswith("cuda") else "the process"
     print(

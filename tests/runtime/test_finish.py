@@ -20,6 +20,7 @@ from tiny_training import ALONE, SPACE, learn
 from spacelang.lower.lowered import lower
 from spacelang.recipe import Train
 from spacelang_runtime.engine.finished import finished, folder_of
+from spacelang_runtime.engine.probe import mean_step_time
 from spacelang_runtime.engine.run import Run, find, write_state
 from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.failure import Failure, Stopped
@@ -35,7 +36,6 @@ from spacelang_runtime.tasks.finish import (
     seconds_of,
     write_model,
 )
-from spacelang_runtime.tasks.supernet.probe import mean_step_time
 from spacelang_runtime.tasks.supernet.setup import TrainRequest, new
 
 RECIPE = evolve(SPACE.train, rand_augment=0, erasing=0, mixup=0, cutmix=0, holdout=Fraction(1, 2))

@@ -14,8 +14,8 @@ from spacelang_runtime.engine.run import every
 
 SETTINGS = {"samples": 24, "top": 2, "per_choice": 4}
 TRAIN = {"batch": 16, "warmup": 1, "holdout": 0.2}
-COMMAND = ("refine", "digits.space", "--data", "plants", "--rounds", "1", "--steps", "4", "--rule", "guarded", *SMALL)
-COMMAND += tuple(word for name, value in TRAIN.items() for word in ("--train", f"{name}={value}"))
+COMMAND = ("refine", "digits.space", "--data", "plants", "--rounds", "1", "--steps", "4", "--rule", "guarded")
+COMMAND += (*SMALL, *(word for name, value in TRAIN.items() for word in ("--train", f"{name}={value}")))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ get wrong."""
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -263,6 +264,7 @@ def test_a_dry_run_says_what_would_be_and_leaves_nothing(
     assert code == 0, err
     assert "7 steps of 4" in out
     assert "memory    about" in out
+    assert re.search(r"^time      about \d+ .*: \d.* s a step on cpu, by some that were made$", out, re.MULTILINE)
     assert "train:" in out.replace("  ", "")
     assert "learning rate 8.57e-04" in out  # the first of seven steps towards 0
     assert not (tmp_path / "runs").exists()

@@ -81,11 +81,11 @@ def _probed(
     from pathlib import Path
 
     from spacelang.lower.lowered import lower
+    from spacelang_runtime.engine.probe import seconds_a_step
     from spacelang_runtime.engine.record import Data, Record
     from spacelang_runtime.engine.run import Run
     from spacelang_runtime.engine.supernet import untrained
-    from spacelang_runtime.tasks.supernet.objective import SupernetSetup
-    from spacelang_runtime.tasks.supernet.probe import seconds_a_step
+    from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
     from spacelang_runtime.tasks.supernet.setup import subnets_in
 
     lowered = lower(asked.space)
@@ -95,7 +95,7 @@ def _probed(
     record = Record("supernet", data, bounds, str(world.device), (), network=asked.network)
     run = Run(Path(), record)
     setup = SupernetSetup(run, asked.space, model, subnets_in(run, lowered), dataset, bounds, micro=asked.micro)
-    pace = seconds_a_step(setup, world, PROBED, "stopped before there was anything to tell")
+    pace = seconds_a_step(training(setup), world, PROBED, "stopped before there was anything to tell")
     return sum(parameter.numel() for parameter in model.parameters()), pace
 
 

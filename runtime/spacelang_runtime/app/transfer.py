@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spacelang_runtime.tasks.task import Figures
     from spacelang_runtime.tasks.transfer.memory import MemoryEstimate
     from spacelang_runtime.tasks.transfer.objective import TransferSetup
+    from spacelang_runtime.tasks.transfer.probe import Pace
     from spacelang_runtime.tasks.transfer.setup import Opened, TransferRequest
 
 
@@ -47,13 +48,22 @@ class Transferred:
 @frozen(eq=False)
 class Ahead:
     """What a training would be. memory: an estimate, for `at_once` images at a time of the `own` of a step that a
-    process takes."""
+    process takes. pace: of a step, of which some were made."""
 
     opened: Opened
     memory: MemoryEstimate
+    pace: Pace
     at_once: int
     own: int
     device: torch.device
+    processes: int
+
+    @property
+    def seconds(self) -> float:
+        """What the steps would take; test images are not measured in that time."""
+        limits = self.opened.limits
+        whole = limits.steps * self.pace.seconds
+        return whole if limits.budget is None else min(whole, limits.budget)
 
 
 def transfer(
@@ -100,19 +110,22 @@ def ahead(
     say: Say = silent,
 ) -> Ahead | None:
     """What a training would be, of which nothing is kept. None in a process that only helped."""
-    from spacelang_runtime.engine.distributed import join
+    from spacelang_runtime.engine.distributed import join, require_shares
     from spacelang_runtime.tasks.transfer.memory import estimate
+    from spacelang_runtime.tasks.transfer.probe import pace
+    from spacelang_runtime.tasks.transfer.setup import forgotten
 
     with join(manner.device) as world:
         tell = say if world.is_main else silent
-        made = _looked(request, world, readers(manner.workers), looking, tell)
-        if not world.is_main:
-            return None
+        workers = readers(manner.workers)
+        made = _looked(request, world, workers, looking, tell)
         train, architecture = request.recipe.train, made.network.architecture
+        require_shares(train.batch, world)
         own = train.batch // world.size
         at_once = min(own, train.micro) if train.micro else own
         memory = estimate(made.task, architecture, request.recipe, made.data.labels, at_once, world.device)
-        return Ahead(made, memory, at_once, own, world.device)
+        timed = pace(forgotten(made, world, workers), world)
+        return Ahead(made, memory, timed, at_once, own, world.device, world.size) if world.is_main else None
 
 
 def measure(

@@ -24,6 +24,7 @@ from spacelang_runtime.data import Dataset
 from spacelang_runtime.engine.distributed import World, broadcast
 from spacelang_runtime.engine.evaluate import evaluate
 from spacelang_runtime.engine.finished import FINISH, finishes, folder_of
+from spacelang_runtime.engine.probe import seconds_a_step
 from spacelang_runtime.engine.provenance import provenance
 from spacelang_runtime.engine.record import Distillation, Finish
 from spacelang_runtime.engine.run import Run, find
@@ -35,8 +36,7 @@ from spacelang_runtime.nn.saved import save
 from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.tasks.finetune import ALONE, narrowest
 from spacelang_runtime.tasks.supernet.data import Say, preprocessing_of, share_of
-from spacelang_runtime.tasks.supernet.objective import SupernetSetup
-from spacelang_runtime.tasks.supernet.probe import seconds_a_step
+from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
 from spacelang_runtime.tasks.supernet.sandwich import alone
 from spacelang_runtime.tasks.supernet.setup import TrainRequest, continued, created, opened
 from spacelang_runtime.tasks.supernet.teacher import Distilled
@@ -173,7 +173,7 @@ def _seconds_a_step(
         request.run.record.limits,
     )
     budget = min(LONGEST, max(SHORTEST, TIMING * asked.finish.seconds))
-    return seconds_a_step(probe, world, budget, "the finish was stopped before its first step")
+    return seconds_a_step(training(probe), world, budget, "the finish was stopped before its first step")
 
 
 def write_model(setup: SupernetSetup, request: FinishRequest, supernet: Supernet, world: World) -> None:

@@ -50,7 +50,7 @@ def transfer(
     budget: Budget = None,
     resume: Resume = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print data, schedule and memory; train nothing.")
+        bool, typer.Option("--dry-run", help="Print data, schedule, time and memory; train nothing.")
     ] = False,
     evaluate: Annotated[bool, typer.Option("--eval", help="Measure a trained model on the test images.")] = False,
     multi_scale: Annotated[

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spacelang.amount import clock, short, spaced
+from spacelang.amount import clock, short, short_clock, spaced
 from spacelang.cli.terminal import grid_of_figures, say
 from spacelang.cli.training import say_of
 from spacelang.cli.watch import Show, progress
@@ -120,6 +120,12 @@ def show_ahead(ahead: Ahead) -> None:
         slow = train.learning_rate if train.backbone_learning_rate is None else train.backbone_learning_rate
         apart = "" if slow in (0, train.learning_rate) else f", of the backbone {slow * factor:.2e}"
         print(f"          step {spaced(step)}: learning rate {train.learning_rate * factor:.2e}{apart}")
+    unit = "texts" if request.recipe.task == "vqa" else "images"
+    many = f" ×{ahead.processes}" if ahead.processes > 1 else ""
+    by = "some that were made" if ahead.pace.images >= ahead.own else f"steps of {ahead.pace.images} {unit}"
+    pace = f"{short_clock(ahead.pace.seconds)} a step on {ahead.device}{many}"
+    print(f"time      about {clock(ahead.seconds)}: {pace}, by {by}")
+    print("          an estimate of the steps alone: looking at the data and measuring come to it")
     print(
         f"memory    about {memory.total / 2**30:.1f} GiB a device ({ahead.device.type}): "
         f"{memory.states / 2**30:.1f} for weights, gradients and moments, "

@@ -45,14 +45,16 @@ class TransferSetup:
     checkpoint: Checkpoint | None = None
 
 
-def training(setup: TransferSetup, show: Show, say: Callable[[str], None] = lambda line: None) -> Training:
+def training(
+    setup: TransferSetup, show: Show, say: Callable[[str], None] = lambda line: None, share: int = 1
+) -> Training:
     """The training for the one trainer. show: how far an evaluation is. say: told of each image that cannot be read
-    any more."""
+    any more. share: a step takes one of so many parts of its images alone, to be timed."""
     recipe, task = setup.recipe.train, setup.task
     return Training(
         run=setup.run,
         model=setup.model,
-        objective=objective(setup, Skipped(say)),
+        objective=objective(setup, Skipped(say), share),
         parameters=by_groups(setup.model, recipe),
         rate=rate_of(recipe, setup.data.per_epoch).factor,
         limits=setup.limits,
@@ -85,12 +87,13 @@ def by_groups(model: Any, recipe: TaskTrain) -> list[tuple[Group, list[nn.Parame
     return [(group(name), [parameter]) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
-def objective(setup: TransferSetup, skip: Skipped) -> Objective:
-    """The sum of a task's losses over a batch, which workers make in parts. skip: told of what cannot be read."""
+def objective(setup: TransferSetup, skip: Skipped, share: int = 1) -> Objective:
+    """The sum of a task's losses over a batch, which workers make in parts. skip: told of what cannot be read.
+    share: see `training`."""
     recipe, names = setup.recipe.train, setup.task.losses
 
     def batches(first: int, steps: int, micro: int, world: World) -> Generator[Sequence[TaskBatch], None, None]:
-        made = setup.data.parts(world.rank, world.size, micro)
+        made = setup.data.parts(world.rank, world.size * share, micro)
         numbers = range(first, first + steps)
         with closing(worked(made, numbers, setup.workers, world.device.type == "cuda")) as steps_taken:
             for taken in steps_taken:

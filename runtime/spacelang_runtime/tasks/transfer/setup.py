@@ -95,18 +95,7 @@ def new(opened: Opened, runs: Path, world: World, workers: int) -> TransferSetup
     require_shares(recipe.train.batch, world)
     name = None
     if world.is_main:
-        stem = Path(request.data).resolve().name
-        bert = str(request.bert) if request.bert else None
-        record = Record(
-            task=recipe.task,
-            data=Data(str(request.data), stem, opened.looked.fingerprint),
-            limits=opened.limits,
-            device=str(world.device),
-            command=request.command,
-            overrides=request.overrides,
-            initial=Initial(str(request.model), request.random, bert),
-            processes=world.size,
-        )
+        record = _record(opened, world)
 
         def keep(folder: Path) -> None:
             notes = {"source": str(request.model), "random": request.random}
@@ -114,13 +103,36 @@ def new(opened: Opened, runs: Path, world: World, workers: int) -> TransferSetup
             write_recipe(folder, recipe, data.labels)
             write_data(folder, opened.looked.files, opened.looked.broken)
 
-        run = launched(create_with(runs, record, f"{recipe.task}-{stem}", keep))
+        run = launched(create_with(runs, record, f"{recipe.task}-{record.data.name}", keep))
         note(run, "began", steps=opened.limits.steps, budget=opened.limits.budget)
         name = run.name
-    run = find(runs, broadcast(world, name), TASKS)
-    torch.manual_seed(recipe.train.seed)
-    model = opened.task.build(opened.network, recipe, data.labels, request.bert)
-    return TransferSetup(run, opened.task, recipe, placed(model, world), data, opened.limits, workers)
+    return _begun(opened, find(runs, broadcast(world, name), TASKS), world, workers)
+
+
+def forgotten(opened: Opened, world: World, workers: int) -> TransferSetup:
+    """The same without a folder: of a training of which nothing is kept."""
+    return _begun(opened, Run(Path(), _record(opened, world)), world, workers)
+
+
+def _record(opened: Opened, world: World) -> Record:
+    request = opened.request
+    return Record(
+        task=request.recipe.task,
+        data=Data(str(request.data), Path(request.data).resolve().name, opened.looked.fingerprint),
+        limits=opened.limits,
+        device=str(world.device),
+        command=request.command,
+        overrides=request.overrides,
+        initial=Initial(str(request.model), request.random, str(request.bert) if request.bert else None),
+        processes=world.size,
+    )
+
+
+def _begun(opened: Opened, run: Run, world: World, workers: int) -> TransferSetup:
+    request, data = opened.request, opened.data
+    torch.manual_seed(request.recipe.train.seed)
+    model = opened.task.build(opened.network, request.recipe, data.labels, request.bert)
+    return TransferSetup(run, opened.task, request.recipe, placed(model, world), data, opened.limits, workers)
 
 
 def resumed(

@@ -12,17 +12,16 @@ from spacelang_runtime.engine.distributed import World, broadcast
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.engine.step import Step
-from spacelang_runtime.engine.train import train
+from spacelang_runtime.engine.train import Training, train
 from spacelang_runtime.failure import Stopped
-from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
 
 UNCOUNTED = 5  # steps, of those that are timed
 WITHOUT_END = 10**9
 
 
-def seconds_a_step(setup: SupernetSetup, world: World, budget: float, stopped: str) -> float:
+def seconds_a_step(training: Training, world: World, budget: float, stopped: str) -> float:
     """Seconds a step, by the steps of so many seconds; the leading process's clock holds for all. stopped: what to
-    say where it is interrupted. The setup's weights are changed."""
+    say where it is interrupted. Nothing is evaluated; the model's weights are changed."""
     elapsed, problems = [0.0], [""]
 
     def watch(step: Step) -> None:
@@ -31,9 +30,10 @@ def seconds_a_step(setup: SupernetSetup, world: World, budget: float, stopped: s
 
     with TemporaryDirectory() as folder:
         # No end but the clock's, so that data is prepared as for a long training.
-        own = attrs.evolve(setup, run=Run(Path(folder), setup.run.record), limits=Limits(WITHOUT_END, budget))
+        run = Run(Path(folder), training.run.record)
+        own = attrs.evolve(training, run=run, limits=Limits(WITHOUT_END, budget), evaluations=0)
         try:
-            train(training(own, looks=0), world, watch)
+            train(own, world, watch)
         except Stopped:
             if problems[-1]:
                 raise
