@@ -28,6 +28,7 @@ from spacelang_runtime.tasks.segment.task import build, open_masked
 from spacelang_runtime.tasks.segment.transforms import LARGEST, cropped, place
 
 ALONE = World(0, 1, torch.device("cpu"))
+PLAINLY = (ALONE, 0, lambda *_: None, False, lambda *_: None)  # with nobody told
 
 
 @pytest.fixture
@@ -261,7 +262,7 @@ class Painter(nn.Module):
 def test_the_figures_are_those_of_a_count_by_hand(folder: Path) -> None:
     found = open_masked(folder, recipe("segment"), None, None)
     settings = recipe("segment").model
-    figures = measure(Painter(), found.pairs.test, found.names, settings, ALONE, 0, lambda *_: None, False)
+    figures = measure(Painter(), found.pairs.test, found.names, settings, *PLAINLY)
     met, either, right, whole = np.zeros(4), np.zeros(4), 0, 0
     for pair in found.pairs.test:
         image, labels = opened(pair, 4, settings)
@@ -279,9 +280,7 @@ def test_the_figures_are_those_of_a_count_by_hand(folder: Path) -> None:
 def test_the_iou_of_a_class_that_is_nowhere_is_undefined(folder: Path) -> None:
     """mIoU is the mean of the others."""
     names = ("grey", "red", "green", "blue", "white")
-    figures = measure(
-        Painter(), read(folder).test, names, recipe("segment").model, ALONE, 0, lambda *_: None, False
-    )
+    figures = measure(Painter(), read(folder).test, names, recipe("segment").model, *PLAINLY)
     each = [figures[f"IoU {name}"] for name in names]
     assert each[4] is None
     assert figures["mIoU"] == pytest.approx(np.mean(each[:4]))
@@ -289,9 +288,7 @@ def test_the_iou_of_a_class_that_is_nowhere_is_undefined(folder: Path) -> None:
 
 def test_void_alone_measures_nothing(folder: Path) -> None:
     settings = evolve(recipe("segment").model, void=tuple(range(10)))
-    figures = measure(
-        Painter(), read(folder).test, ("a", "b", "c", "d"), settings, ALONE, 0, lambda *_: None, False
-    )
+    figures = measure(Painter(), read(folder).test, ("a", "b", "c", "d"), settings, *PLAINLY)
     assert set(figures.values()) == {None}
 
 

@@ -142,6 +142,7 @@ def measure(
 
     folder: of the model. run: that it comes from, where it is known. data: instead of the run's.
     """
+    from spacelang_runtime.data.skipped import Skipped
     from spacelang_runtime.engine.distributed import join
     from spacelang_runtime.tasks.look import looked
     from spacelang_runtime.tasks.registry import task
@@ -153,18 +154,21 @@ def measure(
     with join(manner.device) as world:
         trained = load(folder, world.device)
         chosen = task(trained.recipe.task)
+        tell = say if world.is_main else silent
         if run is not None and data is None:
-            opened = data_of(run, world, workers, None, say if world.is_main else silent).data
+            whole = data_of(run, world, workers, None, tell)
         else:
-            opened = chosen.open(data, trained.recipe, trained.labels, None)
-            opened = looked(opened, data, world, workers, unseen).data
+            whole = looked(chosen.open(data, trained.recipe, trained.labels, None), data, world, workers, unseen)
+        for line in whole.left_out():
+            tell(line)
         with watching(folder) as watch:
 
             def show(share: float, said: str) -> None:
                 watch(Measuring(share, said))
 
             seen = show if world.is_main else unseen
-            figures = chosen.measure(trained.model, opened, trained.recipe, world, workers, seen, multi_scale)
+            how = (world, workers, seen, multi_scale, Skipped(tell))
+            figures = chosen.measure(trained.model, whole.data, trained.recipe, *how)
         return figures if world.is_main else None
 
 

@@ -53,9 +53,14 @@ class Looked:
 
     def summary(self) -> list[str]:
         """What there is, and what is left out, in lines."""
-        first = next(iter(self.broken.values()), "")
-        said = [f"left out: broken images ({len(self.broken)}): {first}" + (", …" if len(self.broken) > 1 else "")]
-        return [*self.data.summary(), *(said if self.broken else [])]
+        return [*self.data.summary(), *self.left_out()]
+
+    def left_out(self) -> list[str]:
+        """What is broken, in a line; none where nothing is."""
+        if not self.broken:
+            return []
+        first = next(iter(self.broken.values()))
+        return [f"left out: broken images ({len(self.broken)}): {first}" + (", …" if len(self.broken) > 1 else "")]
 
 
 def looked(data: TaskData, folder: Path, world: World, workers: int, show: Show) -> Looked:

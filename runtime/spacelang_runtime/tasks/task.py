@@ -15,6 +15,7 @@ from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.replaced import Taken
+from spacelang_runtime.tasks.unread import Skip
 
 Labels = dict[str, Any]
 Figures = dict[str, float | None]  # None: there is nothing that it could be measured on
@@ -69,7 +70,8 @@ class Task:
     BERT's folder where there are. build: the model over a network, its weights random but for the network's and
     those from BERT's folder; it has a `backbone`, and in training gives the losses of a batch by name, whose sum is
     minimised. measure: figures on the test images, the main one first, each between 0 and 1 or None; all
-    processes take part and have them; at several scales, where asked for. predict: the picture of an answer (to a
+    processes take part and have them; at several scales, where asked for; what cannot be read is left out, and
+    told. predict: the picture of an answer (to a
     question), and its words. rehearse: what a forward pass keeps of so many images at a time, for the estimate of
     memory; it may leave out what is small.
     """
@@ -78,7 +80,7 @@ class Task:
     losses: tuple[str, ...]
     open: Callable[[Path, Recipe, Labels | None, Path | None], Any]
     build: Callable[[Network, Recipe, Labels, Path | None], Any]
-    measure: Callable[[Any, Any, Recipe, World, int, Show, bool], Figures]
+    measure: Callable[[Any, Any, Recipe, World, int, Show, bool, Skip], Figures]
     predict: Callable[[Any, Recipe, Labels, Image.Image, str, torch.device], tuple[Image.Image, str]]
     rehearse: Callable[[Any, Recipe, int, torch.device], None]
 

@@ -11,30 +11,37 @@ from pycocotools import mask as rle
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from spacelang_runtime.data.workers import worked
 from spacelang_runtime.engine.distributed import World, all_gather, broadcast, precision
 from spacelang_runtime.tasks.detect.coco import Coco, Photo
 from spacelang_runtime.tasks.detect.detector import Detections, Detector
 from spacelang_runtime.tasks.detect.transforms import DetectTests
 from spacelang_runtime.tasks.recipe import Detect
 from spacelang_runtime.tasks.task import Figures, Show
+from spacelang_runtime.tasks.unread import Skip, read, told
 
 FIGURES = ("AP", "AP50", "AP75")
 
 
-def measure(model: Detector, coco: Coco, recipe: Detect, world: World, workers: int, show: Show) -> Figures:
-    """AP of boxes and masks over IoU 0.5 to 0.95, and at 0.5 and 0.75; each process takes its share of the
-    photos."""
-    own = range(world.rank, len(coco.photos), world.size)
+def measure(
+    model: Detector, coco: Coco, recipe: Detect, world: World, workers: int, show: Show, skip: Skip
+) -> Figures:
+    """AP of boxes and masks over IoU 0.5 to 0.95, and at 0.5 and 0.75, on the photos that can be read; each process
+    takes its share of them."""
+    own, broken = range(world.rank, len(coco.photos), world.size), list[str]()
     results: list[dict[str, Any]] = []
-    for done, (index, image) in enumerate(worked(DetectTests(coco.photos, recipe), own, workers), 1):
-        photo = coco.photos[index]
-        with precision(world.device):
-            (detections,) = model.find([image.to(world.device)], [(photo.height, photo.width)])
-        results += as_results(detections, photo, coco)
+    seen: list[int] = []
+    for done, photos in enumerate(read(DetectTests(coco.photos, recipe), own, workers, broken), 1):
+        for index, image in photos:
+            photo = coco.photos[index]
+            with precision(world.device):
+                (detections,) = model.find([image.to(world.device)], [(photo.height, photo.width)])
+            results += as_results(detections, photo, coco)
+            seen.append(index)
         show(done / len(own), f"photo {done} of {len(own)}")
+    told(broken, len(coco.photos), world, skip)
     every = [result for part in all_gather(world, results) for result in part]
-    return broadcast(world, average_precision(coco, every) if world.is_main else None)
+    unread = set(range(len(coco.photos))).difference(*all_gather(world, seen))
+    return broadcast(world, average_precision(coco.without(unread), every) if world.is_main else None)
 
 
 def as_results(detections: Detections, photo: Photo, coco: Coco) -> list[dict[str, Any]]:

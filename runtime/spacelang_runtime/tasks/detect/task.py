@@ -25,6 +25,7 @@ from spacelang_runtime.tasks.detect.transforms import MULTIPLE, DetectBatches, o
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.sampler import EpochSampler
 from spacelang_runtime.tasks.task import Figures, Labels, Show, Task
+from spacelang_runtime.tasks.unread import Skip
 
 SURE = 0.5  # score from which a detection is drawn
 
@@ -136,9 +137,16 @@ def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -
 
 
 def measure_test(
-    model: Detector, data: Annotated, recipe: Recipe, world: World, workers: int, show: Show, multi: bool
+    model: Detector,
+    data: Annotated,
+    recipe: Recipe,
+    world: World,
+    workers: int,
+    show: Show,
+    multi: bool,
+    skip: Skip,
 ) -> Figures:
-    return measure(model, data.test, recipe.model, world, workers, show)
+    return measure(model, data.test, recipe.model, world, workers, show, skip)
 
 
 def predict(

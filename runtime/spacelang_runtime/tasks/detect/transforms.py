@@ -22,6 +22,7 @@ from spacelang_runtime.tasks.files import picture
 from spacelang_runtime.tasks.recipe import Detect
 from spacelang_runtime.tasks.replaced import Taken, replaced
 from spacelang_runtime.tasks.sampler import EpochSampler
+from spacelang_runtime.tasks.unread import tried
 
 MULTIPLE = 32  # pixels: sides of a batch
 
@@ -87,7 +88,11 @@ class DetectTests:
     photos: Sequence[Photo]
     recipe: Detect
 
-    def __call__(self, index: int) -> tuple[int, Tensor]:
+    def __call__(self, index: int) -> Taken:
+        return tried(self.one, index)
+
+    def one(self, index: int) -> tuple[int, Tensor]:
+        """A photo's place and the photo."""
         photo = self.photos[index]
         return index, planes(resized(opened(photo), self.recipe.test, self.recipe.longest))
 

@@ -13,12 +13,13 @@ from torch import Tensor
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
 from spacelang_runtime.data.normalise import normalise
-from spacelang_runtime.data.workers import worked
 from spacelang_runtime.engine.distributed import World, precision
 from spacelang_runtime.tasks.recipe import Segment
+from spacelang_runtime.tasks.replaced import Taken
 from spacelang_runtime.tasks.segment.layout import VOID, Pair, opened
 from spacelang_runtime.tasks.segment.segmenter import Segmenter, enlarged
 from spacelang_runtime.tasks.task import Figures, Show
+from spacelang_runtime.tasks.unread import Skip, read, told, tried
 
 FEW = 20  # classes whose figures are given one by one
 
@@ -31,7 +32,11 @@ class SegmentTests:
     classes: int
     recipe: Segment
 
-    def __call__(self, index: int) -> tuple[Image.Image, NDArray[np.uint8]]:
+    def __call__(self, index: int) -> Taken:
+        return tried(self.one, index)
+
+    def one(self, index: int) -> tuple[Image.Image, NDArray[np.uint8]]:
+        """An image and its labels."""
         return opened(self.pairs[index], self.classes, self.recipe)
 
 
@@ -44,22 +49,25 @@ def measure(
     workers: int,
     show: Show,
     multi: bool,
+    skip: Skip,
 ) -> Figures:
-    """Mean IoU over the classes that occur, and the share of pixels told right; void pixels do not count. The IoU
-    of a class that is neither there nor told anywhere is None."""
-    own = range(world.rank, len(pairs), world.size)
+    """Mean IoU over the classes that occur, and the share of pixels told right, on the images that can be read.
+    Void pixels do not count. The IoU of a class that is neither there nor told anywhere is None."""
+    own, broken = range(world.rank, len(pairs), world.size), list[str]()
     ratio = MulticlassJaccardIndex(len(names), average=None, ignore_index=VOID).to(world.device)
     right = MulticlassAccuracy(len(names), average="micro", ignore_index=VOID).to(world.device)
     seen = torch.zeros(len(names), device=world.device)
-    for done, (image, labels) in enumerate(worked(SegmentTests(pairs, len(names), recipe), own, workers), 1):
-        told = probabilities(model, image, recipe, world.device, multi).argmax(0)
-        target = torch.from_numpy(labels).long().to(world.device)
-        ratio.update(told[None], target[None])
-        right.update(told[None], target[None])
-        counted = target != VOID
-        seen += torch.bincount(target[counted], minlength=len(names))
-        seen += torch.bincount(told[counted], minlength=len(names))
+    for done, images in enumerate(read(SegmentTests(pairs, len(names), recipe), own, workers, broken), 1):
+        for image, labels in images:
+            answer = probabilities(model, image, recipe, world.device, multi).argmax(0)
+            target = torch.from_numpy(labels).long().to(world.device)
+            ratio.update(answer[None], target[None])
+            right.update(answer[None], target[None])
+            counted = target != VOID
+            seen += torch.bincount(target[counted], minlength=len(names))
+            seen += torch.bincount(answer[counted], minlength=len(names))
         show(done / len(own), f"image {done} of {len(own)}")
+    told(broken, len(pairs), world, skip)
     if world.size > 1:
         torch.distributed.all_reduce(seen)
     each = ratio.compute()  # summed over the processes, as the other

@@ -31,6 +31,7 @@ from spacelang_runtime.tasks.segment.layout import (
 from spacelang_runtime.tasks.segment.segmenter import LOSSES, Segmenter, enlarged
 from spacelang_runtime.tasks.segment.transforms import SegmentBatches
 from spacelang_runtime.tasks.task import Figures, Labels, Show, Task
+from spacelang_runtime.tasks.unread import Skip
 
 SMALLEST = 0.005  # share of the pixels from which a class is named
 
@@ -121,9 +122,9 @@ def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -
 
 
 def measure_test(
-    model: Segmenter, data: Masked, recipe: Recipe, world: World, workers: int, show: Show, multi: bool
+    model: Segmenter, data: Masked, recipe: Recipe, world: World, workers: int, show: Show, multi: bool, skip: Skip
 ) -> Figures:
-    return measure(model, data.pairs.test, data.names, recipe.model, world, workers, show, multi)
+    return measure(model, data.pairs.test, data.names, recipe.model, world, workers, show, multi, skip)
 
 
 def predict(

@@ -28,6 +28,7 @@ from spacelang_runtime.tasks.task import Figures, Show, Task, TaskBatch, TaskDat
 from spacelang_runtime.tasks.transfer.model import save
 from spacelang_runtime.tasks.transfer.run import figures_of, note
 from spacelang_runtime.tasks.transfer.schedule import rate_of
+from spacelang_runtime.tasks.unread import Skip
 
 
 @frozen(eq=False)
@@ -50,11 +51,11 @@ def training(
 ) -> Training:
     """The training for the one trainer. show: how far an evaluation is. say: told of each image that cannot be read
     any more. share: a step takes one of so many parts of its images alone, to be timed."""
-    recipe, task = setup.recipe.train, setup.task
+    recipe, task, skip = setup.recipe.train, setup.task, Skipped(say)
     return Training(
         run=setup.run,
         model=setup.model,
-        objective=objective(setup, Skipped(say), share),
+        objective=objective(setup, skip, share),
         parameters=by_groups(setup.model, recipe),
         rate=rate_of(recipe, setup.data.per_epoch).factor,
         limits=setup.limits,
@@ -64,7 +65,7 @@ def training(
         resume=f"spacelang transfer {task.name} {called(setup.run.folder)} --resume",
         remedy="train anew with a smaller learning_rate, or with clip = 1",
         name=setup.recipe.task,
-        evaluate=lambda model, state, world: evaluate(setup, state, world, show),
+        evaluate=lambda model, state, world: evaluate(setup, state, world, show, skip),
         evaluations=recipe.evaluations,
         checkpoint=setup.checkpoint,
     )
@@ -136,10 +137,17 @@ def backward(
     return {name: losses[name].detach() for name in names}
 
 
-def evaluate(setup: TransferSetup, state: TrainerState, world: World, show: Show) -> Figures:
+def evaluate(setup: TransferSetup, state: TrainerState, world: World, show: Show, skip: Skip) -> Figures:
     """Measure the model on the test images, note the figures, and keep the model in its run; what a process has
-    noted that was killed then is not measured again. Raises `KeyboardInterrupt` where it is stopped meanwhile."""
+    noted that was killed then is not measured again. skip: told of the images that cannot be read. Raises
+    `KeyboardInterrupt` where it is stopped meanwhile."""
     run, model = setup.run, setup.model.eval()
+    unread: dict[str, str] = {}
+
+    def skipped(name: str, reason: str) -> None:
+        unread[name] = reason
+        skip(name, reason)
+
     known = broadcast(world, figures_of(run, state.step) if world.is_main else None)
     if world.size > 1:  # running means of norms differ a little between processes: the leader's hold
         with together():
@@ -149,12 +157,15 @@ def evaluate(setup: TransferSetup, state: TrainerState, world: World, show: Show
         if world.is_main:  # before it is measured: that may fail, and be repeated
             save(run, setup.recipe, setup.data.labels, model, {"step": state.step, "unmeasured": True})
         with at_once():
-            figures = setup.task.measure(model, setup.data, setup.recipe, world, setup.workers, show, False)
+            figures = setup.task.measure(
+                model, setup.data, setup.recipe, world, setup.workers, show, False, skipped
+            )
     else:
         figures = known
     model.train()
     if world.is_main:
         if known is None:
-            note(run, "measured", step=state.step, seconds=round(state.elapsed, 1), figures=figures)
+            facts = {"skipped": unread} if unread else {}
+            note(run, "measured", step=state.step, seconds=round(state.elapsed, 1), figures=figures, **facts)
         save(run, setup.recipe, setup.data.labels, model, figures | {"step": state.step})
     return figures

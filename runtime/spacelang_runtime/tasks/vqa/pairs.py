@@ -20,6 +20,7 @@ from spacelang_runtime.tasks.files import picture
 from spacelang_runtime.tasks.recipe import Vqa
 from spacelang_runtime.tasks.replaced import Taken, replaced
 from spacelang_runtime.tasks.sampler import EpochSampler
+from spacelang_runtime.tasks.unread import tried
 from spacelang_runtime.tasks.vqa.accuracy import accuracy
 from spacelang_runtime.tasks.vqa.questions import Question
 from spacelang_runtime.tasks.vqa.tokenizer import WordPieces
@@ -124,7 +125,8 @@ class VqaBatches:
 
 
 class VqaTests:
-    """Test questions by batches of images: (images, words, owner, numbers of the questions)."""
+    """Test questions by batches of images: (images, words, owner, numbers of the questions), of those images that
+    can be read; none, where none of a batch can."""
 
     def __init__(self, questions: Sequence[Question], vocabulary: list[str], recipe: Vqa) -> None:
         self.questions, self.vocabulary, self.recipe = questions, vocabulary, recipe
@@ -133,15 +135,25 @@ class VqaTests:
     def __len__(self) -> int:
         return -(-len(self.of) // TESTED)
 
-    def __call__(self, number: int) -> tuple[Tensor, Tensor, Tensor, list[int]]:
-        own = self.of[number * TESTED : (number + 1) * TESTED]
+    def __call__(self, number: int) -> Taken:
+        every = self.of[number * TESTED : (number + 1) * TESTED]
+        opened = [tried(self.one, group) for group in every]
+        broken = [reason for taken in opened for reason in taken.broken]
+        own = [group for group, taken in zip(every, opened, strict=True) if taken.parts]
+        if not own:
+            return Taken([], broken)
         texts = [text for group in own for text in group]
-        return (
-            torch.stack([seen(self.questions[group[0]].image, self.recipe) for group in own]),
+        batch = (
+            torch.stack([image for taken in opened for image in taken.parts]),
             WordPieces(self.vocabulary, self.recipe.words)([self.questions[text].text for text in texts]),
             torch.tensor([place for place, group in enumerate(own) for _ in group]),
             texts,
         )
+        return Taken([batch], broken)
+
+    def one(self, group: list[int]) -> Tensor:
+        """The image of some questions."""
+        return seen(self.questions[group[0]].image, self.recipe)
 
 
 def grouped(questions: Sequence[Question]) -> list[list[int]]:

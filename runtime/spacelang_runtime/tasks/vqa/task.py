@@ -19,6 +19,7 @@ from spacelang_runtime.tasks.colours import with_words
 from spacelang_runtime.tasks.files import picture, read_json
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.task import Figures, Labels, Show, Task
+from spacelang_runtime.tasks.unread import Skip
 from spacelang_runtime.tasks.vqa.answerer import LOSSES, Answerer, bert_of, small_bert
 from spacelang_runtime.tasks.vqa.measure import measure
 from spacelang_runtime.tasks.vqa.pairs import VqaBatches, grouped, seen
@@ -146,12 +147,18 @@ def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -
 
 
 def measure_test(
-    model: Answerer, data: Questioned, recipe: Recipe, world: World, workers: int, show: Show, multi: bool
+    model: Answerer,
+    data: Questioned,
+    recipe: Recipe,
+    world: World,
+    workers: int,
+    show: Show,
+    multi: bool,
+    skip: Skip,
 ) -> Figures:
-    labels = data.labels
-    return measure(
-        model, data.questions.test, labels["answers"], labels["vocabulary"], recipe.model, world, workers, show
-    )
+    labels, questions = data.labels, data.questions.test
+    told = labels["answers"], labels["vocabulary"]
+    return measure(model, questions, *told, recipe.model, world, workers, show, skip)
 
 
 def predict(
