@@ -115,6 +115,11 @@ def short(value: Number) -> str:
     return decimal(value)
 
 
+def unit_of(value: Number) -> tuple[str, int]:
+    """The suffix by which a count is written, and how many of one its unit is: of 4.5G, `G` and 1 000 000 000."""
+    return next(((name, power) for name, power in reversed(_POWERS.items()) if value >= power), ("", 1))
+
+
 def spaced(value: Number) -> str:
     """A count to the last digit, in groups of three; one of more digits than anybody reads as `2.87 × 10^4512`."""
     if not isinstance(value, int):

@@ -9,6 +9,7 @@ import attrs
 import pytest
 from searching import Pretender, digits, new_run, searched
 
+from spacelang.amount import unit_of
 from spacelang_runtime.engine import by_class
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.engine.wilson import wilson
@@ -125,14 +126,38 @@ def test_figures_are_whole_on_a_narrow_screen(run: Run, tmp_path: Path) -> None:
     assert wrong == []
 
 
-def test_the_axis_of_costs_says_g_and_keeps_to_the_space() -> None:
+def test_the_axis_of_costs_is_written_as_the_text_is_and_keeps_to_the_space() -> None:
+    """Thousands are K, as in `--flops 400K`; plotly's own prefix would be k."""
     bounds = [{"measure": "flops", "low": None, "high": 10**12}]
     figure = figures.distribution(digits(), bounds, None)
     whole = digits().range("flops")
-    assert figure.layout.xaxis.exponentformat == "SI"
-    assert list(figure.layout.xaxis.range) == [whole.lo, whole.hi]
+    suffix, unit = unit_of(whole.hi)
+    assert (suffix, unit) == ("K", 1000)
+    assert figure.layout.xaxis.ticksuffix == "K"
+    assert list(figure.layout.xaxis.range) == [whole.lo / unit, whole.hi / unit]
     (shown,) = figure.layout.shapes
-    assert (shown.x0, shown.x1) == (whole.lo, whole.hi)
+    assert (shown.x0, shown.x1) == (whole.lo / unit, whole.hi / unit)
+    assert all("K MACs: " in text for text in figure.data[0].text)
+    assert "s}" not in figure.data[0].hovertemplate
+
+
+def test_dots_lie_where_their_axis_says(run: Run) -> None:
+    story = summary_of(run)
+    assert story is not None
+    figure = figures.accuracy_and_cost(story)
+    costs = sorted(member.costs["flops"] for member in story.members.values() if not member.left)
+    suffix, unit = unit_of(costs[-1])
+    assert figure.layout.xaxis.ticksuffix == suffix
+    assert sorted(figure.data[1].x) == [cost / unit for cost in costs]
+
+
+def test_a_unit_is_the_one_that_a_count_is_written_in() -> None:
+    assert [unit_of(count) for count in (0, 999, 1000, 4_500_000_000)] == [
+        ("", 1),
+        ("", 1),
+        ("K", 1000),
+        ("G", 10**9),
+    ]
 
 
 def test_classes_that_were_measured_are_shown(run: Run, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import plotly.graph_objects as go
 
-from spacelang.amount import short
+from spacelang.amount import rough, short, unit_of
 from spacelang.architecture import Architecture
 from spacelang.expression import decimal, exact
 from spacelang.lower.chain import Window
@@ -30,11 +30,13 @@ def accuracy_and_cost(story: SearchSummary) -> go.Figure:
     """Accuracy against MACs: every network, the front, the winner."""
     full = {digest: member for digest, member in story.members.items() if not member.left}
     left = [member for member in story.members.values() if member.left]
+    suffix, unit = unit_of(max((member.costs["flops"] for member in story.members.values()), default=0))
     figure = go.Figure()
-    figure.add_scatter(**_dots(left, "left in a race", {"color": LEFT, "symbol": "circle-open"}))
+    figure.add_scatter(**_dots(left, unit, "left in a race", {"color": LEFT, "symbol": "circle-open"}))
     figure.add_scatter(
         **_dots(
             full.values(),
+            unit,
             "scored in full",
             {
                 "color": [member.generation for member in full.values()],
@@ -47,11 +49,12 @@ def accuracy_and_cost(story: SearchSummary) -> go.Figure:
     members = list(full.values())
     points = [(-round(member.accuracy * story.total), member.costs["flops"]) for member in members]
     front = sorted((members[i] for i in pareto.front(points)), key=lambda member: member.costs["flops"])
-    figure.add_scatter(**_dots(front, "front", {"color": FRONT, "size": 8}) | {"mode": "lines+markers"})
+    figure.add_scatter(**_dots(front, unit, "front", {"color": FRONT, "size": 8}) | {"mode": "lines+markers"})
     if story.best is not None:
         best = story.members[story.best]
-        figure.add_scatter(**_dots([best], "best", {"color": WINNER, "symbol": "star", "size": 15}))
+        figure.add_scatter(**_dots([best], unit, "best", {"color": WINNER, "symbol": "star", "size": 15}))
     figure.update_yaxes(tickformat=".1%")
+    figure.update_xaxes(ticksuffix=suffix)
     return _laid_out(figure, "MACs", "held-out accuracy")
 
 
@@ -190,34 +193,41 @@ def distribution(lowered: Lowered, bounds: Iterable[Mapping[str, object]], best:
         return None
     edges = [whole.lo + (whole.hi + 1 - whole.lo) * i // BARS for i in range(BARS + 1)]
     counts = found.bins([Window(low, high - 1) for low, high in pairwise(edges)])
-    middles = [(low + high) / 2 for low, high in pairwise(edges)]
-    total = lowered.count
+    middles = [(low + high) // 2 for low, high in pairwise(edges)]
+    total, (suffix, unit) = lowered.count, unit_of(whole.hi)
     figure = go.Figure()
     figure.add_bar(
-        x=middles,
+        x=[middle / unit for middle in middles],
         y=[float(Fraction(count, total)) for count in counts],
         marker={"color": FRONT},
-        text=[f"{count:.3g}" if count < 10**300 else "" for count in counts],
+        text=[
+            f"{short(middle)} MACs: {f'{count:.3g}' if count < 10**300 else rough(count)}"
+            for middle, count in zip(middles, counts, strict=True)
+        ],
         textposition="none",
-        hovertemplate="%{x:.3s} MACs: %{text} networks, %{y:.2%}<extra></extra>",
+        hovertemplate="%{text} networks, %{y:.2%}<extra></extra>",
         name="networks",
     )
     for bound in bounds:
         if bound["measure"] == "flops":
             low, high = max(bound["low"] or whole.lo, whole.lo), min(bound["high"] or whole.hi, whole.hi)
-            figure.add_vrect(x0=low, x1=high, fillcolor=OTHERS, opacity=0.15, line_width=0, annotation_text="bound")
+            ends, look = (
+                {"x0": low / unit, "x1": high / unit},
+                {"fillcolor": OTHERS, "opacity": 0.15, "line_width": 0},
+            )
+            figure.add_vrect(**ends, **look, annotation_text="bound")
     if best is not None:
-        figure.add_vline(x=best, line_color=WINNER, annotation_text="best")
+        figure.add_vline(x=best / unit, line_color=WINNER, annotation_text="best")
     figure.update_layout(showlegend=False)
     figure.update_yaxes(tickformat=".0%")
-    figure.update_xaxes(range=[whole.lo, whole.hi])
+    figure.update_xaxes(range=[whole.lo / unit, whole.hi / unit], ticksuffix=suffix)
     return _laid_out(figure, "MACs", "share of the space")
 
 
-def _dots(members: Iterable[Member], name: str, marker: Mapping[str, object]) -> dict[str, object]:
+def _dots(members: Iterable[Member], unit: int, name: str, marker: Mapping[str, object]) -> dict[str, object]:
     members = list(members)
     return {
-        "x": [member.costs["flops"] for member in members],
+        "x": [member.costs["flops"] / unit for member in members],
         "y": [member.accuracy for member in members],
         "mode": "markers",
         "name": name,
@@ -274,6 +284,6 @@ def _laid_out(figure: go.Figure, x: str, y: str) -> go.Figure:
         hoverlabel={"align": "left"},
         font={"family": "system-ui, sans-serif"},
     )
-    figure.update_xaxes(title=x, exponentformat="SI" if x == "MACs" else "none")
+    figure.update_xaxes(title=x, exponentformat="none")
     figure.update_yaxes(title=y, selector={"side": None} if y else None)
     return figure
