@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 from math import log10
+from typing import Any
 
 from spacelang.expression import Number, decimal, exact
 
@@ -113,6 +114,13 @@ def short(value: Number) -> str:
             digits = 2 if shown < 9.995 else 1 if shown < 99.95 else 0
             return f"{shown:.{digits}f}{suffix}"
     return decimal(value)
+
+
+def counted(count: float, thing: str, shown: Callable[[Any], str] = str) -> str:
+    """A count of things in words: `1 network`, `300 networks`, `2 searches`. shown: the count as text."""
+    text = shown(count)
+    ending = "" if text == "1" else "es" if thing.endswith(("s", "ch")) else "s"
+    return f"{text} {thing}{ending}"
 
 
 def unit_of(value: Number) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from attrs import define, frozen
 
-from spacelang.amount import NotAnAmount
+from spacelang.amount import NotAnAmount, counted
 from spacelang.amount import share as share_in
 from spacelang.api.architecture import Architecture
 from spacelang.api.error import NotAnOption
@@ -59,7 +59,7 @@ class Finished:
 
     def __repr__(self) -> str:
         before, after = ("–" if one is None else f"{one:.2%}" for one in (self.inherited, self.accuracy))
-        return f"<{self.architecture.name} finished in {self.steps} steps: {before} to {after}>"
+        return f"<{self.architecture.name} finished in {counted(self.steps, 'step')}: {before} to {after}>"
 
     def _repr_html_(self) -> str:
         from spacelang.html import of_records

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, frozen
 
+from spacelang.amount import counted
 from spacelang.api.architecture import Architecture
 from spacelang.api.goals import Direction, Point, Values, point
 from spacelang_runtime.failure import Failure
@@ -110,7 +111,7 @@ class Found:
     def __repr__(self) -> str:
         values = self._first.score if self.ranked else None
         best = f", best {', '.join(f'{value:g}' for value in values)} by {self.best.name}" if values else ""
-        return f"<{len(self.scored)} networks of {self.space} scored{best}>"
+        return f"<{counted(len(self.scored), 'network')} of {self.space} scored{best}>"
 
     def _repr_html_(self) -> str:
         from spacelang.canvas import svg

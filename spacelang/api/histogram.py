@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from spacelang.amount import counted
 from spacelang.api.measures import LABELS, Measures
 from spacelang_runtime.failure import Failure
 
@@ -53,7 +54,7 @@ class Histogram:
         if self.bins:
             ends = (own.short(name, self.bins[0][0].lo), f"{own.short(name, self.bins[-1][0].hi)} {label}")
         notes = tuple(
-            f"{own.spaced(name, window.lo)} to {own.spaced(name, window.hi)}: {spaced(count)} networks"
+            f"{own.spaced(name, window.lo)} to {own.spaced(name, window.hi)}: {counted(count, 'network', spaced)}"
             for window, count in self.bins
         )
         counts = [count for _, count in self.bins]

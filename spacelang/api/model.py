@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
+from spacelang.amount import counted
 from spacelang.api.architecture import Architecture
 from spacelang.api.predict import TOP, Place, Prediction, Predictions, photos_of, predicted
 from spacelang.runs import called
@@ -68,7 +69,7 @@ class Model:
         return predicted(self.network, self.preprocessing, self.classes, photos, top, device, workers)
 
     def __repr__(self) -> str:
-        return f"<Model {self.architecture.name}: {len(self.classes)} classes>"
+        return f"<Model {self.architecture.name}: {counted(len(self.classes), 'class')}>"
 
 
 def load_model(folder: str | os.PathLike[str]) -> Model:

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
+from spacelang.amount import counted
 from spacelang.api.architecture import Architecture
 
 
@@ -40,7 +41,7 @@ class Networks:
         ]
 
     def __repr__(self) -> str:
-        return f"<{len(self)} networks of {self.space}>"
+        return f"<{counted(len(self), 'network')} of {self.space}>"
 
     def _repr_html_(self) -> str:
         from spacelang.html import of_records

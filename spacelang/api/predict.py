@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from spacelang.amount import counted
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Predictions:
         ]
 
     def __repr__(self) -> str:
-        return f"<predictions of {len(self.predictions)} photos>"
+        return f"<predictions of {counted(len(self.predictions), 'photo')}>"
 
     def _repr_html_(self) -> str:
         from spacelang.html import of_records

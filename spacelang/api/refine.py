@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from attrs import define
 
+from spacelang.amount import counted
 from spacelang.api.asked import Asked, asked_for
 from spacelang.api.load import made
 from spacelang.api.measures import Amount
@@ -72,7 +73,8 @@ class Refined:
     def __repr__(self) -> str:
         trials = self.outcome.trials
         error = self.outcome.answer.finding.account.quality.error.value
-        return f"<{len(trials)} spaces tried, {self.refusals} taken back: {self.space.name}, E-T error {error:.2%}>"
+        tried = f"{counted(len(trials), 'space')} tried, {self.refusals} taken back"
+        return f"<{tried}: {self.space.name}, E-T error {error:.2%}>"
 
     def _repr_html_(self) -> str:
         from spacelang.html import of_records

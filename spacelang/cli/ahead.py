@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spacelang.amount import clock, short, short_clock, spaced
+from spacelang.amount import clock, counted, short, short_clock, spaced
 
 if TYPE_CHECKING:
     from spacelang_runtime.app.ahead import Ahead
@@ -20,15 +20,15 @@ def show(made: Ahead, what: str) -> None:
     classes = ", ".join(dataset.classes[:NAMED]) + (", …" if len(dataset.classes) > NAMED else "")
     held = f", {len(dataset.search)} held out" if len(dataset.search) else ""
     print(f"model     {what}; {short(made.params)} params learn")
-    print(f"data      {dataset.name}: {len(dataset.classes)} classes: {classes}")
-    print(f"          {dataset.train_size} images to train on{held}, {len(dataset.test)} to test on")
+    print(f"data      {dataset.name}: {counted(len(dataset.classes), 'class')}: {classes}")
+    print(f"          {counted(dataset.train_size, 'image')} to train on{held}, {len(dataset.test)} to test on")
     for line in made.told:
         print(f"          {line}")
     per_epoch = dataset.steps_per_epoch(recipe.batch)
-    epochs = limits.steps / per_epoch
     print(
-        f"schedule  {spaced(limits.steps)} steps of {recipe.batch} ({spaced(per_epoch)} an epoch: "
-        f"{epochs:.3g} epochs)" + (f", at most {clock(limits.budget)}" if limits.budget else "")
+        f"schedule  {counted(limits.steps, 'step', spaced)} of {recipe.batch} ({spaced(per_epoch)} an epoch: "
+        f"{counted(limits.steps / per_epoch, 'epoch', '{:.3g}'.format)})"
+        + (f", at most {clock(limits.budget)}" if limits.budget else "")
     )
     rate = schedule(recipe)
     for share in sorted({0.0, rate.warmup, 0.5, 1.0}):

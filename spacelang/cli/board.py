@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
-from spacelang.amount import clock, short
+from spacelang.amount import clock, counted, short
 from spacelang.cli.terminal import able, grid
 from spacelang.cli.watch import Show, progress
 
@@ -36,7 +36,7 @@ def line(seen: Scored) -> str:
     """How far a search is, in one line."""
     parts = [f"generation {seen.generation}", f"best {seen.best:.2%}"]
     if seen.fresh and seen.seconds > 1:
-        parts.append(f"{60 * seen.fresh / seen.seconds:.0f} networks a minute")
+        parts.append(f"{counted(round(60 * seen.fresh / seen.seconds), 'network')} a minute")
     left = seen.seconds / seen.done * (seen.asked - seen.done)
     return "  ".join([*parts, f"{clock(left)} left"])
 

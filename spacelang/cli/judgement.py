@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from spacelang.amount import clock, short
+from spacelang.amount import clock, counted, short
 from spacelang.api.judge import Judged
 from spacelang.api.measures import LABELS
 from spacelang.cli.resumable import resumable
@@ -27,7 +27,7 @@ def watching(run: Run) -> Iterator[Callable[[Progress], None]]:
 
         def watch(at: Progress) -> None:
             rest = at.seconds / at.done * (at.asked - at.done)
-            show(at.done / at.asked, f"{at.done} networks  mean error {at.mean:.2%}  {clock(rest)} left")
+            show(at.done / at.asked, f"{counted(at.done, 'network')}  mean error {at.mean:.2%}  {clock(rest)} left")
 
         yield watch
 
@@ -38,7 +38,7 @@ def say_judged(judged: Judged, recipe: Refine) -> None:
         told = "errors are those that losses stand for" if recipe.score == "loss" else "errors are those counted"
         say(f"mean loss {judged.loss:.4f}; {told}")
     known = judged.account.scored - judged.scored
-    say(f"{judged.scored} networks scored in {clock(judged.seconds)}, {known} known already")
+    say(f"{counted(judged.scored, 'network')} scored in {clock(judged.seconds)}, {known} known already")
 
 
 def within(bounds: tuple[Bound, ...]) -> str:
@@ -54,8 +54,8 @@ def show(account: Account) -> None:
 
     out, quality = console(), account.quality
     out.print(
-        f"[bold]{account.space}[/]: E-T error {said(quality.error)} % of {len(account.errors)} networks"
-        f"{within(account.bounds)}, on {account.images} held-out images",
+        f"[bold]{account.space}[/]: E-T error {said(quality.error)} % of {counted(len(account.errors), 'network')}"
+        f"{within(account.bounds)}, on {counted(account.images, 'held-out image')}",
         soft_wrap=True,
     )
     share = f"mean {said(quality.mean)}, best {said(quality.top)}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spacelang.amount import counted
 from spacelang.cli.options import Device, ResultAsJson
 from spacelang.cli.terminal import console, grid, say
 from spacelang.cli.texts import loaded
@@ -75,7 +76,7 @@ def _show(table: Table, space: Path, output: Path) -> None:
     if table.correction is not None:
         line = table.correction
         print(
-            f"corrected by {line.networks} networks run whole: {line.scale:.3f} times the blocks, "
+            f"corrected by {counted(line.networks, 'network')} run whole: {line.scale:.3f} times the blocks, "
             f"{1000 * line.layer:+.3g} ms a layer, {1000 * line.network:+.3g} ms a pass "
             f"({line.before:.1%} off on average before, {line.after:.1%} after)"
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from spacelang import notation
-from spacelang.amount import clock
+from spacelang.amount import clock, counted
 from spacelang.api.finish import finished as of_front
 from spacelang.api.measures import LABELS, Measures
 from spacelang.cli.finish import share_shown, shown
@@ -39,8 +39,8 @@ def show_outcome(
         f"{measures.short(measure, value)} {LABELS.get(measure, measure)}" for measure, value in best.costs.items()
     ]
     print(
-        f"{preview}best: {best.architecture.name}  {outcome.accuracy:.2%} of {outcome.images} held-out images, "
-        f"loss {outcome.loss:.4f}, " + ", ".join(costs)
+        f"{preview}best: {best.architecture.name}  {outcome.accuracy:.2%} of "
+        f"{counted(outcome.images, 'held-out image')}, loss {outcome.loss:.4f}, " + ", ".join(costs)
     )
     print(notation.write(best.architecture))
     if outcome.front:
@@ -49,8 +49,8 @@ def show_outcome(
     images = outcome.spent / outcome.networks
     known = f", {outcome.networks - outcome.scored} known already" if outcome.scored < outcome.networks else ""
     say(
-        f"{outcome.networks} networks in {clock(outcome.seconds)}, {images:.0f} images each of {outcome.images}"
-        f" on average{known}"
+        f"{counted(outcome.networks, 'network')} in {clock(outcome.seconds)}, {images:.0f} images each of "
+        f"{outcome.images} on average{known}"
     )
     if outcome.finalists and len(outcome.finalists) < method.finalists:
         say(f"finalists: {len(outcome.finalists)}, and not {method.finalists}: there are no more networks")
@@ -143,7 +143,7 @@ def show_budgets(
         heading += ["finished", "steps", "time", "model"]
     console().print(grid(heading, rows))
     networks, seconds = sum(one.networks for one in outcomes), sum(one.seconds for one in outcomes)
-    say(f"{networks} networks in {len(outcomes)} searches, {clock(seconds)}")
+    say(f"{counted(networks, 'network')} in {counted(len(outcomes), 'search')}, {clock(seconds)}")
     where, best = called(run.folder), outcomes[-1].best.architecture.name
     say(f"best of the run is now {best}, of the last search; each is exported by its name:")
     say(f"next: spacelang export {outcomes[0].best.architecture.name} -o model/ --run {where}")
@@ -160,8 +160,10 @@ def _fewer(lowered: Lowered, recipe: Evolve, networks: int) -> str:
 
     inside = " inside the bounds" if recipe.bounds else ""
     if lowered.count <= _FEW and count(lowered.chain, windows(recipe.bounds, lowered.chain)) == networks:
-        return f"the space is exhausted: it has {networks} networks{inside}, and all of them were looked at"
-    return f"the recipe ends with {networks} different networks; for more: --set generations=NUMBER"
+        return (
+            f"the space is exhausted: it has {counted(networks, 'network')}{inside}, and all of them were looked at"
+        )
+    return f"the recipe ends with {counted(networks, 'different network')}; for more: --set generations=NUMBER"
 
 
 def print_front(outcome: Outcome, measures: Measures) -> None:
@@ -200,7 +202,7 @@ def print_finalists(outcome: Outcome, measures: Measures) -> None:
         return
     low, high = estimate.accuracy
     share = estimate.correct / estimate.images
-    say(f"on {estimate.images} images that chose nothing: {share:.2%} [{low:.2%}, {high:.2%}]")
+    say(f"on {counted(estimate.images, 'image')} that chose nothing: {share:.2%} [{low:.2%}, {high:.2%}]")
 
 
 def between(interval: tuple[float, float]) -> str:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spacelang.amount import clock
+from spacelang.amount import clock, counted
 from spacelang.cli.terminal import say
 from spacelang.cli.watch import progress
 
@@ -27,7 +27,7 @@ def watching(photo: Path | None = None) -> Callable[[Begun], AbstractContextMana
 
         setup, world = begun.setup, begun.world
         run, dataset = setup.run, setup.dataset
-        sizes = f"{dataset.train_size} images to train on"
+        sizes = f"{counted(dataset.train_size, 'image')} to train on"
         sizes += f", {len(dataset.search)} held out for the search" if len(dataset.search) else ""
         many = f" ×{world.size}" if world.size > 1 else ""
         say(f"run {run.name}: {dataset.name}, {sizes}; {world.device}{many}")
@@ -76,7 +76,7 @@ def say_of(step: Step) -> None:
 
 def _say_end(trained: Trained, where: str) -> None:
     took = f"{clock(trained.state.elapsed)}, {trained.waited:.0%} of it waiting for data"
-    say(f"trained {trained.run.name}: {trained.state.step} steps in {took}{where}")
+    say(f"trained {trained.run.name}: {counted(trained.state.step, 'step')} in {took}{where}")
     if trained.figures:
         say(f"held out: {shares(trained.figures)} (a look at some of the images)")
     if trained.advice:

@@ -7,6 +7,7 @@ from math import floor, trunc
 
 from attrs import frozen
 
+from spacelang.amount import counted
 from spacelang.expression import Number, decimal
 from spacelang.recipe import Refine
 from spacelang.refinement.slope import Slope
@@ -51,7 +52,7 @@ def asked(slope: Slope, recipe: Refine) -> Move:
     most = max(1, int((options[-1] - options[0]) // slope.part.step))
     reason = ""
     if abs(wanted) > most:
-        reason = f"{abs(wanted)} steps by the slope; no farther than to the end of what was measured"
+        reason = f"{counted(abs(wanted), 'step')} by the slope; no farther than to the end of what was measured"
         wanted = most if wanted > 0 else -most
     return Move(slope, wanted, wanted, options, moved(slope, wanted), reason)
 

@@ -191,7 +191,7 @@ def test_labels_as_texts_are_names_and_images_without_one_are_left_out(folder, t
     parquet(some, None, tmp_path / "p" / "train.parquet")
     parquet(rows(folder, "val"), None, tmp_path / "p" / "test.parquet")
     assert opened(tmp_path / "p").classes == ("ant", "bee", "cat")
-    assert told(tmp_path / "p") == [f"left out: 1 images without a label in {tmp_path / 'p'} (train)"]
+    assert told(tmp_path / "p") == [f"left out: 1 image without a label in {tmp_path / 'p'} (train)"]
 
 
 def test_a_split_whose_labels_are_hidden_is_left_out(folder, tmp_path):

@@ -151,15 +151,6 @@ def test_dots_lie_where_their_axis_says(run: Run) -> None:
     assert sorted(figure.data[1].x) == [cost / unit for cost in costs]
 
 
-def test_a_unit_is_the_one_that_a_count_is_written_in() -> None:
-    assert [unit_of(count) for count in (0, 999, 1000, 4_500_000_000)] == [
-        ("", 1),
-        ("", 1),
-        ("K", 1000),
-        ("G", 10**9),
-    ]
-
-
 def test_classes_that_were_measured_are_shown(run: Run, tmp_path: Path) -> None:
     copy = attrs.evolve(run, folder=Path(shutil.copytree(run.folder, tmp_path / run.name)))
     assert "Classes of" not in page(copy, digits())

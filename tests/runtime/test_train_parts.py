@@ -130,7 +130,7 @@ def test_as_many_as_asked_for_are_taken_from_the_start(tmp_path: Path) -> None:
 def test_memory_that_does_not_bear_one_image_ends_the_run(tmp_path: Path) -> None:
     setup = new_setup(tmp_path)
     of(setup, 0, torch.OutOfMemoryError("CUDA out of memory"))
-    with pytest.raises(Failure, match="does not hold a step that takes 1 images at a time") as failure:
+    with pytest.raises(Failure, match="does not hold a step that takes 1 image at a time") as failure:
         learn(setup)
     assert "--checkpointing" in failure.value.remedy
     assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,6 @@ import pytest
 import torch
 from tiny_transfer import MAKE, RECIPES, network, recipe
 
-from spacelang.amount import short_clock
 from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.train import Training
 from spacelang_runtime.nn.saved import save
@@ -75,8 +74,3 @@ def test_processes_share_the_images_that_are_timed(tmp_path: Path, monkeypatch: 
     pace = probe.pace(made, World(3, 4, torch.device("cpu")))
     assert taken == [2]
     assert pace.seconds == 60.0 * BATCH / 4
-
-
-def test_a_step_of_minutes_is_told_in_minutes() -> None:
-    said = [short_clock(seconds) for seconds in (0.0342, 2.5, 42, 125)]
-    assert said == ["0.034 s", "2.5 s", "42 s", "2 min 05 s"]

@@ -176,7 +176,7 @@ def test_test_masks_are_looked_at_before_the_training_and_the_advice_helps(
         code, _, err = spacelang(*words, *more)
         assert code == 1
         assert "test/1.png has the number 5 at column 3, row 2" in err
-        assert "(1 more files are wrong)" in err
+        assert "(and 1 more file)" in err
         assert "say --set classes=6" in err
         assert not (tmp_path / "runs").exists()
     code, out, err = spacelang(*words, "--set", "classes=6")

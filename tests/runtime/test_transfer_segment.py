@@ -177,7 +177,7 @@ def test_what_is_no_pair_is_counted_and_named(folder: Path) -> None:
     (folder / "images" / "train" / "._0.png").touch()  # beside each file, by some systems
     (folder / "masks" / "test" / "99.png").touch()
     assert read(folder).left_out == (
-        "left out: 1 files that are no JPEG, PNG, WebP, BMP, TIFF or GIF image of a class (.txt 1; first: "
+        "left out: 1 file that is no JPEG, PNG, WebP, BMP, TIFF or GIF image of a class (.txt 1; first: "
         "train/notes.txt)",
         "left out: 1 masks without an image (first: test/99.png)",
     )

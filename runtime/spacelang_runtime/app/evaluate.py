@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from attrs import frozen
 
+from spacelang.amount import counted
 from spacelang.architecture import Architecture
 from spacelang.lower.cost import price
 from spacelang_runtime.app.watching import Say
@@ -253,7 +254,7 @@ def _batches(
         for pictures, labels in batches:
             yield pictures, labels
             seen += len(labels)
-            observe(seen / len(images), f"{seen} of {len(images)} images")
+            observe(seen / len(images), f"{seen} of {counted(len(images), 'image')}")
 
 
 def _random(lowered: Lowered, best: dict[str, Any] | None, count: int, seed: int, say: Say) -> list[Architecture]:

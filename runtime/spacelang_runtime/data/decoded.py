@@ -8,6 +8,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from spacelang.amount import counted
 from spacelang_runtime.data import cache
 from spacelang_runtime.data.chunks import gathered, kept
 from spacelang_runtime.data.labelled import LabelledSplit
@@ -43,7 +44,7 @@ def decoded(split: LabelledSplit, count: int | None, say: Callable[[str], None])
     try:
         if not cache.fits(len(files) * framing.channels * framing.side**2):
             raise Failure(f"the disk of {cache.home()} has too little room")
-        announcement = f"decoding {len(files)} images for the search, once, into {cache.home()}"
+        announcement = f"decoding {counted(len(files), 'image')} for the search, once, into {cache.home()}"
         found = kept(files, framing, split.workers, announcement, say)
     except (Failure, OSError) as reason:
         said = reason.message if isinstance(reason, Failure) else f"{reason.strerror}: {reason.filename}"

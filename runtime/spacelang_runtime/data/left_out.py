@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from spacelang.amount import counted
 from spacelang_runtime.data.decode import NAMED, SUFFIXES, shown
 from spacelang_runtime.data.tree import Entry, Tree
 
@@ -31,13 +32,12 @@ class LeftOut:
             kinds = Counter(path.suffix.lower() or "without an ending" for path in self.files)
             kind = ", ".join(f"{ending} {count}" for ending, count in kinds.most_common(4))
             first = shown(self.files[0].relative_to(root))
-            said.append(
-                f"left out: {len(self.files)} files that are no {NAMED} image of a class ({kind}; first: {first})"
-            )
+            what = f"{counted(len(self.files), 'file')} that {'is' if len(self.files) == 1 else 'are'}"
+            said.append(f"left out: {what} no {NAMED} image of a class ({kind}; first: {first})")
         if inside := sum(count for _, count in self.folders):
             first = shown(self.folders[0][0].relative_to(root))
             said.append(
-                f"left out: {inside} images in folders inside of a class (first: {first}): "
+                f"left out: {counted(inside, 'image')} in folders inside of a class (first: {first}): "
                 "a class has its images in its own folder"
             )
         return said

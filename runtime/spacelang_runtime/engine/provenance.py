@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from spacelang.amount import short
+from spacelang.amount import counted, short
 from spacelang.architecture import Architecture
 from spacelang.lower.cost import price
 from spacelang_runtime.engine.run import Run
@@ -18,7 +18,7 @@ def provenance(run: Run, architecture: Architecture) -> dict[str, Any]:
     if best is not None and is_best:
         constraint = ", ".join(_said(bound) for bound in best["bounds"]) or "none"
         accuracy = f"{best['accuracy']:.2%} of {best['images']} held-out images, with inherited weights"
-    steps = f", {state.step} steps" if state else ""
+    steps = f", {counted(state.step, 'step')}" if state else ""
     return {
         "name": architecture.name,
         "flops": cost.flops,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import attrs
 
+from spacelang.amount import counted
 from spacelang_runtime.engine.checkpoint import Checkpoint
 from spacelang_runtime.engine.distributed import World, broadcast, launch
 from spacelang_runtime.engine.record import OF_SPACES, Limits
@@ -24,7 +25,7 @@ def require_more(run: Run, limits: Limits, checkpoint: Checkpoint, otherwise: st
         end = checkpoint.limits.steps
         to_its_end = f"; to its end, {end}: leave --steps out" if end > state.step else ""
         raise Failure(
-            f"{run.name} has made {state.step} steps, and --steps counts from its beginning",
+            f"{run.name} has made {counted(state.step, 'step')}, and --steps counts from its beginning",
             f"for {limits.steps} more: --steps {state.step + limits.steps}{to_its_end}",
         )
     told = run.state is not None and run.state.finished
@@ -33,7 +34,7 @@ def require_more(run: Run, limits: Limits, checkpoint: Checkpoint, otherwise: st
         by_clock = limits.budget is not None and state.step < limits.steps
         more = f"--budget {2 * state.elapsed / 60:.0f}m" if by_clock else f"--steps {2 * state.step}"
         raise Failure(
-            f"{run.name} has ended: {state.step} steps of {limits.steps}{spent}",
+            f"{run.name} has ended: {counted(state.step, 'step')} of {limits.steps}{spent}",
             f"{otherwise}give it more, counted from its beginning: {more}",
         )
 

@@ -28,6 +28,7 @@ import torch
 from attrs import field, frozen
 from torch import nn
 
+from spacelang.amount import counted
 from spacelang_runtime.engine.checkpoint import Checkpoint, TrainerState
 from spacelang_runtime.engine.distributed import World, barrier, training_dtype
 from spacelang_runtime.engine.learner import learner
@@ -248,9 +249,10 @@ def fewer(micro_steps: Sequence[MicroStep], objective: Objective, world: World) 
     if half:
         torch.cuda.empty_cache()
         return half
+    many = counted(most, objective.unit.removesuffix("s"))
     where = "the GPU's memory" if world.device.type == "cuda" else "main memory"
     raise Failure(
-        f"{where} does not hold a step that takes {most} {objective.unit} at a time, and fewer cannot be",
+        f"{where} does not hold a step that takes {many} at a time, and fewer cannot be",
         objective.less,
     )
 

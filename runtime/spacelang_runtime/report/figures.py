@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import plotly.graph_objects as go
 
-from spacelang.amount import rough, short, unit_of
+from spacelang.amount import counted, rough, short, unit_of
 from spacelang.architecture import Architecture
 from spacelang.expression import decimal, exact
 from spacelang.lower.chain import Window
@@ -239,7 +239,7 @@ def _dots(members: Iterable[Member], unit: int, name: str, marker: Mapping[str, 
 
 def _told(member: Member) -> str:
     shape = "<br>".join(
-        f"stage {number}: embed {stage.embed}, {len(stage.layers)} layers, "
+        f"stage {number}: embed {stage.embed}, {counted(len(stage.layers), 'layer')}, "
         f"window {_several(layer.window for layer in stage.layers)}, heads "
         f"{_several(layer.heads for layer in stage.layers)}, mlp {_several(layer.mlp for layer in stage.layers)}"
         for number, stage in enumerate(member.architecture.stages, 1)

@@ -10,7 +10,7 @@ from plotly.io import to_html
 from plotly.offline import get_plotlyjs
 
 from spacelang import html, notation
-from spacelang.amount import clock, short, spaced
+from spacelang.amount import clock, counted, short, spaced
 from spacelang.html import Element, Node, element, figure, properties, section
 from spacelang.lower.cost import price
 from spacelang.lower.lowered import Lowered
@@ -64,11 +64,11 @@ def _head(run: Run, lowered: Lowered, story: SearchSummary | None) -> Iterator[N
     if record.preview:
         yield element("p", "A preview: its numbers mean nothing.", kind="warning")
     rows: list[tuple[str, Node]] = [
-        ("space", f"{record.space}, {spaced(lowered.count)} networks"),
+        ("space", f"{record.space}, {counted(lowered.count, 'network', spaced)}"),
         ("data", record.data.name),
     ]
     if state is not None:
-        rows.append(("training", f"{state.step} steps in {clock(state.elapsed)} on {record.device}"))
+        rows.append(("training", f"{counted(state.step, 'step')} in {clock(state.elapsed)} on {record.device}"))
     yield properties([*rows, *([] if story is None else _searched(story))])
 
 

@@ -16,7 +16,7 @@ from attrs import frozen
 from torch import nn
 
 from spacelang import notation
-from spacelang.amount import percent
+from spacelang.amount import counted, percent
 from spacelang.architecture import Architecture
 from spacelang.lower.lowered import lower
 from spacelang.recipe import Train
@@ -191,7 +191,8 @@ def write_model(setup: SupernetSetup, request: FinishRequest, supernet: Supernet
     assert state is not None
     said = None
     if after is not None and before is not None:
-        said = f"{after.top1:.2%} of {after.images} held-out images; {before.top1:.2%} with inherited weights"
+        images = counted(after.images, "held-out image")
+        said = f"{after.top1:.2%} of {images}; {before.top1:.2%} with inherited weights"
     network = extract(model, architecture)
     notes = provenance(request.run, architecture)
     notes |= {
@@ -209,4 +210,6 @@ def said_of(request: FinishRequest, steps: int) -> str:
     """How a network was finished, in words."""
     taught = ", taught by the largest network" if request.taught else ""
     images = ", on the images held out for the search too" if request.final else ""
-    return f"then trained alone for {steps} steps, {percent(request.share)} of its seconds{taught}{images}"
+    return (
+        f"then trained alone for {counted(steps, 'step')}, {percent(request.share)} of its seconds{taught}{images}"
+    )

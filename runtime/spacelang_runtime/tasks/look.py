@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from spacelang.amount import counted
 from spacelang_runtime.data.workers import worked
 from spacelang_runtime.engine.distributed import World, all_gather
 from spacelang_runtime.failure import Failure
@@ -76,7 +77,7 @@ def looked(data: TaskData, folder: Path, world: World, workers: int, show: Show)
         every |= dict(zip(range(rank, len(data.images()), world.size), part, strict=True))
     wrong = [every[number].wrong for number in sorted(every)]
     if reasons := [one for one in wrong if one is not None]:
-        more = f" ({len(reasons) - 1} more files are wrong)" if len(reasons) > 1 else ""
+        more = f" (and {counted(len(reasons) - 1, 'more file')})" if len(reasons) > 1 else ""
         raise Failure(reasons[0][0] + more, reasons[0][1])
     broken = {number: one.broken for number, one in sorted(every.items()) if one.broken}
     facts = {number: one.facts for number, one in sorted(every.items()) if not one.broken}

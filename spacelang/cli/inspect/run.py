@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from spacelang import notation
-from spacelang.amount import clock, short
+from spacelang.amount import clock, counted, short
 from spacelang.api.finish import finished as told_of
 from spacelang.cli.finish import show as show_finished
 from spacelang.cli.terminal import console, grid
@@ -37,7 +37,7 @@ def _judged(run: Run) -> str | None:
         return None
     bounds = " and ".join(map(_bound, found.bounds))
     within = f" of {bounds}" if bounds else ""
-    return f"judged    E-T error {said(found.quality.error)} % of {len(found.errors)} networks{within}"
+    return f"judged    E-T error {said(found.quality.error)} % of {counted(len(found.errors), 'network')}{within}"
 
 
 def show(run: Run, as_json: bool) -> None:
@@ -92,9 +92,11 @@ def show(run: Run, as_json: bool) -> None:
         on = f"not finished; if it was stopped: {again}"
         status = (f"finished; its model: {again}" if alone else "finished") if state.finished else on
         losses = ", ".join(f"{kind} {loss:.3f}" for kind, loss in state.losses.items())
-        out.print(f"trained   {state.step} steps in {clock(state.elapsed)}, {status}; last losses: {losses}")
+        out.print(
+            f"trained   {counted(state.step, 'step')} in {clock(state.elapsed)}, {status}; last losses: {losses}"
+        )
         if state.skipped:
-            out.print(f"          {state.skipped} steps were skipped: their losses were not finite")
+            out.print(f"          skipped {counted(state.skipped, 'step')}, whose loss was not finite")
     if judged := _judged(run):
         out.print(judged)
     if not leaders:
@@ -103,8 +105,10 @@ def show(run: Run, as_json: bool) -> None:
         return
     status = "ended" if last and last.ended else "not ended; if it was stopped, the same command goes on"
     within = f" with {' and '.join(bounds)}" if bounds else ""
-    out.print(f"searched  {'once' if searches == 1 else f'{searches} times'}, {scores} networks looked at")
-    generations = f"{len(ended)} generation{'s' if len(ended) != 1 else ''}"
+    out.print(
+        f"searched  {'once' if searches == 1 else f'{searches} times'}, {counted(scores, 'network')} looked at"
+    )
+    generations = counted(len(ended), "generation")
     out.print(f"          the last search{within}: {generations}, {status}; its best:")
     out.print()
     body = [

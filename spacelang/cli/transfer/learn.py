@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spacelang.amount import clock, short, short_clock, spaced
+from spacelang.amount import clock, counted, short, short_clock, spaced
 from spacelang.cli.terminal import grid_of_figures, say
 from spacelang.cli.training import say_of
 from spacelang.cli.watch import Show, progress
@@ -39,7 +39,7 @@ def watching(begun: TransferBegun) -> Iterator[Callable[[Step | Measuring | Tran
     setup, world = begun.setup, begun.world
     run, limits = setup.run, setup.limits
     many = f" ×{world.size}" if world.size > 1 else ""
-    steps = f"{spaced(limits.steps)} step" + ("" if limits.steps == 1 else "s")
+    steps = counted(limits.steps, "step", spaced)
     until = f" or {clock(limits.budget)}" if limits.budget is not None else ""
     say(f"run {run.name}: {setup.recipe.name}, {steps}{until}; {world.device}{many}")
     done, ended = 0.0, []
@@ -108,9 +108,10 @@ def show_ahead(ahead: Ahead) -> None:
     print(f"model     {short(memory.params)} params, {short(memory.backbone)} of them in the backbone{still}")
     for number, line in enumerate(made.looked.summary()):
         print(f"{'data' if not number else '':<10}{line}")
-    epochs = _epochs(limits.steps / per_epoch)
+    epochs = counted(limits.steps / per_epoch, "epoch", _epochs)
+    steps = counted(limits.steps, "step", spaced)
     print(
-        f"schedule  {spaced(limits.steps)} steps of {train.batch} ({spaced(per_epoch)} an epoch: {epochs} epochs)"
+        f"schedule  {steps} of {train.batch} ({spaced(per_epoch)} an epoch: {epochs})"
         + (f", at most {clock(limits.budget)}" if limits.budget else "")
     )
     points = sorted({0.0, rate.warmup, *rate.steps, 0.5, 0.75} - {1.0})

@@ -16,6 +16,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from spacelang.amount import counted
 from spacelang_runtime.data.decode import shown
 from spacelang_runtime.failure import Failure
 
@@ -120,7 +121,9 @@ def require_bytes(missing: NDArray[np.bool_], path: Path) -> list[str]:
         )
     count = int(missing.sum())
     return (
-        [f"left out: {count} rows of {shown(path)} without bytes (first: row {missing.argmax()})"] if count else []
+        [f"left out: {counted(count, 'row')} of {shown(path)} without bytes (first: row {missing.argmax()})"]
+        if count
+        else []
     )
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from attrs import frozen
 
+from spacelang.amount import counted
 from spacelang_runtime.data.decode import SUFFIXES, shown
 from spacelang_runtime.data.forms.classes import class_folders, has_images
 from spacelang_runtime.data.listing import TRAIN, Part
@@ -71,7 +72,7 @@ def by_ground_truth(tree: Tree, split: Path) -> Truth | None:
     said = [f"the classes of {shown(split)} are those that {shown(found)} tells"]
     if not known.all():
         first = images[int(np.flatnonzero(~known)[0])].name
-        said.append(f"left out: {int((~known).sum())} images that it does not tell of (first: {first})")
+        said.append(f"left out: {counted(int((~known).sum()), 'image')} that it does not tell of (first: {first})")
     return Truth(Part(split.name, classes, encoded, names, labels[known], sizes), tuple(said))
 
 

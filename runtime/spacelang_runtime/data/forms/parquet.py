@@ -19,6 +19,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
+from spacelang.amount import counted
 from spacelang_runtime.data import cache
 from spacelang_runtime.data.decode import shown
 from spacelang_runtime.data.encoded import Encoded, Extents, Which, stamp
@@ -111,7 +112,10 @@ def listed(where: str, only_test: bool) -> Listing | None:
             said.append(f"left out: {where_of(place, split)}, whose {len(rows)} images have no labels")
             continue
         if not found.known.all():
-            said.append(f"left out: {int((~found.known).sum())} images without a label in {where_of(place, split)}")
+            said.append(
+                f"left out: {counted(int((~found.known).sum()), 'image')} without a label in "
+                f"{where_of(place, split)}"
+            )
         said += found.said
         rows, labels = rows[found.known], found.labels[found.known]
         parts.append(

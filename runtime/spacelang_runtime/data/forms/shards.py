@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from attrs import frozen
 
+from spacelang.amount import counted
 from spacelang_runtime.data.decode import shown
 from spacelang_runtime.data.encoded import Extents
 from spacelang_runtime.data.forms.braces import expanded
@@ -58,7 +59,9 @@ def listed(where: str, only_test: bool) -> Listing | None:
         said += found.said
         if not found.known.all():
             first_of = extents.name(int(rows[~found.known][0]))
-            said.append(f"left out: {int((~found.known).sum())} images without a label (first: {first_of})")
+            said.append(
+                f"left out: {counted(int((~found.known).sum()), 'image')} without a label (first: {first_of})"
+            )
         rows, first = rows[found.known], last
         called = index["called"][rows]
         parts.append(

@@ -12,6 +12,7 @@ import torch
 from attrs import frozen
 from PIL import Image, ImageDraw
 
+from spacelang.amount import counted
 from spacelang_runtime.engine.distributed import World, precision
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
@@ -61,10 +62,11 @@ class Annotated:
         sides = [max(photo.width, photo.height) for photo in self.train.photos]
         left_out = f"; {self.bare} without objects left out" if self.bare else ""
         return [
-            f"train: {len(self.train.photos)} photos of up to {max(sides)} pixels a side{left_out}",
-            f"       {len(things)} objects in {len(self.train.classes)} classes, {crowds} crowds, {rle} as RLE; "
+            f"train: {counted(len(self.train.photos), 'photo')} of up to {max(sides)} pixels a side{left_out}",
+            f"       {counted(len(things), 'object')} in {counted(len(self.train.classes), 'class')}, "
+            f"{counted(crowds, 'crowd')}, {rle} as RLE; "
             f"most: {', '.join(f'{name} {count}' for name, count in most)}",
-            f"test:  {len(self.test.photos)} photos"
+            f"test:  {counted(len(self.test.photos), 'photo')}"
             + ("" if self.test.truths else ", without any object: AP is undefined"),
             *(
                 f"left out: odd annotations of the {split} photos ({len(odd)}): {odd[0]}"

@@ -11,6 +11,7 @@ import torch
 from attrs import frozen
 from PIL import Image, ImageDraw
 
+from spacelang.amount import counted
 from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
@@ -65,8 +66,8 @@ class Masked:
         names = ", ".join(self.names[:12]) + (", …" if len(self.names) > 12 else "")
         return [
             f"layout: {self.pairs.layout}",
-            f"train:  {len(self.pairs.train)} images, the first of {image.width}×{image.height} pixels",
-            f"test:   {len(self.pairs.test)} images",
+            f"train:  {counted(len(self.pairs.train), 'image')}, the first of {image.width}×{image.height} pixels",
+            f"test:   {counted(len(self.pairs.test), 'image')}",
             f"{len(self.names)} classes: {names}",
             *([f"no pixel of the training masks: {', '.join(self.absent[:12])}"] if self.absent else []),
             *self.pairs.left_out,

@@ -9,6 +9,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from spacelang.amount import counted
 from spacelang_runtime.data import Dataset
 from spacelang_runtime.data.decode import Broken
 from spacelang_runtime.data.pictures import Files
@@ -99,7 +100,7 @@ def _require_some(dataset: Dataset, part: Part, place: NDArray[np.int64], broken
     empty = [dataset.classes[at] for at in np.flatnonzero((seen > 0) & (seen == gone))]
     if empty:
         number = next(at for at in sorted(broken) if dataset.classes[part.labels[at]] == empty[0])
-        more = f" (and of {len(empty) - 1} more classes)" if len(empty) > 1 else ""
+        more = f" (and of {counted(len(empty) - 1, 'more class')})" if len(empty) > 1 else ""
         first = f"{part.files.name(number)}: {broken[number]}"
         raise Failure(
             f"no {part.name} image of {empty[0]}{more} can be read: {first}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from spacelang.amount import counted
 from spacelang_runtime.engine.distributed import World, all_gather, precision
 from spacelang_runtime.tasks.recipe import Vqa
 from spacelang_runtime.tasks.task import Figures, Show
@@ -36,7 +37,7 @@ def measure(
                 scores = model.answers(images.to(world.device), words.to(world.device), owner.to(world.device))
             for number, best in zip(numbers, scores.argmax(1).tolist(), strict=True):
                 by_kind.append((questions[number].kind, accuracy(answers[best], questions[number].answers)))
-        show(done / len(own), f"{len(by_kind)} questions")
+        show(done / len(own), f"{counted(len(by_kind), 'question')}")
     told(broken, len(tests.of), world, skip)
     every = [answer for part in all_gather(world, by_kind) for answer in part]
     figures: Figures = {"accuracy": sum(right for _, right in every) / len(every)}

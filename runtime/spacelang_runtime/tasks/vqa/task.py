@@ -11,6 +11,7 @@ import torch
 from attrs import frozen
 from PIL import Image
 
+from spacelang.amount import counted
 from spacelang_runtime.engine.distributed import World, precision
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
@@ -58,11 +59,11 @@ class Questioned:
         whole = sum(len(question.answers) for question in test)
         return [
             f"form:  {self.questions.form}",
-            f"train: {len(train)} questions about {len(grouped(train))} images",
-            f"test:  {len(test)} questions about {len(grouped(test))} images",
+            f"train: {counted(len(train), 'question')} about {counted(len(grouped(train)), 'image')}",
+            f"test:  {counted(len(test), 'question')} about {counted(len(grouped(test)), 'image')}",
             f"{len(answers)} answers are classes; {known / len(test):.1%} of the test questions have one of them; "
             f"always to say {common!r} agrees with {times / whole:.1%} of the test answers",
-            f"{len(self.labels['vocabulary'])} words",
+            counted(len(self.labels["vocabulary"]), "word"),
             *(["blind: all images are grey"] if self.recipe.model.blind else []),
             *self.questions.left_out,
         ]
