@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from spacelang.api.measures import Amount, Further
 from spacelang.api.priced import Priced
+from spacelang.api.worded import worded
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from spacelang.lower.bounds import Nearest
 
 
+@worded
 def count(
     space: Priced,
     *,
@@ -46,6 +48,7 @@ def count(
     return found.lower
 
 
+@worded
 def between(
     space: Priced,
     *,
@@ -71,6 +74,7 @@ def range(space: Priced, measure: str = "flops") -> tuple[int | float, int | flo
     return space.measured.plain(measure, window.lo), space.measured.plain(measure, window.hi)
 
 
+@worded
 def histogram(
     space: Priced,
     measure: str = "flops",
@@ -95,6 +99,7 @@ def histogram(
     return Histogram(space.name, measure, counted(space.lowered.chain, measure, bins, windows), space.measured)
 
 
+@worded
 def nearest(
     space: Priced,
     *,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from spacelang.api.architecture import Architecture, Known
 from spacelang.api.measures import Amount, Further, nearest_known
 from spacelang.api.priced import Priced
+from spacelang.api.worded import worded
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _STRETCHES = 10
 
 
+@worded
 def sample(
     space: Priced,
     number: int = 1,
@@ -60,6 +62,7 @@ def sample(
     return Networks(space.name, networks, tuple(map(space.costs_of, drawn)), narrowed)
 
 
+@worded
 def mutate(
     space: Priced,
     architecture: Known,
@@ -93,6 +96,7 @@ def mutate(
     return Architecture(space.lowered.architecture(child.genotype))
 
 
+@worded
 def cross(
     space: Priced,
     one: Known,

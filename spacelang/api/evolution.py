@@ -16,6 +16,7 @@ from spacelang.api.recipe import Settings
 from spacelang.api.searched import Searched, winner
 from spacelang.api.space import Space
 from spacelang.api.trained import Say, Trained, silent
+from spacelang.api.worded import worded
 from spacelang.recipe import Score
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Observe = Callable[["Scored | Ended"], None]
 
 
+@worded
 def search(
     run: Trained,
     *,

@@ -12,6 +12,7 @@ from spacelang.api.measures import Amount
 from spacelang.api.method import score_of
 from spacelang.api.recipe import Settings
 from spacelang.api.trained import Say, Trained, silent
+from spacelang.api.worded import worded
 from spacelang.recipe import Score
 from spacelang_runtime.failure import Failure
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Observe = Callable[["Progress"], None]
 
 
+@worded
 def judge(
     run: Trained,
     *,

@@ -24,6 +24,7 @@ from spacelang.api.supernets import Manner, Watched, leading, shared
 from spacelang.api.time import Time
 from spacelang.api.train import fits_digits
 from spacelang.api.trained import Say, silent
+from spacelang.api.worded import worded
 from spacelang.project import loader
 from spacelang.recipe import Score
 from spacelang.refinement.curve import Curve
@@ -82,6 +83,7 @@ class Refined:
         return of_records(repr(self)[1:-1], self.records())
 
 
+@worded
 def refine(
     space: Space,
     data: str | os.PathLike[str] | None = None,

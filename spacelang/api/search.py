@@ -14,11 +14,13 @@ from spacelang.api.measures import Amount, Further
 from spacelang.api.recipe import Settings
 from spacelang.api.searcher import Searcher
 from spacelang.api.space import Space
+from spacelang.api.worded import worded
 
 if TYPE_CHECKING:
     from spacelang_runtime.search.algorithms import Algorithm
 
 
+@worded
 def search(
     space: Space | Path | str,
     score: Callable[[Architecture], Score | None],

@@ -34,6 +34,7 @@ from spacelang.api.measures import Amount, Further
 from spacelang.api.recipe import Settings, evolve_recipe
 from spacelang.api.space import Space
 from spacelang.api.walk import Candidate, Walk
+from spacelang.api.worded import worded
 from spacelang.lower.bounds import windows
 from spacelang.lower.chain import digest, inside
 from spacelang.lower.cost import MEASURES
@@ -51,6 +52,7 @@ ALGORITHMS: tuple[Algorithm, ...] = ("paper", "random", "regularized", "nsga2", 
 class Searcher:
     """A search in progress, closed under its bounds. It may be used from several threads."""
 
+    @worded
     def __init__(
         self,
         space: Space | Path | str,

@@ -13,6 +13,7 @@ from spacelang.api import counting as _counting
 from spacelang.api import drawing as _drawing
 from spacelang.api.architecture import Architecture, Known, known
 from spacelang.api.measures import Amount, Further, Measures, known_as, priced
+from spacelang.api.worded import worded
 from spacelang.lower.bounds import windows
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.space import Space as Checked
@@ -119,6 +120,7 @@ class Space:
         """The least and the most of a cost, as the chain counts it; found without numpy, slow to import."""
         return self.lowered.range(measure)
 
+    @worded
     def contains(
         self,
         other: Known | Space,

@@ -102,6 +102,38 @@ def test_what_names_no_network_is_refused_in_the_words_of_the_command(spacelang:
     assert said.err == f"error: {refused.value.message}\n  help: {refused.value.remedy}\n"
 
 
+@pytest.mark.parametrize(("word", "meant"), [("macs", "flops"), ("MACs", "flops"), ("parameters", "params")])
+def test_a_measure_by_another_name_is_answered_with_ours(word: str, meant: str) -> None:
+    space = sl.load("spaces/digits.space")
+    given = {word: "1M"}
+    calls: list[Callable[[], object]] = [
+        lambda: space.count(**given),
+        lambda: space.between(**given),
+        lambda: space.sample(**given),
+        lambda: space.histogram(**given),
+        lambda: space.nearest(**given),
+        lambda: space.contains(space.largest, **given),
+        lambda: space.mutate(space.largest, **given),
+        lambda: sl.search(space, lambda one: one.depth, **given),
+        lambda: sl.Searcher(space, **given),
+        lambda: sl.refine(space, **given),
+        lambda: sl.Run.search(None, **given),
+        lambda: sl.Run.judge(None, **given),
+    ]
+    for call in calls:
+        with pytest.raises(sl.NotAnOption, match=rf"^{word}: it is called {meant} here") as refused:
+            call()
+        assert meant in refused.value.remedy
+
+
+def test_a_slip_of_a_keyword_is_answered_and_what_resembles_none_is_pythons() -> None:
+    space = sl.load("spaces/digits.space")
+    with pytest.raises(sl.NotAnOption, match=r"^flop_s: did you mean flops\?"):
+        space.count(flop_s="1M")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+        space.count(colour="red")
+
+
 KINDS = (sl.Space, sl.Run, sl.Searcher, sl.Architecture, sl.Model, Transfer)
 VERBS = [getattr(kind, name) for kind in KINDS for name in vars(kind) if not name.startswith("_")]
 CALLS = [sl.load, sl.parse, sl.train, sl.resume, sl.search, sl.finetune, sl.transfer, sl.open_run, sl.load_model]
