@@ -61,11 +61,11 @@ def export(
             missing, and where a file's runtime computes something else than torch.
     """
     from spacelang_runtime.app.deploy import Deployment
-    from spacelang_runtime.app.export import format_of, of_run, require_folder, require_words, write
+    from spacelang_runtime.app.export import format_of, of_run, require_known, require_words, write
 
     path = Path(output)
     if format is None:
-        require_folder(path)
+        require_known(path)
     form, how = format_of(path, format), Deployment(image, batch, int8, data)
     require_words(form, how)
     made = write(of_run(str(what), run.kept, run.space.lowered, inherited=inherited), path, form, how, force)

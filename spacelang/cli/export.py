@@ -74,14 +74,14 @@ def export(
     The weights are those of the network's finish where it has one (spacelang finish), else those that it inherits.
     """
     from spacelang_runtime.app.deploy import Deployment
-    from spacelang_runtime.app.export import SUFFIXES, format_of, require_folder, require_free, require_words, write
+    from spacelang_runtime.app.export import SUFFIXES, format_of, require_free, require_known, require_words, write
     from spacelang_runtime.app.model import of_folder
 
     if output is None:
         fail("where to?", "name a folder: spacelang export best -o model/")
     if form is None:
         with refused():
-            require_folder(output)
+            require_known(output)
     chosen = form or SUFFIXES.get(output.suffix.lower(), "safetensors")
     if chosen not in FORMATS:
         raise typer.BadParameter(f"{form!r} is none of {', '.join(FORMATS)}", param_hint="--format")

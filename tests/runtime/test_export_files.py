@@ -11,6 +11,7 @@ from networks import AWKWARD, draw, stirred
 
 from spacelang import notation
 from spacelang.lower.lowered import lower
+from spacelang_runtime.app.export import require_known
 from spacelang_runtime.export import program
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
@@ -64,3 +65,15 @@ def test_a_program_runs_without_its_code_bit_for_bit(name: str, tmp_path: Path) 
     for batch in (1, 5):
         x = program.example(model, None, batch)
         assert torch.equal(loaded.module()(x), model(x))
+
+
+@pytest.mark.parametrize("name", ["model", "net.v2", "net.V2b", "net.0", "net.2024-11", "out.d/net", "s3.smallest"])
+def test_names_of_folders_are_no_files(name: str, tmp_path: Path) -> None:
+    require_known(tmp_path / name)
+
+
+def test_a_folder_that_is_there_may_have_any_name(tmp_path: Path) -> None:
+    (tmp_path / "m.docx").mkdir()
+    require_known(tmp_path / "m.docx")
+    with pytest.raises(Failure, match="no format ends in .docx"):
+        require_known(tmp_path / "n.docx")

@@ -31,7 +31,6 @@ SUFFIXES: Mapping[str, Format] = {
     ".tflite": "litert",
     ".mlpackage": "coreml",
 }
-FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")  # of weights from elsewhere, which no format writes
 SUFFIX: Mapping[Format, str] = {form: suffix for suffix, form in SUFFIXES.items()}
 
 
@@ -46,16 +45,24 @@ class Exported:
     preview: bool
 
 
-def require_folder(path: Path) -> None:
-    """Refuse the name of a file of weights, which no format writes, or nearly that of a file that one does, where a
-    folder is meant. Raises `Failure`."""
+def require_known(path: Path) -> None:
+    """Refuse the name of a file that no format writes, or nearly that of one that a format does, where the name
+    says the format. Raises `Failure`."""
+    from spacelang_runtime.nn.files import WEIGHTS, file_like, require_folder
+
     suffix = path.suffix.lower()
     if suffix in SUFFIXES or path.is_dir():
         return
-    if suffix in FILES:
-        raise Failure(f"{path} is the name of a file, and a model is a folder", f"take {path.with_suffix('')}/")
+    if suffix in WEIGHTS:
+        require_folder(path)
     if near := get_close_matches(suffix, SUFFIXES, 1, 0.75):
         raise Failure(f"no format ends in {path.suffix}", f"did you mean {path.with_suffix(near[0])}?")
+    if file_like(path):
+        raise Failure(
+            f"{path} is the name of a file, and no format ends in {path.suffix}",
+            f"files end in {', '.join(SUFFIXES)}; for a folder, take {path.with_suffix('')}/, or say "
+            "--format safetensors",
+        )
 
 
 def format_of(path: Path, given: str | None) -> Format:

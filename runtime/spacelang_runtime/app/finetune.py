@@ -58,8 +58,10 @@ def finetune(
     """
     from spacelang_runtime.engine.distributed import join
     from spacelang_runtime.engine.lock import sole_writer
+    from spacelang_runtime.nn.files import require_folder
     from spacelang_runtime.nn.saved import require_new
 
+    require_folder(request.output)
     again = request.asked if isinstance(request.asked, Resume) else None
     if not request.force and (again is None or not _ended(again)):  # what has ended may have written a part of it
         require_new(request.output)

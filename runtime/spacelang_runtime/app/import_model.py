@@ -7,9 +7,9 @@ from pathlib import Path
 from attrs import frozen
 
 from spacelang.amount import short
-from spacelang_runtime.app.export import FILES
 from spacelang_runtime.app.model import Model
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.nn.files import WEIGHTS, require_folder
 
 IMAGE = 224  # the side of the images of a file, where nothing is said
 
@@ -41,6 +41,7 @@ def import_model(
     already.
     """
     require_source(source)
+    require_folder(output)
     file = Path(source)
     if file.is_file() and weights is not None:
         raise Failure(f"{source} is a file of weights itself", "leave --weights out")
@@ -74,6 +75,6 @@ def _none(source: str, file: Path) -> str:
     """Why a text names no network."""
     if file.is_dir():
         return f"{source} is a folder, not a file of weights"
-    if file.suffix in FILES or file.parent != Path():
+    if file.suffix in WEIGHTS or file.parent != Path():
         return f"there is no file {source}"
     return f"{source!r} is no source of networks"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from spacelang_runtime.atomic import replace
 from spacelang_runtime.failure import Failure
 
 CONFIG = "config.json"  # the file by which a model's folder is known
+WEIGHTS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")  # endings of files of weights, which are no models
+_ENDING = re.compile(r"\.(?!v\d)[a-z][a-z0-9]{0,4}", re.IGNORECASE)
 
 
 def fill(folder: Path, files: Mapping[str, bytes], force: bool) -> None:
@@ -34,6 +37,20 @@ def make(folder: Path) -> None:
         raise Failure(f"cannot make the folder {folder}: {error.strerror}", "name another") from None
     if not os.access(folder, os.W_OK):
         raise Failure(f"cannot write into the folder {folder}", "give write access, or name another")
+
+
+def file_like(path: Path) -> bool:
+    """Whether the name of a folder that is to be made is a file's by its ending: up to five letters and digits, a
+    letter first, such as `m.docx`. Versions and numbers are none (`net.v2`, `net.0`), nor is a folder that is there
+    already."""
+    ends = path.suffix.lower() in WEIGHTS or _ENDING.fullmatch(path.suffix) is not None
+    return ends and not path.is_dir()
+
+
+def require_folder(path: Path) -> None:
+    """Refuse the name of a file where a model's folder is to be made. Raises `Failure`."""
+    if file_like(path):
+        raise Failure(f"{path} is the name of a file, and a model is a folder", f"take {path.with_suffix('')}/")
 
 
 def as_json(value: Any) -> bytes:
