@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spacelang.api.measure import measure as measure
     from spacelang.api.model import Model as Model
     from spacelang.api.model import load_model as load_model
+    from spacelang.api.open_transfer import open_transfer as open_transfer
     from spacelang.api.refine import refine as refine
     from spacelang.api.run import Run as Run
     from spacelang.api.run import open_run as open_run
@@ -51,6 +52,7 @@ _PUBLIC = {
     "load_model": "spacelang.api.model",
     "measure": "spacelang.api.measure",
     "open_run": "spacelang.api.run",
+    "open_transfer": "spacelang.api.open_transfer",
     "parse": "spacelang.api.load",
     "refine": "spacelang.api.refine",
     "resume": "spacelang.api.train",

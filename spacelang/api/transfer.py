@@ -150,7 +150,7 @@ def transfer(
         from spacelang_runtime.engine.latest import transferring
 
         known = model.kept if isinstance(model, Transfer) else None
-        kept = known or transferring(Path(runs), str(model), task, "checkpoint", say)
+        kept = known or transferring(Path(runs), str(model), (task,), "checkpoint", say)
         asked = Resume(kept, steps, limit, micro or 0, None if data is None else str(data))
     else:
         if bert is not None and task != "vqa":

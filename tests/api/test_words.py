@@ -137,6 +137,7 @@ def test_a_slip_of_a_keyword_is_answered_and_what_resembles_none_is_pythons() ->
 KINDS = (sl.Space, sl.Run, sl.Searcher, sl.Architecture, sl.Model, Transfer)
 VERBS = [getattr(kind, name) for kind in KINDS for name in vars(kind) if not name.startswith("_")]
 CALLS = [sl.load, sl.parse, sl.train, sl.resume, sl.search, sl.finetune, sl.transfer, sl.open_run, sl.load_model]
+CALLS += [sl.open_transfer]
 CALLS += [sl.measure, sl.import_model]
 
 

@@ -75,5 +75,5 @@ def test_names_of_folders_are_no_files(name: str, tmp_path: Path) -> None:
 def test_a_folder_that_is_there_may_have_any_name(tmp_path: Path) -> None:
     (tmp_path / "m.docx").mkdir()
     require_known(tmp_path / "m.docx")
-    with pytest.raises(Failure, match="no format ends in .docx"):
+    with pytest.raises(Failure, match=r"no format ends in \.docx"):
         require_known(tmp_path / "n.docx")

@@ -5,7 +5,7 @@ This module does not import torch, so that commands that only look at runs answe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -56,15 +56,19 @@ def lacks(run: Run, need: Need) -> str | None:
 
 
 def transferring(
-    runs: Path, name: str | None, task: str, need: Literal["checkpoint", "model"], say: Callable[[str], None]
+    runs: Path,
+    name: str | None,
+    tasks: Sequence[str],
+    need: Literal["checkpoint", "model"],
+    say: Callable[[str], None],
 ) -> Run:
-    """The transfer of that name; with no name, the task's latest that has what is needed, and where none has, its
+    """The transfer of that name; with no name, the tasks' latest that has what is needed, and where none has, their
     latest. say: told of those that are passed over. Raises `Failure` where there is none."""
-    newest = find(runs, name, (task,))
+    newest = find(runs, name, tasks)
     if name is not None:
         return newest
     passed: list[Run] = []
-    for run in sorted(every(runs, (task,)), key=lambda run: (run.record.created, run.name), reverse=True):
+    for run in sorted(every(runs, tasks), key=lambda run: (run.record.created, run.name), reverse=True):
         if (run.checkpoint if need == "checkpoint" else run.model / "config.json").is_file():
             for one in passed:
                 say(f"passed over {one.name}: it was stopped before it had kept anything")

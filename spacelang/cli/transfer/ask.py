@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spacelang.api.open_transfer import require_trained
 from spacelang.cli.terminal import fail, grid_of_figures, refused, say, say_once
 from spacelang.cli.transfer.learn import looking
 from spacelang.runs import called
@@ -71,12 +72,9 @@ def _model(task: str, name: str | None, runs: Path) -> Path:
                 f"give the same command with transfer {of}" if of else "train it first, with --data and --recipe",
             )
         return folder
-    run = transferring(runs, name, task, "model", say_once)
-    if not (run.model / "config.json").is_file():
-        fail(
-            f"{run.name} has no model yet: its training was stopped before the first measurement",
-            f"go on with: {_again(task, run)}",
-        )
+    run = transferring(runs, name, (task,), "model", say_once)
+    with refused():
+        require_trained(run)
     model: Path = run.model
     return model
 

@@ -108,7 +108,7 @@ def transfer(
         if recipe is not None or settings or bert is not None or random_weights:
             fail("a run goes on with its own recipe", "leave these options out, or train a new run")
         where = None if data is None else str(data)
-        run = transferring(runs, model, task, "checkpoint", say_once)
+        run = transferring(runs, model, (task,), "checkpoint", say_once)
         manner = Manner(device, workers, profile=profile)
         again = Again(run, steps, limit, micro or 0, where)
         transfer_(again, runs, manner, looking(f"look at {where}"), watching, say)
