@@ -13,21 +13,25 @@ from spacelang.amount import counted
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
+    from spacelang.architecture import Frame
     from spacelang_runtime.nn.network import Network
     from spacelang_runtime.preprocessing import Preprocessing
 
 TOP = 5
+FEW = 6  # classes in a line
 Place = str | os.PathLike[str]
 
 
 @frozen
 class Prediction:
     """What a photo shows. shares: the likeliest classes, the first one first, each with its share of the certainty,
-    from 0 to 1. broken: why the photo cannot be read; empty where it can."""
+    from 0 to 1. broken: why the photo cannot be read; empty where it can. far: how it is unlike what the network
+    learned to see: `in colour`, where that is grey; `larger` by more than 32 times, `smaller` by more than 8."""
 
     photo: Path
     shares: tuple[tuple[str, float], ...]
     broken: str = ""
+    far: tuple[str, ...] = ()
 
     @property
     def best(self) -> str | None:
@@ -38,10 +42,8 @@ class Prediction:
         """The prediction as JSON has it."""
         if self.broken:
             return {"photo": str(self.photo), "broken": self.broken}
-        return {
-            "photo": str(self.photo),
-            "classes": [{"class": name, "share": share} for name, share in self.shares],
-        }
+        classes = [{"class": name, "share": share} for name, share in self.shares]
+        return {"photo": str(self.photo), "classes": classes} | ({"far": list(self.far)} if self.far else {})
 
 
 @frozen(repr=False)
@@ -128,14 +130,33 @@ def predicted(
     where, frame = choose(device), network.architecture.frame
     framing, normal = Framing(frame.image, frame.channels, seen), partial(normalise, preprocessing=seen)
     told = shares_of(network.float().to(where), photos, framing, normal, where, readers(workers, spare=0))
-    for photo, shares in zip(photos, told, strict=True):
-        if isinstance(shares, str):
-            yield Prediction(photo, (), shares)
+    for photo, one in zip(photos, told, strict=True):
+        if isinstance(one, str):
+            yield Prediction(photo, (), one)
             continue
-        best = shares.topk(min(top, len(names)))
-        yield Prediction(
-            photo,
-            tuple(
-                (names[at], share) for at, share in zip(best.indices.tolist(), best.values.tolist(), strict=True)
-            ),
-        )
+        best = one.shares.topk(min(top, len(names)))
+        shares = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        yield Prediction(photo, tuple((names[at], share) for at, share in shares), far=one.far)
+
+
+_FAR = {
+    "in colour": "in colour",
+    "larger": "over 32 times as large",
+    "smaller": "below an eighth as large",
+}
+
+
+def far_off(predictions: Sequence[Prediction], frame: Frame, names: Sequence[str]) -> str | None:
+    """A line on the photos that are far from what a network learned to see: what that is, and in which ways they
+    are; None where all are near."""
+    ways = [(sum(way in one.far for one in predictions), said) for way, said in _FAR.items()]
+    if not any(count for count, _ in ways):
+        return None
+    found = ", ".join(f"{count} {'is' if count == 1 else 'are'} {said}" for count, said in ways if count)
+    classes = ", ".join(names[:FEW]) + (", …" if len(names) > FEW else "")
+    grey = "grey " if frame.channels == 1 else ""
+    return (
+        f"this network learned to see {grey}images of {frame.image}×{frame.image} pixels, of "
+        f"{counted(len(names), 'class')}: {classes}; of {counted(len(predictions), 'photo')}, {found}: what it "
+        "says of such may mean little"
+    )

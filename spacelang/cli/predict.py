@@ -58,7 +58,7 @@ def predict(
     if not places:
         fail("which photos?", f"name them, or a folder: spacelang predict {given} photo.jpg")
 
-    from spacelang.api.predict import photos_of
+    from spacelang.api.predict import far_off, photos_of
 
     listed = [line for place in places if place == "-" for line in sys.stdin.read().splitlines() if line.strip()]
     photos = (*photos_of([place for place in places if place != "-"]), *map(Path, listed))
@@ -76,6 +76,8 @@ def predict(
         print(json.dumps([one.record() for one in predictions], indent=2))
     if output is not None:
         _draw(predictions, output)
+    if (line := far_off(predictions, model.network.architecture.frame, model.classes)) is not None:
+        say(line)
     if all(one.broken for one in predictions):
         fail("no photo could be read")
 

@@ -136,3 +136,33 @@ def test_a_run_answers_too_by_its_best_or_its_largest_network(spacelang, here: P
     assert spacelang("predict", "own", "data/val/cat").out == said.out
     smallest = spacelang("predict", "digits-1", "data/val/cat", "--network", "smallest")
     assert "smallest of digits-1" in smallest.err
+
+
+def test_photos_far_from_what_a_network_learned_to_see_are_said_in_one_line(spacelang, here: Path) -> None:
+    """A pixel of the network would be more than 32 × 32 of the photo; the usual photos say nothing."""
+    near = spacelang("predict", "m", "photos/val/ant/000.png")
+    assert "learned to see" not in near.err
+    write_image(here / "large" / "1.png", 1, (800, 600))
+    write_image(here / "large" / "2.png", 2, (16 * 32, 16 * 32))
+    write_image(here / "large" / "3.png", 3, (1, 1))
+    said = spacelang("predict", "m", "large")
+    assert said.code == 0, said.err
+    (line,) = [line for line in said.err.splitlines() if "learned to see" in line]
+    assert "images of 16×16 pixels, of 3 classes: ant, bee, cat; of 3 photos, 1 is over 32 times as" in line
+    assert "1 is below an eighth as large" in line
+    found = json.loads(spacelang("predict", "m", "large", "--json").out)
+    assert [one.get("far") for one in found] == [["larger"], None, ["smaller"]]
+    assert [one.far for one in sl.load_model("m").predict("large")] == [("larger",), (), ("smaller",)]
+
+
+def test_colours_are_far_from_a_network_that_sees_grey(spacelang, here: Path) -> None:
+    save(Network(notation.read("i16-p4-c3-ch1/16:h2q16m2w4")).eval(), here / "grey", {})
+    (here / "mixed").mkdir()
+    Image.new("RGB", (20, 16), (128, 128, 130)).save(here / "mixed" / "1.png")
+    Image.new("RGB", (20, 16), (200, 80, 30)).save(here / "mixed" / "2.png")
+    said = spacelang("predict", "grey", "mixed")
+    assert said.code == 0, said.err
+    assert (
+        "grey images of 16×16 pixels, of 3 classes: class 0, class 1, class 2; of 2 photos, 1 is in col" in said.err
+    )
+    assert "learned to see" not in spacelang("predict", "m", "mixed").err

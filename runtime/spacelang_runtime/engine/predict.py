@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spacelang_runtime.data.decode import ANY_SIDE, Broken, decode
+from spacelang_runtime.data.far import Far, far
 from spacelang_runtime.data.frame import Framing
 from spacelang_runtime.data.workers import worked
 from spacelang_runtime.engine.distributed import precision
@@ -22,17 +23,33 @@ from spacelang_runtime.failure import Failure
 BATCH = 32
 
 
-@frozen
+@frozen(eq=False)
 class Framed:
-    """A photo by its number, framed as networks are scored: uint8 [channels, side, side]; or why it cannot be
-    read."""
+    """A photo, framed as networks are scored: uint8 [channels, side, side]. far: how it is unlike what they see."""
+
+    view: NDArray[np.uint8]
+    far: tuple[Far, ...]
+
+
+@frozen(eq=False)
+class Told:
+    """What a network tells of a photo. shares: float32 [classes], which add up to 1. far: see `Framed`."""
+
+    shares: Tensor
+    far: tuple[Far, ...]
+
+
+@frozen
+class Opened:
+    """A photo by its number, or why it cannot be read."""
 
     photos: Sequence[Path]
     framing: Framing
 
-    def __call__(self, number: int) -> NDArray[np.uint8] | str:
+    def __call__(self, number: int) -> Framed | str:
         try:
-            return self.framing(decode(self.photos[number], ANY_SIDE))
+            picture = decode(self.photos[number], ANY_SIDE)
+            return Framed(self.framing(picture), far(picture, self.framing))
         except Broken as broken:
             return broken.reason
 
@@ -44,21 +61,20 @@ def shares(
     normalise: Callable[[Tensor], Tensor],
     device: torch.device,
     workers: int,
-) -> Iterator[Tensor | str]:
-    """The share that a network gives each class, float32 [classes], for each photo in their order; of one that
-    cannot be read, why.
+) -> Iterator[Told | str]:
+    """The share that a network gives each class, for each photo in their order; of one that cannot be read, why.
 
-    Shares of a photo add up to 1. framing, normalise: as the network's images are prepared. workers: processes that
+    framing, normalise: as the network's images are prepared. workers: processes that
     decode; few photos take none. The model is left in evaluation mode. Raises `Failure` where it answers with NaN.
     """
     model.eval()
     few = min(workers, len(photos) // BATCH)
-    with closing(worked(Framed(photos, framing), range(len(photos)), few, ahead=2 * BATCH)) as views:
+    with closing(worked(Opened(photos, framing), range(len(photos)), few, ahead=2 * BATCH)) as views:
         while part := list(islice(views, BATCH)):
-            readable = [view for view in part if not isinstance(view, str)]
+            readable = [one.view for one in part if isinstance(one, Framed)]
             told = iter(_asked(model, readable, normalise, device))
-            for view in part:
-                yield view if isinstance(view, str) else next(told)
+            for one in part:
+                yield Told(next(told), one.far) if isinstance(one, Framed) else one
 
 
 def _asked(
