@@ -133,7 +133,9 @@ def test_what_is_outside_its_bounds_when_it_runs_whole_is_no_finalist(tmp_path: 
     assert bound.best == next(one.candidate for one in free.finalists if one.candidate.digest not in refused)
     assert bound.finalists[0].candidate == bound.best
     assert bound.finalists[0].apart is None
-    assert all(low <= bound_.loss - bound.loss <= high for bound_ in bound.finalists[1:] for low, high in [bound_.apart])
+    for one in bound.finalists[1:]:
+        low, high = one.apart
+        assert low <= one.loss - bound.loss <= high
     assert bound.cheapest.digest not in refused
     with look(run.folder) as journal:
         (told,) = journal.best()
