@@ -25,6 +25,7 @@ from spacelang_runtime.search.evolve import Ended, Method, Outcome, Scored
 from spacelang_runtime.search.evolve import evolve as search
 from spacelang_runtime.search.pool import Dispatcher, Pool
 from spacelang_runtime.search.scoring import Stretch, Task, Verdict, judged
+from spacelang_runtime.search.searching import Holds
 
 IMAGES = 2000
 RECIPE = Evolve(
@@ -81,8 +82,9 @@ def searched(
     recipe: Evolve = RECIPE,
     crew: Pool = Pool(0, 1, CPU),
     observe: Callable[[Scored | Ended], None] = lambda seen: None,
+    holds: Holds | None = None,
 ) -> Outcome:
-    return search(run, digits(), recipe, method, Dispatcher(crew, judge, IMAGES), 1, observe)
+    return search(run, digits(), recipe, method, Dispatcher(crew, judge, IMAGES), 1, observe, holds)
 
 
 def timeless(outcome: Outcome) -> Outcome:

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from networks import stirred
 
 from spacelang import notation
 from spacelang_runtime.export.metadata import metadata, told_by
+from spacelang_runtime.export.sessions.session import Session
+from spacelang_runtime.export.written import checked
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import save
@@ -53,6 +56,14 @@ def test_a_file_is_checked_in_its_runtime_and_tested_as_the_model_is(
     assert [file[name] for name in same] == [whole[name] for name in same]
     assert file["loss"] == pytest.approx(whole["loss"], rel=1e-4)
     assert spacelang("export", str(folder), "-o", str(made)).code == 1  # it is there already
+
+
+@pytest.mark.parametrize("answer", [float("nan"), float("inf")])
+def test_a_file_that_answers_with_no_numbers_does_not_pass_its_check(answer: float) -> None:
+    network = stirred(Network(notation.read(LINE))).eval()
+    session = Session(lambda images: np.full((len(images), 10), answer, np.float32), None, {}, "a runtime")
+    with pytest.raises(Failure, match=f"computes other logits than torch: they differ by {answer}"):
+        checked(session, network, None, "a runtime")
 
 
 def test_signals_are_handled_when_several_files_of_openvino_were_opened(

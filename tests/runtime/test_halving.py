@@ -5,7 +5,7 @@ import pytest
 
 from spacelang_runtime.search.halving import going_on, rungs
 from spacelang_runtime.search.images import cuts
-from spacelang_runtime.search.interval import of_mean, of_share
+from spacelang_runtime.search.interval import of_mean
 from spacelang_runtime.search.method import Method
 
 
@@ -36,12 +36,6 @@ def test_the_best_part_of_all_seen_goes_on_whichever_generation_it_was_in() -> N
     assert going_on(list(better), before | better) == [f"new{i}" for i in range(6)]
     assert going_on(["a"], {"a": 1.0}) == ["a"]
     assert going_on(["a", "b", "c"], {"a": 1.0, "b": 1.0, "c": 2.0}) == ["a", "b"]
-
-
-def test_the_interval_of_a_share_is_wilsons() -> None:
-    assert of_share(0, 10) == pytest.approx((0, 0.2775), abs=1e-4)
-    assert of_share(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
-    assert of_share(10, 10)[1] == 1
 
 
 def test_the_interval_of_a_mean_holds_it_in_95_of_100_cases() -> None:

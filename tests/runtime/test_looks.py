@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from contextlib import closing
 from fractions import Fraction
@@ -97,6 +98,39 @@ def test_a_run_that_was_cut_between_looks_repeats_the_uncut_one(
     assert again.figures == result.figures
     assert {step.step: step.losses for step in seen} == {step.step: step.losses for step in steps}
     assert same_weights(run, setup.run)
+
+
+@pytest.mark.parametrize("when", ["in the last step", "after it"])
+def test_a_run_that_was_stopped_before_its_last_look_makes_it_when_it_goes_on(
+    looked: tuple[Run, list[Any], TrainingResult], tmp_path: Path, when: str
+) -> None:
+    setup = setup_in(tmp_path)
+    whole = training(setup)
+
+    def micro_steps(step: int, *rest: Any) -> Any:
+        *others, last = whole.objective.micro_steps(step, *rest)
+
+        def backward(weight: float) -> Any:
+            if when == "in the last step" and step == STEPS - 1:
+                signal.raise_signal(signal.SIGINT)
+            return last.backward(weight)
+
+        return [*others, evolve(last, backward=backward)]
+
+    def watch(step: Any) -> None:
+        if when == "after it" and step.step == STEPS:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted, match=f"stopped at step {STEPS} of {STEPS}"):
+        train(evolve(whole, objective=evolve(whole.objective, micro_steps=micro_steps)), ALONE, watch)
+    state = setup.run.state
+    assert state is not None
+    assert not state.finished
+    assert learn(resumed(setup.run, ALONE, 0, _quiet)).figures == looked[2].figures
+    state = setup.run.state
+    assert state is not None
+    assert state.finished
+    assert same_weights(setup.run, looked[0])
 
 
 def test_a_look_tells_what_an_evaluation_tells(looked: tuple[Run, list[Any], TrainingResult]) -> None:

@@ -17,7 +17,7 @@ from spacelang_runtime.search.algorithms import ALGORITHMS
 from spacelang_runtime.search.answers import Answers
 from spacelang_runtime.search.evolution import Evolution, Goals, Result
 from spacelang_runtime.search.evolve import Ended, Method, Scored
-from spacelang_runtime.search.journal_file import open_journal
+from spacelang_runtime.search.journal_file import look, open_journal
 from spacelang_runtime.search.pool import Pool, follow
 from spacelang_runtime.search.scoring import Stretch, Verdict
 from spacelang_runtime.search.target import resolve
@@ -121,6 +121,54 @@ def test_the_best_is_the_finalist_of_the_lowest_loss_and_the_cheapest_is_level_w
     assert found.cheapest.flops == min(found.best.flops, *(one.candidate.flops for one in found.level), 10**9)
     assert resolve("best", run, digits()) == found.best.architecture
     assert resolve("cheapest", run, digits()) == found.cheapest.architecture
+
+
+def test_what_is_outside_its_bounds_when_it_runs_whole_is_no_finalist(tmp_path: Path) -> None:
+    method = Method("paper", exact=True, finalists=6)
+    free = searched(new_run(tmp_path / "free"), Pretender(), method)
+    assert free.cheapest != free.best  # else the last lines could not fail
+    refused = {free.best.digest, free.cheapest.digest}
+    run = new_run(tmp_path / "bound")
+    bound = searched(run, Pretender(), method, holds=lambda one: one.digest not in refused)
+    assert bound.best == next(one.candidate for one in free.finalists if one.candidate.digest not in refused)
+    assert bound.finalists[0].candidate == bound.best
+    assert bound.finalists[0].apart is None
+    for one in bound.finalists[1:]:
+        low, high = one.apart
+        assert low <= one.loss - bound.loss <= high
+    assert bound.cheapest.digest not in refused
+    with look(run.folder) as journal:
+        (told,) = journal.best()
+        assert told.entry.architecture == bound.best.digest
+    assert resolve("best", run, digits()) == bound.best.architecture
+
+
+def test_another_answer_of_the_same_search_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    first = searched(run, Pretender())
+    again = searched(run, Pretender(), holds=lambda one: one != first.best.architecture)
+    with look(run.folder) as journal:
+        search = journal.last()
+        assert search is not None
+        finalists = [one.architecture for one in journal.finalists(search)]
+    assert finalists == [one.candidate.digest for one in again.finalists]
+    assert first.best.digest not in finalists
+
+
+def test_a_finalist_that_was_left_is_looked_at_in_full_where_it_is_the_answer(tmp_path: Path) -> None:
+    method = Method(part=Fraction(1))
+    free = searched(new_run(tmp_path / "free"), Pretender(), method)
+    left = [one.candidate.architecture for one in free.finalists if one.images < IMAGES]
+    assert left
+    bound = searched(new_run(tmp_path / "bound"), Pretender(), method, holds=lambda one: one == left[-1])
+    whole = answers(left[-1])
+    assert (bound.best.architecture, bound.correct, bound.images) == (left[-1], whole.correct, IMAGES)
+    assert bound.loss == whole.loss
+
+
+def test_where_no_finalist_keeps_the_bounds_there_is_no_answer(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="none of the 8 best networks keeps the bounds"):
+        searched(new_run(tmp_path), Pretender(), holds=lambda _: False)
 
 
 def test_scores_without_losses_are_kept_and_can_be_gone_on_with_by_accuracy(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from spacelang_runtime.tasks.detect.average_precision import as_results, average
 from spacelang_runtime.tasks.detect.coco import Photo, Thing, read
 from spacelang_runtime.tasks.detect.crop import FINE, crop
 from spacelang_runtime.tasks.detect.detector import Detections
+from spacelang_runtime.tasks.detect.rle import covered
 from spacelang_runtime.tasks.detect.task import build, open_annotated
 from spacelang_runtime.tasks.detect.transforms import batched, sample
 
@@ -257,6 +258,8 @@ def test_a_detector_learns_photos_by_heart(tmp_path: Path) -> None:
 MISTAKES = {
     "annotation 3 is of image 77, which the file does not have": lambda r: r["annotations"][2].update(image_id=77),
     "annotation 3 is of category 5, unknown": lambda r: r["annotations"][2].update(category_id=5),
+    r"annotation 3 is of image \[1\], which the file": lambda r: r["annotations"][2].update(image_id=[1]),
+    r"annotation 3 is of category {}, unknown": lambda r: r["annotations"][2].update(category_id={}),
     "annotation 1 has no segmentation .*, and most others are as odd": lambda r: [
         one.update(segmentation=[]) for one in r["annotations"]
     ],
@@ -272,6 +275,12 @@ ODD = {
     "annotation 3 has an empty bbox [10, 10, 0, 5]": {"bbox": [10, 10, 0, 5]},
     "annotation 3 has a polygon of 4 numbers": {"segmentation": [[1, 2, 3, 4]]},
     "annotation 3 has no segmentation (polygons or RLE)": {"segmentation": None},
+    "annotation 3 has runs of 70 pixels, and its mask is 48×64": {
+        "segmentation": {"size": [48, 64], "counts": [50, 20]}
+    },
+    "annotation 3 has counts that are no runs, and its mask is 48×64": {
+        "segmentation": {"size": [48, 64], "counts": [-8, 3080]}
+    },
     "annotation 3 has a mask of 5×5, and its image is 48×64": {"segmentation": {"size": [5, 5], "counts": [25]}},
 }
 
@@ -284,6 +293,19 @@ def test_one_odd_annotation_is_left_out_and_said(folder: Path, reason: str) -> N
     assert sum(len(photo.things) for photo in found.photos) == len(found.truths) == 11
     said = open_annotated(folder, recipe("detect"), None, None).summary()
     assert f"left out: odd annotations of the training photos (1): {reason}" in said
+
+
+def test_the_runs_of_a_mask_cover_all_its_pixels_or_are_none() -> None:
+    source = np.random.default_rng(0)
+    for side in (1, 7, 40, 300):
+        mask = np.asfortranarray(source.random((side, 2 * side)) < source.random())
+        mask[: side // 2] = False  # long runs too
+        text = rle.encode(mask.astype(np.uint8))["counts"].decode()
+        assert covered(text) == 2 * side**2
+        assert covered(text[:-1]) != 2 * side**2
+    assert covered([3, 4, 5]) == 12
+    for none in ("garbage", "", "é", "\x00", "oooooooo1", [1.5, 2.5], ["a"], [True], [[1]], [-1, 2], [2**40]):
+        assert covered(none) != 64, none
 
 
 def test_a_polygon_that_is_none_is_left_out_of_its_object(folder: Path) -> None:

@@ -328,6 +328,13 @@ def test_mistakes_in_questions_are_named_with_file_and_place(folder: Path, tmp_p
     (two / "v2_mscoco_train2014_annotations.json").write_text('{"annotations": []}')
     with pytest.raises(Failure, match=r"annotations\.json has no answers to question 0"):
         read(two)
+    for told in ('"what?"', '{"question_id": [1], "answers": []}', "null"):
+        (two / "v2_mscoco_train2014_annotations.json").write_text(f'{{"annotations": [{told}]}}')
+        with pytest.raises(Failure, match=r"annotations\.json: .* is no record with a question_id"):
+            read(two)
+    (two / "v2_OpenEnded_mscoco_train2014_questions.json").write_text('{"questions": [7]}')
+    with pytest.raises(Failure, match=r"questions\.json: 7 is no record with a question_id"):
+        read(two)
     (folder / "train.csv").write_text("question,answer,image_id\nwhat?,,0\n")
     with pytest.raises(Failure, match=r"train\.csv, line 2: the question, its answer or its image is missing"):
         read(folder)

@@ -58,7 +58,7 @@ class Learner:
                 optimizer=optimizer,
             ),
         )
-        done = finished(limits, state.step, state.elapsed)
+        done = finished(limits, state.step, state.elapsed) and not state.owed
         write_state(run, State(state.step, limits, state.elapsed, state.losses, state.skipped, done))
 
     def restore(self, run: Run, checkpoint: Checkpoint) -> TrainerState:

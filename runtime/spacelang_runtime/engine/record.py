@@ -117,7 +117,8 @@ class Record:
 @frozen
 class State:
     """How far training has come at the last checkpoint. losses: the last, by name (of a supernet: largest,
-    smallest, random). elapsed: seconds of training. skipped: steps whose loss or gradient was not finite."""
+    smallest, random). elapsed: seconds of training. skipped: steps whose loss or gradient was not finite. finished:
+    whether nothing is left to do, its last evaluation included."""
 
     step: int = field(validator=_COUNT)
     limits: Limits

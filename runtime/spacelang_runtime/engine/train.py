@@ -236,8 +236,9 @@ def train(
         barrier(world)
         if not finished(limits, state.step, state.elapsed):
             raise interrupted(state)
-        if training.evaluations and not figures:  # it was stopped between its last step and its last evaluation
-            figures = evaluated(state)
+        if state.owed or (training.evaluations and not figures):  # it was stopped before its last evaluation
+            figures, state = evaluated(state), attrs.evolve(state, owed=False)
+            save(state)
     return TrainingResult(state, figures)
 
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from spacelang.recipe import Score
+from spacelang_runtime.engine.wilson import wilson
 from spacelang_runtime.search.answers import Answers
 from spacelang_runtime.search.evolution import Candidate
-from spacelang_runtime.search.interval import Interval, of_mean, of_share
+from spacelang_runtime.search.interval import Interval, of_mean
 from spacelang_runtime.search.racing import Race
 
 RISK = 0.05  # that any finalist is left which is as good as the one that it is compared with
@@ -84,4 +85,4 @@ def estimated(answers: Answers, read: int) -> Estimate | None:
     if len(answers) <= read:
         return None
     rest = Answers(answers.right[read:], answers.losses[read:])
-    return Estimate(len(rest), rest.correct, of_share(rest.correct, len(rest)), of_mean(rest.errors("loss")))
+    return Estimate(len(rest), rest.correct, wilson(rest.correct, len(rest)), of_mean(rest.errors("loss")))

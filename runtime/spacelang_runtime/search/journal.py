@@ -132,10 +132,12 @@ class Journal:
             )
 
     def close_search(self, search: Search, winner: str, finalists: Sequence[Finalist] = ()) -> None:
-        """The search has come to its end. finalists: the winner first, then as they rank."""
+        """The search has come to its end. finalists: the winner first, then as they rank; in the place of those
+        that it had when it ended before."""
         with self.database as db:
+            db.execute("DELETE FROM finalist WHERE search = ?", (search.number,))
             db.executemany(
-                "INSERT OR IGNORE INTO finalist VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO finalist VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [(search.number, place, *attrs.astuple(one)) for place, one in enumerate(finalists)],
             )
             db.execute(

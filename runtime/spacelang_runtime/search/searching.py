@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from functools import cache
 from statistics import pstdev
 
 import numpy as np
@@ -79,7 +80,7 @@ class Searching:
             self._end(candidates)
         several = len(self.method.goals) > 1
         finalists = () if several else self._final()
-        best = evolution.ranked()[0] if several else self._held(finalists)
+        best = evolution.ranked()[0] if several else finalists[0].candidate
         if self.images < self.search.total:
             self._look_at_all([best], Stretch(self.search.total))
         answers = self.known[best.digest]
@@ -209,15 +210,25 @@ class Searching:
         rival = self.known[first.digest].first(self.images)
         racing = None if method.spending == "full" else race(rival, method.score, self._looks, len(several))
         self._look_at_all(others, Stretch(self.images, racing))
-        return placed(several, self.known, self.settled, method.score, self.images)
+        return self._holding(several)
 
-    def _held(self, finalists: Sequence[Final]) -> Candidate:
-        """The best of the finalists that keeps the bounds when it runs whole."""
-        for one in finalists:
-            if self.holds is None or self.holds(one.candidate.architecture):
-                return one.candidate
+    def _holding(self, several: Sequence[Candidate]) -> tuple[Final, ...]:
+        """The finalists without those that leave the bounds when they run whole. Only the best and those level with
+        it are run: of these comes the answer."""
+        kept, held = list(several), cache(self.holds or (lambda _: True))
+        while kept:
+            finalists = placed(kept, self.known, self.settled, self.method.score, self.images)
+            best = finalists[0].candidate
+            if self.settled[best.digest] < self.images:  # it was left beside one that is no finalist any more
+                self._look_at_all([best], Stretch(self.images))
+                continue
+            answers = (best, *(one.candidate for one in finalists if one.level))
+            outside = next((one for one in answers if not held(one.architecture)), None)
+            if outside is None:
+                return finalists
+            kept.remove(outside)
         raise Failure(
-            f"none of the {len(finalists)} best networks keeps the bounds when it runs whole",
+            f"none of the {len(several)} best networks keeps the bounds when it runs whole",
             "measure the table anew on an idle machine, ask for more --finalists, or bound it lower",
         )
 

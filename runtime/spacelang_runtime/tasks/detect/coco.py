@@ -11,6 +11,7 @@ import attrs
 from attrs import field, frozen
 
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.tasks.detect.rle import covered
 from spacelang_runtime.tasks.files import fingerprint, read_json, require_all, require_folder
 
 Segmentation = list[list[float]] | dict[str, Any]
@@ -98,9 +99,9 @@ def read(folder: Path, split: str) -> Coco:
     for place, annotation in enumerate(record["annotations"], 1):
         called = _called(path, place, annotation)
         of, category = annotation.get("image_id"), annotation.get("category_id")
-        if of not in images:
+        if not isinstance(of, int | float) or of not in images:  # 1.0 is what some tools make of 1
             raise Failure(f"{path}: {called} is of image {of!r}, which the file does not have")
-        if category not in label:
+        if not isinstance(category, int | float) or category not in label:
             raise Failure(f"{path}: {called} is of category {category!r}, unknown")
         try:
             truth = _truth(annotation, int(of), int(category), images[of], called, odd)
@@ -145,9 +146,12 @@ def _truth(
                 raise Odd(wrong[0])
             odd += wrong
             segmentation = [polygon for polygon in polygons if _is_polygon(polygon)]
-        case {"size": [int(rows), int(columns)], "counts": list() | str()}:
+        case {"size": [int(rows), int(columns)], "counts": (list() | str()) as counts}:
             if (rows, columns) != (high, wide):
                 raise Odd(f"{called} has a mask of {rows}×{columns}, and its image is {high}×{wide}")
+            if (pixels := covered(counts)) != rows * columns:
+                runs = "counts that are no runs" if pixels is None else f"runs of {pixels} pixels"
+                raise Odd(f"{called} has {runs}, and its mask is {rows}×{columns}")
         case _:
             raise Odd(f"{called} has no segmentation (polygons or RLE)")
     left, top, width, height = within(tuple(map(float, box)), wide, high, called, odd)

@@ -140,12 +140,16 @@ def _vqa2(folder: Path, split: str) -> tuple[Question, ...]:
         (place for place in (folder / split, folder / "images" / split) if place.is_dir()), folder / split
     )
     images = _images(photos)
-    annotations = {record.get("question_id"): record for record in told}
+    for path, records in ((asked_in, asked), (told_in, told)):
+        for record in records:
+            if not isinstance(record, dict) or not isinstance(record.get("question_id"), int):
+                raise Failure(f"{path}: {str(record)[:80]} is no record with a question_id")
+    annotations = {record["question_id"]: record for record in told}
     questions = []
     for record in asked:
         number, image, text = (record.get(name) for name in ("question_id", "image_id", "question"))
-        if not isinstance(number, int) or not isinstance(image, int) or not isinstance(text, str):
-            raise Failure(f"{asked_in}: {str(record)[:80]} is no question with question_id, image_id and question")
+        if not isinstance(image, int) or not isinstance(text, str):
+            raise Failure(f"{asked_in}: {str(record)[:80]} is no question with image_id and question")
         if number not in annotations:
             raise Failure(f"{told_in} has no answers to question {number}")
         try:
