@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Scored:
     """A network with its answer.
 
-    score: one number a goal; None: it failed. operator: `draw`, `crossover` or `mutation` made it, or it was `told`
-    without having been asked. parents: lines. costs: by measure, in the units of the tables.
+    score: one number a goal; None: it failed. operator: `draw`, `crossover`, `mutation` or the `predictor` made it,
+    or it was `told` without having been asked. parents: lines. costs: by measure, in the units of the tables.
     """
 
     architecture: Architecture

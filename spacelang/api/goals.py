@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Literal, SupportsFloat, get_args
 
@@ -20,8 +20,8 @@ def directions(given: Direction | Sequence[Direction]) -> tuple[Direction, ...]:
 
     Raises `NotAnOption` for a word that is none.
     """
-    words = (given,) if isinstance(given, str) else tuple(given)
-    for word in words:
+    words = tuple(given) if isinstance(given, list | tuple) else (given,)
+    for word in words or (given,):
         if word not in DIRECTIONS:
             raise NotAnOption("direction", f"{word!r} is no direction: 'maximize' or 'minimize', one for each goal")
     return words
@@ -35,13 +35,25 @@ def values(score: Score | None) -> Values | None:
     if score is None:
         return None
     try:
-        each = [score] if isinstance(score, SupportsFloat) else list(score)
-        numbers = tuple(map(float, each))
+        numbers = tuple(map(float, _each(score)))
     except (TypeError, ValueError):
         raise TypeError(f"{score!r} is no score: a number, or a tuple of them, or None where it failed") from None
+    except OverflowError:
+        raise TypeError("a score is a number that a float holds") from None
     if not numbers:
         raise TypeError("a score has at least one number")
     return numbers if all(map(isfinite, numbers)) else None
+
+
+def _each(score: Score) -> Iterable[SupportsFloat]:
+    """The numbers of a score. An array of them is several, though Python would make a number of it; a text, or what
+    has names for its parts, is none. Raises TypeError."""
+    if isinstance(score, str | bytes | Mapping):
+        raise TypeError
+    try:
+        return list(score)  # type: ignore[arg-type]  # a number goes through nothing
+    except TypeError:
+        return [score]  # type: ignore[list-item]
 
 
 def point(numbers: Values, given: tuple[Direction, ...]) -> Point:

@@ -57,14 +57,14 @@ class Journal:
     synced: float = 0.0
 
     def propose(self, generation: Generation, rows: Sequence[Row]) -> None:
-        """Keep a generation."""
+        """Keep a generation; of one that was kept already, the same again."""
         with refused(self.path), self.database as db:
             db.execute(
-                "INSERT INTO generation VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO generation VALUES (?, ?, ?, ?, ?)",
                 (self.search, generation.number, generation.answers, generation.fresh, json.dumps(generation.kept)),
             )
             db.executemany(
-                "INSERT INTO candidate VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO candidate VALUES (?, ?, ?, ?, ?, ?)",
                 [
                     (self.search, row.generation, place, row.line, row.operator, json.dumps(row.parents))
                     for place, row in enumerate(rows)
@@ -160,6 +160,8 @@ def refused(path: Path) -> Iterator[None]:
 
 def _refused(path: Path, error: sqlite3.Error) -> Failure:
     said = str(error)
+    if "closed database" in said:
+        return Failure(f"{path} was let go: this search is closed", "open it again, with the same words")
     if "locked" in said:
         return Failure(f"{path} is in use: another search has it open", "end that one, or name another file")
     if "not a database" in said:

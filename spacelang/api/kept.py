@@ -11,8 +11,8 @@ from spacelang.outside import finite, shown
 
 @frozen
 class Generation:
-    """What a generation was made from. answers: how many had come. fresh: how many of its networks were new. kept:
-    the lines of the networks that were kept."""
+    """What a generation was made from. answers: how many had come, in all. fresh: how many of its networks were
+    new. kept: the lines of the networks that were kept."""
 
     number: int
     answers: int

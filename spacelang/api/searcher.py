@@ -24,6 +24,7 @@ from attrs import evolve
 from spacelang import interchange
 from spacelang.api.architecture import Architecture, Known, known
 from spacelang.api.error import NotAnOption
+from spacelang.api.exactly import exactly
 from spacelang.api.feasible import feasible
 from spacelang.api.found import Found, Scored
 from spacelang.api.goals import Direction, Score, Values, directions, values
@@ -31,10 +32,12 @@ from spacelang.api.journal import DAMAGED, Journal, open_journal
 from spacelang.api.kept import Answer, Generation, Row
 from spacelang.api.load import spaced
 from spacelang.api.measures import Amount, Further
+from spacelang.api.ranges import whole
 from spacelang.api.recipe import Settings, evolve_recipe
 from spacelang.api.space import Space
 from spacelang.api.walk import Candidate, Walk
 from spacelang.api.worded import worded
+from spacelang.language.domain import SEED
 from spacelang.lower.bounds import windows
 from spacelang.lower.chain import digest, inside
 from spacelang.lower.cost import MEASURES
@@ -47,12 +50,14 @@ if TYPE_CHECKING:
 
 # Those of the runtime's that need nothing but a number for each network.
 ALGORITHMS: tuple[Algorithm, ...] = ("paper", "random", "regularized", "nsga2", "predictor")
+_OF_ONE: tuple[Algorithm, ...] = ("paper", "regularized", "predictor")  # those that are after one number
 
 
 class Searcher:
     """A search in progress, closed under its bounds. It may be used from several threads."""
 
     @worded
+    @exactly()
     def __init__(
         self,
         space: Space | Path | str,
@@ -74,6 +79,8 @@ class Searcher:
         Raises `Failure` for bounds that no network meets, for words that are none, and for a journal that cannot be
         used.
         """
+        whole("candidates", candidates, 1)
+        whole("seed", seed, 0, int(SEED.high))
         self.space = space = spaced(space)
         given = space.measured.bounds(
             space.lowered.chain, {"flops": flops, "params": params, "latency": latency}, bounds
@@ -85,8 +92,8 @@ class Searcher:
             lowered=space.lowered,
             recipe=self.recipe,
             windows=windows(self.recipe.bounds, space.lowered.chain),
-            directions=directions(direction),
-            algorithm=_algorithm(algorithm),
+            directions=(ways := directions(direction)),
+            algorithm=_algorithm(algorithm, ways),
             endless=candidates is not None,
         )
         feasible(space.lowered, self.recipe.bounds, space.measured)
@@ -95,6 +102,7 @@ class Searcher:
         self._out: dict[str, Candidate] = {}
         self._handed = 0  # networks that were handed out, here or by whoever held the journal before
         self._over = False
+        self._fresh: list[Candidate] | None = None  # of a generation that the journal has not taken yet
         self._journal: Journal | None = None
         if journal is not None:
             self._journal = open_journal(Path(journal), self._account())
@@ -103,12 +111,15 @@ class Searcher:
                 self._resume(self._journal)
                 unread.pop_all()
 
+    @exactly()
     def ask(self, number: int = 1) -> tuple[Architecture, ...]:
         """Up to `number` networks to score, none of which was asked before; none at all when the search has handed
         out all it will.
 
-        After a journal was opened, what was handed out before and never answered comes first.
+        After a journal was opened, what was handed out before and never answered comes first. Raises `Failure` for
+        a journal that takes no more; what it did not take is handed out once it does.
         """
+        whole("number", number, 0)
         with self._lock:
             batch: list[Candidate] = []
             while len(batch) < number and not self._spent:
@@ -187,14 +198,16 @@ class Searcher:
     def _propose(self) -> bool:
         """The next generation; whether there is one."""
         walk = self._walk
-        fresh = walk.step()
+        fresh = walk.step() if self._fresh is None else self._fresh
         if fresh is None:
             self._over = True
             return False
+        self._fresh = fresh
         if self._journal is not None:
             kept = tuple(walk.known[standing.name].architecture.line for standing in walk.kept)
             rows = [Row(walk.generation, one.architecture.line, one.operator, one.parents) for one in walk.members]
-            self._journal.propose(Generation(walk.generation, walk.consumed, len(fresh), kept), rows)
+            self._journal.propose(Generation(walk.generation, walk.came, len(fresh), kept), rows)
+        self._fresh = None
         self._waiting.extend(fresh)
         return True
 
@@ -206,7 +219,7 @@ class Searcher:
         settled = len(walk.directions) > 1 or any(walk.scores.values())
         if settled and given != walk.goals:
             raise ValueError(f"a score of this search has {walk.goals} numbers, not {given}")
-        if given > 1 and walk.algorithm in ("paper", "regularized", "predictor"):
+        if given > 1 and walk.algorithm in _OF_ONE:
             raise Failure(f"{walk.algorithm} is after one number, and a score has {given}", "algorithm='nsga2'")
 
     def _candidate(self, architecture: Architecture) -> Candidate:
@@ -253,32 +266,44 @@ class Searcher:
         return json.dumps(record, default=str, sort_keys=True)
 
     def _resume(self, journal: Journal) -> None:
-        """Take up what a journal holds: the answers, the generation at hand, and what was never answered."""
-        walk, held = self._walk, journal.held()
+        """Take up what a journal holds, in the order in which it came: the answers, the generations, and what was
+        never answered."""
+        walk, held, taken = self._walk, journal.held(), 0
+        rows: dict[int, list[Row]] = {}
+        for row in held.candidates:
+            rows.setdefault(row.generation, []).append(row)
         try:
-            for row in held.candidates:
-                genotype = self.space.genotype(row.line)
-                candidate = walk.made(genotype, row.generation, row.operator, row.parents)
-                walk.add(candidate)
-                if row.generation == len(held.generations) - 1:
+            for generation in held.generations:
+                self._retake(held.answers[taken : generation.answers])
+                taken, walk.members = max(taken, generation.answers), []
+                for row in rows.get(generation.number, ()):
+                    genotype = self.space.genotype(row.line)
+                    candidate = walk.made(genotype, row.generation, row.operator, row.parents)
+                    walk.add(candidate)
                     walk.members.append(candidate)
-            for answer in held.answers:
-                self._agree(answer.score)
-                self._take(self._candidate(known(answer.line)), answer.score)
+            self._retake(held.answers[taken:])
             self._waiting.extend(one for name, one in walk.known.items() if name not in walk.scores)
             if held.generations:
                 last = held.generations[-1]
-                walk.generation, walk.consumed = last.number, last.answers
+                walk.generation, walk.came = last.number, last.answers
                 walk.kept = tuple(walk.standing(self._candidate(known(line))) for line in last.kept)
-                fresh = [generation.fresh > 0 for generation in reversed(held.generations)]
+                fresh = [one.fresh > 0 for one in reversed(held.generations)]
                 walk.idle = fresh.index(True) if True in fresh else len(fresh)
         except (Failure, ValueError) as reason:
             raise Failure(f"{journal.path} is damaged: {reason}", DAMAGED) from None
 
+    def _retake(self, answers: Sequence[Answer]) -> None:
+        """Answers that a journal holds."""
+        for answer in answers:
+            self._agree(answer.score)
+            self._take(self._candidate(known(answer.line)), answer.score)
 
-def _algorithm(given: Algorithm | None) -> Algorithm | None:
+
+def _algorithm(given: Algorithm | None, ways: Sequence[Direction]) -> Algorithm | None:
     if given is not None and given not in ALGORITHMS:
         raise NotAnOption("algorithm", f"{given!r} is no algorithm: one of {', '.join(ALGORITHMS)}")
+    if given in _OF_ONE and len(ways) > 1:
+        raise NotAnOption("algorithm", f"{given} is after one number, and here are {len(ways)} directions", "nsga2")
     return given
 
 

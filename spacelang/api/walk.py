@@ -48,8 +48,8 @@ class Walk:
 
     algorithm: None: by the number of goals. endless: it does not end with the generations of the recipe. known: all
     networks of the search, by digest. scores: by digest; None for one that failed. told: digests, one an answer.
-    members: of the generation at hand, those known before too. kept: whom it was made from; consumed: how many
-    answers had come then. idle: generations in a row without anything new.
+    members: of the generation at hand, those known before too. kept: whom it was made from; came: how many answers
+    there were then. idle: generations in a row without anything new.
     """
 
     lowered: Lowered
@@ -64,7 +64,7 @@ class Walk:
     members: list[Candidate] = field(factory=list)
     kept: tuple[Standing, ...] = ()
     generation: int = -1
-    consumed: int = 0
+    came: int = 0
     idle: int = 0
     _places: dict[Genotype, Candidate] = field(factory=dict)
 
@@ -117,13 +117,14 @@ class Walk:
         beyond = not self.endless and self.generation >= self.recipe.generations
         if beyond or self.idle >= _IDLE or (self.idle and self._exhausted):
             return None
-        if self.generation >= 0:
+        generation, kept = self.generation + 1, self.kept
+        if generation:
             told = [self.standing(candidate) for candidate in self._news()]
-            self.kept = survivors(self.method, self.recipe, self.kept, told, self._ranked)
-            self.consumed = len(self.told)
-        self.generation += 1
+            kept = survivors(self.method, self.recipe, kept, told, self._ranked)
+        drawn = list(self._drawn(generation, kept))  # nothing has changed yet where this is interrupted
+        self.generation, self.kept, self.came = generation, kept, len(self.told)
         self.members, fresh = [], []
-        for genotype, operator, parents in self._drawn():
+        for genotype, operator, parents in drawn:
             candidate = self.made(genotype, self.generation, operator, parents)
             if self.add(candidate):
                 fresh.append(candidate)
@@ -141,12 +142,15 @@ class Walk:
         """The networks whose scores the next generation is the first to know: late ones, then those of the
         generation at hand in the order proposed."""
         current = {member.name for member in self.members}
-        late = (name for name in dict.fromkeys(self.told[self.consumed :]) if name not in current)
+        before = self.came if self.generation else 0  # what came before the first one has made nothing yet
+        late = (name for name in dict.fromkeys(self.told[before:]) if name not in current)
         for candidate in (*(self.known[name] for name in late), *self.members):
             if self.scores.get(candidate.name) is not None:
                 yield candidate
 
-    def _drawn(self) -> Iterator[tuple[Genotype, str, tuple[str, ...]]]:
+    def _drawn(
+        self, generation: int, kept: tuple[Standing, ...]
+    ) -> Iterator[tuple[Genotype, str, tuple[str, ...]]]:
         """The networks of a generation: children of those kept, or, where there are none, drawn from the space."""
         from spacelang.lower.draw import draw, stream
         from spacelang.lower.operators import Child
@@ -154,23 +158,23 @@ class Walk:
         from spacelang_runtime.search.algorithms import Field, children
 
         recipe, chain, inside = self.recipe, self.lowered.chain, self.windows
-        source = stream((recipe.seed << 32) | self.generation)  # one of its own for each generation
+        source = stream((recipe.seed << 32) | generation)  # one of its own for each generation
         made: Sequence[Any]
         if self.idle:
             made = tuple(draw(chain, _DRAWN, source, law=Law.UNIFORM, bounds=inside))
-        elif self.generation == 0:
+        elif generation == 0:
             made = tuple(draw(chain, recipe.population, source, bounds=inside))
-        elif not self.kept and self.method != "random":
+        elif not kept and self.method != "random":
             made = tuple(draw(chain, recipe.crossover + recipe.mutation, source, bounds=inside))
         else:
             scored = [self.known[name].genotype for name, score in self.scores.items() if score is not None]
-            made = children(self.method, self.kept, Field(chain, inside, recipe, source, self._predictor, scored))
+            made = children(self.method, kept, Field(chain, inside, recipe, source, self._predictor, scored))
         for one in made:
             if isinstance(one, Child):
                 parents = tuple(self._places[parent].architecture.line for parent in one.parents)
                 yield one.genotype, one.origin, parents
             else:
-                yield one, "draw" if self.generation == 0 or self.method != "predictor" else "predictor", ()
+                yield one, "draw" if generation == 0 or self.method != "predictor" else "predictor", ()
 
     @property
     def _predictor(self) -> Predictor | None:

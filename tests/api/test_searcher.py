@@ -10,11 +10,15 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import spacelang as sl
+from spacelang.api.journal import Journal
 from spacelang_runtime.search.algorithms import Algorithm
 from spacelang_runtime.search.evolution import Evolution, Goals, Result
 
@@ -195,8 +199,22 @@ def test_what_is_no_score_is_refused(space: sl.Space) -> None:
         searcher.tell(one, "good")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="2 numbers, not 1"):
         searcher.tell(one, 3.0)
+    for other in ("12", b"12", {0.5: 1, 0.7: 2}, 10**400):  # each of which Python makes numbers of
+        with pytest.raises(TypeError, match="score"):
+            searcher.tell(one, other)  # type: ignore[arg-type]
     with pytest.raises(sl.NotAnOption, match="direction: 'up' is no direction"):
         sl.Searcher(space, direction="up")  # type: ignore[arg-type]
+    for none in ((), None, 3):
+        with pytest.raises(sl.NotAnOption, match="is no direction"):
+            sl.Searcher(space, direction=none)  # type: ignore[arg-type]
+    for algorithm in ("paper", "regularized", "predictor"):  # before any network is scored
+        with pytest.raises(sl.NotAnOption, match="after one number, and here are 2 directions"):
+            sl.Searcher(space, direction=("maximize", "minimize"), algorithm=algorithm)
+    for word, value in {"candidates": 0, "seed": -1}.items():
+        with pytest.raises(sl.NotAnOption, match=f"{word}: it is a whole number"):
+            sl.Searcher(space, **{word: value})
+    with pytest.raises(sl.NotAnOption, match=r"number: it is a whole number from 0, and not 1\.5"):
+        searcher.ask(1.5)  # type: ignore[arg-type]
     with pytest.raises(sl.Failure, match="after one number"):
         sl.search(space, lambda _: (1, 2), algorithm="paper")
     with pytest.raises(sl.Failure, match="no algorithm"):
@@ -205,6 +223,15 @@ def test_what_is_no_score_is_refused(space: sl.Space) -> None:
         sl.Searcher(space, settings={"popluation": 3})
     with pytest.raises(sl.Failure, match="no network has flops"):
         sl.Searcher(space, flops=10)
+
+
+def test_an_array_of_numbers_is_a_score_of_several_goals(space: sl.Space) -> None:
+    searcher = sl.Searcher(space, direction=("maximize", "minimize"))
+    one, other = searcher.ask(2)
+    assert searcher.tell(one, np.array([0.5, 2.0]))
+    assert searcher.scored(one).score == (0.5, 2.0)
+    with pytest.raises(ValueError, match="2 numbers, not 1"):
+        searcher.tell(other, np.float32(0.5))
 
 
 def test_a_recipe_that_bounds_a_time_asks_for_its_table(space: sl.Space) -> None:
@@ -236,6 +263,61 @@ def test_a_search_goes_on_from_its_journal(space: sl.Space, tmp_path: Path) -> N
             last = searcher.found().records()
     assert len(asked) == len(set(asked)) == 60
     assert last == whole
+
+
+def test_what_was_told_unasked_is_taken_up_as_it_came(space: sl.Space, tmp_path: Path) -> None:
+    """Networks that a later generation proposes too stay what they were: told, and not handed out."""
+
+    def begun(journal: Path | None) -> sl.Searcher:
+        return sl.Searcher(space, flops="30K", candidates=40, settings=SMALL, journal=journal)
+
+    def go_on(searcher: sl.Searcher, number: int) -> int:
+        asked = 0
+        while asked < number and (batch := searcher.ask()):
+            asked += 1
+            searcher.tell(batch[0], worth(batch[0]))
+        return asked
+
+    known = list(dict.fromkeys(space.sample(60, flops="30K", seed=9)))
+    whole, journal = begun(None), tmp_path / "own.sqlite"
+    with begun(journal) as first:
+        for searcher in (whole, first):
+            for one in known:
+                searcher.tell(one, worth(one))
+        go_on(whole, 60)
+        assert go_on(first, 25) == 25
+    with begun(journal) as second:
+        assert go_on(second, 60) == 15
+        assert second.found() == whole.found()
+
+
+def test_a_generation_that_the_journal_did_not_take_is_not_lost(
+    space: sl.Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full, then has room again: the search goes on as if nothing had been, and so does its journal."""
+    journal, propose, full = tmp_path / "own.sqlite", Journal.propose, [True, False, True, True]
+
+    def refusing(*given: Any) -> None:
+        if full and full.pop():
+            raise sl.Failure("the disk is full")
+        propose(*given)
+
+    monkeypatch.setattr(Journal, "propose", refusing)
+    with sl.Searcher(space, candidates=30, settings=SMALL, journal=journal) as searcher:
+        for _ in range(40):
+            with suppress(sl.Failure):
+                for one in searcher.ask():
+                    searcher.tell(one, worth(one))
+    assert not full
+    found = sl.search(space, lambda _: 1 / 0, candidates=30, settings=SMALL, journal=journal)
+    assert found == sl.search(space, worth, candidates=30, settings=SMALL)
+
+
+def test_a_search_that_was_closed_says_so(space: sl.Space, tmp_path: Path) -> None:
+    with sl.Searcher(space, candidates=30, journal=tmp_path / "own.sqlite") as searcher:
+        (one,) = searcher.ask()
+    with pytest.raises(sl.Failure, match="this search is closed"):
+        searcher.tell(one, 1.0)
 
 
 def test_an_exception_of_the_score_loses_nothing(space: sl.Space, tmp_path: Path) -> None:
