@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from attrs import define
 from spacelang import architecture as core
 from spacelang import notation
 from spacelang.language.dimensions import LAYER_DIMENSIONS, domain
+from spacelang.outside import parse
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Architecture:
     def from_json(cls, value: str | Mapping[str, Any]) -> Architecture:
         """The network of a JSON text, or of the values of one. Raises `Failure` that names what is wrong."""
         try:
-            return cls(core.from_json(json.loads(value) if isinstance(value, str) else dict(value)))
+            return cls(core.from_json(parse(value) if isinstance(value, str) else dict(value)))
         except ValueError as reason:  # `NotAnArchitecture`, and what is no JSON
             raise Failure(
                 f"this JSON is not an architecture: {reason}", "write it with `architecture.to_json()`"

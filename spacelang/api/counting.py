@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spacelang.api.exactly import exactly
 from spacelang.api.measures import Amount, Further
 from spacelang.api.priced import Priced
+from spacelang.api.ranges import whole
 from spacelang.api.worded import worded
 from spacelang_runtime.failure import Failure
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 
 @worded
+@exactly()
 def count(
     space: Priced,
     *,
@@ -49,6 +52,7 @@ def count(
 
 
 @worded
+@exactly()
 def between(
     space: Priced,
     *,
@@ -75,6 +79,7 @@ def range(space: Priced, measure: str = "flops") -> tuple[int | float, int | flo
 
 
 @worded
+@exactly()
 def histogram(
     space: Priced,
     measure: str = "flops",
@@ -95,11 +100,13 @@ def histogram(
     from spacelang.api.histogram import Histogram
     from spacelang.lower.histogram import bins as counted
 
+    whole("bins", bins, 1)
     windows, measure = space.windows(flops, params, latency, bounds), space.known_measure(measure)
     return Histogram(space.name, measure, counted(space.lowered.chain, measure, bins, windows), space.measured)
 
 
 @worded
+@exactly()
 def nearest(
     space: Priced,
     *,

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from spacelang.api.architecture import Architecture, Known
+from spacelang.api.error import NotAnOption
+from spacelang.api.exactly import exactly
 from spacelang.api.measures import Amount, Further, nearest_known
 from spacelang.api.priced import Priced
+from spacelang.api.ranges import whole
 from spacelang.api.worded import worded
 from spacelang_runtime.failure import Failure
 
@@ -18,6 +21,7 @@ _STRETCHES = 10
 
 
 @worded
+@exactly()
 def sample(
     space: Priced,
     number: int = 1,
@@ -40,13 +44,19 @@ def sample(
         seed: of the draws.
 
     Raises:
-        Failure: where nothing is inside the bounds, with the values that can be met.
+        NotAnOption: for a law that is none, and numbers that cannot be.
+        Failure: where nothing is inside the bounds, with the values that can be met, and where too many sums of
+            costs would have to be told apart.
     """
     from spacelang.api.networks import Networks
     from spacelang.lower.draw import draw, stream
     from spacelang.lower.stratify import stratified as spread
     from spacelang.lower.terms import Law
 
+    whole("number", number, 0)
+    whole("seed", seed, 0)
+    if law not in (laws := [one.value for one in Law]):
+        raise NotAnOption("law", f"{law!r} is none of {', '.join(laws)}")
     chain, words, narrowed = space.lowered.chain, stream(seed), False
     inside = space.windows(flops, params, latency, bounds)
     drawn: tuple[Genotype, ...]
@@ -63,6 +73,7 @@ def sample(
 
 
 @worded
+@exactly()
 def mutate(
     space: Priced,
     architecture: Known,
@@ -89,6 +100,7 @@ def mutate(
     from spacelang.lower.operators import mutate
     from spacelang_runtime.search.algorithms import rates
 
+    whole("seed", seed, 0)
     windows = space.windows(flops, params, latency, bounds)
     parents = [space.genotype(architecture)]
     chain, given = space.lowered.chain, rates(space.checked.evolve)
@@ -97,6 +109,7 @@ def mutate(
 
 
 @worded
+@exactly()
 def cross(
     space: Priced,
     one: Known,
@@ -121,6 +134,7 @@ def cross(
     from spacelang.lower.draw import stream
     from spacelang.lower.operators import cross
 
+    whole("seed", seed, 0)
     windows = space.windows(flops, params, latency, bounds)
     pair = (space.genotype(one), space.genotype(other))
     (child,) = cross(space.lowered.chain, [pair], stream(seed), windows)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Plain = str | int | float | Fraction
 Amount = Plain | tuple[Plain | None, Plain | None]  # `"4G..4.5G"`, `4.5e9` (at most) or `(4e9, 4.5e9)`
-Further = Mapping[str, Amount] | Sequence[str]  # `{"energy": "2..2.5"}`, or `["energy=2..2.5"]`
+Further = Mapping[str, Amount] | Sequence[str]  # `{"energy": "2..2.5"}`, `["energy=2..2.5"]`, or the text alone
 
 LABELS = {measure.name: measure.label for measure in MEASURES if measure.label}
 _ALSO = {measure.label.lower(): measure.name for measure in MEASURES if measure.label}  # what people write
@@ -167,7 +167,7 @@ def _further(others: Further) -> Iterator[tuple[str, Amount, str]]:
     if isinstance(others, Mapping):
         yield from ((measure, value, measure) for measure, value in others.items())
         return
-    for text in others:
+    for text in (others,) if isinstance(others, str) else others:
         measure, _, values = text.rpartition("=")  # `count(window == 14)` has others
         if not measure.strip() or not values.strip():
             raise NotABound("bound", f"{text!r} is no bound: write NAME=WINDOW, such as energy=2..2.5")
@@ -181,6 +181,8 @@ def _further(others: Further) -> Iterator[tuple[str, Amount, str]]:
 def _said(value: int | float | Fraction | tuple[Plain | None, Plain | None]) -> str:
     """A bound given in numbers, as it would be written."""
     if isinstance(value, tuple):
+        if len(value) != 2:
+            raise NotAnAmount(f"{value!r} is not a pair of ends such as (4e9, 4.5e9)")
         low, high = ("" if end is None else _said_end(end) for end in value)
         return f"{low}..{high}"
     return _said_end(value)
@@ -209,6 +211,10 @@ def priced(lowered: Lowered, paths: Sequence[Path]) -> tuple[Lowered, Measures]:
         try:
             table = read(path.read_text(encoding="utf-8"))
             lowered = attrs.evolve(lowered, chain=with_table(lowered.chain, lowered.legal, table))
+        except FileNotFoundError:
+            raise Failure(f"there is no file {path}", "look for a slip in its name") from None
+        except IsADirectoryError:
+            raise Failure(f"{path} is a folder", "name a file") from None
         except UnicodeDecodeError:
             raise Failure(f"{path} is not UTF-8 text", _REMEDY) from None
         except NotATable as reason:

@@ -18,7 +18,7 @@ from spacelang_runtime.failure import Failure
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
 
-Settings = Mapping[str, object] | Sequence[str]  # lines of the recipe: `{"population": 20}`, or `["population=20"]`
+Settings = Mapping[str, object] | Sequence[str]  # lines: `{"population": 20}`, `["population=20"]`, or one text
 Warn = Callable[[str], None]
 Made = TypeVar("Made")
 
@@ -60,8 +60,14 @@ def lines(settings: Settings | None) -> dict[str, str]:
     """Lines of a recipe by name, as written. Raises `NotAnOption` for what is none."""
     if settings is None:
         return {}
-    texts = [f"{name}={value}" for name, value in settings.items()] if isinstance(settings, Mapping) else settings
-    return _changed(lambda: override.settings(texts))
+    return _changed(lambda: override.settings(written(settings)))
+
+
+def written(settings: Settings) -> Sequence[str]:
+    """Lines of a recipe, each as the command line has it: `population=20`."""
+    if isinstance(settings, Mapping):
+        return [f"{name}={value}" for name, value in settings.items()]
+    return [settings] if isinstance(settings, str) else settings
 
 
 def _changed(change: Callable[[], Made]) -> Made:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 import spacelang as sl
+from spacelang.lower import meet_in_the_middle
 from spacelang.lower.costs import blocks
 from spacelang.render import render
 
@@ -161,6 +163,15 @@ REFUSED = {
     "a line of nothing": (lambda s: s.cost("i8"), "not an architecture"),
     "a network of another space": (lambda s: s.cost("i8-p2-c10/9:h1q9m1w2"), "does not hold"),
     "JSON of nothing": (lambda s: sl.Architecture.from_json("{}"), "not an architecture"),
+    "JSON without end": (lambda s: sl.Architecture.from_json("[" * 100_000), "nested without end"),
+    "three ends": (lambda s: s.count(flops=(1, 2, 3)), "not a pair of ends"),
+    "no law": (lambda s: s.sample(law="fair"), "law: 'fair' is none of uniform, random"),
+    "fewer than no networks": (lambda s: s.sample(-1), "number: it is a whole number from 0"),
+    "a seed below 0": (lambda s: s.sample(seed=-1), "seed: it is a whole number from 0"),
+    "half a seed": (lambda s: s.mutate(s.largest, seed=0.5), "seed: it is a whole number from 0"),
+    "no bins": (lambda s: s.histogram(bins=0), "bins: it is a whole number from 1"),
+    "a table that is not there": (lambda s: s.with_costs("nowhere.json"), "no file nowhere.json"),
+    "a folder for a table": (lambda s: s.with_costs("spaces"), "spaces is a folder"),
 }
 
 
@@ -169,6 +180,22 @@ def test_what_a_user_can_mend_is_one_exception_with_its_remedy(call, said: str, 
     with pytest.raises(sl.Failure) as failure:
         call(space)
     assert said in f"{failure.value.message} {failure.value.remedy}"
+
+
+def test_a_bound_and_a_line_of_a_recipe_may_stand_alone(space: sl.Space) -> None:
+    assert space.count(bounds="flops=300K") == space.count(flops="300K")
+    assert sl.Searcher(space, settings="population=7").recipe.population == 7
+
+
+def test_what_cannot_be_told_exactly_is_a_failure_that_says_what_to_ask(
+    space: sl.Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meet_in_the_middle, "MOST_QUERIES", 0)
+    one, bounds = space.smallest, {"flops": "10K..299K", "params": "1K..20K"}
+    calls = (space.sample, space.histogram, space.nearest, partial(space.mutate, one), partial(sl.Searcher, space))
+    for call in calls:
+        with pytest.raises(sl.Failure, match=r"too many sums of costs to be exact: .* bound fewer measures"):
+            call(bounds=bounds)
 
 
 def test_values_show_themselves_in_a_notebook(space: sl.Space) -> None:
