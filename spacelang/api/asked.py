@@ -73,7 +73,7 @@ def asked_for(
     held_out(test_share, test_seed)
     return Asked(
         data=data or "digits",
-        train=lines(train),
+        train=lines(train, "train"),
         steps=steps,
         budget=None if budget is None else time_of(budget, "budget"),
         settings=lines(settings),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from spacelang.api.architecture import Architecture
+from spacelang.api.error import NotAnOption
+from spacelang.api.ranges import WORKERS, whole
 from spacelang.api.trained import Say, Trained, silent
 
 if TYPE_CHECKING:
@@ -48,8 +50,14 @@ def evaluate(
         a row for each network: `records()`, with `top1` and its 95 % interval, `loss`, costs, images a second.
 
     Raises:
+        NotAnOption: for another split, and numbers that cannot be.
         Failure: for a name of no network, and for held-out images that a finish has learned from.
     """
+    if split not in get_args(Split):
+        raise NotAnOption("split", f"{split!r} is none of {', '.join(get_args(Split))}")
+    whole("random", random, 0)
+    whole("seed", seed, 0)
+    whole("workers", workers, *WORKERS)
     from spacelang_runtime.app.evaluate import How, of_run
 
     names = [str(one) for one in what] or ["best"]

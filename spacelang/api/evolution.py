@@ -12,6 +12,7 @@ from spacelang.api.evolve import Bounded, Tables, budgets, request, tables
 from spacelang.api.finish import How, finished, requests, share_of
 from spacelang.api.measures import Amount, Further
 from spacelang.api.method import Words
+from spacelang.api.ranges import WORKERS, whole
 from spacelang.api.recipe import Settings
 from spacelang.api.searched import Searched, winner
 from spacelang.api.space import Space
@@ -92,6 +93,9 @@ def search(
         Failure: for bounds that no network meets, for data that is not what it was, and at once where another
             process writes the run.
     """
+    for word, given in (("images", images), ("candidates", candidates), ("finalists", finalists)):
+        whole(word, given, 1)
+    whole("workers", workers, *WORKERS)
     if finish is not None:
         share_of(finish, "finish")
     front = pareto if pareto is None or isinstance(pareto, str) else ",".join(pareto)

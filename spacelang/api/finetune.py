@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from attrs import define, evolve
 
 from spacelang import notation
 from spacelang.api.architecture import Architecture
+from spacelang.api.error import NotAnOption
 from spacelang.api.model import Model, load_model, require_model
+from spacelang.api.ranges import TEST_SHARE, between
 from spacelang.api.recipe import Settings, lines, train_recipe
 from spacelang.api.run import Run
 from spacelang.api.space import Space
 from spacelang.api.steps import Observe, steps_to
 from spacelang.api.time import Time, time_of
-from spacelang.api.train import held_out
+from spacelang.api.train import held_out, require_limits
 from spacelang.api.trained import Say, silent
 from spacelang.recipe import Train
 from spacelang.runs import resuming
@@ -103,13 +105,21 @@ def finetune(
         device, micro, workers, checkpointing, runs, observe, say: as for `sl.train`.
 
     Raises:
+        NotAnOption: for words that are none, and numbers that cannot be.
         Failure: for what cannot be trained, and for a place that cannot be written.
     """
+    require_limits(steps, micro, workers)
+    between("test_share", test_share, *TEST_SHARE)
+    between("share", share, 0, 1)
+    if keep not in get_args(Keep):
+        raise NotAnOption("keep", f"{keep!r} is none of {', '.join(get_args(Keep))}")
     name, place = (model.name if isinstance(model, Run) else str(model)), Path(output)
     where = None if data is None else str(data)
     new_words = (settings, recipe, from_scratch or None, test_share, teacher, teacher_weights, share)
-    if resume and any(word is not None for word in new_words):
-        raise Failure("a run goes on with its own recipe and teacher", "leave these options out")
+    if resume and (keep != "last" or any(word is not None for word in new_words)):
+        raise Failure(
+            "a run goes on with its own recipe and teacher, and its own test images", "leave these options out"
+        )
     if where is None and not resume:
         raise Failure("which images is it to learn from?", "name a folder of them, or data='digits'")
     learned = taught_by(teacher, teacher_weights, share)

@@ -14,6 +14,7 @@ from spacelang.amount import NotAnAmount, counted
 from spacelang.amount import share as share_in
 from spacelang.api.architecture import Architecture
 from spacelang.api.error import NotAnOption
+from spacelang.api.ranges import WORKERS, between, whole
 from spacelang.api.recipe import Settings, lines, train_recipe
 from spacelang.api.steps import Observe, steps_to
 from spacelang.api.trained import Say, Trained, silent
@@ -139,6 +140,8 @@ def finish(
         NotAnOption: for words that are none.
         Failure: for a run whose networks cannot be finished.
     """
+    between("taught", taught, 0, 1)
+    whole("workers", workers, *WORKERS)
     from spacelang_runtime.app.finish import finish as finish_
     from spacelang_runtime.app.learn import Manner
     from spacelang_runtime.search.target import resolve

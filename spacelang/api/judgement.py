@@ -10,6 +10,7 @@ from spacelang.api.judge import Judged, recipe_of, source_of
 from spacelang.api.judge import judge as judge_
 from spacelang.api.measures import Amount
 from spacelang.api.method import score_of
+from spacelang.api.ranges import WORKERS, whole
 from spacelang.api.recipe import Settings
 from spacelang.api.trained import Say, Trained, silent
 from spacelang.api.worded import worded
@@ -60,6 +61,8 @@ def judge(
         NotABound, NotAnOption: for words that are none.
         Failure: for bounds that no network meets, and at once where another process writes the run.
     """
+    whole("images", images, 1)
+    whole("workers", workers, *WORKERS)
     lowered = run.space.lowered
     told_by = score_of(score)
     recipe = recipe_of(lowered, run.kept.record.preview, settings, {"flops": flops, "params": params}, told_by, say)

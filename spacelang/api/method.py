@@ -44,7 +44,7 @@ def method_of(lowered: Lowered, recipe: Evolve, words: Words) -> Method:
     found = next((name for name in ALGORITHMS if name == chosen), None)
     if found is None:
         raise NotAnOption("algorithm", f"{chosen!r} is none of {', '.join(ALGORITHMS)}")
-    if words.risk is not None and not 0 < words.risk < 1:
+    if words.risk is not None and not (isinstance(words.risk, int | float) and 0 < words.risk < 1):
         raise NotAnOption("risk", "a risk lies between 0 and 1; to take none, give --exact")
     if words.risk is not None and words.exact:
         raise NotAnOption("risk", "--exact takes no risk: give one of them")

@@ -13,6 +13,7 @@ from attrs import define
 from spacelang.amount import counted
 from spacelang.api.architecture import Architecture
 from spacelang.api.predict import TOP, Place, Prediction, Predictions, photos_of, predicted
+from spacelang.api.ranges import WORKERS, whole
 from spacelang.runs import called
 from spacelang_runtime.failure import Failure
 
@@ -58,8 +59,10 @@ class Model:
         """What photos show: files, or folders of them. top: how many classes of each.
 
         Each is looked at as test images are (`eval`). One that cannot be read has `broken`, and no classes. Raises
-        `Failure` for a path that leads to nothing.
+        `NotAnOption` for numbers that cannot be, and `Failure` for a path that leads to nothing.
         """
+        whole("top", top, 1)
+        whole("workers", workers, *WORKERS)
         return Predictions(tuple(self.predicting(photos_of(photos), top, device, workers)))
 
     def predicting(
@@ -81,7 +84,6 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
 
     path = Path(folder)
     return Model(load(path), notes_of(path), preprocessing_of(path))
-    return load(Path(folder))
 
 
 def require_model(model: str, runs: Path, instead: str = "") -> None:

@@ -6,6 +6,11 @@ from operator import index
 
 from spacelang.api.error import NotAnOption
 
+STEPS = (1, 10**9)  # updates of a training
+MICRO = (1, 10**6)  # images at a time
+WORKERS = (0, 1024)  # processes that read images
+TEST_SHARE = (0.001, 0.999)
+
 
 def whole(asked: str, given: int | None, least: int, most: int | None = None) -> None:
     """Refuse what is no whole number in a range, ends included. asked: the keyword that it was given by. given:
@@ -21,7 +26,7 @@ def whole(asked: str, given: int | None, least: int, most: int | None = None) ->
         raise NotAnOption(asked, f"it is a whole number {ends}, and not {given!r}")
 
 
-def share(asked: str, given: float | None, least: float = 0, most: float = 1) -> None:
+def between(asked: str, given: float | None, least: float, most: float) -> None:
     """Refuse what is no number in a range, as `whole` does."""
     if given is None:
         return

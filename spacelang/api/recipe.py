@@ -46,9 +46,12 @@ def evolve_recipe(
     return attrs.evolve(recipe, bounds=joined([*kept, *given]))
 
 
-def train_recipe(recipe: Train, settings: Settings | None, warn: Warn = lambda _: None) -> Train:
-    """A `train` recipe with some of its lines replaced. Raises `NotAnOption` for a line that no recipe has."""
-    return _changed(lambda: override.train_with(recipe, lines(settings), warn))
+def train_recipe(
+    recipe: Train, settings: Settings | None, warn: Warn = lambda _: None, asked: str = "settings"
+) -> Train:
+    """A `train` recipe with some of its lines replaced. asked: the keyword that they were given by. Raises
+    `NotAnOption` for a line that no recipe has."""
+    return _changed(lambda: override.train_with(recipe, lines(settings, asked), warn), asked)
 
 
 def refine_recipe(recipe: Refine, settings: Settings | None) -> Refine:
@@ -56,11 +59,12 @@ def refine_recipe(recipe: Refine, settings: Settings | None) -> Refine:
     return _changed(lambda: override.refine_with(recipe, lines(settings)))
 
 
-def lines(settings: Settings | None) -> dict[str, str]:
-    """Lines of a recipe by name, as written. Raises `NotAnOption` for what is none."""
+def lines(settings: Settings | None, asked: str = "settings") -> dict[str, str]:
+    """Lines of a recipe by name, as written. asked: the keyword that they were given by. Raises `NotAnOption` for
+    what is none."""
     if settings is None:
         return {}
-    return _changed(lambda: override.settings(written(settings)))
+    return _changed(lambda: override.settings(written(settings)), asked)
 
 
 def written(settings: Settings) -> Sequence[str]:
@@ -70,9 +74,9 @@ def written(settings: Settings) -> Sequence[str]:
     return [settings] if isinstance(settings, str) else settings
 
 
-def _changed(change: Callable[[], Made]) -> Made:
+def _changed(change: Callable[[], Made], asked: str = "settings") -> Made:
     try:
         return change()
     except override.NotASetting as reason:
         remedy = "`spacelang explain` and docs/language.md tell the lines of a recipe"
-        raise NotAnOption("settings", str(reason), remedy) from None
+        raise NotAnOption(asked, str(reason), remedy) from None

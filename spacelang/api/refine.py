@@ -16,13 +16,14 @@ from spacelang.amount import counted
 from spacelang.api.asked import Asked, asked_for
 from spacelang.api.load import made
 from spacelang.api.measures import Amount
+from spacelang.api.ranges import TEST_SHARE, between, whole
 from spacelang.api.recipe import Settings, train_recipe
 from spacelang.api.space import Space
 from spacelang.api.spaces import panel_of, tried
 from spacelang.api.steps import steps_to
 from spacelang.api.supernets import Manner, Watched, leading, shared
 from spacelang.api.time import Time
-from spacelang.api.train import fits_digits
+from spacelang.api.train import fits_digits, require_limits
 from spacelang.api.trained import Say, silent
 from spacelang.api.worded import worded
 from spacelang.project import loader
@@ -148,13 +149,17 @@ def refine(
         NotABound, NotAnOption: for words that are none.
         Failure: for a space that was not made from text, and for what cannot be trained or judged.
     """
+    require_limits(steps, None, workers)
+    whole("rounds", rounds, 1)
+    whole("images", images, 1)
+    between("test_share", test_share, *TEST_SHARE)
     if space.source is None:
         raise Failure(
             "a refinement moves the text of a space, and this one was not made from text", "sl.load(FILE)"
         )
     if data is None and not fits_digits(space.checked):
         raise Failure(f"which images is {space.name} to be trained on?", 'name a folder of them, or data="digits"')
-    train_recipe(space.checked.train, train)
+    train_recipe(space.checked.train, train, asked="train")
     words = asked_for(
         None if data is None else str(data),
         test_share=test_share,

@@ -11,6 +11,7 @@ import attrs
 
 from spacelang.api.error import NotAnOption
 from spacelang.api.load import spaced
+from spacelang.api.ranges import MICRO, STEPS, TEST_SHARE, WORKERS, between, whole
 from spacelang.api.recipe import Settings, lines, train_recipe
 from spacelang.api.run import Run
 from spacelang.api.space import Space
@@ -77,8 +78,12 @@ def train(
         say: told in lines what a person is to know.
 
     Raises:
+        NotAnOption: for words that are none, and numbers that cannot be.
         Failure: for what cannot be trained, with the reason and what to do.
     """
+    require_limits(steps, micro, workers)
+    between("test_share", test_share, *TEST_SHARE)
+    between("taught", taught, 0, 1)
     space = spaced(space)
     if taught and weights is None:
         raise NotAnOption("taught", "there is no model to teach: name it with --weights")
@@ -136,6 +141,7 @@ def resume(
         Failure: where it has come to its end, where its data is not what it was, and at once where another process
             writes the run.
     """
+    require_limits(steps, micro, workers)
     if run.kept.record.task == "finetune":
         raise Failure(f"{run.name} is a run of finetune", "go on with it: sl.finetune(run, output=…, resume=True)")
     limit = None if budget is None else time_of(budget, "budget")
@@ -148,6 +154,13 @@ def resume(
     manner = Manner(device, workers, pause, profile, shard, checkpointing)
     asked = Resume(run.kept, steps, limit, micro or 0, where)
     return trained(asked, run.folder.parent, manner, observe, say)
+
+
+def require_limits(steps: int | None, micro: int | None, workers: int | None) -> None:
+    """Refuse what is no number of these. Raises `NotAnOption`."""
+    whole("steps", steps, *STEPS)
+    whole("micro", micro, *MICRO)
+    whole("workers", workers, *WORKERS)
 
 
 def trained(asked: Any, runs: Path, manner: Manner, observe: Observe, say: Say) -> Run:

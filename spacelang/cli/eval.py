@@ -44,7 +44,7 @@ def evaluate(
     ] = None,
     test_share: TestShare = None,
     test_seed: TestSeed = 0,
-    seed: Annotated[int, typer.Option(help="Of the random networks.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random networks.")] = 0,
     classes: Annotated[
         bool, typer.Option("--classes", help="Also each class by itself, and which are taken for which.")
     ] = False,

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,10 @@ def test_a_model_is_trained_further_and_goes_on(run: sl.Run, tmp_path: Path) -> 
         sl.finetune(tmp_path / "model", "digits", tmp_path / "tuned", steps=2, **words)
     with pytest.raises(sl.Failure, match="run of finetune"):
         sl.resume(tuned.run)
+    with pytest.raises(sl.Failure, match="goes on with its own recipe"):
+        sl.finetune(tuned.run, output=tmp_path / "tuned", resume=True, keep="best", **words)
+    with pytest.raises(sl.NotAnOption, match="top: it is a whole number from 1"):
+        tuned.model().predict("photo.jpg", top=0)
     on = sl.finetune(tuned.run, output=tmp_path / "tuned", resume=True, steps=3, force=True, **words)
     assert (on.run.name, on.run.step) == (tuned.run.name, 3)
     with pytest.raises(sl.Failure, match="no model's folder"):
@@ -201,3 +206,41 @@ def test_what_cannot_be_trained_is_refused_before_torch_is_loaded(space: sl.Spac
         sl.train(space, settings={"epcohs": 3})
     with pytest.raises(sl.Failure, match="not a time"):
         sl.train(space, budget="ten minutes")
+
+
+OF_A_RUN: dict[str, tuple[Callable[[sl.Run], Any], str]] = {
+    "no images": (lambda run: run.search(images=0), "images: it is a whole number from 1, and not 0"),
+    "no candidates": (lambda run: run.search(candidates=0), "candidates: it is a whole number from 1"),
+    "no finalists": (lambda run: run.search(finalists=0), "finalists: it is a whole number from 1"),
+    "a risk in words": (lambda run: run.search(risk="little"), "risk: a risk lies between 0 and 1"),  # type: ignore[arg-type]
+    "processes below 0": (lambda run: run.search(workers=-1), "workers: it is a whole number from 0 to 1024"),
+    "a judgement by nothing": (lambda run: run.judge(images=0), "images: it is a whole number from 1"),
+    "another split": (lambda run: run.evaluate(split="val"), "split: 'val' is none of test, search"),  # type: ignore[arg-type]
+    "fewer than none": (lambda run: run.evaluate(random=-1), "random: it is a whole number from 0"),
+    "a teacher of two parts": (lambda run: run.finish(taught=2), "taught: it is a number from 0 to 1, and not 2"),
+    "no updates": (lambda run: sl.resume(run, steps=0), "steps: it is a whole number from 1 to 1000000000"),
+    "no time": (lambda run: sl.resume(run, budget=0), "budget: '0' is not a time"),
+    "time without end": (lambda run: sl.resume(run, budget=float("nan")), "budget: 'nan' is not a time"),
+    "no pause": (lambda run: sl.resume(run, every=-1), "every: '-1' is not a time"),
+    "no images at a time": (lambda run: sl.resume(run, micro=0), "micro: it is a whole number from 1 to 1000000"),
+    "more than all images": (
+        lambda run: sl.train(run.space, test_share=2),
+        r"test_share: it is a number from 0\.001 to 0\.999, and not 2",
+    ),
+    "a line of no recipe": (
+        lambda run: sl.refine(sl.load("spaces/digits.space"), train={"sandwhich": 1}),
+        "train: `sandwhich` is nothing that `train` has",
+    ),
+    "no rounds": (lambda run: sl.refine(run.space, rounds=0), "rounds: it is a whole number from 1"),
+    "other weights": (
+        lambda run: sl.finetune("model", "digits", keep="all"),  # type: ignore[arg-type]
+        "keep: 'all' is none of last, best",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", OF_A_RUN)
+def test_a_word_that_cannot_be_is_refused_by_its_name(what: str, run: sl.Run) -> None:
+    call, said = OF_A_RUN[what]
+    with pytest.raises(sl.NotAnOption, match=f"^{said}"):
+        call(run)

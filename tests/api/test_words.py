@@ -91,6 +91,9 @@ def test_what_an_option_does_not_take_is_said_by_its_name(spacelang: Any) -> Non
     said = spacelang("measure", "spaces/digits.space", "--threads", "2")
     assert said.code == 2
     assert "--threads, --int8: it goes with a runtime" in said.err
+    said = spacelang("eval", "--random", "2", "--seed", "-1")
+    assert said.code == 2
+    assert "--seed" in said.err
     with pytest.raises(sl.NotAnOption, match=r"^rounds: it is at least 1"):
         sl.measure(space, rounds=0)
 
