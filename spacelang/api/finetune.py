@@ -13,7 +13,7 @@ from spacelang import notation
 from spacelang.api.architecture import Architecture
 from spacelang.api.error import NotAnOption
 from spacelang.api.model import Model, load_model, require_model
-from spacelang.api.ranges import TEST_SHARE, between
+from spacelang.api.ranges import between
 from spacelang.api.recipe import Settings, lines, train_recipe
 from spacelang.api.run import Run
 from spacelang.api.space import Space
@@ -109,7 +109,6 @@ def finetune(
         Failure: for what cannot be trained, and for a place that cannot be written.
     """
     require_limits(steps, micro, workers)
-    between("test_share", test_share, *TEST_SHARE)
     between("share", share, 0, 1)
     if keep not in get_args(Keep):
         raise NotAnOption("keep", f"{keep!r} is none of {', '.join(get_args(Keep))}")

@@ -9,7 +9,6 @@ from spacelang.api.error import NotAnOption
 STEPS = (1, 10**9)  # updates of a training
 MICRO = (1, 10**6)  # images at a time
 WORKERS = (0, 1024)  # processes that read images
-TEST_SHARE = (0.001, 0.999)
 
 
 def whole(asked: str, given: int | None, least: int, most: int | None = None) -> None:

@@ -16,7 +16,7 @@ from spacelang.amount import counted
 from spacelang.api.asked import Asked, asked_for
 from spacelang.api.load import made
 from spacelang.api.measures import Amount
-from spacelang.api.ranges import TEST_SHARE, between, whole
+from spacelang.api.ranges import whole
 from spacelang.api.recipe import Settings, train_recipe
 from spacelang.api.space import Space
 from spacelang.api.spaces import panel_of, tried
@@ -152,7 +152,6 @@ def refine(
     require_limits(steps, None, workers)
     whole("rounds", rounds, 1)
     whole("images", images, 1)
-    between("test_share", test_share, *TEST_SHARE)
     if space.source is None:
         raise Failure(
             "a refinement moves the text of a space, and this one was not made from text", "sl.load(FILE)"

@@ -11,7 +11,7 @@ import attrs
 
 from spacelang.api.error import NotAnOption
 from spacelang.api.load import spaced
-from spacelang.api.ranges import MICRO, STEPS, TEST_SHARE, WORKERS, between, whole
+from spacelang.api.ranges import MICRO, STEPS, WORKERS, between, whole
 from spacelang.api.recipe import Settings, lines, train_recipe
 from spacelang.api.run import Run
 from spacelang.api.space import Space
@@ -82,7 +82,6 @@ def train(
         Failure: for what cannot be trained, with the reason and what to do.
     """
     require_limits(steps, micro, workers)
-    between("test_share", test_share, *TEST_SHARE)
     between("taught", taught, 0, 1)
     space = spaced(space)
     if taught and weights is None:
