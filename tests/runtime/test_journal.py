@@ -210,6 +210,10 @@ def test_a_journal_of_an_older_version_is_read_and_goes_on(tmp_path: Path, versi
     with open_journal(tmp_path) as journal:
         assert same(journal.known(search)[TWO.architecture], RIGHT)
         assert judgements(journal) == [(5, {"space": "s"})]
+        elsewhere = Conditions(5, 50, begin=7)  # whose scores take the places of those
+        for one in (ONE, TWO):
+            journal.record(elsewhere, one.architecture, RIGHT, 0.1, "cpu")
+        assert journal.whole
         assert journal.database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 

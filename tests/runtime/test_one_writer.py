@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -126,6 +127,18 @@ def test_who_holds_the_lock_may_take_it_again_and_leaves_no_note(tmp_path: Path)
         with pytest.raises(subprocess.CalledProcessError):
             subprocess.run([sys.executable, "-c", HOLD, str(tmp_path)], check=True, capture_output=True)
     assert (tmp_path / "lock").read_bytes() == b""
+
+
+def test_a_full_disk_is_one_message_and_leaves_the_run_free(tmp_path: Path) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))  # as on a full disk, writing fails with an OSError
+        with pytest.raises(Failure, match=f"cannot write into {tmp_path}: File too large"), sole_writer(tmp_path):
+            pytest.fail("held without a note")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    with sole_writer(tmp_path):
+        assert (tmp_path / "lock").read_bytes()
 
 
 def test_of_the_processes_of_a_job_the_leading_one_holds_the_lock(tmp_path: Path, monkeypatch) -> None:

@@ -41,10 +41,13 @@ def sole_writer(folder: Path) -> Iterator[None]:
         return
     with _opened(folder) as file:
         _take(file, folder)
+        sweep(folder)
+        try:
+            _tell(file, {"host": socket.gethostname(), "process": os.getpid()})
+        except OSError as error:
+            raise Failure(f"cannot write into {folder}: {error.strerror}", "make room there") from None
         _held.add(place)
         try:
-            sweep(folder)
-            _tell(file, {"host": socket.gethostname(), "process": os.getpid()})
             yield
         finally:
             _held.discard(place)
@@ -61,7 +64,7 @@ def remove_empty(folder: Path) -> None:
 def _opened(folder: Path) -> BinaryIO:
     try:
         # Neither "r+" makes a file nor "w+" keeps what another has told.
-        return open(os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+        return open(os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
     except OSError as error:
         raise Failure(
             f"cannot write into {folder}: {error.strerror}", "give write access, or take a copy of the run"
@@ -100,7 +103,6 @@ def _tell(file: BinaryIO, holder: dict[str, object] | None) -> None:
     file.truncate()
     if holder is not None:
         file.write(json.dumps(holder).encode())
-    file.flush()
 
 
 def _gone(host: str, process: int) -> bool:

@@ -110,7 +110,7 @@ class Journal:
                    ON CONFLICT DO UPDATE SET images = excluded.images, correct = excluded.correct,
                        right = excluded.right, seconds = seconds + excluded.seconds,
                        device = excluded.device, at = excluded.at, loss = excluded.loss, losses = excluded.losses,
-                       begin = excluded.begin
+                       whole = CASE WHEN excluded.begin != begin THEN 1 ELSE whole END, begin = excluded.begin
                    WHERE excluded.images > images OR excluded.begin != begin""",
                 (*key, len(answers), answers.correct, right, seconds, device, _now(), loss, losses, under.begin),
             )
