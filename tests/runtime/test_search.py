@@ -11,6 +11,9 @@ import pytest
 import torch.distributed as dist
 from searching import CPU, IMAGES, RECIPE, Pretender, answers, digits, new_run, searched, timeless
 
+from spacelang_runtime.engine.provenance import provenance
+from spacelang_runtime.engine.record import Limits, State
+from spacelang_runtime.engine.run import write_state
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.search import pool as crews
 from spacelang_runtime.search.algorithms import ALGORITHMS
@@ -164,6 +167,19 @@ def test_a_finalist_that_was_left_is_looked_at_in_full_where_it_is_the_answer(tm
     whole = answers(left[-1])
     assert (bound.best.architecture, bound.correct, bound.images) == (left[-1], whole.correct, IMAGES)
     assert bound.loss == whole.loss
+
+
+def test_an_accuracy_is_of_the_weights_that_were_searched_and_of_no_later_ones(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    found = searched(run, Pretender())  # at step 1
+    said = []
+    for step in (1, 2):
+        write_state(run, State(step, Limits(step), 0.0, {}, 0, True))
+        said.append(provenance(run, found.best.architecture))
+    assert said[0]["held_out_accuracy"] == found.accuracy
+    assert said[0]["accuracy"] == f"{found.accuracy:.2%} of {READ} held-out images, with inherited weights"
+    assert (said[1]["held_out_accuracy"], said[1]["accuracy"]) == (None, None)
+    assert said[1]["constraint"] == said[0]["constraint"]
 
 
 def test_where_no_finalist_keeps_the_bounds_there_is_no_answer(tmp_path: Path) -> None:

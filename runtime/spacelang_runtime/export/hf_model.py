@@ -81,7 +81,7 @@ class SpacelangConfig(BackboneConfigMixin, PreTrainedConfig):
         return cls(to_json(architecture), **{"num_labels": architecture.frame.classes, **kwargs})
 
 
-_OF_WEIGHTS = ("accuracy", "held_out_accuracy", "weights_sha256")
+_OF_WEIGHTS = ("accuracy", "held_out_accuracy", "inherited_held_out_accuracy", "weights_sha256")
 
 
 class SpacelangPreTrainedModel(PreTrainedModel):
