@@ -19,6 +19,7 @@ from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.layers import constants, numbers
 from spacelang.lower.legal import legal
 from spacelang.lower.price import charged, price
+from spacelang.lower.too_many import TooMany
 from spacelang.recipe import Evolve, Refine
 from spacelang.source import Span
 from spacelang.space import Derived, Require, Searched, Settled, Space, dimensions, steady
@@ -93,14 +94,21 @@ def _first_empty(space: Space, number: int, blocks: Mapping[int, Span]) -> Diagn
 
 
 def any_left(space: Space) -> bool:
-    """Whether a space holds a network."""
-    left = legal(space)
+    """Whether a space is known to hold a network."""
+    try:
+        left = legal(space)
+    except TooMany:
+        return False
     return isinstance(left, Legal) and all(left.stages)
 
 
 def _something(space: Space) -> bool:
-    """Whether the rules leave something, be it values that no network can have."""
-    left = legal(space)
+    """Whether the rules leave something, be it values that no network can have, or that totals may take away which
+    are too many to be looked at."""
+    try:
+        left = legal(space)
+    except TooMany:
+        return True
     return not isinstance(left, Legal) or all(left.stages)
 
 

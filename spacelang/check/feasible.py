@@ -38,10 +38,12 @@ def feasible(space: Space, layout: Outline) -> Iterator[Diagnostic]:
     try:
         left = legal(space)
     except TooMany:
-        rule = next(r for r in space.requires if totals(r.expression))
+        bounds = (*space.evolve.bounds, *space.refine.bounds)
+        stated = [rule.expression for rule in space.requires if totals(rule.expression)]
+        stated += [bound.total for bound in bounds if bound.total]
         message = "the totals of this space take too many values to be checked"
-        help_ = "take fewer layers or options, or fewer totals at once"
-        yield Diagnostic("E0340", message, Label(rule.expression.span or blocks[1]), help=help_)
+        help_ = "take fewer layers or options, or fewer totals at once, of smaller numbers"
+        yield Diagnostic("E0340", message, Label(stated[0].span or blocks[1]), help=help_)
         return
     if not isinstance(left, Legal):
         # One dimension that fails tends to fail for many values: the first tells it all.

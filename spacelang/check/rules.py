@@ -11,6 +11,7 @@ from spacelang.check.names import undefined
 from spacelang.check.outline import Outline, out_of_a_recipe
 from spacelang.check.values import options, spot
 from spacelang.diagnostics import Diagnostic, Label
+from spacelang.evaluation import UndefinedValue, evaluate
 from spacelang.expression import (
     Among,
     Expression,
@@ -80,6 +81,14 @@ def _no_limit(condition: Expression, level: str, frame: Frame) -> Diagnostic | N
         if isinstance(part, Previous):
             message = "a total is not compared with the stage before"
             return Diagnostic("E0319", message, Label(spot(part)), help="compare it with what is of this stage")
+    for one in whole:
+        try:
+            evaluate(one.rest, constants(frame))
+        except KeyError:
+            pass  # it differs from stage to stage, and is looked at where it has values
+        except UndefinedValue as error:
+            help_ = "write the number that is meant"
+            return Diagnostic("E0301", str(error), Label(spot(error.at)), help=help_)
     return None
 
 

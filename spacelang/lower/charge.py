@@ -22,7 +22,10 @@ from spacelang.lower.cells import Charge, LegalCell
 from spacelang.lower.chain import EVERY, Window
 from spacelang.lower.form import Limited, limited
 from spacelang.lower.layers import Unbuildable, constants, derivation_order, numbers, options
+from spacelang.lower.too_many import TooMany
 from spacelang.space import Derived, Require, Space
+
+MOST = 2**61  # of what a total comes to in whole numbers: the arithmetic of chains has words of 64 bits
 
 Numbers = Callable[[int, int, Layer], dict[str, Number]]  # of a layer, by the depth and the embed of its stage
 
@@ -43,11 +46,14 @@ class _Wanted:
 def charges(
     space: Space, stages: Sequence[tuple[LegalCell, ...]], problems: list[Unbuildable]
 ) -> tuple[Charge, ...]:
-    """All totals of a space: those of its rules, and those that its recipes bound."""
+    """All totals of a space: those of its rules, and those that its recipes bound. Raises `TooMany` where one comes
+    to more than the arithmetic holds."""
     totals: dict[tuple[str, int | None], Charge] = {}
     try:
         for wanted in _wanted(space):
             one = _charge(space, stages, wanted)
+            if _most(one, stages) > MOST:
+                raise TooMany
             key = one.name, one.stage
             totals[key] = _both(totals[key], one) if key in totals else one
     except _Undefined as error:
@@ -156,6 +162,15 @@ def _scaled(wanted: _Wanted, cells: list[list[Number]], layers: list[list[list[N
         tuple(tuple(int(value * scale) for value in row) for row in cells),
         tuple(tuple(tuple(int(value * scale) for value in row) for row in stage) for stage in layers),
     )
+
+
+def _most(charge: Charge, stages: Sequence[tuple[LegalCell, ...]]) -> int:
+    """No network comes to more, be it above or below 0."""
+    spent = [
+        [abs(own) + cell.depth * max(map(abs, layers)) for cell, own, layers in zip(*rows, strict=True)]
+        for rows in zip(stages, charge.cells, charge.layers, strict=True)
+    ]
+    return sum(max(row, default=0) for row in spent)
 
 
 def _both(one: Charge, other: Charge) -> Charge:
