@@ -64,7 +64,7 @@ def _word(value: object) -> str:
     return " + ".join(value) or "none" if isinstance(value, tuple) else str(value).lower()
 
 
-@frozen
+@frozen(cache_hash=True)
 class Layer:
     """One transformer layer.
 

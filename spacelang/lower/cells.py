@@ -15,6 +15,8 @@ from spacelang.language.dimensions import STAGE_DIMENSIONS
 from spacelang.lower.chain import Window
 from spacelang.space import Option
 
+KEPT = 4  # spaces whose legal options, and what follows from these, are kept
+
 Values = tuple[tuple[str, Option], ...]  # by name
 
 
@@ -55,7 +57,7 @@ class Charge:
     layers: tuple[tuple[tuple[int, ...], ...], ...]
 
 
-@frozen
+@frozen(cache_hash=True)
 class Legal:
     """The cells of each stage, in ascending order of root, depth, embed and what is tied; for each two neighbouring
     stages the pairs of cells (indexes into the two) that go together; what may be chosen once for the network,

@@ -18,7 +18,7 @@ Key = tuple[object, ...]
 Cost = tuple[int, ...]
 
 
-@frozen
+@frozen(cache_hash=True)
 class Option:
     """One choice of a layer's genes: its canonical values and what a layer with them costs.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, lru_cache
 
-from spacelang.lower.chain import EVERY, Cell, Chain, Cost, Genotype
+from spacelang.lower.chain import EVERY, Chain, Cost, Genotype, Option
 
 
 def smallest(chain: Chain, by: Sequence[str] = ("flops", "params")) -> Genotype | None:
@@ -12,15 +13,16 @@ def smallest(chain: Chain, by: Sequence[str] = ("flops", "params")) -> Genotype 
 
     None if the links leave no genotype.
     """
-    return _extreme(chain, by, 1)
+    return _extreme(chain, tuple(by), 1)
 
 
 def largest(chain: Chain, by: Sequence[str] = ("flops", "params")) -> Genotype | None:
     """The genotype with the most of `by[0]`, then of `by[1]`, ..., then the first in canonical order."""
-    return _extreme(chain, by, -1)
+    return _extreme(chain, tuple(by), -1)
 
 
-def _extreme(chain: Chain, by: Sequence[str], sign: int) -> Genotype | None:
+@lru_cache(maxsize=16)
+def _extreme(chain: Chain, by: tuple[str, ...], sign: int) -> Genotype | None:
     """The least genotype by the signed measures: costs add up, and so does their lexicographic order."""
     axes = [chain.measures.index(name) for name in by]
 
@@ -35,8 +37,9 @@ def _extreme(chain: Chain, by: Sequence[str], sign: int) -> Genotype | None:
     def plus(*costs: Cost) -> Cost:
         return tuple(map(sum, zip(*costs, strict=True)))
 
-    def best_option(cell: Cell) -> int:
-        return min(range(len(cell.options)), key=lambda option: seen(cell.options[option].cost))
+    @cache
+    def first_best(options: tuple[Option, ...]) -> int:
+        return min(range(len(options)), key=lambda option: seen(options[option].cost))
 
     ahead: list[dict[int, Cost]] = []  # from each cell that the end can be reached from: the best from there on
     for t in reversed(range(len(chain.stages))):
@@ -53,7 +56,7 @@ def _extreme(chain: Chain, by: Sequence[str], sign: int) -> Genotype | None:
                 if onward:
                     after[label] = min(onward)
         for index, cell in enumerate(chain.stages[t]):
-            layer = seen(cell.options[best_option(cell)].cost)
+            layer = seen(cell.options[first_best(cell.options)].cost)
             own = plus(seen(cell.cost), tuple(cell.depth * value for value in layer))
             if joint is None:
                 here[index] = own
@@ -70,4 +73,4 @@ def _extreme(chain: Chain, by: Sequence[str], sign: int) -> Genotype | None:
             link_cost = {index: seen(link.cost) for index, link in met.items() if link is not None}
         cells.append(min(link_cost, key=lambda index: (plus(here[index], link_cost[index]), index)))
     chosen = [stage[index] for stage, index in zip(chain.stages, cells, strict=True)]
-    return Genotype(tuple(cells), tuple((best_option(cell),) * cell.depth for cell in chosen))
+    return Genotype(tuple(cells), tuple((first_best(cell.options),) * cell.depth for cell in chosen))

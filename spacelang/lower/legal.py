@@ -17,13 +17,11 @@ from attrs import evolve
 from spacelang.architecture import Layer
 from spacelang.expression import Number, mentions, totals
 from spacelang.language.dimensions import NUMBERS
-from spacelang.lower.cells import Legal, LegalCell, Values
+from spacelang.lower.cells import KEPT, Legal, LegalCell, Values
 from spacelang.lower.layers import Unbuildable, derivation_order, legal_layers
 from spacelang.lower.points import StagePoint, points
 from spacelang.recipe import Train
 from spacelang.space import Derived, Option, Settled, Space, StageSpace, tied
-
-KEPT = 4  # spaces
 
 
 def legal(space: Space) -> Legal | tuple[Unbuildable, ...]:

@@ -8,7 +8,7 @@ depends on the width of its stage and on its own genes alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -16,7 +16,7 @@ from attrs import evolve
 from spacelang.architecture import Frame, Layer
 from spacelang.language.dimensions import LAYER_DIMENSIONS
 from spacelang.lower import plan
-from spacelang.lower.cells import Charge, Legal, LegalCell
+from spacelang.lower.cells import KEPT, Charge, Legal, LegalCell
 from spacelang.lower.chain import Cell, Chain, Cost, Key, Limit, Link, Option, joint
 from spacelang.lower.cost import MEASURES, cost
 from spacelang.lower.plan import Blueprint
@@ -27,14 +27,23 @@ if TYPE_CHECKING:
 
 
 def price(space: Space, legal: Legal) -> Chain:
-    """The chain of a space. Cells and options stand in the order of `legal`, so an index means the same in both."""
+    """The chain of a space. Cells and options stand in the order of `legal`, so an index means the same in both.
+
+    Chains are kept as legal options are.
+    """
+    return _priced(space.frame, space.stages, legal)
+
+
+@lru_cache(maxsize=KEPT)
+def _priced(frame: Frame, stages: tuple[StageSpace, ...], legal: Legal) -> Chain:
+    link = cache(partial(_link, frame))  # many cells are as wide
     priced = Chain(
         MEASURES,
-        tuple(_stage(space, legal, number) for number in range(len(legal.stages))),
+        tuple(_stage(frame, stage, legal, number) for number, stage in enumerate(stages)),
         tuple(
             joint(
                 {
-                    (i, j): _link(space.frame, number, before[i].embed, after[j].embed)
+                    (i, j): link(number, before[i].embed, after[j].embed)
                     for i, j in legal.links[number]
                 },
                 len(before),
@@ -126,9 +135,7 @@ def with_table(chain: Chain, legal: Legal, table: CostTable) -> Chain:
     )
 
 
-def _stage(space: Space, legal: Legal, number: int) -> tuple[Cell, ...]:
-    frame, stage = space.frame, space.stages[number]
-
+def _stage(frame: Frame, stage: StageSpace, legal: Legal, number: int) -> tuple[Cell, ...]:
     @cache  # equal lists of options are one object, so that what is computed for one serves all depths
     def options(embed: int, layers: tuple[Layer, ...]) -> tuple[Option, ...]:
         return tuple(Option(key(stage, layer), _layer(frame, number, embed, layer)) for layer in layers)

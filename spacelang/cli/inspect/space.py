@@ -53,14 +53,14 @@ def show(path: Path, asked: Asked, as_json: bool) -> None:
         space.known_measure(asked.of)
     lowered, measures = space.lowered, space.measured
     ranges = {measure: space.extent(measure) for measure in space.measures}
-    facts = _facts(space, ranges)
+    everyone = space.count()
+    facts = _facts(space, everyone, ranges)
     if as_json:
         facts |= {"smallest": space.smallest.line, "largest": space.largest.line}
     else:
-        _print(space, facts, ranges)
+        _print(space, everyone, facts, ranges)
         for line in space.replaced:
             console().print(f"stage {line.stage}: `{line.name}` of {line.by} replaces the one of {line.scope}")
-    everyone = space.count()
     inside = Bracket(everyone, everyone)
     if not bounds and space.checked.evolve.bounds and not as_json:
         _print_known(space, everyone)
@@ -101,7 +101,7 @@ def show(path: Path, asked: Asked, as_json: bool) -> None:
         print(json.dumps(facts, indent=2))
 
 
-def _facts(space: Space, ranges: Mapping[str, Window]) -> dict[str, Any]:
+def _facts(space: Space, everyone: int, ranges: Mapping[str, Window]) -> dict[str, Any]:
     frame = space.checked.frame
     return {
         "space": space.name,
@@ -111,7 +111,7 @@ def _facts(space: Space, ranges: Mapping[str, Window]) -> dict[str, Any]:
         "position": list(frame.position),
         "token": frame.token,
         "pool": frame.pool,
-        "architectures": plain(space.count()),
+        "architectures": plain(everyone),
         **{
             measure: {
                 "smallest": space.measured.plain(measure, end.lo),
@@ -124,7 +124,7 @@ def _facts(space: Space, ranges: Mapping[str, Window]) -> dict[str, Any]:
     }
 
 
-def _print(space: Space, facts: Mapping[str, Any], ranges: Mapping[str, Window]) -> None:
+def _print(space: Space, everyone: int, facts: Mapping[str, Any], ranges: Mapping[str, Window]) -> None:
     frame, measures = space.checked.frame, space.measured
     out = console()
     out.print(f"[bold]{space.name}[/]")
@@ -143,7 +143,7 @@ def _print(space: Space, facts: Mapping[str, Any], ranges: Mapping[str, Window])
     heading, *body = facts["table"]
     out.print(grid(heading, body))
     out.print()
-    out.print(f"architectures   {spaced(space.count())}")
+    out.print(f"architectures   {spaced(everyone)}")
     for measure, end in ranges.items():
         ends = sorted({end.lo, end.hi})
         span = " to ".join(measures.short(measure, value) for value in ends)
