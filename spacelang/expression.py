@@ -7,7 +7,7 @@ without ever seeing text. Arithmetic is exact: numbers are integers or fractions
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Literal
 
@@ -23,6 +23,8 @@ Value = int | Fraction | bool
 Arithmetic = Literal["+", "-", "*", "/", "%"]
 Connective = Literal["and", "or"]
 Relation = Literal["<", "<=", "==", "!=", ">=", ">"]
+# What a relation is once its sides have changed places.
+MIRROR: Mapping[Relation, Relation] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
 def _place() -> Span | None:

@@ -14,13 +14,12 @@ import attrs
 from spacelang.architecture import LARGEST_IMAGE, MOST_STAGES, Frame
 from spacelang.expression import Expression, Name, Previous
 from spacelang.language.dimensions import NUMBERS, domain
-from spacelang.language.domain import LARGEST
+from spacelang.language.domain import LARGEST, MOST_OPTIONS
 from spacelang.language.measures import KNOWN
 from spacelang.outside import shown
 from spacelang.recipe import Bound, Mutate, Sandwich, Steps
 from spacelang.space import Derived, Dimension, Option, Searched, Settled, Space
 
-MOST_OPTIONS = 1000  # of a dimension
 MOST = LARGEST**2  # of any number of a space, or of a recipe
 _FRAME = ("image", "patch", "channels", "classes")
 _DEEPEST_EXPRESSION = 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from spacelang.diagnostics import Diagnostic, errors
-from spacelang.render import render
 from spacelang.source import Source
 from spacelang_runtime.failure import Failure
 
@@ -22,6 +21,8 @@ class SpaceError(Failure):  # type: ignore[misc]  # the runtime is torch code, a
         self.diagnostics = diagnostics
 
     def __str__(self) -> str:
+        from spacelang.render import render
+
         return render(self.source, self.diagnostics)
 
 

@@ -14,6 +14,7 @@ from spacelang.check.names import undefined
 from spacelang.check.values import number, spot
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import (
+    MIRROR,
     Binary,
     Compare,
     Constant,
@@ -33,7 +34,6 @@ from spacelang.language.meant import advice, meant
 from spacelang.language.measures import DECIMALS, EXACT, TIMES
 from spacelang.language.measures import KNOWN as MEASURES
 from spacelang.language.trunk import SETTINGS
-from spacelang.lower.form import MIRROR
 from spacelang.recipe import EACH_STAGE, Bound
 from spacelang.source import Span
 from spacelang.syntax import tree

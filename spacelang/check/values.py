@@ -9,8 +9,7 @@ from spacelang.check.names import undefined
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed, nearest
 from spacelang.evaluation import UndefinedValue, evaluate
 from spacelang.expression import Expression, Name, Number, decimal
-from spacelang.language.domain import LARGEST
-from spacelang.sound import MOST_OPTIONS
+from spacelang.language.domain import LARGEST, MOST_OPTIONS
 from spacelang.source import Span
 from spacelang.space import Option
 from spacelang.syntax import tree

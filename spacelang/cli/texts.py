@@ -10,7 +10,6 @@ from spacelang.api.error import SpaceError
 from spacelang.api.space import Space
 from spacelang.cli.terminal import coloured, fail, refused
 from spacelang.diagnostics import Diagnostic
-from spacelang.render import render
 from spacelang.source import NotAText, Source, take
 from spacelang.space import Space as Checked
 
@@ -64,4 +63,6 @@ def _made(found: Space | SpaceError) -> Space:
 
 def _print(source: Source, diagnostics: tuple[Diagnostic, ...]) -> None:
     if diagnostics:
+        from spacelang.render import render
+
         print(render(source, diagnostics, coloured(sys.stderr)), file=sys.stderr)

@@ -9,6 +9,7 @@ from attrs import frozen
 from spacelang.expression import Number, decimal
 
 LARGEST = 10**7  # no dimension of a network comes near it
+MOST_OPTIONS = 1000  # of a dimension
 DEEPEST = 1000  # layers of a stage
 
 

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from spacelang.evaluation import UndefinedValue, evaluate
 from spacelang.expression import (
+    MIRROR,
     Binary,
     Compare,
     Constant,
@@ -26,7 +27,6 @@ from spacelang.expression import (
 from spacelang.infix import show
 
 Terms = Mapping[Total, Number]  # what each total is multiplied by
-MIRROR: Mapping[Relation, Relation] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
 @frozen

@@ -8,7 +8,6 @@ from spacelang.architecture import Architecture, Frame, Stage
 from spacelang.lower.cells import Legal
 from spacelang.lower.chain import Chain, Genotype, Window, cost
 from spacelang.lower.count import count
-from spacelang.lower.encode import encode
 from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.legal import legal
 from spacelang.lower.plan import Plan, of_space
@@ -57,6 +56,8 @@ class Lowered:
             raise ValueError(f"it has {self.space.frame.unlike(architecture.frame)}")
         if len(architecture.stages) != len(self.legal.stages):
             raise ValueError(f"it has {len(architecture.stages)} stages, the space {len(self.legal.stages)}")
+        from spacelang.lower.encode import encode
+
         return encode(self.legal, architecture.stages)
 
 

@@ -42,10 +42,7 @@ def _priced(frame: Frame, stages: tuple[StageSpace, ...], legal: Legal) -> Chain
         tuple(_stage(frame, stage, legal, number) for number, stage in enumerate(stages)),
         tuple(
             joint(
-                {
-                    (i, j): link(number, before[i].embed, after[j].embed)
-                    for i, j in legal.links[number]
-                },
+                {(i, j): link(number, before[i].embed, after[j].embed) for i, j in legal.links[number]},
                 len(before),
                 len(after),
             )

@@ -13,7 +13,6 @@ from spacelang.diagnostics import Diagnostic
 from spacelang.source import Source, Span
 from spacelang.syntax import tables, tree
 from spacelang.syntax.build import Builder
-from spacelang.syntax.explain import explain
 from spacelang.syntax.scan import place, put, scan
 
 _MOST_ERRORS = 50
@@ -87,6 +86,8 @@ def _read(tokens: list[Token], builder: Builder, found: list[Diagnostic], most: 
             heights[i] = min(heights[i], len(state.state_stack) - 1)
             i += 1
         except UnexpectedToken:
+            from spacelang.syntax.explain import explain  # a text that is right need not wait for it
+
             errors += 1
             first, last = _statement(tokens, i)
             problem = explain(tokens, i, first)
