@@ -119,7 +119,7 @@ def short(value: Number) -> str:
 def counted(count: float, thing: str, shown: Callable[[Any], str] = str) -> str:
     """A count of things in words: `1 network`, `300 networks`, `2 searches`. shown: the count as text."""
     text = shown(count)
-    ending = "" if text == "1" else "es" if thing.endswith(("s", "ch")) else "s"
+    ending = "" if text == "1" else "es" if thing.endswith(("s", "x", "rch", "tch")) else "s"  # but: epochs
     return f"{text} {thing}{ending}"
 
 
@@ -161,12 +161,14 @@ def duration(nanoseconds: Number) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A length of time: `42 s`, `3 min 05 s`, `1 h 20 min`."""
+    """A length of time: `42 s`, `3 min 05 s`, `1 h 20 min`, `12 days`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
+    if whole >= 100 * 3600:
+        return f"{spaced(round(whole / 86400))} days"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 

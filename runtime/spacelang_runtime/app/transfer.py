@@ -124,7 +124,7 @@ def ahead(
         own = train.batch // world.size
         at_once = min(own, train.micro) if train.micro else own
         memory = estimate(made.task, architecture, request.recipe, made.data.labels, at_once, world.device)
-        timed = pace(forgotten(made, world, workers), world)
+        timed = pace(forgotten(made, world, workers), world, tell)
         return Ahead(made, memory, timed, at_once, own, world.device, world.size) if world.is_main else None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import frozen
 
 from spacelang_runtime.engine.distributed import World
@@ -22,9 +24,10 @@ class Pace:
     images: int
 
 
-def pace(setup: TransferSetup, world: World) -> Pace:
+def pace(setup: TransferSetup, world: World, say: Callable[[str], None] = lambda line: None) -> Pace:
     """What a step takes, by steps of two images, and by steps of more where these are quick: so a step that takes
-    minutes is known in seconds. The weights of the setup are changed."""
+    many minutes is known in few. say: told what is made. The weights of the setup are changed."""
+    say("making steps of few images, to tell the time: nothing of them is kept")
     own = setup.recipe.train.batch // setup.data.multiple // world.size
     count, seconds = _timed(setup, world, own, min(FEW, own))
     more = min(own, int(count * ENOUGH / seconds))
