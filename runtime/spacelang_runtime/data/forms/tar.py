@@ -56,7 +56,7 @@ class Walk:
 
     def _bytes(self, place: int, count: int) -> bytes:
         start = place - self._at  # a second name of a file is for a place before
-        inside = 0 <= start and start + count <= len(self._read)
+        inside = start >= 0 and start + count <= len(self._read)
         return self._read[start : start + count] if inside else os.pread(self._file, count, place)
 
     def _members(self, end: int) -> Iterator[Member]:
