@@ -10,7 +10,6 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from spacelang.amount import counted
 from spacelang_runtime.data import Dataset
 from spacelang_runtime.data.decode import Broken
 from spacelang_runtime.data.pictures import Files
