@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -83,6 +84,17 @@ def test_data_of_other_names_is_refused(photos, tmp_path):
     other = zipped(image_folder(tmp_path / "other", classes=tuple("abcd")), tmp_path)
     with pytest.raises(Failure, match="its images have changed"):
         dataset_of(run, _quiet, where=str(other))
+
+
+def test_the_same_images_under_other_names_are_other_data_and_that_is_said(photos, tmp_path):
+    """Which images are held out follows from names: under others, a search would score on what was trained on."""
+    run = begun(photos, tmp_path / "runs", 2).run
+    renamed = Path(shutil.copytree(photos, tmp_path / "renamed"))
+    for path in renamed.rglob("*.png"):
+        path.rename(path.with_name(f"img_{path.name}"))
+    with pytest.raises(Failure, match="as many images, of as many bytes, under other names") as failure:
+        dataset_of(run, _quiet, where=str(renamed))
+    assert "with the names that the files had" in failure.value.remedy
 
 
 def test_shards_that_are_not_here_any_more_are_asked_for(photos, tmp_path):

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
+import sys
+import time
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import torch
@@ -53,6 +57,40 @@ def test_the_death_of_a_worker_is_explained():
     with pytest.raises(Failure, match="a process that prepares images was killed") as failure:
         list(worked(killed, range(3), 1))
     assert "fewer workers" in failure.value.remedy
+
+
+LARGE = """
+import os, sys
+import numpy as np
+from spacelang_runtime.data.workers import worked
+
+def job(number):
+    return os.getpid(), np.zeros(1_000_000)
+
+results = worked(job, range(100), 2)
+print(next(results)[0], next(results)[0], flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+def test_workers_end_with_a_parent_that_is_killed_while_their_results_are_under_way():
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", LARGE], text=True, **pipes) as parent:
+        assert parent.stdout is not None
+        workers = [int(text) for text in parent.stdout.readline().split()]
+        parent.kill()
+    assert len(set(workers)) == 2
+    ended = time.monotonic() + 30
+    while alive(workers) and time.monotonic() < ended:
+        time.sleep(0.1)
+    assert not alive(workers)
+
+
+def alive(workers: list[int]) -> list[int]:
+    """Those that run; a process that has ended may wait for whoever asks how."""
+    states = {pid: Path(f"/proc/{pid}/stat") for pid in workers}
+    return [pid for pid, stat in states.items() if stat.exists() and ") Z " not in stat.read_text()]
 
 
 def test_a_workers_job_can_be_sent_to_a_process_that_shares_no_memory(tmp_path):

@@ -17,6 +17,7 @@ from spacelang_runtime.engine.place import read_data
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import save
+from spacelang_runtime.tasks.supernet import look
 from spacelang_runtime.tasks.supernet.setup import TrainRequest, new
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +62,25 @@ def test_a_class_of_which_nothing_can_be_read_is_refused_before_there_is_a_run(
         new(request, tmp_path / "runs", ALONE, 0, lambda _: None)
     assert "take the class out" in failure.value.remedy
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_class_of_which_only_those_looked_at_are_broken_is_not_refused(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many images some are looked at, here four of thirty; where they are all that a class has of them, and
+    broken, so are the others before it is refused."""
+    monkeypatch.setattr(look, "MOST", 4)  # 0, 10, 19 and 29 of the training images: one or two of a class
+    (photos / "train/bee/000.png").write_bytes(b"no picture")
+    (photos / "train/bee/009.png").write_bytes(b"no picture")
+    (photos / "train/bee/005.png").write_bytes(b"no picture")
+    said: list[str] = []
+    request = TrainRequest(evolve(SPACE, train=evolve(RECIPE, holdout=0)), "space tiny\n", "photos", steps=2)
+    new(request, tmp_path / "runs", ALONE, 0, said.append)
+    assert any("broken images (4)" in line for line in said), "ant's one, and three of bee, of which two were seen"
+    for path in (photos / "train/bee").iterdir():
+        path.write_bytes(b"no picture")
+    with pytest.raises(Failure, match="no training image of bee can be read"):
+        new(request, tmp_path / "runs", ALONE, 0, lambda _: None)
 
 
 def told_of(out: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ from spacelang_runtime.data.source import Source, Split
 from spacelang_runtime.data.stratify import ranks, stratified
 from spacelang_runtime.failure import Failure
 
+AT_ONCE = 1 << 16  # images of which there are Python objects at a time
 ASK = "hold some out for the test, the same share of every class: --test-share 0.2"
 
 
@@ -120,9 +121,7 @@ def ordered(part: Part, most: int) -> tuple[Split, NDArray[np.int64]]:
     order = _order(part)
     names, labels = part.names[order], part.labels[order]
     encoded = part.encoded.take(order)
-    kinds = [name.encode("utf-8", "surrogateescape") for name in part.classes]
-    rank = ranks(kinds[label] + b"/" + name for label, name in zip(labels.tolist(), names.tolist(), strict=True))
-    return Split(Files(encoded, most), labels, rank), part.sizes[order]
+    return Split(Files(encoded, most), labels, _ranks(part.classes, labels, names)), part.sizes[order]
 
 
 def require_classes(classes: tuple[str, ...], place: str) -> None:
@@ -147,6 +146,19 @@ def _names(part: Part) -> NDArray[np.bytes_]:
     return names.astype(f"S{max(1, int(np.char.str_len(names).max(initial=1)))}")
 
 
+def _ranks(
+    classes: tuple[str, ...], labels: NDArray[np.int64], names: NDArray[np.bytes_], before: bytes = b""
+) -> NDArray[np.uint64]:
+    """The rank of each image, by its class and name. before: what these come after."""
+    kinds = [before + name.encode("utf-8", "surrogateescape") + b"/" for name in classes]
+    some = (slice(start, start + AT_ONCE) for start in range(0, len(labels), AT_ONCE))
+    return ranks(
+        kinds[label] + name
+        for rows in some
+        for label, name in zip(labels[rows].tolist(), names[rows].tolist(), strict=True)
+    )
+
+
 def _require_same(train: Part, test: Part, place: str) -> tuple[str, ...]:
     """The classes of both. Raises `Failure` where one has a class that the other lacks."""
     differing = sorted(set(train.classes) ^ set(test.classes))
@@ -162,10 +174,7 @@ def _require_same(train: Part, test: Part, place: str) -> tuple[str, ...]:
 
 def _parted(part: Part, held_out: TestShare, place: str) -> tuple[Part, Part]:
     """What is left of a part, and what is held out of it."""
-    prefix = f"test {held_out.seed} ".encode()
-    kinds = [name.encode("utf-8", "surrogateescape") for name in part.classes]
-    pairs = zip(part.labels.tolist(), part.names.tolist(), strict=True)
-    rank = ranks(prefix + kinds[label] + b"/" + name for label, name in pairs)
+    rank = _ranks(part.classes, part.labels, part.names, f"test {held_out.seed} ".encode())
     out = stratified(part.labels, rank, round(held_out.share * len(part)))
     if np.bincount(part.labels[out], minlength=len(part.classes)).min() == 0:
         least = int(np.bincount(part.labels, minlength=len(part.classes)).argmin())

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 def ranks(names: Iterable[bytes]) -> NDArray[np.uint64]:
     """A number for each name, as good as random and the same everywhere (the first 64 bits of BLAKE2b)."""
-    digests = b"".join(blake2b(name, digest_size=8).digest() for name in names)
-    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+    digests = (blake2b(name, digest_size=8).digest() for name in names)
+    return np.fromiter((int.from_bytes(digest, "little") for digest in digests), dtype=np.uint64)
 
 
 def stratified(labels: NDArray[np.int64], rank: NDArray[np.uint64], count: int) -> NDArray[np.bool_]:

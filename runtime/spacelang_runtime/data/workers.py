@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+import time
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from types import TracebackType
@@ -17,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from spacelang_runtime.failure import Failure
 
 Result = TypeVar("Result")
+PAUSE = 1.0  # seconds between two looks of a worker at whether its parent is there
 
 
 def neighbours() -> int:
@@ -74,7 +77,7 @@ def _loader(
         prefetch_factor=max(2, -(-ahead // workers)),
         pin_memory=pin,
         collate_fn=_as_it_is,
-        worker_init_fn=_leave_signals_to_the_parent,
+        worker_init_fn=_belong_to_the_parent,
         generator=torch.Generator(),  # the loader draws a seed of its own, and not from the trainer's generator
     )
 
@@ -109,7 +112,7 @@ def _as_it_is(result: Result) -> Result:
     return result
 
 
-def _leave_signals_to_the_parent(worker: int) -> None:
+def _belong_to_the_parent(worker: int) -> None:
     # Ctrl-C and SIGTERM may reach the whole group; the parent ends the workers when it has saved what there is to
     # save. A second SIGTERM is the parent's, which has waited in vain, or that of a user who will not.
     def first(number: int, frame: object) -> None:
@@ -118,6 +121,15 @@ def _leave_signals_to_the_parent(worker: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, first)
     sys.excepthook = _unless_nobody_listens
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process once its parent is gone. One that was killed takes no results, and where these are large
+    torch's own worker waits for that without end."""
+    while os.getppid() == parent:
+        time.sleep(PAUSE)
+    os._exit(1)
 
 
 def _unless_nobody_listens(

@@ -13,14 +13,15 @@ from spacelang_runtime.data.decode import SUFFIXES, shown
 from spacelang_runtime.data.forms.tar import Member, Walk
 from spacelang_runtime.failure import Failure
 
-LABELS = (".cls", ".json")
+IMAGES = frozenset(ending.encode() for ending in SUFFIXES)
+POINT = ord(".")
 KEYS = ("class_name", "label_name", "label", "cls", "class", "target", "class_id")  # of a JSON: the first is taken
 LARGEST = 1 << 20  # bytes of a JSON beside an image
 
 
 @define
 class Shard:
-    """What one tar holds. images: without their heads; labels: of each, empty where it has none; called: the file
+    """What one tar holds. images: as they lie there; labels: of each, empty where it has none; called: the file
     names that they had before they came here. notes: what is wrong with it, in lines."""
 
     path: Path
@@ -36,16 +37,13 @@ def read(path: Path) -> Shard:
     shard, told, walk = Shard(path), dict[bytes, tuple[str, bytes]](), Walk(path)
     try:
         for member in walk:
-            stem, suffix = os.path.splitext(member.name)
-            if os.path.basename(stem).startswith(b".") or b"__MACOSX" in member.name:
-                continue
-            match suffix.decode("ascii", "replace").lower():
-                case ".cls":
-                    told[stem] = (member.head[:256].decode("utf-8", "replace").strip(), b"")
-                case ".json":
-                    told[stem] = _of_json(path, member)
-                case ending if ending in SUFFIXES:
-                    shard.images.append(member._replace(head=b""))
+            stem, ending = _parted(member.name)
+            if ending in IMAGES:
+                shard.images.append(member)
+            elif ending == b".cls":
+                told[stem] = (walk.content(member, 256).decode("utf-8", "replace").strip(), b"")
+            elif ending == b".json":
+                told[stem] = _of_json(walk.content(member, LARGEST))
     except OSError as error:
         raise Failure(f"{shown(path)}: cannot be read: {error.strerror}", "check its permissions") from None
     _give_labels(shard, told)
@@ -66,35 +64,41 @@ def key(name: bytes) -> bytes:
     return folder + slash + own.partition(b".")[0]
 
 
+def _parted(name: bytes) -> tuple[bytes, bytes]:
+    """A name without its ending, and the ending in small letters; none, of what is hidden."""
+    own = name[name.rfind(b"/") + 1 :]
+    point = own.rfind(b".")
+    if point <= 0 or own[0] == POINT or b"__MACOSX" in name:
+        return name, b""
+    return name[: len(name) - len(own) + point], own[point:].lower()
+
+
 def _give_labels(shard: Shard, told: dict[bytes, tuple[str, bytes]]) -> None:
     """Find the label of each image: that of the same name but for its ending, else that of the same sample."""
-    samples = Counter(key(image.name) for image in shard.images)
-    melted = [image.name for image in shard.images if samples[key(image.name)] > 1]
-    for image in shard.images:
-        stem = os.path.splitext(image.name)[0]
-        label, called = told.get(stem) or told.get(key(image.name), ("", b""))
-        if label and stem not in told and samples[key(image.name)] > 1:
-            both = [_text(name) for name in melted if key(name) == key(image.name)][:2]
+    keys = [key(image.name) for image in shard.images]
+    samples = Counter(keys)
+    melted = [] if len(samples) == len(keys) else [one for one in shard.images if samples[key(one.name)] > 1]
+    for image, own in zip(shard.images, keys, strict=True):
+        stem = _parted(image.name)[0]
+        label, called = told.get(stem) or told.get(own, ("", b""))
+        if label and stem not in told and samples[own] > 1:
+            both = [_text(one.name) for one in melted if key(one.name) == own][:2]
             raise Failure(
                 f"{shown(shard.path)}: {both[0]} and {both[1]} have one label between them",
                 "let each image have a label of its own name",
             )
         shard.labels.append(label)
-        shard.called.append(called or os.path.basename(image.name))
+        shard.called.append(called or image.name[image.name.rfind(b"/") + 1 :])
     if melted and told:
-        keys = len({key(name) for name in melted})
+        melting = len({key(one.name) for one in melted})
         shard.notes.append(
             f"{shown(shard.path)}: {len(melted)} images have points in their names, by which webdataset would melt "
-            f"them into {keys} (first: {_text(melted[0])}); here each is one"
+            f"them into {melting} (first: {_text(melted[0].name)}); here each is one"
         )
 
 
-def _of_json(path: Path, member: Member) -> tuple[str, bytes]:
+def _of_json(content: bytes) -> tuple[str, bytes]:
     """The label in a JSON, and the name of the file that the image was, where it tells one."""
-    content = member.head
-    if len(content) < member.size <= LARGEST:
-        with open(path, "rb", buffering=0) as file:
-            content = os.pread(file.fileno(), member.size, member.start)
     try:
         told = parse(content.decode("utf-8", "replace"))
     except NotJson:

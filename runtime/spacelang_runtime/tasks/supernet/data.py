@@ -28,6 +28,13 @@ def dataset_of(run: Run, say: Say, workers: int = 0, where: str | None = None, m
     if mended and where is None and changes and dataset.classes == data.classes:
         say(f"{folder} has changed since {run.name} began: {changes}")
         return dataset
+    if dataset.files and kept is not None and not changes and dataset.classes == data.classes:
+        raise Failure(
+            f"{folder} is not what {run.name} was trained on: every class has as many images, of as many bytes, "
+            "under other names",
+            "write it again with the names that the files had: which images are held out, and their order, follow "
+            "from the names; or train a new run",
+        )
     again = f"train on with them: {resuming(run.folder, run.record.task == 'finetune')}" if changes else ""
     raise changed(folder, run.name, changes, "" if where else again)
 

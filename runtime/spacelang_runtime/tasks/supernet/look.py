@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from spacelang.amount import counted
 from spacelang_runtime.data import Dataset
 from spacelang_runtime.data.decode import Broken
 from spacelang_runtime.data.pictures import Files
@@ -17,10 +17,11 @@ from spacelang_runtime.data.workers import worked
 from spacelang_runtime.engine.distributed import World, all_gather
 from spacelang_runtime.failure import Failure
 
-MOST = 50_000  # images that are looked at, spread evenly over all
+MOST, MOST_WHOLE = 10_000, 50_000  # images whose headers are read, and that are decoded, spread evenly over all
 MANY = 5_000  # from so many on, that it looks is worth a word
 
 Say = Callable[[str], None]
+Reasons = dict[int, str]  # why images cannot be read, by their numbers
 
 
 @frozen
@@ -59,25 +60,32 @@ def looked(dataset: Dataset, world: World, say: Say, whole: bool = False) -> dic
     """
     broken: dict[str, str] = {}
     for part in _parts(dataset):
-        place = np.linspace(0, len(part.files) - 1, min(MOST, len(part.files))).round().astype(int)
-        if len(place) >= MANY:
-            say(f"looking at {len(place)} of {len(part.files)} {part.name} images")
-        own = place[world.rank :: world.size].tolist()
-        look = Look(part.files, whole)
-        if whole:
-            seen = list(worked(look, own, dataset.workers))
-        else:
-            with ThreadPoolExecutor(8) as pool:  # a network drive answers each question late, and several at once
-                seen = list(pool.map(look, own))
-        own_broken = {number: why for number, why in zip(own, seen, strict=True) if why}
-        every = {number: why for one in all_gather(world, own_broken) for number, why in one.items()}
-        _require_some(dataset, part, place, every)
+        most = min(MOST_WHOLE if whole else MOST, len(part.files))
+        numbers = np.linspace(0, len(part.files) - 1, most).round().astype(np.int64)
+        if most >= MANY:
+            say(f"looking at {most} of {len(part.files)} {part.name} images")
+        look = partial(_looked, Look(part.files, whole), dataset.workers, world)
+        every = look(numbers)
+        if every:
+            every |= _require_some(dataset, part, numbers, every, look)
         broken |= {part.files.name(number): every[number] for number in sorted(every)}
     if broken:
         name, why = next(iter(broken.items()))
         say(f"left out: broken images ({len(broken)}): {name}: {why}" + (", …" if len(broken) > 1 else ""))
     dataset.leave_out(broken)
     return broken
+
+
+def _looked(look: Look, workers: int, world: World, numbers: NDArray[np.int64]) -> Reasons:
+    """Which of the images cannot be read, and why, by their numbers. All processes take part."""
+    own = numbers[world.rank :: world.size].tolist()
+    if look.whole:
+        seen = list(worked(look, own, workers))
+    else:
+        with ThreadPoolExecutor(8) as pool:  # a network drive answers each question late, and several at once
+            seen = list(pool.map(look, own))
+    of_own = {number: why for number, why in zip(own, seen, strict=True) if why}
+    return {number: why for one in all_gather(world, of_own) for number, why in one.items()}
 
 
 def _parts(dataset: Dataset) -> list[Part]:
@@ -90,19 +98,27 @@ def _parts(dataset: Dataset) -> list[Part]:
     ]
 
 
-def _require_some(dataset: Dataset, part: Part, place: NDArray[np.int64], broken: dict[int, str]) -> None:
-    """Refuse a class of which all images that were looked at are broken."""
-    if not broken:
-        return
-    classes = len(dataset.classes)
-    seen = np.bincount(part.labels[place], minlength=classes)
+def _require_some(
+    dataset: Dataset,
+    part: Part,
+    numbers: NDArray[np.int64],
+    broken: Reasons,
+    look: Callable[[NDArray[np.int64]], Reasons],
+) -> Reasons:
+    """Refuse a class of which no image can be read. Where all that were looked at are broken, the others are looked
+    at too; gives which of these are broken."""
+    classes, more = len(dataset.classes), Reasons()
+    seen = np.bincount(part.labels[numbers], minlength=classes)
     gone = np.bincount(part.labels[sorted(broken)], minlength=classes)
-    empty = [dataset.classes[at] for at in np.flatnonzero((seen > 0) & (seen == gone))]
-    if empty:
-        number = next(at for at in sorted(broken) if dataset.classes[part.labels[at]] == empty[0])
-        more = f" (and of {counted(len(empty) - 1, 'more class')})" if len(empty) > 1 else ""
-        first = f"{part.files.name(number)}: {broken[number]}"
-        raise Failure(
-            f"no {part.name} image of {empty[0]}{more} can be read: {first}",
-            "restore the images, or take the class out of every split",
-        )
+    for label in np.flatnonzero((seen > 0) & (seen == gone)).tolist():
+        others = np.setdiff1d(np.flatnonzero(part.labels == label), numbers)
+        of_others = look(others)
+        more |= of_others
+        if len(of_others) == len(others):
+            number = next(at for at in sorted(broken) if part.labels[at] == label)
+            raise Failure(
+                f"no {part.name} image of {dataset.classes[label]} can be read: "
+                f"{part.files.name(number)}: {broken[number]}",
+                "restore the images, or take the class out of every split",
+            )
+    return more
