@@ -38,15 +38,16 @@ def answer(folder: Path) -> dict[str, Any]:
 
 
 def journals(folder: Path) -> dict[str, int]:
-    """On how many images journals hold each network, the fewest where several do; that they are whole is seen on
-    the way."""
+    """On how many images each run's journal holds each network, by both names; that they are whole is seen on the
+    way."""
     known: dict[str, int] = {}
     for path in sorted(folder.rglob("journal.sqlite")):
         with contextlib.closing(sqlite3.connect(path)) as database:
             assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",), path
             if database.execute("PRAGMA user_version").fetchone()[0]:
                 for name, images in database.execute("SELECT architecture, images FROM score"):
-                    known[name] = min(images, known.get(name, images))
+                    key = f"{path.parent.name}/{name}"
+                    known[key] = min(images, known.get(key, images))
     return known
 
 

@@ -109,15 +109,18 @@ def tried(
         trial.bare += _bare(folder)
         for part in folder.rglob(".*.part"):  # a minute later
             os.utime(part, (0, 0))
-        words = following(work, folder, said(folder), trial)
+        further = following(work, folder, said(folder))
+        if further is None:
+            break
+        words = further
     trial.findings += differences(usual.answer, answer(folder))
     trial.findings += [f"left behind: {part.relative_to(folder)}" for part in folder.rglob("*.part")]
     return trial
 
 
-def following(work: Work, folder: Path, told: str, trial: Trial) -> tuple[str, ...]:
+def following(work: Work, folder: Path, told: str) -> tuple[str, ...] | None:
     """The command that goes on: as the last one has said in its end, or as it is told when it is asked for; the
-    same where there is no run yet that could go on."""
+    same where there is no run yet that could go on, and none where the run has come to its end."""
     if named := GOES_ON.findall(told):
         return tuple(shlex.split(named[-1]))
     if work.ask is None or SAME in told:
@@ -132,7 +135,7 @@ def following(work: Work, folder: Path, told: str, trial: Trial) -> tuple[str, .
     command(folder, words, None, signal.SIGKILL)
     if named := GOES_ON.findall(said(folder)):
         return tuple(shlex.split(named[-1]))
-    return words if words[0] == "transfer" else work.words
+    return words if words[0] == "transfer" else None
 
 
 def _bare(folder: Path) -> bool:
@@ -148,4 +151,4 @@ def _scored(folder: Path, before: dict[str, int], trial: Trial) -> None:
     gone = [name for name, images in before.items() if after.get(name, 0) < images]
     for what, names in (("scored again", again), ("a score is gone", gone)):
         if names:
-            trial.findings.append(f"{what}: {', '.join(name[:8] for name in names[:3])}")
+            trial.findings.append(f"{what}: {', '.join(name[:16] for name in names[:3])}")

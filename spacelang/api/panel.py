@@ -130,12 +130,11 @@ def profiled(by: Panel, told: Told, expected: ToCome | None = None) -> Profile:
     return profile(told, recipe.top / recipe.samples, recipe.seed, expected, networks)
 
 
-def keep(run: Run, account: Account, number: int | None) -> None:
-    """Keep a judgement in its run: as a file, and in the journal where it has the measurement."""
+def keep(run: Run, account: Account, number: int) -> None:
+    """Keep a judgement in its run: as a file, and in the journal with its measurement."""
     from spacelang.refinement.account import to_record
     from spacelang_runtime.atomic import replace_json
     from spacelang_runtime.refine.measure import judged as journalled
 
     replace_json(run.folder / "judgement.json", to_record(account))
-    if number is not None:
-        journalled(run, number, to_record(account))
+    journalled(run, number, to_record(account))

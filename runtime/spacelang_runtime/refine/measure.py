@@ -15,7 +15,7 @@ from spacelang.refinement.sample import Sample
 from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.refine.measurement import begin, close, images_of, keep
+from spacelang_runtime.refine.measurement import begin, close, keep, latest
 from spacelang_runtime.search.answers import UNKNOWN, Answers
 from spacelang_runtime.search.images import beginning
 from spacelang_runtime.search.journal_file import look, open_journal
@@ -39,11 +39,11 @@ class Progress:
 
 @frozen(eq=False)
 class Measurement:
-    """What each network does on the held-out images, in their order. number: of the measurement in the journal;
-    None where it was only looked up. images: each was scored on. scored: networks anew."""
+    """What each network does on the held-out images, in their order. number: of the measurement in the journal.
+    images: each was scored on. scored: networks anew."""
 
     answers: tuple[Answers, ...]
-    number: int | None
+    number: int
     images: int
     scored: int
     seconds: float
@@ -103,14 +103,15 @@ def looked_up(run: Run, samples: Sequence[Sample], account: str, step: int, scor
     some of it is missing."""
     began = time.monotonic()
     with look(run.folder) as journal:
-        total = images_of(journal, account, step)
-        if total is None:
+        found = latest(journal, account, step)
+        if found is None:
             return None
+        number, total = found
         known = journal.known(Conditions(step, total, beginning(run.space.train.seed, total)))
     answers = tuple(known.get(sample.architecture.digest, UNKNOWN) for sample in samples)
     if any(len(one) != total or (score == "loss" and np.isnan(one.loss)) for one in answers):
         return None
-    return Measurement(answers, None, total, 0, time.monotonic() - began)
+    return Measurement(answers, number, total, 0, time.monotonic() - began)
 
 
 def judged(run: Run, number: int, judgement: dict[str, object]) -> None:

@@ -55,17 +55,20 @@ def close(journal: Journal, number: int) -> None:
 
 def keep(journal: Journal, number: int, judgement: Mapping[str, object]) -> None:
     """What followed from a measurement, as JSON values."""
+    close(journal, number)  # it was killed before, where all had been scored
     with journal.database as db:
         db.execute("UPDATE measurement SET judgement = ? WHERE measurement = ?", (json.dumps(judgement), number))
 
 
-def images_of(journal: Journal, account: str, step: int) -> int | None:
-    """The images of the measurement of this account with these weights; None where there was none."""
-    found = journal.database.execute(
-        "SELECT total FROM measurement WHERE account = ? AND step = ? ORDER BY measurement DESC LIMIT 1",
-        (account, step),
-    ).fetchone()
-    return None if found is None else int(row(found, int)[0])
+def latest(journal: Journal, account: str, step: int) -> tuple[int, int] | None:
+    """The number and the images of the last measurement of this account with these weights; None where there was
+    none."""
+    query = (
+        "SELECT measurement, total FROM measurement WHERE account = ? AND step = ?"
+        " ORDER BY measurement DESC LIMIT 1"
+    )
+    found = journal.database.execute(query, (account, step)).fetchone()
+    return None if found is None else row(found, int, int)
 
 
 def judgements(journal: Journal) -> list[tuple[int, dict[str, object]]]:
