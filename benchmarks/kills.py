@@ -62,7 +62,8 @@ def main() -> None:
         (words.into / "kills.md").write_text(table(results))
 
     with tempfile.TemporaryDirectory() as folder:
-        campaign = Campaign(Path(folder), words.seed, results, keep)
+        # A command that gives another answer each time is seen by its one kill, too.
+        campaign = Campaign(Path(folder), words.seed, results, keep, 1 if words.kills == 1 else 2)
         signals = [by for by in SIGNALS if by.name in words.signals] or SIGNALS
         campaign.commands(
             {name: WORKS[name] for name in (WORKS if words.only is None else words.only)}, signals, words.kills
@@ -77,12 +78,14 @@ def main() -> None:
 @define
 class Campaign:
     """folder: an empty one, where commands are killed. results: by kind and signal, those of earlier times too,
-    kept after each command that came to its end. usual: what commands do that are left alone, by kind."""
+    kept after each command that came to its end. times: that each is left alone, to compare and to time. usual:
+    what commands do that are left alone, by kind."""
 
     folder: Path
     seed: int
     results: Results
     keep: Callable[[], None]
+    times: int = 2
     usual: dict[str, Undisturbed] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -135,7 +138,7 @@ class Campaign:
 
     def _known(self, name: str, work: Work) -> Undisturbed:
         if name not in self.usual:
-            self.usual[name] = undisturbed(work, self.made, self.place)
+            self.usual[name] = undisturbed(work, self.made, self.place, self.times)
             print(f"{name}: {self.usual[name].seconds:.1f} s when it is left alone", file=sys.stderr, flush=True)
         return self.usual[name]
 

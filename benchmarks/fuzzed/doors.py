@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import random
 import shutil
 import sys
 from collections.abc import Callable
@@ -79,12 +78,13 @@ def doors() -> dict[str, Door]:
     recipe.write_bytes((recipes() / "camvid.toml").read_bytes())
     swin = Path("swin.pth")
     torch.save({"model": {name: torch.ones(shape) for name, shape in SWIN.items()}}, swin)
+    digits, kept = sl.load("digits.space"), torch.load(folder / "checkpoint.pt", weights_only=True)
     refinement = begun(RUNS, "digits", {"steps": 2})
     keep(Refinement(refinement.folder, refinement.asked, (Round("digits.space", "digits-1", 0.5),)))
     return {
         "space": Door(space, told("check", "digits.space")),
         "space.json": Door(folder / "space.json", lambda: lower(find(RUNS, "digits-1").space).smallest),
-        "table": Door(table, told("inspect", str(ROOT / "spaces" / "digits.space"), "--cost", "latency.json")),
+        "table": Door(table, lambda: digits.with_costs("latency.json").range("latency")),
         "network.json": Door(network, told("inspect", "network.json")),
         "line": Door(line, lambda: _line(line)),
         "config.json": Door(MODEL / "config.json", _model),
@@ -92,10 +92,12 @@ def doors() -> dict[str, Door]:
         "swin.pth": Door(swin, lambda: swin_file.architecture_of(swin_file.tensors(swin), 224, "swin.pth")),
         "checkpoint.pt": Door(folder / "checkpoint.pt", lambda: trained_at(run, lowered, torch.device("cpu"))),
         "values of checkpoint.pt": Door(
-            folder / "checkpoint.pt", lambda: trained_at(run, lowered, torch.device("cpu")), _resaved
+            folder / "checkpoint.pt",
+            lambda: trained_at(run, lowered, torch.device("cpu")),
+            lambda _, luck: _saved(changed(kept, luck)),
         ),
         "journal.sqlite": Door(folder / "journal.sqlite", lambda: (summary_of(run), told("inspect", "digits-1")())),
-        "own.sqlite": Door(_own_scores(), _searched),
+        "own.sqlite": Door(_own_scores(digits), lambda: _searched(digits)),
         "run.json": Door(folder / "run.json", told("inspect", "digits-1")),
         "state.json": Door(folder / "state.json", told("inspect", "digits-1")),
         "best.json": Door(folder / "best.json", lambda: (_best(), told("inspect", "digits-1")())),
@@ -129,9 +131,8 @@ def prepared(*words: str) -> None:
             raise SystemExit(f"{' '.join(words)}: {said.getvalue()}") from None
 
 
-def _resaved(whole: bytes, luck: random.Random) -> bytes:
-    """A checkpoint whose sums are right and whose values are not."""
-    record = changed(torch.load(io.BytesIO(whole), weights_only=True), luck)
+def _saved(record: object) -> bytes:
+    """A checkpoint whose sums are right, whatever its values are."""
     file = io.BytesIO()
     torch.save(record, file)
     return file.getvalue()
@@ -162,18 +163,18 @@ def _best() -> None:
 OWN = {"population": 4, "parents": 2, "generations": 2, "crossover": 1, "mutation": 1}
 
 
-def _own_scores() -> Path:
+def _own_scores(digits: sl.Space) -> Path:
     """A journal of scores of one's own."""
     path = Path("own.sqlite")
     path.unlink(missing_ok=True)
-    sl.search(sl.load("digits.space"), lambda one: one.depth, candidates=6, settings=OWN, journal=path)
+    sl.search(digits, lambda one: one.depth, candidates=6, settings=OWN, journal=path)
     return path
 
 
-def _searched() -> None:
+def _searched(digits: sl.Space) -> None:
     for left in Path().glob("own.sqlite-*"):
         left.unlink()
-    with sl.Searcher(sl.load("digits.space"), candidates=8, settings=OWN, journal="own.sqlite") as searcher:
+    with sl.Searcher(digits, candidates=8, settings=OWN, journal="own.sqlite") as searcher:
         searcher.ask()
 
 
