@@ -1,10 +1,8 @@
-"""What is exported is the network, in operators that converters know, and without a table of all pairs of
-tokens."""
+"""What is exported is the network, in operators that converters know."""
 
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,10 +10,8 @@ from networks import AWKWARD, draw, stirred
 
 from spacelang import notation
 from spacelang.lower.lowered import lower
-from spacelang_runtime.export.portable.network import TransformerLayer
 from spacelang_runtime.export.portable.portable import portable, traced
 from spacelang_runtime.nn.network import Network
-from spacelang_runtime.ops.windows import Cut
 
 ODD = (
     "i28-p4-c5-absolute+bias+relative/8:2xh2q8m2w4/8:h1q8m1w4"  # a map of 7, padded, its windows shifted; then of 4
@@ -24,11 +20,6 @@ ODD = (
 
 def model_of(line: str) -> Network:
     return stirred(Network(notation.read(line))).eval()
-
-
-def cuts(model: Network) -> list[Cut]:
-    """Of every layer."""
-    return [part.attention.cut for part in portable(model).parts.values() if isinstance(part, TransformerLayer)]
 
 
 @pytest.mark.parametrize("name", AWKWARD)
@@ -68,22 +59,3 @@ def test_converters_meet_no_operator_that_they_do_not_know() -> None:
     assert dimensions <= 5
     assert padded == 4
     assert names.isdisjoint({"unfold", "roll", "as_strided", "alias", "flip", "index"})
-
-
-def test_no_constant_holds_a_number_for_every_pair_of_tokens(tmp_path: Path) -> None:
-    """Neither in the file nor after onnxruntime has folded what does not depend on the images."""
-    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
-    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-    from spacelang_runtime.export.onnx_file import write
-
-    model = model_of(ODD)
-    write(model, tmp_path / "model.onnx")
-    options = onnxruntime.SessionOptions()
-    options.optimized_model_filepath = str(tmp_path / "folded.onnx")
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    onnxruntime.InferenceSession(tmp_path / "model.onnx", options)
-    windows = {cut.window[0] * cut.window[1] for cut in cuts(model)}
-    for name in ("model.onnx", "folded.onnx"):
-        held = [tuple(tensor.dims) for tensor in onnx.load(tmp_path / name).graph.initializer]
-        wrong = [shape for shape in held if shape[-2:] in {(tokens, tokens) for tokens in windows}]
-        assert wrong == []

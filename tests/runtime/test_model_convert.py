@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 import sys
 from argparse import Namespace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -109,19 +109,26 @@ def test_a_file_is_never_run(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
-def test_a_class_that_is_refused_is_named_with_the_line_that_writes_the_tensors_anew(tmp_path: Path) -> None:
+def test_a_class_that_is_refused_is_named_with_the_line_that_writes_the_tensors_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As files of Swin's own training, which keep their configuration as an object of a class."""
     (tmp_path / "yacs_like.py").write_text("class CfgNode(dict):\n    pass\n")
-    make = (
-        "import torch, yacs_like; weights = {'norm.weight': torch.arange(7.0)}\n"
-        "torch.save({'model': weights, 'config': yacs_like.CfgNode(a=1), 'epoch': 3}, 'it\\'s whole.pth')"
-    )
-    subprocess.run([sys.executable, "-c", make], check=True, cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    kept = {
+        "model": {"norm.weight": torch.arange(7.0)},
+        "config": import_module("yacs_like").CfgNode(a=1),
+        "epoch": 3,
+    }
+    torch.save(kept, "it's whole.pth")
     with pytest.raises(Failure, match=r"cannot be read safely: it holds a yacs_like\.CfgNode") as failure:
         swin_file.tensors(tmp_path / "it's whole.pth")
     (line,) = re.findall(r"python -c .*", failure.value.remedy)
-    words = shlex.split(line)
-    subprocess.run([sys.executable, *words[1:]], check=True, cwd=tmp_path)
+    _, _, code, *words = shlex.split(line)
+    monkeypatch.setattr(sys, "argv", ["-c", *words])
+    exec(code, {})
+    del sys.modules["yacs_like"]
     again = swin_file.tensors(Path(words[-1]))
     assert list(again) == ["norm.weight"]
     assert torch.equal(again["norm.weight"], torch.arange(7.0))

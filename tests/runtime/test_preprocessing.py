@@ -80,25 +80,15 @@ def test_a_folder_states_what_it_is_given_to_timm_and_transformers_and_us(tmp_pa
     assert "| 3: ant, bee, cat&#124;dog |" in card
 
 
-def test_a_model_in_one_file_tells_it_as_text(tmp_path: Path) -> None:
-    from spacelang_runtime.export import onnx_file, program
-
-    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-    network = Network(notation.read(SMALL)).eval()
+def test_a_model_in_one_file_tells_it_as_text() -> None:
+    architecture = notation.read(SMALL)
     notes, preprocessing = {"classes": ["ant", "bee", "naïve"]}, Preprocessing(1.0)
-    told = metadata(network.architecture, 16, notes, preprocessing)
-    onnx_file.write(network, tmp_path / "m.onnx", 16, told)
-    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
-    found = session.get_modelmeta().custom_metadata_map
+    found = metadata(architecture, 16, notes, preprocessing)
     assert json.loads(found["input_size"]) == [3, 16, 16]
     assert (json.loads(found["crop_pct"]), found["interpolation"], found["crop_mode"]) == (1.0, "bicubic", "center")
     assert json.loads(found["label_names"]) == notes["classes"]
     assert json.loads(found["mean"]) == list(preprocessing.mean)
-    program.write(network, tmp_path / "m.pt2", 16, told)
-    files = dict.fromkeys(told, "")
-    torch.export.load(tmp_path / "m.pt2", extra_files=files)
-    assert files == told
-    assert "label_names" not in metadata(network.architecture, None, {"classes": ["ant"]}, preprocessing)
+    assert "label_names" not in metadata(architecture, None, {"classes": ["ant"]}, preprocessing)
 
 
 def test_classes_without_names_are_not_named_to_timm(tmp_path: Path) -> None:
