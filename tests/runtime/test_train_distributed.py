@@ -2,28 +2,20 @@
 
 import os
 import signal
-import socket
-import traceback
 
+import processes
 import pytest
 import torch
-import torch.multiprocessing as multiprocessing
 from attrs import evolve, frozen
 from tiny_training import RECIPE, SPACE, Noise, learn, new_setup
 
 from spacelang_runtime.engine import checkpoint
-from spacelang_runtime.engine.distributed import broadcast, choose, join
+from spacelang_runtime.engine.distributed import broadcast, choose
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.failure import Failure
 
 STILL = evolve(RECIPE, drop_path=0)  # what a process drops depends on its rank
-
-
-def _port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 class _Stopping(Noise):
@@ -73,23 +65,15 @@ def _account(runs, world, dataset, kept=None, most=8, **how):
     return Account(drawn, losses, ended, {k: v.tolist() for k, v in setup.model.state_dict().items()})
 
 
-def _process(rank, port, runs, answers):
-    torch.set_num_threads(1)
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    try:
-        with join("cpu") as world:
-            agreed = broadcast(world, f"process {rank}")
-            whole = _account(runs / "whole", world, Noise())
-            stopped = _account(runs / "stopped", world, _Stopping() if rank == 1 else Noise())
-            shared = _account(runs / "shared", world, Noise(), shard=True)
-            little = _account(runs / "little", world, Noise(), most=1 if world.rank else 8)
-            kept = checkpoint.load(runs / "alone" / "tiny-1" / "checkpoint.pt", evolve(SPACE, train=STILL))
-            again = [_account(runs / f"again-{how}", world, Noise(), kept, shard=how) for how in (False, True)]
-        answers.put((rank, agreed, whole, stopped, shared, little, again))
-    except BaseException:
-        answers.put((rank, traceback.format_exc()))
-        raise
+def _trained(world, runs):
+    agreed = broadcast(world, f"process {world.rank}")
+    whole = _account(runs / "whole", world, Noise())
+    stopped = _account(runs / "stopped", world, _Stopping() if world.rank == 1 else Noise())
+    shared = _account(runs / "shared", world, Noise(), shard=True)
+    little = _account(runs / "little", world, Noise(), most=1 if world.rank else 8)
+    kept = checkpoint.load(runs / "alone" / "tiny-1" / "checkpoint.pt", evolve(SPACE, train=STILL))
+    again = [_account(runs / f"again-{how}", world, Noise(), kept, shard=how) for how in (False, True)]
+    return world.rank, agreed, whole, stopped, shared, little, again
 
 
 @pytest.fixture(scope="module")
@@ -98,16 +82,7 @@ def two(tmp_path_factory):
     in the second, and on from where one process alone had come."""
     runs = tmp_path_factory.mktemp("two")
     learn(new_setup(runs / "alone", STILL, Limits(6)))
-    context = multiprocessing.get_context("spawn")
-    answers, port = context.Queue(), _port()
-    processes = [context.Process(target=_process, args=(rank, port, runs, answers)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    found = sorted((answers.get(timeout=120) for _ in processes), key=lambda answer: answer[0])
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0], found
-    return runs, found
+    return runs, processes.two(_trained, runs)
 
 
 def test_two_processes_learn_what_one_does(two, tmp_path):

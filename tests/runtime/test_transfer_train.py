@@ -6,18 +6,16 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
-import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.multiprocessing as multiprocessing
 from attrs import evolve
+from processes import two
 from tiny_transfer import MAKE, RECIPES, network, recipe
 
-from spacelang_runtime.engine.distributed import World, join
+from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.resume import restarted
 from spacelang_runtime.engine.run import Run, find, write_state
@@ -341,35 +339,15 @@ def test_the_estimate_of_memory_counts_the_model_exactly_and_grows_with_the_batc
     assert 3.5 < much.kept / little.kept < 4.5
 
 
-def _process(rank: int, port: int, place: Path, answers: Any) -> None:
-    torch.set_num_threads(1)
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    try:
-        with join("cpu") as world:
-            ready = opened(request(place, "vqa", settings={"batch": 16, "iterations": 3}), world)
-            setup = new(ready, place / "runs", world, 0)
-            _, figures = learn(setup, world)
-        answers.put((rank, figures, {key: tensor.tolist() for key, tensor in setup.model.state_dict().items()}))
-    except BaseException:
-        answers.put((rank, traceback.format_exc(), None))
-        raise
+def _learned(world: World, place: Path) -> tuple[dict[str, float], dict[str, Any]]:
+    ready = opened(request(place, "vqa", settings={"batch": 16, "iterations": 3}), world)
+    setup = new(ready, place / "runs", world, 0)
+    _, figures = learn(setup, world)
+    return figures, {key: tensor.tolist() for key, tensor in setup.model.state_dict().items()}
 
 
 def test_two_processes_learn_and_measure_what_one_does(place: Path, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    context = multiprocessing.get_context("spawn")
-    answers = context.Queue()
-    processes = [context.Process(target=_process, args=(rank, port, place, answers)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    answered = sorted((answers.get(timeout=240) for _ in processes), key=lambda answer: answer[0])
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0], answered
-    (_, first, leader), (_, second, follower) = answered
+    (first, leader), (second, follower) = two(_learned, place)
     setup = new(opened(request(place, "vqa", settings={"batch": 16, "iterations": 3})), tmp_path, ALONE, 0)
     _, figures = learn(setup)
     assert first == second == pytest.approx(figures)
