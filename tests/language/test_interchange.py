@@ -34,7 +34,8 @@ SCHEMAS = {
 VALIDATORS = {name: jsonschema.Draft202012Validator(schema) for name, schema in SCHEMAS.items()}
 VALIDATOR = VALIDATORS[FORMAT]
 
-# Every form of the language that a space can keep.
+# Every form of the language that a space can keep, none deep inside of others: a schema that has a choice of forms
+# takes several times as long with each level.
 EVERYTHING = """edition 2026
 space everything
 image = 32
@@ -59,10 +60,13 @@ stage 2 {
   depth = 1
   heads in {1, 2}
   window = global
-  require each stage: embed > previous.embed / 3.3 - 1 and heads >= 1 and previous.depth < 9
+  require each stage: embed > previous.embed / 3.3 - 1
+  require each stage: heads >= 1 and previous.depth < 9
   require sum(heads) <= 4 * depth
 }
-require each layer: not heads > 2 and (1 <= heads < 5 or embed % 2 == 1) and 1 != 2
+require each layer: not heads > 2
+require each layer: 1 <= heads < 5 or embed % 2 == 1
+require each layer: heads != 3
 require each layer: heads in {1, 2} or mlp in 2..4 step 0.5
 require sum(depth) <= 4 and count(heads == 2) + 2 * sum(mlp) <= 40
 evolve {
@@ -191,7 +195,7 @@ RECORD = json.loads(to_json(compiled(EVERYTHING)))
 LATER = {(recipe, word.name) for recipe, word in NEWER}  # lines that are left out where they say nothing new
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.sampled_from(list(places(RECORD))))
 def test_schema_and_reader_refuse_keys_that_they_do_not_know(way: tuple[Any, ...]) -> None:
     record = copy.deepcopy(RECORD)
@@ -204,7 +208,7 @@ def test_schema_and_reader_refuse_keys_that_they_do_not_know(way: tuple[Any, ...
         from_json(json.dumps(record))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.sampled_from(list(places(RECORD))))
 def test_the_schema_demands_every_key_and_the_reader_all_but_those_of_recipes(way: tuple[Any, ...]) -> None:
     record = copy.deepcopy(RECORD)
