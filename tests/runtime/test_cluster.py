@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import processes
 import pytest
 from image_folder import image_folder
 
@@ -20,23 +20,16 @@ SCRIPT = ROOT / "docs" / "train.sbatch"
 # What the words of Slurm and of torch do on two hosts.
 SRUN = """#!/bin/bash
 shift  # --kill-on-bad-exit
-"$@" & one=$!
-"$@" & other=$!
-wait $one && wait $other
+for _ in $(seq "$SLURM_NNODES"); do "$@" & all+=($!); done
+for one in "${all[@]}"; do wait "$one" || exit 1; done
 """
 SCONTROL = "#!/bin/bash\necho 127.0.0.1\necho 127.0.0.2\n"
 TORCHRUN = f'#!/bin/bash\nexec {sys.executable} -m torch.distributed.run "$@"\n'
 SPACELANG = f'#!/bin/bash\nexec {sys.executable} -m spacelang "$@"\n'
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
-def test_two_hosts_meet_train_one_run_and_go_on_with_it(tmp_path):
+def test_two_hosts_meet_and_train_one_run_and_one_host_goes_on_with_it(tmp_path):
     for name, text in (("srun", SRUN), ("scontrol", SCONTROL), ("torchrun", TORCHRUN), ("spacelang", SPACELANG)):
         (tmp_path / "bin").mkdir(exist_ok=True)
         (tmp_path / "bin" / name).write_text(text)
@@ -47,14 +40,14 @@ def test_two_hosts_meet_train_one_run_and_go_on_with_it(tmp_path):
         "PYTHONPATH": os.pathsep.join(sys.path),
         "SLURM_JOB_ID": "4711",
         "SLURM_JOB_NODELIST": "node[1-2]",
-        "SLURM_NNODES": "2",
         "PROCESSES": "1",
-        "PORT": str(free_port()),
+        "PORT": str(processes.free_port()),
         "SPACE": str(ROOT / "spaces" / "digits.space"),
         "DATA": str(photos),
     }
     words = ["bash", str(SCRIPT), "--device", "cpu", "--workers", "0", "--steps"]
-    for steps in (2, 4):
+    for hosts, steps in ((2, 2), (1, 4)):
+        environment |= {"SLURM_NNODES": str(hosts)}
         ended = subprocess.run([*words, str(steps)], cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert ended.returncode == 0, ended.stderr
         (run,) = every(tmp_path / "runs" / "4711")
