@@ -5,9 +5,10 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
+import time
 from pathlib import Path
 
+import processes
 import pytest
 import torch
 from image_folder import image_folder
@@ -174,42 +175,27 @@ def test_an_architecture_is_named_in_many_ways(spacelang, here: Path) -> None:
 
 
 def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:
-    command = [sys.executable, "-u", "-m", "spacelang", "train", DIGITS, "--set", "batch=32"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "step" in line:
-            break
-    process.send_signal(signal.SIGINT)
-    said = process.stderr.read()
-    assert process.wait(60) == 1
-    assert "Traceback" not in said
-    assert "go on with: spacelang train --resume digits-1" in said
+    with processes.command(tmp_path, "train", DIGITS, "--set", "batch=32") as process:
+        while process.is_alive() and "step" not in processes.said(tmp_path):
+            time.sleep(0.01)
+        os.kill(process.pid or 0, signal.SIGINT)
+        process.join(60)
+    assert process.exitcode == 1
+    assert "Traceback" not in processes.said(tmp_path)
+    assert "go on with: spacelang train --resume digits-1" in processes.said(tmp_path)
     assert (tmp_path / "runs" / "digits-1" / "checkpoint.pt").exists()
 
 
 def test_a_signal_to_the_readers_too_keeps_the_run(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-u",
-        "-m",
-        "spacelang",
-        "train",
-        DIGITS,
-        "--data",
-        str(image_folder(tmp_path / "d")),
-    ]
-    command += ["--workers", "2", "--set", "batch=8", "--steps", "100000"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "step" in line:
-            break
-    os.killpg(process.pid, signal.SIGTERM)
-    said = process.stderr.read()
-    assert process.wait(60) == 1
-    assert "Traceback" not in said
-    assert "go on with: spacelang train --resume digits-1" in said
+    words = ("--data", str(image_folder(tmp_path / "d")), "--workers", "2", "--set", "batch=8", "--steps", "100000")
+    with processes.command(tmp_path, "train", DIGITS, *words) as process:
+        while process.is_alive() and "step" not in processes.said(tmp_path):
+            time.sleep(0.01)
+        os.killpg(process.pid or 0, signal.SIGTERM)
+        process.join(60)
+    assert process.exitcode == 1
+    assert "Traceback" not in processes.said(tmp_path)
+    assert "go on with: spacelang train --resume digits-1" in processes.said(tmp_path)
 
 
 def test_a_space_for_photos_without_data_is_a_preview(spacelang, tmp_path: Path, monkeypatch) -> None:

@@ -1,6 +1,7 @@
 """Measuring a space and refining it, from the command line: the loop goes round, and on after anything."""
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -11,6 +12,7 @@ from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree
 
+import processes
 import pytest
 import torch
 from attrs import frozen
@@ -126,27 +128,13 @@ def test_the_same_command_again_does_no_work_and_says_the_same(refined: Path, tm
 
 def test_a_loop_that_is_killed_at_any_point_ends_with_the_same_spaces(refined: Path, tmp_path: Path) -> None:
     (tmp_path / "digits.space").write_text(DIGITS, encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "spacelang",
-        "refine",
-        "digits.space",
-        "--rounds",
-        "1",
-        "--evolve",
-        *PAPER,
-        *BOLD,
-        *TRAINING,
-    ]
-    signs = ["runs/digits-1/run.json", "runs/digits-*/journal.sqlite", "runs/digits_2-*"]
-    for sign in signs:
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while process.poll() is None and not list(tmp_path.glob(sign)):
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    spacelang(*command[3:], here=tmp_path)
+    words = ("refine", "digits.space", "--rounds", "1", "--evolve", *PAPER, *BOLD, *TRAINING)
+    for sign in ("runs/digits-1/run.json", "runs/digits-*/journal.sqlite", "runs/digits_2-*"):
+        with processes.command(tmp_path, *words) as process:
+            while process.is_alive() and not list(tmp_path.glob(sign)):
+                time.sleep(0.01)
+            process.kill()
+    spacelang(*words, here=tmp_path)
     assert (tmp_path / "digits_2.space").read_text() == (refined / "digits_2.space").read_text()
     last = [one for one in accounts(tmp_path) if one["space"] == "digits_2"]
     assert last == [one for one in accounts(refined) if one["space"] == "digits_2"]
@@ -154,30 +142,25 @@ def test_a_loop_that_is_killed_at_any_point_ends_with_the_same_spaces(refined: P
 
 def test_ctrl_c_in_a_training_says_how_to_go_on(tmp_path: Path) -> None:
     (tmp_path / "digits.space").write_text(DIGITS, encoding="utf-8")
-    command = [sys.executable, "-u", "-m", "spacelang", "refine", "digits.space", *SMALL, "--train", "batch=16"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "step" in line:
-            break
-    process.send_signal(signal.SIGINT)
-    said = process.stderr.read()
-    assert process.wait(60) == 1
-    assert "give the same command again to go on" in said
+    with processes.command(tmp_path, "refine", "digits.space", *SMALL, "--train", "batch=16") as process:
+        while process.is_alive() and "step" not in processes.said(tmp_path):
+            time.sleep(0.01)
+        os.kill(process.pid or 0, signal.SIGINT)
+        process.join(60)
+    assert process.exitcode == 1
+    assert "give the same command again to go on" in processes.said(tmp_path)
 
 
 def test_a_measurement_that_is_killed_ends_with_the_same_answer(trained: Path) -> None:
-    command = [sys.executable, "-m", "spacelang", "judge", "--json", *SMALL]
     journal = trained / "runs" / "digits-1" / "journal.sqlite"
-    process = subprocess.Popen(command, cwd=trained, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None and scores(journal) < 5:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with processes.command(trained, "judge", "--json", *SMALL) as process:
+        while process.is_alive() and scores(journal) < 5:
+            time.sleep(0.005)
+        process.kill()
     kept = scores(journal)
     assert kept >= 5
     done = spacelang("judge", "--json", *SMALL, here=trained)
-    assert f"{kept} known already" in done.err or process.returncode == 0
+    assert f"{kept} known already" in done.err or process.exitcode == 0
     journal.unlink()
     for rest in journal.parent.glob("journal.sqlite-*"):
         rest.unlink()
