@@ -21,7 +21,7 @@ from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import save
 from spacelang_runtime.preprocessing import Preprocessing
 
-LINE = "i8-p2-c10/8:h1q8m2w2/16:h2q16m2w2"
+LINE = "i8-p2-c10/8:h1q8m2w2"
 RUNTIMES = {
     ".onnx": ("onnxruntime", "onnx"),
     ".xml": ("openvino", "openvino"),

@@ -124,7 +124,7 @@ def test_one_network(spacelang, stopped, tmp_path: Path, monkeypatch) -> None:
     assert len({(tmp_path / out / "model.safetensors").read_bytes() for out in outputs}) == 1
 
 
-@pytest.mark.parametrize("task", sorted(MAKE))
+@pytest.mark.parametrize("task", ["segment", "vqa"])
 def test_a_transfer(task: str, spacelang, stopped, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     save(network(), tmp_path / "model", {})
