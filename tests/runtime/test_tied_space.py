@@ -13,10 +13,12 @@ from spacelang.check import compile_text
 from spacelang.check.lineage import texts
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.source import Source
-from tests.runtime.test_refine import BOLD, TRAINING, spacelang
+from tests.runtime.test_refine import TRAINING, spacelang
 
 SPACE = Path(__file__).resolve().parents[2] / "spaces" / "digits_tied.space"
 SEARCH = ["--set", "population=8", "--set", "parents=4", "--set", "generations=3"]
+FEW = [word for line in ("samples=6", "top=2", "per_choice=2") for word in ("--set", line)]
+JUDGED = ["--images", "100", *FEW, "--set", "confidence=0", "--set", "threshold=0.0001"]  # everything moves
 CHILDREN = ["--set", "crossover=6", "--set", "mutation=6"]
 
 
@@ -78,7 +80,7 @@ def space_of(path: Path) -> Lowered:
 
 
 def test_the_space_is_judged_and_its_tied_choices_move_where_they_stand(here: Path) -> None:
-    said = spacelang("judge", *BOLD, "--next", "next.space", here=here)
+    said = spacelang("judge", *JUDGED, "--next", "next.space", here=here)
     text = (here / "next.space").read_text(encoding="utf-8")
     moved = space(text)
     assert "network" in said.out
@@ -87,4 +89,4 @@ def test_the_space_is_judged_and_its_tied_choices_move_where_they_stand(here: Pa
     for one, other in zip(before.stages, after.stages, strict=True):
         for name in ("heads", "mlp"):
             assert getattr(one, name).tied == getattr(other, name).tied
-    spacelang("refine", "digits_tied.space", "--rounds", "1", *BOLD, *TRAINING, here=here)
+    spacelang("refine", "digits_tied.space", "--rounds", "1", *JUDGED, *TRAINING, here=here)
