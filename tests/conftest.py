@@ -14,8 +14,8 @@ from spacelang.cli import main
 
 # Tests run side by side, on as many cores as there are; torch is loaded after this.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# How long an example takes says nothing of the language or the method.
-settings.register_profile("suite", deadline=None)
+# How long an example takes says nothing of the language or the method. They are others each time.
+settings.register_profile("suite", deadline=None, max_examples=50)
 settings.load_profile("suite")
 
 

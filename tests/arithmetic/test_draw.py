@@ -84,9 +84,9 @@ def test_draws_where_costs_share_no_divisor_are_inside_and_say_that_they_are_of_
     options = tuple(Option((number,), (7**number,)) for number in range(12))
     chain = Chain(("params",), ((Cell(40, 1, (0,), options),),), ())
     for window in (Window(0, 7**11 * 6), Window(7**11 * 5, 7**11 * 6)):
-        drawn = draw(chain, 200, stream(1), bounds={"params": window})
+        drawn = draw(chain, 100, stream(1), bounds={"params": window})
         assert drawn.narrowed
-        assert len(drawn) == 200
+        assert len(drawn) == 100
         assert all(inside(chain, one, {"params": window}) for one in drawn)
 
 

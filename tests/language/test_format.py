@@ -128,7 +128,7 @@ def _idle(chance: random.Random) -> str:
     return "".join(chance.choice(lines) + "\n" for _ in range(chance.choice([0, 0, 1, 3])))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(files, st.integers(0, 2**32))
 def test_laying_out_keeps_meaning_and_comments_and_is_done_once(file: list[list[str]], seed: int) -> None:
     text = careless(file, random.Random(seed))
