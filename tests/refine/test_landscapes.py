@@ -14,7 +14,7 @@ from .landscape import SPACE, Landscape, landscape, loop, middles, options, part
 
 RECIPE = Refine(samples=300, top=15, per_choice=30)
 ROUNDS = 6  # the best values lie up to three steps away, a move goes two at most, and some are taken back
-LANDSCAPES = int(os.environ.get("SPACELANG_LANDSCAPES", "3"))  # of each kind; 20 take two minutes
+LANDSCAPES = int(os.environ.get("SPACELANG_LANDSCAPES", "2"))  # of each kind; 20 take two minutes
 
 
 @frozen
