@@ -18,6 +18,8 @@ import torch
 from spacelang.cli import main
 from spacelang_runtime.engine.distributed import join
 
+SAID = "said"  # in the folder of a command: what it says
+
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     ["torch", "spacelang.cli", "spacelang_runtime.engine.train", "spacelang_runtime.tasks.transfer.objective"]
@@ -28,7 +30,7 @@ FORKS.set_forkserver_preload(
 def command(folder: Path, *words: str) -> Iterator[BaseProcess]:
     """The command line in a process, and a session, of its own. What it says is `said(folder)`. It is killed in the
     end, if it is still there."""
-    process = FORKS.Process(target=_command, args=(folder, words, {}))
+    process = FORKS.Process(target=_command, args=(folder, words))
     process.start()
     try:
         yield process
@@ -37,22 +39,9 @@ def command(folder: Path, *words: str) -> Iterator[BaseProcess]:
         process.join()
 
 
-def said(folder: Path, rank: int = 0) -> str:
-    path = folder / f"said{rank}"
+def said(folder: Path) -> str:
+    path = folder / SAID
     return path.read_text(encoding="utf-8") if path.exists() else ""
-
-
-def job(folder: Path, *words: str) -> list[str]:
-    """The command line in two processes, as torchrun begins it; what each has said in the end."""
-    port = free_port()
-    processes = [FORKS.Process(target=_command, args=(folder, words, place(rank, port))) for rank in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    found = [said(folder, rank) for rank in range(2)]
-    assert [process.exitcode for process in processes] == [0, 0], found
-    return found
 
 
 def free_port() -> int:
@@ -67,11 +56,10 @@ def place(rank: int, port: int) -> dict[str, str]:
     return ranks | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
 
 
-def _command(folder: Path, words: tuple[str, ...], more: dict[str, str]) -> None:
+def _command(folder: Path, words: tuple[str, ...]) -> None:
     os.setsid()
     os.chdir(folder)
-    os.environ |= more
-    file = os.open(f"said{more.get('RANK', 0)}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    file = os.open(SAID, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(file, 1)
     os.dup2(file, 2)
     sys.argv = ["spacelang", *words]
