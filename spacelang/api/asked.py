@@ -52,7 +52,7 @@ class Asked:
 def asked_for(
     data: str | None,
     *,
-    test_share: float | None,
+    test_share: float | str | None,
     test_seed: int,
     flops: Amount | None,
     params: Amount | None,
@@ -70,7 +70,7 @@ def asked_for(
 ) -> Asked:
     """What the words of `sl.refine` ask for. preview: whether it is only a look at how things work. Raises
     `NotAnOption` for a word that is none."""
-    held_out(test_share, test_seed)
+    held = held_out(test_share, test_seed)
     return Asked(
         data=data or "digits",
         train=lines(train, "train"),
@@ -86,7 +86,7 @@ def asked_for(
         search=search or finish is not None,
         finish=None if finish is None else share_of(finish, "finish"),
         preview=preview,
-        test_share=(test_share, test_seed),
+        test_share=(None if held is None else held.share, test_seed),
     )
 
 

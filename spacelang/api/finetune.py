@@ -62,7 +62,7 @@ def finetune(
     from_scratch: bool = False,
     recipe: Space | None = None,
     settings: Settings | None = None,
-    test_share: float | None = None,
+    test_share: float | str | None = None,
     test_seed: int = 0,
     teacher: Place | None = None,
     teacher_weights: Place | None = None,

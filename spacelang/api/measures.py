@@ -15,9 +15,10 @@ from attrs import frozen
 from spacelang.amount import UNITS, NotAnAmount, quantity, short, spaced, window
 from spacelang.api.error import NotABound
 from spacelang.check.bounds import joined
+from spacelang.diagnostics import listed
 from spacelang.expression import Number, decimal, exact
 from spacelang.language.meant import meant
-from spacelang.language.measures import MEASURES, TIMES
+from spacelang.language.measures import EXACT, KNOWN, MEASURES, TIMES
 from spacelang.lower.bounds import measured
 from spacelang.lower.chain import Bounds, Chain
 from spacelang.recipe import Bound
@@ -101,6 +102,8 @@ class Measures:
         except NotAnAmount as reason:
             raise NotABound(asked, str(reason)) from None
         if table is None:
+            if isinstance(value, str) and measure in EXACT:
+                _require_suffix(measure, value, (low, high), asked)
             return Bound(measure, None if low is None else exact(low), None if high is None else exact(high))
         ends = None if low is None else ceil(low * table.scale), None if high is None else floor(high * table.scale)
         return Bound(measure, *ends)
@@ -151,6 +154,15 @@ class Measures:
         factor = Fraction(table.scale, UNITS[table.unit])
         low = None if bound.low is None else ceil(bound.low * factor)
         return Bound(bound.measure, low, None if bound.high is None else floor(bound.high * factor))
+
+
+def _require_suffix(measure: str, text: str, ends: tuple[Fraction | None, Fraction | None], asked: str) -> None:
+    """Refuse a bound in figures that are too few for any network: their suffix is missing. 0 is no slip."""
+    known = KNOWN[measure]
+    if all(end is None or 0 < end < known.least for end in ends):
+        parts = [end.strip() for end in text.split("..")]
+        with_one = ["..".join(part and part + suffix for part in parts) for suffix in known.suffixes]
+        raise NotABound(asked, f"no network has {measure} of {text}: the unit is missing, {listed(with_one, 'or')}")
 
 
 def known_as(measure: str, known: Collection[str]) -> str:

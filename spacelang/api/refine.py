@@ -90,7 +90,7 @@ def refine(
     data: str | os.PathLike[str] | None = None,
     *,
     rounds: int | None = None,
-    test_share: float | None = None,
+    test_share: float | str | None = None,
     test_seed: int = 0,
     flops: Amount | None = None,
     params: Amount | None = None,

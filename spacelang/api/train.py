@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from spacelang.api.error import NotAnOption
+from spacelang.api.finish import share_of
 from spacelang.api.load import spaced
 from spacelang.api.ranges import MICRO, STEPS, WORKERS, between, whole
 from spacelang.api.recipe import Settings, lines, train_recipe
@@ -36,7 +37,7 @@ def train(
     steps: int | None = None,
     budget: Time | None = None,
     settings: Settings | None = None,
-    test_share: float | None = None,
+    test_share: float | str | None = None,
     test_seed: int = 0,
     weights: str | os.PathLike[str] | None = None,
     taught: float = 0.0,
@@ -177,7 +178,7 @@ def request(
     budget: float | None = None,
     settings: Settings | None = None,
     micro: int = 0,
-    test_share: tuple[float | None, int] = (None, 0),
+    test_share: tuple[float | str | None, int] = (None, 0),
     command: Sequence[str] = (),
     warn: Say = silent,
 ) -> TrainRequest:
@@ -206,11 +207,13 @@ def request(
     )
 
 
-def held_out(share: float | None, seed: int) -> TestShare | None:
+def held_out(share: float | str | None, seed: int) -> TestShare | None:
     """What is held out for the test, of data without a test split; None for nothing. Raises `NotAnOption` for what
     is no share."""
     if share is None:
         return None
+    if isinstance(share, str):
+        share = float(share_of(share, "test_share"))
     if not 0 < share < 1:
         raise NotAnOption("test_share", f"{share:g} is no share of every class: it is between 0 and 1, such as 0.2")
     from spacelang_runtime.data.splits import TestShare

@@ -208,7 +208,9 @@ def request(
     """The training of the network of a model's folder. limits: steps, and seconds. changed: lines of the recipe, as
     written. Raises `Failure` where the folder holds no model."""
     if model.is_file():
-        raise Failure(f"{model} is a file", f"name its folder: {model.parent}")
+        held = (model.parent / "config.json").is_file()
+        wanted = f"name its folder: {model.parent}" if held else "name a folder that spacelang export wrote"
+        raise Failure(f"{model} is a file, and a model is a folder", wanted)
     if not (model / "config.json").is_file():
         said = f"{model} holds no model" if model.is_dir() else f"there is no folder {model}"
         raise Failure(said, "name a folder that spacelang export or spacelang import wrote")

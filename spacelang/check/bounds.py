@@ -100,11 +100,11 @@ def _bound(
         return None
     known = MEASURES[left.name]
     if 0 < value < known.least:
-        suffix = known.suffix
         message = f"no network has {left.name} of {decimal(value)}: the unit is missing"
-        text = f"{decimal(value)}{suffix}"
-        fix = Fix(spot(right), text) if isinstance(right, Constant) else None
-        found.append(Diagnostic("E0409", message, Label(spot(right)), help=f"write `{text}`", fix=fix))
+        texts = [f"{decimal(value)}{suffix}" for suffix in known.suffixes]
+        help_ = f"write {listed((f'`{text}`' for text in texts), 'or')}"
+        fix = Fix(spot(right), texts[-1]) if isinstance(right, Constant) else None
+        found.append(Diagnostic("E0409", message, Label(spot(right)), help=help_, fix=fix))
         return None
     return bound_of(left.name, relation, value)
 

@@ -101,14 +101,21 @@ def _together(bounds: Sequence[Bound], near: Mapping[str, Near], found: Ends) ->
     asked = " and ".join(map(str, bounds))
     notes = []
     for measure, values in near.items():
-        known = [f"{spaced(value)} ({short(value)})" for value in (values.below, values.above) if value is not None]
+        known = [_to_the_last(value) for value in (values.below, values.above) if value is not None]
         if known:
-            notes.append(f"under the other bounds, the nearest {measure} are {' and '.join(known)}")
+            verb = "is" if len(known) == 1 else "are"
+            notes.append(f"under the other bounds, the nearest {measure} {verb} {' and '.join(known)}")
     for name in MEASURES:
         if name in near:
             table = arithmetic(found.least[name], name)
             notes.append(f"where the network with the least {name} spends them:\n{table}")
     return Refusal(f"no network has {asked}", tuple(notes), "move one of the bounds to a value that can be met")
+
+
+def _to_the_last(value: Number) -> str:
+    """`5 505 344 (5.51M)`; a number that is short already stands once."""
+    exact, brief = spaced(value), short(value)
+    return exact if exact == brief else f"{exact} ({brief})"
 
 
 def spent(network: Architecture, measure: str) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spacelang.architecture import LARGEST_IMAGE
+from spacelang.cli.model import is_run
 from spacelang.cli.options import Force, Runs, WeightsOf
 from spacelang.cli.terminal import fail, refused, say, say_once
 from spacelang.runs import RUNS
@@ -35,7 +36,7 @@ def export(
         str,
         typer.Argument(
             help="best, cheapest, largest, smallest, a name that inspect shows, a line, a JSON file; "
-            "or a model's folder."
+            "a run, for its best; or a model's folder."
         ),
     ] = "best",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The folder or file to write.")] = None,
@@ -110,5 +111,7 @@ def _of_run(what: str, run: str | None, runs: Path, inherited: bool) -> Model:
     from spacelang_runtime.engine.latest import serving
 
     # Before torch is loaded: a wrong name is answered at once.
+    if run is None and is_run(what, runs):
+        what, run = "best", what
     found = serving(runs, run, "best" if what in ("best", "cheapest") else "weights", say_once)
     return of_run(what, found, lower(found.space), say, inherited)

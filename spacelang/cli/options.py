@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from spacelang.amount import NotAnAmount, share
 from spacelang.language.measures import KNOWN
+
+_LEAST_SHARE = Fraction(1, 1000)  # of --test-share, and what it leaves at least
 
 
 def bounding(measure: str, said: str, more: str = "") -> Any:
     """An option that bounds a measure. said: whose, in the help. How it is written stands in the table of words."""
     return typer.Option(help=f"{said}: {KNOWN[measure].window}.{more}")
+
+
+def share_for_the_test(text: str) -> float:
+    """A share of every class, `0.2` or `20%`, that leaves something on either side."""
+    try:
+        given = share(text)
+    except NotAnAmount as reason:
+        raise typer.BadParameter(str(reason)) from None
+    if not _LEAST_SHARE <= given <= 1 - _LEAST_SHARE:
+        raise typer.BadParameter(f"{text!r} is not between 0.1% and 99.9%")
+    return float(given)
 
 
 # Which run.
@@ -30,8 +45,8 @@ NewData = Annotated[str | None, typer.Option(help=f"{DATA}.")]
 TestShare = Annotated[
     float | None,
     typer.Option(
-        min=0.001,
-        max=0.999,
+        parser=share_for_the_test,
+        metavar="SHARE",
         help="Hold out so much of every class for the test, such as 0.2, of data without a test split.",
     ),
 ]

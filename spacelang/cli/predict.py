@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,6 +56,10 @@ def predict(
         with refused():
             require_picture(output)
     given, places = (what[0], what[1:]) if _names_a_model(what[0], runs) else (None, what)
+    late = next((word for word in places if not Path(word).is_file() and _is_a_model(word, runs)), None)
+    if late is not None:
+        others = " ".join(quote(word) for word in what if word != late)
+        fail(f"{late} is a model or a run, which comes before the photos", f"spacelang predict {late} {others}")
     if not places:
         fail("which photos?", f"name them, or a folder: spacelang predict {given} photo.jpg")
 
@@ -85,9 +90,12 @@ def predict(
 def _names_a_model(word: str, runs: Path) -> bool:
     """Whether the first word is a model or a run, or meant to be: no photo, no list, and no folder of photos."""
     path = Path(word)
-    if (path / "config.json").is_file() or is_run(word, runs):
-        return True
-    return word != "-" and not path.exists() and not path.suffix
+    return _is_a_model(word, runs) or (word != "-" and not path.exists() and not path.suffix)
+
+
+def _is_a_model(word: str, runs: Path) -> bool:
+    """Whether a word is the folder of a model, or a run."""
+    return (Path(word) / "config.json").is_file() or is_run(word, runs)
 
 
 def _model(what: str | None, network: str | None, runs: Path) -> Model:

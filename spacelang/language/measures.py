@@ -16,7 +16,7 @@ class Measure:
     unit: of what is written: empty for counts, `ms` for times. source: `exact` where the plan of a network tells it
     (`spacelang.lower.cost` has the sum), `table` where a table of what each block costs has to be given. label:
     what it is called beside a number. least: no network has less; a bound below it has lost its suffix, which is
-    mostly `suffix`. meaning: what it tells. window: how a bound on it is written, on the command line.
+    mostly one of `suffixes`. meaning: what it tells. window: how a bound on it is written, on the command line.
     """
 
     name: str
@@ -25,7 +25,7 @@ class Measure:
     meaning: str
     label: str = ""
     least: int = 0
-    suffix: str = ""
+    suffixes: tuple[str, ...] = ()
     synonyms: tuple[str, ...] = ()
     window: str = ""
 
@@ -38,7 +38,7 @@ MEASURES = (
         "Multiply–accumulates of the whole network for one image, each counted once (MACs).",
         label="MACs",
         least=1000,
-        suffix="G",
+        suffixes=("M", "G"),
         synonyms=("macs", "mac", "gflops", "gmacs", "flop", "madds", "mult_adds", "compute"),
         window="4.5G (at most) or 4G..4.5G",
     ),
@@ -48,7 +48,7 @@ MEASURES = (
         "exact",
         "The parameters of the network that stands alone.",
         least=1000,
-        suffix="M",
+        suffixes=("K", "M"),
         synonyms=("parameters", "num_params", "param", "n_params", "model_size", "weights"),
         window="28M (at most) or 20M..28M",
     ),

@@ -128,7 +128,7 @@ def moved(accounts: Sequence[Account]) -> Canvas:
         row = 46.0 + 18.0 * number
         shapes += [Box(12, row - 10, 14, 10, colour(number)), Text(32, row, account.space, 14)]
     for column, stage in enumerate(stages):
-        shapes.append(Text(90 + column * cell, head + 20, f"stage {stage}", 14))
+        shapes.append(Text(90 + column * cell, head + 20, f"stage {stage}" if stage else "network", 14))
     for row, dimension in enumerate(dimensions):
         top = head + 30 + row * tall
         shapes.append(Text(12, top + tall / 2, dimension, 14))

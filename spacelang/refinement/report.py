@@ -62,7 +62,7 @@ def _measured(account: Account) -> list[Node]:
     q = account.quality
     bounds = ", ".join(_bound(b.low, b.measure, b.high) for b in account.bounds) or "none"
     cells: list[Node] = [account.space, account.run, said(q.error), said(q.mean), said(q.top)]
-    return [*cells, str(account.scored), str(account.images), bounds]
+    return [*cells, str(len(account.errors)), str(account.images), bounds]
 
 
 def _rulers(account: Account) -> list[Node]:

@@ -68,6 +68,8 @@ class Builder(Transformer[Token, tree.File]):
     def _suffix(self, token: Token, digits: str, suffix: str) -> Diagnostic:
         if digits == "0" and re.fullmatch(r"x[0-9a-fA-F]{1,16}", suffix):
             digits = str(int(suffix[1:], 16))
+        if re.fullmatch(r"[KMGT][A-Za-z]+", suffix):  # the measure has the unit
+            digits += suffix[0]
         help_ = f"write `{digits}`; a number may end in K, M, G or T (thousand to million million)"
         return Diagnostic("E0111", f"`{token}` is not a number", Label(place(token)), help=help_)
 

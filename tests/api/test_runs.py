@@ -108,7 +108,7 @@ def test_a_search_has_a_winner_for_each_budget_and_its_words_are_checked(run: sl
         with pytest.raises(sl.NotAnOption, match=said):
             run.search(**words)  # type: ignore[arg-type]
     with pytest.raises(sl.Failure, match="no network"):
-        run.search(flops="3")
+        run.search(flops="3K")
 
 
 def test_a_space_is_judged_as_the_command_line_judges_it(run: sl.Run, spacelang: Any, tmp_path: Path) -> None:

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from spacelang.api.error import NotAnOption
+from spacelang.api.train import held_out
 from spacelang.cli.commands import COMMANDS
+from spacelang.cli.options import share_for_the_test
 from spacelang.cli.usage import _COMMANDS
 
 DIGITS = str(Path(__file__).resolve().parents[2] / "spaces" / "digits.space")
@@ -58,6 +61,41 @@ def test_a_run_in_place_of_a_network_is_the_run(spacelang, here: Path) -> None:
 
     assert told("digits-1") == told("best", "--run", "digits-1") == told("runs/digits-1")
     assert told("largest", "digits-1") == told("largest", "--run", "digits-1")
+
+
+def test_a_run_in_place_of_a_network_is_exported_as_its_best(spacelang, here: Path, tmp_path: Path) -> None:
+    for words in (("digits-1",), ("best", "--run", "digits-1")):
+        assert spacelang("export", *words, "-o", str(tmp_path / words[0])).code == 0
+    one, other = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("digits-1", "best"))
+    assert one == other
+
+
+def test_photos_before_the_run_are_told_the_order(spacelang, here: Path, tmp_path: Path) -> None:
+    said = spacelang("predict", str(tmp_path), "digits-1")
+    assert said.code == 1
+    assert "digits-1 is a model or a run, which comes before the photos" in said.err
+    assert f"spacelang predict digits-1 {tmp_path}" in said.err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("20", "20 of a hundred is 20%"),
+        ("a fifth", "'a fifth' is not a share"),
+        ("0.0001", "'0.0001' is not between 0.1% and 99.9%"),
+    ],
+)
+def test_a_test_share_that_is_none_is_refused_in_our_words(text: str, said: str, spacelang) -> None:
+    answer = spacelang("train", DIGITS, "--data", "photos", "--test-share", text)
+    assert answer.code == 2
+    assert said in answer.err
+
+
+def test_a_share_for_the_test_may_be_in_percent() -> None:
+    assert held_out("20%", 3) == held_out(0.2, 3)
+    assert share_for_the_test("20%") == share_for_the_test("0.2") == 0.2
+    with pytest.raises(NotAnOption, match="test_share: '20' is more than the whole"):
+        held_out("20", 0)
 
 
 def test_a_network_of_the_run_is_inspected_by_its_word_or_name(spacelang, here: Path) -> None:

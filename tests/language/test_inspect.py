@@ -80,7 +80,7 @@ def test_a_plot_has_a_bar_for_each_bin(tmp_path: Path) -> None:
 
 def test_bounds_that_nothing_meets_name_the_nearest_values() -> None:
     whole = json.loads(printed("inspect", DIGITS, "--json"))
-    result = CliRunner().invoke(app, ["sample", DIGITS, "--flops", "1"])
+    result = CliRunner().invoke(app, ["sample", DIGITS, "--flops", "1K"])
     assert result.exit_code == 1
     assert f"{whole['flops']['smallest']:,}".replace(",", " ") in result.stderr
 

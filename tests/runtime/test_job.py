@@ -284,6 +284,8 @@ WRONG = {
     "a bound without its suffix": (["evolve", "--flops", "4G..4.5 "], 2, "runs backwards: write 4G..4.5G"),
     "a first end without its suffix": (["evolve", "--flops", "4..4.5G"], 2, "begins at 4: write 4G..4.5G"),
     "a bound of no whole number": (["evolve", "--flops", "4.5"], 2, "no whole number: write 4.5M or 4.5G"),
+    "a bound without its unit": (["evolve", "--flops", "15"], 2, "the unit is missing, 15M or 15G"),
+    "a window without its unit": (["evolve", "--params", "2..4"], 2, "2K..4K or 2M..4M"),
     "a bound with a dash": (["evolve", "--flops", "300K-400K"], 2, "write 300K..400K"),
     "a lower bound without it": (["evolve", "--flops", "5G..4"], 2, "runs backwards: write 4G..5G"),
     "no time at all": (["train", DIGITS, "--budget", "0s"], 2, "not a time"),

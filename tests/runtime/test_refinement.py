@@ -5,7 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from sqlite3 import connect
 from typing import Any
 
 import pytest
@@ -94,9 +96,23 @@ def test_a_refinement_goes_on_from_journals_whose_weights_are_gone(refined: Path
     verdicts = json.loads((before / "refinement.json").read_text())
     for kept in (*tmp_path.glob("runs/*/checkpoint.pt"), *before.glob("digits*.json")):
         kept.unlink()
+    judged = {path: judgements_of(path) for path in tmp_path.glob("runs/*/journal.sqlite")}
+    for path in judged:  # as if it had been killed before what it measured was judged
+        with closing(connect(path)) as database, database:
+            database.execute("UPDATE measurement SET ended = NULL, judgement = NULL")
     again = spacelang(*WORDS, here=tmp_path)
     assert "step" not in again.err
     assert json.loads((before / "refinement.json").read_text()) == verdicts
+    assert any(map(any, judged.values()))
+    assert {path: judgements_of(path) for path in judged} == judged
+
+
+def judgements_of(journal: Path) -> list[str | None]:
+    """What followed from each measurement; that all have come to their end is seen on the way."""
+    with closing(connect(journal)) as database:
+        rows = database.execute("SELECT judgement, ended FROM measurement ORDER BY measurement").fetchall()
+    assert all(ended for _, ended in rows)
+    return [judgement for judgement, _ in rows]
 
 
 def test_a_space_in_whose_place_another_file_lies_is_not_trained(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import attrs
 import pytest
 from searching import Pretender, digits, new_run, searched
 
-from spacelang.amount import unit_of
+from spacelang.amount import spaced, unit_of
 from spacelang_runtime.engine import by_class
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.engine.wilson import wilson
@@ -45,6 +45,13 @@ def test_the_page_needs_nothing_from_elsewhere(run: Run) -> None:
     text = page(run, digits())
     assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=['\"](?!data:)", text)
     assert all(f"<h2>{title}</h2>" in text for title in SECTIONS)
+
+
+def test_the_page_says_what_networks_were_ranked_by_and_what_a_race_has_spared(run: Run) -> None:
+    text = page(run, digits())
+    last = summary_of(run).generations[-1]
+    assert "paper, for accuracy, ranked by loss" in text
+    assert f"networks looked at {spaced(last.spent)} in all, and were spared {spaced(last.saved)} (" in text
 
 
 def test_a_run_without_a_search_has_a_report_too(tmp_path: Path) -> None:

@@ -80,10 +80,13 @@ def space_of(path: Path) -> Lowered:
 
 
 def test_the_space_is_judged_and_its_tied_choices_move_where_they_stand(here: Path) -> None:
-    said = spacelang("judge", *JUDGED, "--next", "next.space", here=here)
+    said = spacelang("judge", *JUDGED, "--next", "next.space", "--report", "judged.html", here=here)
     text = (here / "next.space").read_text(encoding="utf-8")
     moved = space(text)
     assert "network" in said.out
+    page = (here / "judged.html").read_text(encoding="utf-8")
+    assert ">network</text>" in page
+    assert "stage 0" not in page
     before, after = space(SPACE.read_text(encoding="utf-8")).space, moved.space
     assert before.stages != after.stages
     for one, other in zip(before.stages, after.stages, strict=True):

@@ -10,6 +10,7 @@ from tiny_training import ALONE, SPACE, learn
 
 from spacelang_runtime.engine.checkpoint import load
 from spacelang_runtime.engine.distributed import World
+from spacelang_runtime.engine.resume import require_more
 from spacelang_runtime.engine.run import find, write_state
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
@@ -39,6 +40,17 @@ def test_a_run_records_what_it_really_used(tmp_path):
     # The tiny space has four classes, the digits ten.
     assert run.space.frame.classes == setup.subnets.largest.frame.classes == 10
     assert any("10 classes, not 4" in line for line in said)
+
+
+@pytest.mark.parametrize(("spent", "more"), [(0.4, "1s"), (7.2, "15s"), (299, "598s"), (301, "11m")])
+def test_a_run_that_its_budget_has_ended_is_offered_more_than_it_has_had(tmp_path, spent, more):
+    learn(new(REQUEST, tmp_path, ALONE, 0, _quiet))
+    checkpoint = load(find(tmp_path).checkpoint)
+    state = evolve(checkpoint.state, elapsed=spent)
+    limits = evolve(checkpoint.limits, steps=99, budget=spent / 2)
+    with pytest.raises(Failure) as ended:
+        require_more(find(tmp_path), limits, evolve(checkpoint, state=state))
+    assert ended.value.remedy.endswith(f"--budget {more}")
 
 
 def test_a_run_resumes_from_the_disk_with_its_own_limits_or_larger_ones(tmp_path):

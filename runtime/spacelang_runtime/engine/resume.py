@@ -4,6 +4,7 @@ torchrun starts again go on with."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from math import ceil
 from pathlib import Path
 
 import attrs
@@ -32,11 +33,17 @@ def require_more(run: Run, limits: Limits, checkpoint: Checkpoint, otherwise: st
     if finished(limits, state.step, state.elapsed) and (told or limits != checkpoint.limits):
         spent = f", {state.elapsed:.0f} s of {limits.budget:.0f} s" if limits.budget is not None else ""
         by_clock = limits.budget is not None and state.step < limits.steps
-        more = f"--budget {2 * state.elapsed / 60:.0f}m" if by_clock else f"--steps {2 * state.step}"
+        more = f"--budget {_twice(state.elapsed)}" if by_clock else f"--steps {2 * state.step}"
         raise Failure(
             f"{run.name} has ended: {counted(state.step, 'step')} of {limits.steps}{spent}",
             f"{otherwise}give it more, counted from its beginning: {more}",
         )
+
+
+def _twice(seconds: float) -> str:
+    """Twice a time as `--budget` takes it, rounded up: below ten minutes in seconds."""
+    twice = ceil(2 * seconds)
+    return f"{twice}s" if twice < 600 else f"{ceil(twice / 60)}m"
 
 
 def continued_by(checkpoint: Checkpoint, micro: int) -> Checkpoint:

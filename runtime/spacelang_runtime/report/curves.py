@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from spacelang_runtime.engine.run import Run
 
 Curve = tuple[list[int], list[float]]
@@ -13,6 +15,7 @@ def curves_of(run: Run) -> dict[str, Curve]:
 
     if not run.tensorboard.is_dir():
         return {}
+    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it tells of each run that went on as of a fault
     events = EventAccumulator(str(run.tensorboard), size_guidance={SCALARS: 2000}).Reload()
     found = {}
     for tag in events.Tags()["scalars"]:

@@ -76,8 +76,9 @@ def _searched(story: SearchSummary) -> list[tuple[str, Node]]:
     account, generations = story.account, story.generations
     state = "ended" if story.ended else "not ended"
     goals = " and ".join(account["goals"])
+    ranked = f", ranked by {account['score']}" if len(account["goals"]) == 1 else ""  # fronts are of accuracy
     number = f"{len(generations)} generation{'s' if len(generations) != 1 else ''}"
-    rows: list[tuple[str, Node]] = [("search", f"{account['algorithm']}, for {goals}, {number}, {state}")]
+    rows: list[tuple[str, Node]] = [("search", f"{account['algorithm']}, for {goals}{ranked}, {number}, {state}")]
     if story.unended:
         rows.append(("", "another search has begun since, and not ended: it is not on this page"))
     if generations:
@@ -87,7 +88,7 @@ def _searched(story: SearchSummary) -> list[tuple[str, Node]]:
         rows.append(
             (
                 "images",
-                f"{story.total} held out; networks were judged on {spaced(last.spent)}, and not on "
+                f"{story.total} held out; networks looked at {spaced(last.spent)} in all, and were spared "
                 f"{spaced(last.saved)} ({share:.0%}); accuracies of a generation: sd {spread:.2%} (median)",
             )
         )
