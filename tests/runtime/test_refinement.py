@@ -96,7 +96,8 @@ def test_a_refinement_goes_on_from_journals_whose_weights_are_gone(refined: Path
     verdicts = json.loads((before / "refinement.json").read_text())
     for kept in (*tmp_path.glob("runs/*/checkpoint.pt"), *before.glob("digits*.json")):
         kept.unlink()
-    judged = {path: judgements_of(path) for path in tmp_path.glob("runs/*/journal.sqlite")}
+    own = [path for path in tmp_path.glob("runs/*") if not (refined / "runs" / path.name).exists()]
+    judged = {run / "journal.sqlite": judgements_of(run / "journal.sqlite") for run in own if run != before}
     for path in judged:  # as if it had been killed before what it measured was judged
         with closing(connect(path)) as database, database:
             database.execute("UPDATE measurement SET ended = NULL, judgement = NULL")
