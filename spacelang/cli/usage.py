@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from spacelang.cli.commands import COMMANDS
@@ -18,6 +19,8 @@ def usage(error: Any, words: Sequence[str]) -> tuple[str, str]:
     if hasattr(error, "possibilities"):
         return f"{command} has no option {error.option_name}", _meant(error) or remedy
     message = error.format_message().rstrip(".")
+    if extra := re.search(_EXTRA, message):
+        remedy = _placed(extra[2].split()[0], words, error) or remedy
     for theirs, ours in _PLAINLY:
         message = re.sub(theirs, ours, message)
     return message[:1].lower() + message[1:], remedy
@@ -46,13 +49,14 @@ _COMMANDS = {
     for theirs in words
 }
 
+_EXTRA = r"Got unexpected extra arguments?(\(s\))? \((.*)\)"
 # What the libraries behind the command line say, in plain words.
 _PLAINLY = (
     ("Value error, ", ""),
     ("Input should be greater than or equal to ", "it is at least "),
     ("Input should be less than or equal to ", "it is at most "),
     ("Input should be a valid integer.*", "it is a whole number"),
-    (r"Got unexpected extra arguments?(\(s\))? \((.*)\)", r"nothing is known to do with: \2"),
+    (_EXTRA, r"nothing is known to do with: \2"),
 )
 
 
@@ -83,3 +87,12 @@ def _meant(error: Any) -> str | None:
         if line is not None and not option:
             return f"{line} is a line of the recipe: change it for this run with --set {line}=…"
     return f"did you mean {option}?" if option else None
+
+
+def _placed(extra: str, words: Sequence[str], error: Any) -> str | None:
+    """How a word that has no place on its own was meant: as the value of a recipe's line, or as the data."""
+    at = words.index(extra) if extra in words else 0
+    if at > 2 and words[at - 2] == "--set" and "=" not in words[at - 1]:
+        return f"did you mean --set {words[at - 1]}={extra}?"
+    options = {word for param in error.ctx.command.params for word in param.opts}
+    return f"did you mean --data {extra}?" if "--data" in options and Path(extra).exists() else None

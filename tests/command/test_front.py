@@ -79,6 +79,8 @@ UNKNOWN = {
     "a number that is none": (["train", "--steps", "many"], "'--steps': "),
     "a number beyond all": (["train", "--steps", "9" * 30], "'--steps': "),
     "a word too many": (["train", "x.space", "--budget", "10", "min"], "nothing is known to do with: min"),
+    "data without its option": (["train", "x.space", "."], "did you mean --data .?"),
+    "a line without its sign": (["train", "x.space", "--set", "batch", "8"], "did you mean --set batch=8?"),
     "no value": (["train", "--steps"], "spacelang train --help"),
     "no file": (["check"], "missing argument 'FILE…'"),
 }

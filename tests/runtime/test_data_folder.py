@@ -172,6 +172,12 @@ def test_a_split_or_a_slip_in_place_of_the_data_is_refused_with_the_folder_that_
     assert refused("train").remedy == f"did you mean {folder}?"
 
 
+def test_one_class_in_place_of_the_data_is_refused_with_the_folder_around_it(tmp_path):
+    for name in ("ant", "bee"):
+        write_image(tmp_path / "photos" / name / "1.png", 1)
+    assert refused(tmp_path / "photos" / "ant").remedy.endswith(f"name the folder around it, {tmp_path / 'photos'}")
+
+
 def test_a_split_without_class_folders_is_refused(tmp_path):
     folder = image_folder(tmp_path)
     for path in list((folder / "val").glob("*/*")):

@@ -97,4 +97,7 @@ def _without(tree: Tree, missing: str, *known_by: str) -> Failure:
     inner = (root / name for name in folders_in(tree, root))
     meant = next((path for path in inner if any(tree.is_folder(path / name) for name in known_by)), None)
     remedy = f"did you mean {shown(meant)}?" if meant else LAYOUT
+    if meant is None and has_images(tree, root):
+        around = root.parent if root.parent != Path() else root.resolve().parent
+        remedy = f"images lie in it itself: if it is one class, name the folder around it, {shown(around)}"
     return Failure(f"{shown(root)}: there is no folder {missing} in it", remedy)
