@@ -96,6 +96,22 @@ def test_segments_are_measured_at_several_scales(spacelang: Callable[..., Said],
     assert json.loads(one) != json.loads(many)
 
 
+def test_inspect_says_which_command_tells_of_a_run_of_transfer(
+    spacelang: Callable[..., Said],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    spacelang(
+        "segment", "model", "--data", "segment", "--recipe", "segment.toml", "--steps", "1", "--runs", str(tmp_path)
+    )
+    monkeypatch.setattr(sys, "argv", ["spacelang", "inspect", "segment-segment-1", "--runs", str(tmp_path)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    assert "spacelang transfer segment segment-segment-1 --eval tells its figures" in capsys.readouterr().err
+
+
 def seen(self: Detector, images: list[torch.Tensor], sizes: list[tuple[int, int]]) -> list[Detections]:
     """What a perfect detector finds on a scene: each colour's rectangle."""
     (image,) = images

@@ -87,11 +87,19 @@ def _of_a_run(runs: Path, what: str) -> Architecture | None:
 
 def _run(runs: Path, what: str | None) -> Run:
     """The run of that name, or the latest."""
-    from spacelang_runtime.engine.run import every, find
+    from spacelang_runtime.engine.run import every, find, open_run
+    from spacelang_runtime.tasks.transfer.run import TASKS
 
     names = [run.name for run in every(runs)]
-    if what is not None and what not in names and not (Path(what) / "run.json").is_file():
-        _unknown(what, runs, names)
+    if what is not None and what not in names:
+        other = open_run(runs / what) or open_run(Path(what))
+        if other is None:
+            _unknown(what, runs, names)
+        if other.record.task in TASKS:
+            fail(
+                f"{what} is a run of transfer {other.record.task}, and inspect shows runs of spaces",
+                f"spacelang transfer {other.record.task} {what} --eval tells its figures",
+            )
     return find(runs, what)
 
 
