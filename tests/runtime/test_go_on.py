@@ -29,7 +29,8 @@ TOLD = {
     "spacelang/api/finetune.py": 1,  # a run of a whole space
     "runtime/spacelang_runtime/app/finetune.py": 1,  # one network
     "spacelang/cli/inspect/run.py": 1,
-    "spacelang/cli/transfer/ask.py": 2,  # a run without a model, and one with one that is not its last
+    "spacelang/api/open_transfer.py": 1,  # a run without a model
+    "spacelang/cli/transfer/ask.py": 1,  # one with a model that is not its last
     "spacelang/api/train.py": 1,  # one network, from Python
     "spacelang/runs.py": 3,  # the commands themselves; the same command again: a search, a refinement, a finish
     "runtime/spacelang_runtime/engine/train.py": 1,

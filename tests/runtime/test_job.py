@@ -120,7 +120,7 @@ def test_the_answer_is_the_best_that_keeps_the_bound_when_it_runs_whole(
     words = ("evolve", "--cost", "latency.json", *settings(SMALL_SEARCH), "--json", "--latency", "9ms")
     said = spacelang(*words)
     assert said.code == 0, said.err
-    assert len(ran) == 3
+    assert 3 <= len(ran) == len(set(ran)) <= 8  # until one keeps it, and those that are level with it
     assert said.err.count("runs whole in 1000 ms, outside its bound") == 2
     assert "runs whole in 1 ms, within its bound" in said.err
     monkeypatch.setattr(running, "whole_", lambda networks, where: [1.0 for _ in networks])
