@@ -15,6 +15,7 @@ from torch import Tensor
 from spacelang_runtime.engine.distributed import World, precision
 from spacelang_runtime.engine.gradient import Gradient
 from spacelang_runtime.engine.memory import is_exhausted
+from spacelang_runtime.seeding import seed_device
 
 
 @frozen(eq=False)
@@ -70,7 +71,7 @@ def accumulate(
         for one in micro_steps:
             if stopping():
                 return "abandoned"
-            torch.manual_seed(one.seed)
+            seed_device(one.seed, world.device)
             with precision(world.device, dtype):
                 losses = one.backward(one.weight / world.size * scale)
             for name, share in one.shares.items():
