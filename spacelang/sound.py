@@ -4,25 +4,29 @@ gives it, every dimension with options that it may have, every name one that mea
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Any
 
 import attrs
 
 from spacelang.architecture import LARGEST_IMAGE, MOST_STAGES, Frame
-from spacelang.expression import Expression, Name, Previous
-from spacelang.language.dimensions import NUMBERS, domain
+from spacelang.expression import Expression, Name, Previous, walk
+from spacelang.language.dimensions import LAYER_NAMES, NUMBERS, STAGE_DIMENSIONS, domain
 from spacelang.language.domain import LARGEST, MOST_OPTIONS
 from spacelang.language.measures import KNOWN
+from spacelang.names import Kind, undefined
 from spacelang.outside import shown
 from spacelang.recipe import Bound, Mutate, Sandwich, Steps
-from spacelang.space import Derived, Dimension, Option, Searched, Settled, Space
+from spacelang.space import Derived, Dimension, Option, Require, Searched, Settled, Space, StageSpace
 
 MOST = LARGEST**2  # of any number of a space, or of a recipe
 _FRAME = ("image", "patch", "channels", "classes")
 _DEEPEST_EXPRESSION = 200
+_LONGEST_NAME = 100
+_HOLD = (*_FRAME, *LAYER_NAMES)  # the names that hold where one stage or layer is spoken of
 
 
 class NotSound(ValueError):
@@ -39,6 +43,7 @@ def verify(space: Space) -> None:
     for number, stage in enumerate(space.stages, 1):
         for name in NUMBERS:
             _dimension(f"stage {number}, {name!r}", name, getattr(stage, name))
+        _acyclic(number, stage)
     for measure in space.measures:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", measure.name) or measure.name in KNOWN:
             raise NotSound(f"'measures': {shown(measure.name)} is no name of a measure of one's own")
@@ -50,7 +55,7 @@ def verify(space: Space) -> None:
     for require in space.requires:
         if require.stage is not None and not 1 <= require.stage <= len(space.stages):
             raise NotSound(f"'requires': there is no stage {shown(require.stage)}")
-        _expression("'requires'", require.expression)
+        _require(require)
     for recipe in (space.train, space.evolve, space.refine):
         _recipe(type(recipe).__name__.lower(), recipe)
 
@@ -81,6 +86,45 @@ def _dimension(where: str, name: str, dimension: Dimension) -> None:
                 raise NotSound(f"{where}: its options do not rise")
         case Derived(expression):
             _expression(where, expression)
+            others = [other for other in _HOLD if other != name]
+            _defined(where, expression, "number", others, LAYER_NAMES if name in STAGE_DIMENSIONS else ())
+
+
+def _acyclic(number: int, stage: StageSpace) -> None:
+    """Make sure that no dimension of a stage follows from itself."""
+    derived = {name: one for name in NUMBERS if isinstance(one := getattr(stage, name), Derived)}
+    needs = {
+        name: {part.name for part in walk(one.expression) if isinstance(part, Name) and part.name in derived}
+        for name, one in derived.items()
+    }
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        raise NotSound(f"stage {number}, {error.args[1][0]!r}: it follows from itself") from None
+
+
+def _require(require: Require) -> None:
+    _expression("'requires'", require.expression)
+    match require.level:
+        case "network":
+            _defined("'requires'", require.expression, "truth", _FRAME, summed=_HOLD)
+        case "stage":
+            _defined("'requires'", require.expression, "truth", _HOLD, LAYER_NAMES, _HOLD)
+        case "layer":
+            _defined("'requires'", require.expression, "truth", _HOLD)
+
+
+def _defined(
+    where: str,
+    expression: Expression,
+    kind: Kind,
+    names: Sequence[str],
+    previous: Sequence[str] = (),
+    summed: Sequence[str] = (),
+) -> None:
+    """Make sure that an expression has a value of a kind, by the names that hold there (`names.undefined`)."""
+    if wrong := undefined(expression, names, kind, previous, summed):
+        raise NotSound(f"{where}: {wrong.message}")
 
 
 def _option(where: str, name: str, value: Option) -> None:
@@ -97,7 +141,7 @@ def _expression(where: str, expression: Expression) -> None:
     for part, depth in _parts(expression):
         if depth > _DEEPEST_EXPRESSION:
             raise NotSound(f"{where}: an expression is nested too deeply")
-        if isinstance(part, Name | Previous) and not part.name.isidentifier():
+        if isinstance(part, Name | Previous) and not (part.name.isidentifier() and len(part.name) <= _LONGEST_NAME):
             raise NotSound(f"{where}: {shown(part.name)} is no name")
         if isinstance(part, int | Fraction) and not -MOST <= part <= MOST:
             raise NotSound(f"{where}: a number is beyond {MOST}")
@@ -132,5 +176,6 @@ def _bound(where: str, bound: Bound) -> None:
     if bound.total is None:
         return
     _expression(where, bound.total)
+    _defined(where, bound.total, "number", (), summed=_HOLD)
     if any(end is not None and not -MOST <= end <= MOST for end in (bound.low, bound.high)):
         raise NotSound(f"{where}: a number is beyond {MOST}")

@@ -10,7 +10,6 @@ from attrs import evolve
 
 from spacelang.check.amounts import amount, time
 from spacelang.check.declared import Declarations, unit
-from spacelang.check.names import undefined
 from spacelang.check.values import number, spot
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.expression import (
@@ -34,6 +33,7 @@ from spacelang.language.meant import advice, meant
 from spacelang.language.measures import DECIMALS, EXACT, TIMES
 from spacelang.language.measures import KNOWN as MEASURES
 from spacelang.language.trunk import SETTINGS
+from spacelang.names import undefined
 from spacelang.recipe import EACH_STAGE, Bound
 from spacelang.source import Span
 from spacelang.syntax import tree

@@ -7,7 +7,6 @@ from fractions import Fraction
 
 from spacelang.architecture import Frame
 from spacelang.check.choice import chosen, in_range
-from spacelang.check.names import outside_totals, undefined
 from spacelang.check.outline import Outline
 from spacelang.check.scopes import candidates
 from spacelang.check.values import number, spot
@@ -16,6 +15,7 @@ from spacelang.expression import Binary, Expression, Name, Number, Previous, wal
 from spacelang.language.dimensions import KNOWN, LAYER_NAMES, STAGE_DIMENSIONS, domain
 from spacelang.language.word import ByStages
 from spacelang.lower.layers import constants
+from spacelang.names import outside_totals, undefined
 from spacelang.space import Derived, Dimension, Searched, Settled, StageSpace, steady
 from spacelang.syntax import tree
 

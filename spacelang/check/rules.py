@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from spacelang.architecture import Frame
 from spacelang.check.bounds import measure_in
 from spacelang.check.dimensions import unsteady
-from spacelang.check.names import undefined
 from spacelang.check.outline import Outline, out_of_a_recipe
 from spacelang.check.values import options, spot
 from spacelang.diagnostics import Diagnostic, Label
@@ -26,6 +25,7 @@ from spacelang.expression import (
 )
 from spacelang.language.dimensions import LAYER_NAMES
 from spacelang.lower.layers import constants
+from spacelang.names import undefined
 from spacelang.source import Span
 from spacelang.space import Require, StageSpace
 from spacelang.syntax import tree

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from spacelang.check.names import undefined
 from spacelang.diagnostics import Diagnostic, Fix, Label, listed, nearest
 from spacelang.evaluation import UndefinedValue, evaluate
 from spacelang.expression import Expression, Name, Number, decimal
 from spacelang.language.domain import LARGEST, MOST_OPTIONS
+from spacelang.names import undefined
 from spacelang.source import Span
 from spacelang.space import Option
 from spacelang.syntax import tree

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -248,6 +249,35 @@ def test_schema_and_reader_refuse_what_is_beyond_all_networks(case: str) -> None
     inner[last] = value
     assert not VALIDATOR.is_valid(record)
     with pytest.raises(NotASpace):
+        from_json(json.dumps(record))
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"is": "name", "name": name}
+
+
+MEANINGLESS = {
+    "a name that is none": ("qkv", named("haeds"), "`haeds` has no value here"),
+    "itself": ("qkv", named("qkv"), "`qkv` has no value here"),
+    "a circle": ("heads", named("qkv"), "'heads': it follows from itself"),
+    "a condition for a number": ("qkv", {"is": "not", "operand": named("heads")}, "number"),
+}
+
+
+@pytest.mark.parametrize("case", MEANINGLESS)
+def test_expressions_that_no_text_could_have_are_refused(case: str) -> None:
+    name, expression, message = MEANINGLESS[case]
+    record = json.loads(to_json(compiled((ROOT / "spaces" / "digits.space").read_text(encoding="utf-8"))))
+    record["stages"][0][name] = {"is": "derived", "expression": expression}
+    with pytest.raises(NotASpace, match=re.escape(message)):
+        from_json(json.dumps(record))
+
+
+def test_a_rule_that_is_no_condition_is_refused() -> None:
+    text = (ROOT / "spaces" / "digits.space").read_text(encoding="utf-8") + "\nrequire each layer: heads <= 2\n"
+    record = json.loads(to_json(compiled(text)))
+    record["requires"][0]["expression"] = named("heads")
+    with pytest.raises(NotASpace, match="'requires'"):
         from_json(json.dumps(record))
 
 

@@ -87,6 +87,10 @@ def test_a_training(where: str, spacelang, stopped, tmp_path: Path, monkeypatch)
     assert cut.code == 1
     again = named(cut.err)
     assert named(spacelang("inspect", "--runs", where).out) == again
+    kept = Path(where, "digits-1", "state.json").read_bytes()
+    Path(where, "digits-1", "state.json").unlink()  # as one leaves it that is killed before it is written
+    assert named(spacelang("inspect", "--runs", where).out) == again
+    Path(where, "digits-1", "state.json").write_bytes(kept)
     assert named(spacelang("train", "digits-1", "--runs", where).err) == again
     assert named(spacelang("finetune", "digits-1", "--resume", "-o", "x", "--runs", where).err) == again
     stopped(None)

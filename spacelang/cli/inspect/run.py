@@ -84,11 +84,13 @@ def show(run: Run, as_json: bool) -> None:
     out = console()
     preview = "   PREVIEW: its numbers mean nothing" if record.preview else ""
     out.print(f"[bold]{run.name}[/]   space {record.space}, {record.data.name}, {record.device}{preview}")
-    if state is None:
+    alone = record.task == "finetune"
+    again = resuming(run.folder, alone)
+    if state is None and run.checkpoint.exists():  # it was killed between the two
+        out.print(f"trained   until its first checkpoint; if it was stopped: {again}")
+    elif state is None:
         out.print("training has kept no checkpoint yet")
     else:
-        alone = record.task == "finetune"
-        again = resuming(run.folder, alone)
         on = f"not finished; if it was stopped: {again}"
         status = (f"finished; its model: {again}" if alone else "finished") if state.finished else on
         losses = ", ".join(f"{kind} {loss:.3f}" for kind, loss in state.losses.items())
