@@ -204,7 +204,7 @@ def verify(architecture: Architecture) -> None:
         raise NotAnArchitecture(f"image is {frame.image}, and an image has at most {LARGEST_IMAGE} pixels a side")
     if len(architecture.stages) > MOST_STAGES or architecture.depth > MOST_LAYERS:
         raise NotAnArchitecture(f"a network has at most {MOST_STAGES} stages, and {MOST_LAYERS} layers in all")
-    if frame.image % frame.patch:
+    if not frame.patch or frame.image % frame.patch:
         raise NotAnArchitecture(f"patch {frame.patch} does not divide image {frame.image}")
     if frame.token not in ("class", "none") or frame.pool not in ("mean", "token"):
         raise NotAnArchitecture("token is class or none, and pool is mean or token")
@@ -219,7 +219,7 @@ def verify(architecture: Architecture) -> None:
             where = f"stage {number}, layer {index}"
             if frame.token == "class" and layer.window != "global":
                 raise NotAnArchitecture(f"{where}: a class token needs a global window")
-            if layer.qkv % layer.heads:
+            if not layer.heads or layer.qkv % layer.heads:
                 raise NotAnArchitecture(f"{where}: qkv {layer.qkv} is not a multiple of heads {layer.heads}")
             if (layer.mlp * stage.embed).denominator != 1:
                 raise NotAnArchitecture(f"{where}: mlp {layer.mlp} of {stage.embed} channels is not whole")

@@ -1,5 +1,8 @@
 """One line of text, one JSON, one digest for one network."""
 
+from fractions import Fraction
+
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,3 +81,17 @@ def test_networks_are_equal_when_their_digests_are(one: Architecture, other: Arc
 def test_a_line_that_is_no_network_says_why(line: str, said: str) -> None:
     with pytest.raises(NotAnArchitecture, match=said.replace("×", ".")):
         notation.read(line)
+
+
+def test_a_network_without_heads_or_patches_cannot_be_built() -> None:
+    """Made of tensors of an imported file, which may have no rows."""
+    frame = Frame(
+        image=8, patch=2, channels=1, classes=2, position=("bias",), token="none", pool="mean", stem_norm=True
+    )
+    for patch, heads, said in (
+        (2, 0, "qkv 8 is not a multiple of heads 0"),
+        (0, 1, "patch 0 does not divide image 8"),
+    ):
+        stage = Stage(8, (Layer(heads=heads, qkv=8, mlp=Fraction(2), window=2),))
+        with pytest.raises(NotAnArchitecture, match=said):
+            verify(Architecture(attrs.evolve(frame, patch=patch), (stage,)))

@@ -250,6 +250,15 @@ def test_a_journal_of_another_version_is_refused(tmp_path: Path, version: int, s
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "journal.md"
 
 
+def test_a_journal_whose_damage_sqlite_cannot_say_is_refused(tmp_path: Path) -> None:
+    """What SQLite tells of a damaged table quotes its text, here one that is no UTF-8."""
+    filled(tmp_path)
+    path = tmp_path / "journal.sqlite"
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE search", b"CREATE T\xa0BLE search"))
+    with pytest.raises(Failure, match=r"journal\.sqlite is damaged"), open_journal(tmp_path) as journal:
+        journal.last()
+
+
 def test_the_documented_schema_is_the_schema(tmp_path: Path) -> None:
     """Every column of every table is told in docs/journal.md, and nothing else is."""
     documented: dict[str, list[str]] = {}

@@ -137,6 +137,7 @@ def test_a_class_that_is_refused_is_named_with_the_line_that_writes_the_tensors_
 def test_what_cannot_be_read_or_does_not_fit_is_named(tmp_path: Path) -> None:
     (tmp_path / "text.pth").write_text("no weights")
     (tmp_path / "empty.pth").write_bytes(b"")
+    (tmp_path / "cut.pth").write_bytes(b"\x80\x02X\x05")  # a text whose length is cut off
     (tmp_path / "text.safetensors").write_text("no weights")
     torch.save([1, 2], tmp_path / "list.pth")
     torch.save({"norm.weight": torch.ones(7)}, tmp_path / "part.pth")
@@ -145,6 +146,7 @@ def test_what_cannot_be_read_or_does_not_fit_is_named(tmp_path: Path) -> None:
         "none.safetensors": "cannot read .*none.safetensors: No such file",
         "text.pth": "read safely",
         "empty.pth": "read safely",
+        "cut.pth": "read safely",
         "text.safetensors": "read safely",
         "list.pth": "holds a list",
         "part.pth": "has no tensor patch_embed.proj.weight, and swin_s3_tiny_224 needs it",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pickle
 import re
 import shlex
+import struct
 from argparse import Namespace
 from collections.abc import Mapping
 from fractions import Fraction
@@ -83,6 +84,12 @@ def architecture_of(state_dict: Mapping[str, Any], image: int, where: str) -> Ar
 _BUFFERS = ("relative_position_index", "attn_mask")
 KNOWN = "give a file of timm's Swin or Swin-S3, of Swin, or of AutoFormerV2"
 _STRANGE = re.compile(r"GLOBAL ([\w.]+)")  # what torch says of a class that it does not make
+# What is raised for a damaged file; the last three by torch's reader, where it meets another kind of value than it
+# expects.
+_UNREADABLE = (
+    *(SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError, LookupError, ValueError),
+    *(struct.error, AttributeError, TypeError),
+)
 _FILES = "give a .safetensors file, or one that torch.save made of a state_dict"
 
 
@@ -95,7 +102,7 @@ def _read(path: Path) -> dict[str, Any]:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise Failure(f"cannot read {path}: {error.strerror or error}", "name the file of the weights") from None
-    except (SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError, LookupError, ValueError) as error:
+    except _UNREADABLE as error:
         if (strange := _STRANGE.search(str(error))) is not None:
             raise Failure(
                 f"{path} cannot be read safely: it holds a {strange[1]}, and to make one runs what it names",

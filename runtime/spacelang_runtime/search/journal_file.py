@@ -106,6 +106,8 @@ def _opened(path: Path, connect: Callable[[], sqlite3.Connection]) -> Iterator[s
         raise Failure(f"cannot use {path}: {error}", _remedy(error)) from None
     except NotAJournal as reason:
         raise Failure(f"{path} is damaged: {reason}", _DAMAGED) from None
+    except UnicodeDecodeError:  # of what SQLite itself says of a damaged file
+        raise Failure(f"{path} is damaged", _DAMAGED) from None
     finally:
         if database is not None:
             database.close()
