@@ -396,14 +396,14 @@ def killed_after(asked: int, space: sl.Space, journal: Path) -> list[str]:
 def test_a_search_that_is_killed_again_and_again_asks_nothing_twice_that_was_answered(
     space: sl.Space, tmp_path: Path
 ) -> None:
-    """Killed 8 times at random moments, and given again each time: what was in flight is asked again first."""
+    """Killed 20 times at random moments, and given again each time: what was in flight is asked again first."""
     journal = tmp_path / "own.sqlite"
     dice = random.Random(3)
     in_flight = ""
-    for life in range(9):
+    for life in range(21):
         with sl.Searcher(space, candidates=400, settings=SMALL, journal=journal) as searcher:
             answered = {row["line"] for row in searcher.found().records()}
-        asked = killed_after(dice.randint(1, 12) if life < 8 else -1, space, journal)
+        asked = killed_after(dice.randint(1, 12) if life < 20 else -1, space, journal)
         assert not answered & set(asked)
         assert in_flight in ("", asked[0]) or in_flight in answered
         in_flight = asked[-1]
