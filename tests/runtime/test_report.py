@@ -60,6 +60,9 @@ def test_a_run_without_a_search_has_a_report_too(tmp_path: Path) -> None:
     assert "<h2>Generations</h2>" not in text
 
 
+PATIENCE = 240_000  # ms that the browser may take on a machine that does much else
+
+
 def browser() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
@@ -77,6 +80,7 @@ def test_in_a_browser_the_page_draws_and_answers_the_pointer(run: Run, tmp_path:
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=browser(), args=["--no-sandbox", "--disable-gpu"])
         tab = chromium.new_page(viewport={"width": 1200, "height": 900})
+        tab.set_default_timeout(PATIENCE)
         tab.on(
             "console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None
         )
@@ -126,6 +130,7 @@ def test_figures_are_whole_on_a_narrow_screen(run: Run, tmp_path: Path) -> None:
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=browser(), args=["--no-sandbox", "--disable-gpu"])
         tab = chromium.new_page(viewport={"width": 420, "height": 900})
+        tab.set_default_timeout(PATIENCE)
         tab.goto(path.as_uri())
         tab.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 5")
         wrong = tab.evaluate(_OUTSIDE)
