@@ -15,6 +15,7 @@ from test_refine import BOLD, DIGITS, PAPER, SMALL, TRAINING, spacelang
 
 import spacelang as sl
 from spacelang.refinement.paired import MARGIN
+from spacelang_runtime.refine.refinement import begun, keep
 
 WORDS = ("refine", "digits.space", "--rounds", "2", *BOLD, *TRAINING)
 
@@ -172,3 +173,12 @@ def test_a_preview_is_small(tmp_path: Path) -> None:
     (tmp_path / "digits.space").write_text(text, encoding="utf-8")
     said = spacelang("refine", "digits.space", "--rounds", "1", *PAPER, *SMALL, "--steps", "2", here=tmp_path)
     assert "PREVIEW" in said.err
+
+
+def test_a_record_with_an_endless_number_is_refused(tmp_path: Path) -> None:
+    one = begun(tmp_path, "digits", {"steps": 2})
+    keep(one)
+    path = one.folder / "refinement.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"best": float("inf")}))
+    with pytest.raises(sl.Failure, match=r"refinement\.json is damaged"):
+        begun(tmp_path, "digits", {"steps": 2})

@@ -140,7 +140,7 @@ def test_figures_are_whole_on_a_narrow_screen(run: Run, tmp_path: Path) -> None:
 
 def test_the_axis_of_costs_is_written_as_the_text_is_and_keeps_to_the_space() -> None:
     """Thousands are K, as in `--flops 400K`; plotly's own prefix would be k."""
-    bounds = [{"measure": "flops", "low": None, "high": 10**12}]
+    bounds = [{"measure": "flops", "low": "1/2", "high": 10**12}]
     figure = figures.distribution(digits(), bounds, None)
     whole = digits().range("flops")
     suffix, unit = unit_of(whole.hi)

@@ -1,5 +1,6 @@
 """A search ends with the same answer however it was scored: raced or in full, in pieces, by one or by many."""
 
+import json
 import threading
 import time
 from fractions import Fraction
@@ -180,6 +181,15 @@ def test_an_accuracy_is_of_the_weights_that_were_searched_and_of_no_later_ones(t
     assert said[0]["accuracy"] == f"{found.accuracy:.2%} of {READ} held-out images, with inherited weights"
     assert (said[1]["held_out_accuracy"], said[1]["accuracy"]) == (None, None)
     assert said[1]["constraint"] == said[0]["constraint"]
+
+
+def test_a_bound_that_is_no_whole_number_is_told_as_the_language_writes_it(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    found = searched(run, Pretender())
+    path = run.folder / "best.json"
+    kept = json.loads(path.read_text()) | {"bounds": [{"measure": "flops", "low": None, "high": "7000001/2"}]}
+    path.write_text(json.dumps(kept))
+    assert provenance(run, found.best.architecture)["constraint"] == "flops <= 3.50M"
 
 
 def test_where_no_finalist_keeps_the_bounds_there_is_no_answer(tmp_path: Path) -> None:

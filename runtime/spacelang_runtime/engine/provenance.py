@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from spacelang.amount import counted, short
+from spacelang.amount import counted
 from spacelang.architecture import Architecture
 from spacelang.lower.cost import price
+from spacelang.recipe import from_record
 from spacelang_runtime.engine.run import Run
 
 
@@ -17,7 +18,7 @@ def provenance(run: Run, architecture: Architecture) -> dict[str, Any]:
     is_best = best is not None and best["name"] == architecture.name
     constraint = accuracy = share = None
     if best is not None and is_best:
-        constraint = ", ".join(_said(bound) for bound in best["bounds"]) or "none"
+        constraint = ", ".join(str(from_record(bound)) for bound in best["bounds"]) or "none"
         if state is None or best.get("step", state.step) == state.step:
             share = best["accuracy"]
             accuracy = f"{share:.2%} of {best['images']} held-out images, with inherited weights"
@@ -37,9 +38,3 @@ def provenance(run: Run, architecture: Architecture) -> dict[str, Any]:
         "preview": record.preview,
         "versions": record.versions,
     }
-
-
-def _said(bound: dict[str, Any]) -> str:
-    """A bound of a search as the language writes it."""
-    low, high = (None if bound[end] is None else short(bound[end]) for end in ("low", "high"))
-    return f"{low} <= " * (low is not None) + bound["measure"] + f" <= {high}" * (high is not None)

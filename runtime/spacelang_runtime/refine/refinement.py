@@ -26,6 +26,8 @@ from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.failure import Failure
 
 FORMAT = "spacelang.refinement/1"
+# What a record that is not as it was written raises; an endless number is no number of a space.
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, cattrs.BaseValidationError)
 
 
 @frozen
@@ -76,7 +78,7 @@ def reread(refinement: Refinement) -> Refinement:
             raise ValueError(f"its format is {record['format']!r}")
         rounds = cattrs.structure(record["rounds"], tuple[Round, ...])
         best, reason = int(record.get("best", 0)), str(record.get("reason", ""))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, cattrs.BaseValidationError) as wrong:
+    except _DAMAGED as wrong:
         raise Failure(f"{path} is damaged: {wrong}", f"delete {folder}, and begin anew") from None
     return Refinement(folder, refinement.asked, rounds, best, reason)
 

@@ -14,6 +14,7 @@ from spacelang.architecture import Architecture
 from spacelang.expression import decimal, exact
 from spacelang.lower.chain import Window
 from spacelang.lower.lowered import Lowered
+from spacelang.recipe import from_record
 from spacelang_runtime.report.curves import Curve
 from spacelang_runtime.report.search_summary import Member, SearchSummary
 from spacelang_runtime.search import pareto
@@ -183,7 +184,9 @@ def held_out(curves: Mapping[str, Curve]) -> go.Figure | None:
     return _laid_out(figure, "step", "held-out accuracy") if figure.data else None
 
 
-def distribution(lowered: Lowered, bounds: Iterable[Mapping[str, object]], best: int | None) -> go.Figure | None:
+def distribution(
+    lowered: Lowered, bounds: Iterable[Mapping[str, int | str | None]], best: int | None
+) -> go.Figure | None:
     """How many networks of the space cost how much; None where that cannot be had exactly."""
     from spacelang.lower.histogram import histogram
 
@@ -208,11 +211,11 @@ def distribution(lowered: Lowered, bounds: Iterable[Mapping[str, object]], best:
         hovertemplate="%{text} networks, %{y:.2%}<extra></extra>",
         name="networks",
     )
-    for bound in bounds:
-        if bound["measure"] == "flops":
-            low, high = max(bound["low"] or whole.lo, whole.lo), min(bound["high"] or whole.hi, whole.hi)
+    for bound in map(from_record, bounds):
+        if bound.measure == "flops":
+            low, high = max(bound.low or whole.lo, whole.lo), min(bound.high or whole.hi, whole.hi)
             ends, look = (
-                {"x0": low / unit, "x1": high / unit},
+                {"x0": float(low / unit), "x1": float(high / unit)},
                 {"fillcolor": OTHERS, "opacity": 0.15, "line_width": 0},
             )
             figure.add_vrect(**ends, **look, annotation_text="bound")
