@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import processes
@@ -174,28 +175,26 @@ def test_an_architecture_is_named_in_many_ways(spacelang, here: Path) -> None:
     assert best["name"] in shown.out
 
 
-def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:
-    with processes.command(tmp_path, "train", DIGITS, "--set", "batch=32") as process:
-        while process.is_alive() and "step" not in processes.said(tmp_path):
+def stopped(folder: Path, words: Sequence[str], stop: Callable[[int, int], None], by: signal.Signals) -> None:
+    """A training that is stopped once it makes steps, and has said how to go on. stop: `os.kill` or `os.killpg`."""
+    with processes.command(folder, "train", DIGITS, *words) as process:
+        while process.is_alive() and "step" not in processes.said(folder):
             time.sleep(0.01)
-        os.kill(process.pid or 0, signal.SIGINT)
+        stop(process.pid or 0, by)
         process.join(60)
     assert process.exitcode == 1
-    assert "Traceback" not in processes.said(tmp_path)
-    assert "go on with: spacelang train --resume digits-1" in processes.said(tmp_path)
+    assert "Traceback" not in processes.said(folder)
+    assert "go on with: spacelang train --resume digits-1" in processes.said(folder)
+
+
+def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(tmp_path: Path) -> None:
+    stopped(tmp_path, ("--set", "batch=32"), os.kill, signal.SIGINT)
     assert (tmp_path / "runs" / "digits-1" / "checkpoint.pt").exists()
 
 
 def test_a_signal_to_the_readers_too_keeps_the_run(tmp_path: Path) -> None:
     words = ("--data", str(image_folder(tmp_path / "d")), "--workers", "2", "--set", "batch=8", "--steps", "100000")
-    with processes.command(tmp_path, "train", DIGITS, *words) as process:
-        while process.is_alive() and "step" not in processes.said(tmp_path):
-            time.sleep(0.01)
-        os.killpg(process.pid or 0, signal.SIGTERM)
-        process.join(60)
-    assert process.exitcode == 1
-    assert "Traceback" not in processes.said(tmp_path)
-    assert "go on with: spacelang train --resume digits-1" in processes.said(tmp_path)
+    stopped(tmp_path, words, os.killpg, signal.SIGTERM)
 
 
 def test_a_space_for_photos_without_data_is_a_preview(spacelang, tmp_path: Path, monkeypatch) -> None:
