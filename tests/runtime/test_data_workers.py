@@ -15,7 +15,7 @@ import pytest
 import torch
 from image_folder import image_folder, opened
 
-from spacelang_runtime.data import batch
+from spacelang_runtime.data import batch, workers
 from spacelang_runtime.data.augment import view_of
 from spacelang_runtime.data.batch import Views
 from spacelang_runtime.data.sampler import Sampler
@@ -57,6 +57,20 @@ def test_the_death_of_a_worker_is_explained():
     with pytest.raises(Failure, match="a process that prepares images was killed") as failure:
         list(worked(killed, range(3), 1))
     assert "fewer workers" in failure.value.remedy
+
+
+def test_a_worker_that_is_told_to_end_while_it_begins_does_its_work(monkeypatch):
+    """A signal may reach the whole group at any time; when the workers end is the parent's to say."""
+    begin = workers._belong_to_the_parent
+
+    def told(worker: int) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+        begin(worker)
+
+    monkeypatch.setattr(workers, "_belong_to_the_parent", told)
+    assert list(worked(squared, range(3), 1)) == [0, 1, 4]
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()), "the parent can be told as before"
 
 
 LARGE = """

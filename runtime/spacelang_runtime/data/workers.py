@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -19,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from spacelang_runtime.failure import Failure
 
 Result = TypeVar("Result")
+ENDS = (signal.SIGINT, signal.SIGTERM)
 PAUSE = 1.0  # seconds between two looks of a worker at whether its parent is there
 
 
@@ -46,7 +48,7 @@ def worked(
     if workers == 0:
         yield from map(job, numbers)
         return
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _ends_held_back():
         # The user has said how many; torch has an opinion on that, in the words of its own interface.
         warnings.filterwarnings("ignore", "This DataLoader will create")
         results = iter(_loader(job, numbers, workers, pin, ahead))
@@ -64,6 +66,18 @@ def worked(
         raise
     finally:
         del results  # ends the workers now; in the traceback of a failure they would live on
+
+
+@contextmanager
+def _ends_held_back() -> Iterator[None]:
+    """Inside, Ctrl-C and SIGTERM wait, and so they do in a process that is started here until it lets them come
+    (`_belong_to_the_parent`): one that comes before it has handlers of its own would kill it, and the death of a
+    worker is what the parent would tell instead of that it was stopped."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _loader(
@@ -120,6 +134,7 @@ def _belong_to_the_parent(worker: int) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, first)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
     sys.excepthook = _unless_nobody_listens
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
