@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=24)
     parser.add_argument("--draw", type=int, default=0, help="the seed by which the networks are drawn")
     parser.add_argument("--flops", default="", help="draw inside a bound on MACs, such as 150K..400K")
+    parser.add_argument("--lines", type=Path, help="a file with the lines of networks, instead of a draw")
     parser.add_argument(
         "--seeds", type=seeds, default=(0, 1), help="of the trainings alone, such as 0,1 (the default)"
     )
@@ -172,7 +173,10 @@ def made(words: argparse.Namespace) -> Plan:
         bound = Bound("flops", *ends(words.flops)) if words.flops else None
     except NotAnAmount as reason:
         stop(f"--flops: {reason}")
-    lines = drawn(lower(space), words.networks, bound, words.draw)
+    if words.lines:
+        lines = tuple(dict.fromkeys(words.lines.read_text().split()))
+    else:
+        lines = drawn(lower(space), words.networks, bound, words.draw)
     if not lines:
         stop(f"no network of {space.name} has {words.flops} MACs")
     run = str(words.run.resolve()) if words.run else ""

@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--out", type=Path, required=True, help="keep what was measured in this file")
     parser.add_argument("--work", type=Path, default=Path("refined"), help="where runs and refinements lie")
-    parser.add_argument("--seeds", type=int, default=10, help="from 0 on")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
     parser.add_argument("--epochs", type=int, default=800, help="of each training")
     parser.add_argument("--rounds", type=int, default=4, help="next spaces that are tried at most")
     parser.add_argument("--rule", default="extrapolated", help="extrapolated, guarded or paper")
@@ -40,7 +40,7 @@ def main() -> None:
     words.work.mkdir(parents=True, exist_ok=True)
     first = words.work / "digits.space"
     first.write_text(moved_off((ROOT / "spaces" / "digits.space").read_text(encoding="utf-8")), encoding="utf-8")
-    for seed in range(words.seeds):
+    for seed in words.seeds:
         if str(seed) not in kept["seeds"]:
             began = time.monotonic()
             kept["seeds"][str(seed)] = one(sl.load(first), seed, words) | {"wall": time.monotonic() - began}

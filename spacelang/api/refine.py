@@ -120,7 +120,8 @@ def refine(
         space: one made from text, which is moved.
         data: where images are, in any form (docs/data.md), or `digits`; None: the built-in digits, where the space
             was written for them.
-        rounds: how many next spaces are tried at most; None: as the recipe says.
+        rounds: how many next spaces are tried at most; 0: the space itself is trained and judged; None: as the
+            recipe says.
         test_share: of every class, to be held out for the test, of data without a test split.
         test_seed: of that share: which images it takes.
         flops: MACs of the networks drawn: `"4.5G"` is at most, `"4G..4.5G"` between; None: as the recipes say.
@@ -150,7 +151,7 @@ def refine(
         Failure: for a space that was not made from text, and for what cannot be trained or judged.
     """
     require_limits(steps, None, workers)
-    whole("rounds", rounds, 1)
+    whole("rounds", rounds, 0)
     whole("images", images, 1)
     if space.source is None:
         raise Failure(

@@ -44,7 +44,7 @@ from spacelang.runs import RUNS
 def refine(
     space: Annotated[Path, typer.Argument(help="A .space file: where to begin.")],
     rounds: Annotated[
-        int | None, typer.Option(min=1, help="How many next spaces are tried (default: as its recipe says).")
+        int | None, typer.Option(min=0, help="How many next spaces are tried (default: as its recipe says).")
     ] = None,
     data: NewData = None,
     test_share: TestShare = None,

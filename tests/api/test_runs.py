@@ -231,7 +231,7 @@ OF_A_RUN: dict[str, tuple[Callable[[sl.Run], Any], str]] = {
         lambda run: sl.refine(sl.load("spaces/digits.space"), train={"sandwhich": 1}),
         "train: `sandwhich` is nothing that `train` has",
     ),
-    "no rounds": (lambda run: sl.refine(run.space, rounds=0), "rounds: it is a whole number from 1"),
+    "no rounds": (lambda run: sl.refine(run.space, rounds=-1), "rounds: it is a whole number from 0"),
     "other weights": (
         lambda run: sl.finetune("model", "digits", keep="all"),  # type: ignore[arg-type]
         "keep: 'all' is none of last, best",
