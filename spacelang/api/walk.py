@@ -167,8 +167,7 @@ class Walk:
         elif not kept and self.method != "random":
             made = tuple(draw(chain, recipe.crossover + recipe.mutation, source, bounds=inside))
         else:
-            scored = [self.known[name].genotype for name, score in self.scores.items() if score is not None]
-            made = children(self.method, kept, Field(chain, inside, recipe, source, self._predictor, scored))
+            made = children(self.method, kept, Field(chain, inside, recipe, source, self._predictor))
         for one in made:
             if isinstance(one, Child):
                 parents = tuple(self._places[parent].architecture.line for parent in one.parents)

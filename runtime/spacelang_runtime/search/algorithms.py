@@ -19,7 +19,7 @@ evolution makes `crossover + mutation` children at once, where its authors make 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 from attrs import frozen
@@ -54,14 +54,13 @@ class Standing:
 @frozen
 class Field:
     """What children are drawn from: the space's chain, the bounds, the recipe and a stream of numbers. predictor:
-    what was learned so far, None: nothing. scored: networks with a score."""
+    what was learned so far, None: nothing."""
 
     chain: Chain
     bounds: Bounds
     recipe: Evolve
     source: Stream
     predictor: Predictor | None = None
-    scored: Collection[Genotype] = ()
 
 
 def survivors(
@@ -98,9 +97,7 @@ def children(
             if field.predictor is None or not field.predictor.believed:
                 return made
             descended = [child.genotype for child in made]
-            return proposed(
-                field.chain, field.bounds, field.predictor, descended, field.scored, len(made), field.source
-            )
+            return proposed(field.chain, field.bounds, field.predictor, descended, len(made), field.source)
         case "random":
             return tuple(draw(field.chain, recipe.crossover + recipe.mutation, field.source, bounds=field.bounds))
         case "regularized":

@@ -101,6 +101,7 @@ class Evolution:
     generation: int = 0
     predictor: Predictor | None = None
     _genes: Genes | None = None
+    _told: Observed | None = None  # to the predictor
     _order: list[Candidate] | None = None  # `ranked`, until more is told
 
     @property
@@ -130,8 +131,7 @@ class Evolution:
             drawn = draw(chain, self.recipe.population, random, bounds=bounds)
             return self._affordable([self._candidate(genotype, "draw", ()) for genotype in drawn])
         names = {standing.genotype: standing.name for standing in self.kept}
-        scored = [candidate.genotype for candidate, _ in self._scored()]
-        known = Field(chain, bounds, self.recipe, random, self.predictor, scored)
+        known = Field(chain, bounds, self.recipe, random, self.predictor)
         made = children(self.algorithm, self.kept, known)
         return self._affordable([self._made(one, names) for one in made])
 
@@ -214,16 +214,20 @@ class Evolution:
         """What the scores so far teach, in the order in which the networks were asked for."""
         if self._genes is None:
             self._genes = genes(self.lowered)
-        scored = self._scored()
-        results = [result for _, result in scored]
-        told = Observed(
-            networks=points(self.lowered.chain, [candidate.genotype for candidate, _ in scored]),
+        told = 0 if self._told is None else len(self._told.values)
+        new = self._scored()[told:]  # a score stands, and more come after it
+        results = [result for _, result in new]
+        networks = points(self.lowered.chain, [candidate.genotype for candidate, _ in new])
+        more = Observed(
+            networks=networks,
+            columns=self._genes.columns(networks),
             values=np.array([r.value if r.relative is None else r.relative for r in results], np.float64),
             counts=np.array([max(r.images, 1) for r in results], np.float64),
             errors=np.array([np.nan if r.error is None else r.error for r in results], np.float64),
-            costs=np.array([(c.flops, c.params) for c, _ in scored], np.int64).reshape(-1, 2),
+            costs=np.array([(c.flops, c.params) for c, _ in new], np.int64).reshape(-1, 2),
         )
-        return learned(self._genes, told)
+        self._told = more if self._told is None else self._told.then(more)
+        return learned(self._genes, self._told)
 
     def _affordable(self, candidates: list[Candidate]) -> tuple[Candidate, ...]:
         """The candidates up to the last that the budget pays for."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from math import comb
 
 import numpy as np
 from attrs import frozen
@@ -69,35 +70,48 @@ def joined(several: Sequence[Points]) -> Points:
 
 @frozen(eq=False)
 class Genes:
-    """How the networks of a space are read. sizes: depth and width of each cell, ranked. tables: of each stage, the
-    ranked genes of each option of each cell, with a row of zeros at the end for a layer that is not there."""
+    """How the networks of a space are read. depths: the greatest of each stage. sizes: depth and width of each
+    cell, ranked. tables: of each stage, the ranked genes of each option of each cell, with a row of zeros at the
+    end for a layer that is not there."""
 
+    depths: tuple[int, ...]
     sizes: tuple[Real, ...]
     tables: tuple[Real, ...]
 
-    def columns(self, of: Points) -> tuple[Real, ...]:
-        """The groups of columns, each [networks, columns]."""
-        stage, layer, within = [], [], []
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """How many columns each group has."""
+        searched = [table.shape[2] for table in self.tables]
+        stage = sum(sizes.shape[1] for sizes in self.sizes) + sum(searched)
+        layer = sum(depth * own for depth, own in zip(self.depths, searched, strict=True))
+        pairs = [comb(own, 2) * depth for depth, own in zip(self.depths, searched, strict=True)]
+        return stage, layer, stage + layer, comb(stage, 2), sum(pairs)
+
+    def columns(self, of: Points) -> Real:
+        """The groups of columns, one after the other [networks, columns]."""
+        groups = self.groups
+        whole = np.empty((sum(groups), len(of)))
+        first, each, bent, together, within = np.split(whole, np.cumsum(groups)[:-1])
+        stage, layer, inner = 0, 0, 0
         for number, (sizes, table) in enumerate(zip(self.sizes, self.tables, strict=True)):
-            cells, options = of.cells[:, number], of.layers[number]
-            own = sizes[cells]
-            genes = table[cells[:, None], options]  # [n, depth, genes]; option -1 is the row of zeros
-            there = np.maximum((options >= 0).sum(1), 1)[:, None]
-            stage += [own, genes.sum(1) / there]
-            layer.append(genes.reshape(len(of), -1))
-            within += [genes[:, :, a] * genes[:, :, b] for a, b in combinations(range(genes.shape[2]), 2)]
-        first = np.hstack(stage)
-        pairs = list(combinations(range(first.shape[1]), 2))
-        one, other = ([pair[side] for pair in pairs] for side in (0, 1))
-        empty = np.zeros((len(of), 0))
-        each = np.hstack(layer)
-        return (
-            first,
-            each,
-            np.hstack([first**2, each**2]),
-            first[:, one] * first[:, other],
-            np.hstack([empty, *within]),
-        )
+            cells, options = of.cells[:, number], of.layers[number].T
+            own, searched = sizes.shape[1], table.shape[2]
+            first[stage : stage + own] = sizes.T[:, cells]
+            genes = np.moveaxis(table, 2, 0)[:, cells, options]  # [genes, depth, n]; option -1 is the row of zeros
+            first[stage + own : stage + own + searched] = genes.sum(1) / np.maximum((options >= 0).sum(0), 1)
+            stage += own + searched
+            depth = len(options)
+            each[layer : layer + depth * searched] = genes.swapaxes(0, 1).reshape(-1, len(of))
+            layer += depth * searched
+            for a, b in combinations(range(searched), 2):
+                np.multiply(genes[a], genes[b], out=within[inner : inner + depth])
+                inner += depth
+        np.square(whole[: stage + layer], out=bent)
+        pair = 0
+        for one in range(stage - 1):
+            np.multiply(first[one], first[one + 1 :], out=together[pair : pair + stage - 1 - one])
+            pair += stage - 1 - one
+        return whole.T
 
 
 def genes(lowered: Lowered) -> Genes:
@@ -116,7 +130,8 @@ def genes(lowered: Lowered) -> Genes:
         for (c, o), row in zip(where, read, strict=True):
             table[c, o] = row
         tables.append(table)
-    return Genes(tuple(sizes), tuple(tables))
+    depths = tuple(max(cell.depth for cell in cells) for cells in lowered.legal.stages)
+    return Genes(depths, tuple(sizes), tuple(tables))
 
 
 def _searched(columns: Sequence[Real], rows: int) -> Real:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from spacelang.lower.chain import Genotype, cost
 from spacelang.lower.lowered import Lowered
-from spacelang_runtime.search.genes import Genes, Points, Real, genes, points
+from spacelang_runtime.search.genes import Genes, Points, Real, genes, joined, points
 from spacelang_runtime.search.regression import Regression, fitted
 
 LEAST = 20  # networks that it takes to learn anything and to be asked about others
@@ -24,23 +24,36 @@ STRICT = (1.0, 1.0, 10.0, 10.0, 10.0)  # of `Genes.columns`: genes first, square
 
 @frozen(eq=False)
 class Observed:
-    """Networks that were scored. values: less is better. counts: how much each value counts, such as the images
-    that it is a mean of. errors: the standard error of each value, NaN where nothing is known of it. costs [n,
-    costs]: what the predictor has to beat."""
+    """Networks that were scored. columns [n, columns]: as `Genes` reads them. values: less is better. counts: how
+    much each value counts, such as the images that it is a mean of. errors: the standard error of each value, NaN
+    where nothing is known of it. costs [n, costs]: what the predictor has to beat."""
 
     networks: Points
+    columns: Real
     values: Real
     counts: Real
     errors: Real
     costs: NDArray[np.int64]
 
+    def then(self, more: Observed) -> Observed:
+        """These, and more after them."""
+        return Observed(
+            joined([self.networks, more.networks]),
+            np.concatenate([self.columns.T, more.columns.T], axis=1).T,
+            np.concatenate([self.values, more.values]),
+            np.concatenate([self.counts, more.counts]),
+            np.concatenate([self.errors, more.errors]),
+            np.concatenate([self.costs, more.costs]),
+        )
+
 
 @frozen(eq=False)
 class Predictor:
-    """What was learned. tau: Kendall's, of networks that it had not seen; rival: the better one of the costs.
-    expected: what each network that was scored is to be expected to score on everything."""
+    """What was learned. told: from what. tau: Kendall's, of networks that it had not seen; rival: the better one of
+    the costs. expected: what each network that was scored is to be expected to score on everything."""
 
     genes: Genes
+    told: Observed
     regression: Regression
     tau: float
     rival: float
@@ -50,40 +63,37 @@ class Predictor:
     def believed(self) -> bool:
         return self.tau > self.rival
 
-    def columns(self, of: Points) -> Real:
-        return np.hstack(self.genes.columns(of))
-
 
 def alike(lowered: Lowered, genotypes: Sequence[Genotype], values: Sequence[float]) -> tuple[Genes, Observed]:
     """Networks whose values count alike, and of which no error is known."""
-    chain = lowered.chain
+    chain, read = lowered.chain, genes(lowered)
     spent = np.array([cost(chain, genotype) for genotype in genotypes], np.int64).reshape(-1, len(chain.measures))
+    networks = points(chain, genotypes)
     told = Observed(
-        networks=points(chain, genotypes),
+        networks=networks,
+        columns=read.columns(networks),
         values=np.array(values, np.float64),
         counts=np.ones(len(values)),
         errors=np.full(len(values), np.nan),
         costs=spent[:, [chain.measures.index(name) for name in ("flops", "params")]],
     )
-    return genes(lowered), told
+    return read, told
 
 
 def learned(read: Genes, told: Observed) -> Predictor | None:
     """A predictor of what was told; None where that is too little."""
     if len(told.values) < LEAST:
         return None
-    groups = read.columns(told.networks)
-    columns = np.hstack(groups)
-    halves = np.arange(len(told.values)) % 2
     taus, rivals = [], []
     for half in (0, 1):
-        mine, others = np.flatnonzero(halves == half), np.flatnonzero(halves != half)
-        part = fitted([group[mine] for group in groups], STRICT, told.values[mine], told.counts[mine])
-        taus.append(kendall(part.mean(columns[others]), told.values[others]))
-        rivals.append([abs(kendall(cost[others], told.values[others])) for cost in told.costs.T])
-    regression = fitted(groups, STRICT, told.values, told.counts)
-    expected = _shrunk(regression.mean(columns), told)
-    return Predictor(read, regression, float(np.mean(taus)), float(np.mean(rivals, axis=0).max()), expected)
+        mine, others = slice(half, None, 2), slice(1 - half, None, 2)
+        part = fitted(told.columns[mine], read.groups, STRICT, told.values[mine], told.counts[mine])
+        unseen = told.values[others]
+        taus.append(kendall(part.mean(told.columns[others]), unseen))
+        rivals.append([abs(kendall(cost[others], unseen)) for cost in told.costs.T])
+    regression = fitted(told.columns, read.groups, STRICT, told.values, told.counts)
+    expected = _shrunk(regression.mean(told.columns), told)
+    return Predictor(read, told, regression, float(np.mean(taus)), float(np.mean(rivals, axis=0).max()), expected)
 
 
 def _shrunk(predicted: Real, told: Observed) -> Real:
@@ -104,6 +114,8 @@ def _shrunk(predicted: Real, told: Observed) -> Real:
 
 def kendall(one: Sequence[float] | Real, other: Sequence[float] | Real) -> float:
     """Kendall's tau b; 0 where either is constant."""
-    first, second = (np.sign(np.subtract.outer(np.asarray(values), np.asarray(values))) for values in (one, other))
-    size = float(np.sqrt((first**2).sum() * (second**2).sum()))
-    return float((first * second).sum()) / size if size else 0.0
+    first, second = np.asarray(one), np.asarray(other)
+    less, below = np.less.outer(first, first), np.less.outer(second, second)
+    size = np.sqrt(float(np.count_nonzero(less)) * float(np.count_nonzero(below)))
+    apart = np.count_nonzero(less & below) - np.count_nonzero(less & below.T)
+    return float(apart / size) if size else 0.0

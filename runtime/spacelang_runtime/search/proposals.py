@@ -8,7 +8,7 @@ then. Every network is inside the bounds, and none was scored before.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from attrs import frozen
@@ -23,6 +23,7 @@ DRAWS = 2000  # anew for each generation
 ROUNDS = 5  # of changing layers of the most promising
 CHANGED = 600  # networks in a round
 MOST = 3  # layers changed of one of them
+DIGITS = 9  # of what networks are worth, where its spread is 1
 TOP = 2  # networks that are changed further, for each place of the generation
 
 
@@ -31,42 +32,71 @@ def proposed(
     bounds: Bounds,
     predictor: Predictor,
     descended: Sequence[Genotype],
-    scored: Collection[Genotype],
     count: int,
     source: Stream,
 ) -> tuple[Genotype, ...]:
-    """`count` networks. descended: as many that are inside the bounds, to choose from as well. scored: networks to
-    build on, which are not proposed again; where the bounds hold too few others, some of those descended are, as
-    they come."""
-    drawn = draw(chain, DRAWS, source, bounds=bounds)
-    several = joined([Points(drawn.cells, drawn.layers), points(chain, [*descended, *scored])])
-    normal = _normal(source, len(predictor.regression.weights) * count).reshape(-1, count)
+    """`count` networks. descended: as many that are inside the bounds, to choose from as well. What the predictor
+    learned from is built on too, and not proposed again; where the bounds hold too few others, some of those
+    descended are, as they come."""
+    drawn, told = draw(chain, DRAWS, source, bounds=bounds), predictor.told
+    several = joined([Points(drawn.cells, drawn.layers), points(chain, descended)])
+    regression, read = predictor.regression, predictor.genes
+    worth = regression.drawn(_normal(source, len(regression.weights) * count).reshape(-1, count))
 
-    def promise(networks: Points) -> Real:
-        return predictor.regression.drawn(predictor.columns(networks), normal)
+    def promise(columns: Real) -> Real:
+        # Equal networks are equal to the last digit, wherever they stand: products of matrices promise less.
+        return np.round(worth(columns) / regression.spread, DIGITS)
 
-    promised = promise(several)
+    promised = np.concatenate([promise(read.columns(several)), promise(told.columns)], axis=1)  # [place, network]
+    known = np.arange(len(several), promised.shape[1])
+    several = joined([several, told.networks])
     prices = _prices(chain, bounds)
+    top, parts = leading(promised, TOP), [promised]
+    best = np.take_along_axis(promised, top, 1)
     for _ in range(ROUNDS):
-        top = np.unique([leading(column, TOP) for column in promised.T])
-        new = changed(several.take(top), prices, source)
+        new = changed(several.take(np.unique(top)), prices, source)
+        parts.append(promise(read.columns(new)))
+        rows = np.concatenate([top, np.tile(np.arange(len(new)) + len(several), (count, 1))], axis=1)
+        best = np.concatenate([best, parts[-1]], axis=1)
+        at = leading(best, TOP)
+        top, best = np.take_along_axis(rows, at, 1), np.take_along_axis(best, at, 1)
         several = joined([several, new])
-        promised = np.concatenate([promised, promise(new)])
-    known, chosen = set(scored), dict[Genotype, None]()
-    for place in range(count):
-        for row in np.argsort(promised[:, place], kind="stable"):
-            genotype = several.genotype(int(row))
-            if genotype not in known and genotype not in chosen:
-                chosen[genotype] = None
-                break
+    chosen = _chosen(several, np.concatenate(parts, axis=1), known)
     return (*chosen, *descended[: count - len(chosen)])
 
 
 def leading(values: Real, count: int) -> Index:
-    """Where the least so many of these are, the least first; of equal ones, the first."""
-    limit = np.partition(values, count - 1)[count - 1]
+    """Where the least so many of each row are [rows, count], the least first; of equal ones, the first."""
+    rest, found = values.copy(), np.empty((len(values), count), np.int64)
+    for place in range(count):
+        found[:, place] = rest.argmin(1)
+        np.put_along_axis(rest, found[:, place : place + 1], np.inf, 1)
+    return found
+
+
+def _chosen(several: Points, promised: Real, known: Index) -> tuple[Genotype, ...]:
+    """For each place [place, network] the best network that is none of those known, nor chosen before."""
+    keys = np.hstack([several.cells, *several.layers])
+    taken = {keys[row].tobytes() for row in known.tolist()}
+    promised[:, known] = np.inf
+    chosen = []
+    for values in promised:
+        for row in _ascending(values, len(promised) + 1):
+            if (key := keys[row].tobytes()) not in taken:
+                taken.add(key)
+                chosen.append(several.genotype(row))
+                break
+    return tuple(chosen)
+
+
+def _ascending(values: Real, few: int) -> Iterator[int]:
+    """Where the values are, the least first; of equal ones, the first. It is mostly left after a few."""
+    few = min(few, len(values))
+    limit = np.partition(values, few - 1)[few - 1]
     rows = np.flatnonzero(values <= limit)
-    return rows[np.argsort(values[rows], kind="stable")][:count]
+    yield from rows[np.argsort(values[rows], kind="stable")].tolist()
+    rest = np.flatnonzero(values > limit)
+    yield from rest[np.argsort(values[rest], kind="stable")].tolist()
 
 
 @frozen(eq=False)

@@ -4,17 +4,22 @@
 
 n_i is how much the i-th value counts, such as the images that it is a mean of. The precisions α and β are those
 that make the values likeliest, found by MacKay's fixed point (1992, *Bayesian interpolation*): γ_g, the number of
-directions of a group that the values settle, over the squared weights of the group. Everything is numpy in a fixed
-order: on one machine, the same numbers in give the same numbers out.
+directions of a group that the values settle, over the squared weights of the group.
+
+One thread computes all of it, in a fixed order: on one machine, the same numbers in give the same numbers out,
+however many threads numpy is given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache, cached_property
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 Real = NDArray[np.float64]
 
@@ -24,81 +29,175 @@ LEAST, MOST = 1e-3, 1e6  # precisions of weights, where values and columns have 
 
 
 @frozen(eq=False)
+class Linear:
+    """Linear functions of columns: slope [columns, functions], intercept [functions]."""
+
+    slope: Real
+    intercept: Real
+
+    def __call__(self, columns: Real) -> Real:
+        """The value of each function in each row [functions, rows]."""
+        with _one_thread():
+            values: Real = self.slope.T @ columns.T
+        return values + self.intercept[:, None]
+
+
+@frozen(eq=False, slots=False)  # the root is found where it is asked for
 class Regression:
     """What was learned. centre, scale: of the columns. middle, spread: of the values. weights: the most probable.
-    root: R, where R Rᵀ is their covariance."""
+    rows: the columns learned from, centred and scaled, times the root of how much each counts. alpha, beta: the
+    precisions, of each weight and of the values."""
 
     centre: Real
     scale: Real
     middle: float
     spread: float
     weights: Real
-    root: Real
+    rows: Real
+    alpha: Real
+    beta: float
+
+    @cached_property
+    def root(self) -> Real:
+        """R, where R Rᵀ is the covariance of the weights."""
+        with _one_thread():
+            return _root(_precision(self.rows.T @ self.rows, self.alpha, self.beta))
 
     def mean(self, columns: Real) -> Real:
         """The expected value of each row."""
-        return self.middle + self.spread * (self._scaled(columns) @ self.weights)
+        values: Real = self._linear(self.weights[:, None])(columns)[0]
+        return values
 
-    def drawn(self, columns: Real, normal: Real) -> Real:
-        """The rows' values by weights drawn from all that are probable [rows, draws]. normal [weights, draws]:
-        independent standard normal numbers."""
-        weights = self.weights[:, None] + self.root @ normal
-        return self.middle + self.spread * (self._scaled(columns) @ weights)
+    def drawn(self, normal: Real) -> Linear:
+        """The values by weights drawn from all that are probable. normal [weights, draws]: independent standard
+        normal numbers."""
+        with _one_thread():
+            return self._linear(self.weights[:, None] + self.root @ normal)
 
-    def _scaled(self, columns: Real) -> Real:
-        return (columns - self.centre) * self.scale
+    def _linear(self, weights: Real) -> Linear:
+        slope = self.spread * self.scale[:, None] * weights
+        return Linear(slope, self.middle - self.centre @ slope)
 
 
-def fitted(groups: Sequence[Real], strict: Sequence[float], values: Real, counts: Real) -> Regression:
-    """Learn from the groups' columns [n, columns], a value for each row, and how much it counts.
+def fitted(columns: Real, sizes: Sequence[int], strict: Sequence[float], values: Real, counts: Real) -> Regression:
+    """Learn from columns [n, columns], a value for each row, and how much it counts.
 
-    strict: the precision of each group at first, as a multiple of what would give all groups equal parts of the
-    variance: the fixed point has several ends, and groups that begin strict speak only where the others leave over.
+    sizes: of the groups of columns, which follow one another. strict: the precision of each group at first, as a
+    multiple of what would give all groups equal parts of the variance: the fixed point has several ends, and groups
+    that begin strict speak only where the others leave over.
     """
-    columns = np.hstack(groups)
     share = counts / counts.sum()
     centre = share @ columns
-    deviation = np.sqrt(share @ (columns - centre) ** 2)
+    apart = columns - centre
+    deviation = np.sqrt(share @ apart**2)
     alive = deviation > 1e-9
     scale = np.where(alive, 1 / np.where(alive, deviation, 1), 0.0)
     middle = float(share @ values)
     spread = float(np.sqrt(share @ (values - middle) ** 2)) or 1.0
-    weight = counts / counts.mean()
-    rows = (columns - centre) * scale
-    target = (values - middle) / spread
-    gram = rows.T @ (rows * weight[:, None])
-    pull = rows.T @ (target * weight)
-    group = np.repeat(np.arange(len(groups)), [one.shape[1] for one in groups])
-    wide = np.maximum(np.bincount(group, alive, len(groups)), 1)
-    alpha, beta = 4.0 * len(groups) * wide * np.array(strict), 2.0
-    for _ in range(ROUNDS):
-        root = _root(beta * gram, alpha[group])
+    weight = np.sqrt(counts / counts.mean())
+    rows, target = apart * scale * weight[:, None], (values - middle) / spread * weight
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    wide = np.maximum(np.bincount(group, alive, len(sizes)), 1)
+    alpha, beta = 4.0 * len(sizes) * wide * np.array(strict), 2.0
+    with _one_thread():
+        evidence = (by_rows if len(rows) < len(group) else by_columns)(rows, target, sizes)
+        for _ in range(ROUNDS):
+            found = evidence(alpha, beta)
+            settled = np.maximum(found.settled, 1e-6)
+            before = alpha
+            alpha = np.clip(settled / np.maximum(found.squares, 1e-12), LEAST, MOST)
+            beta = max(len(values) - float(settled.sum()), 1.0) / max(found.left, 1e-9)
+            if np.allclose(np.log(alpha), np.log(before), rtol=0, atol=0.05):
+                break
+        weights = evidence(alpha, beta).weights
+    return Regression(centre, scale, middle, spread, weights, rows, alpha[group], beta)
+
+
+@frozen(eq=False)
+class Evidence:
+    """What the values say under some precisions. weights: the most probable. settled: γ of each group; squares: of
+    the weights of each. left: the squared errors, each times how much its value counts."""
+
+    weights: Real
+    settled: Real
+    squares: Real
+    left: float
+
+
+Asked = Callable[[Real, float], Evidence]  # of α by group, and β
+
+
+def by_columns(rows: Real, target: Real, sizes: Sequence[int]) -> Asked:
+    """By the covariance of the weights, Σ = (β ΦᵀΦ + α)⁻¹: w = β Σ Φᵀ y, γ_g = Σ 1 − α_g Σ_jj over the group."""
+    gram, pull = rows.T @ rows, rows.T @ target
+    group = np.repeat(np.arange(len(sizes)), sizes)
+
+    def evidence(alpha: Real, beta: float) -> Evidence:
+        root = _root(_precision(gram, alpha[group], beta))
         weights = beta * (root @ (root.T @ pull))
-        variance = (root**2).sum(1)
-        settled = np.maximum(np.bincount(group, 1 - alpha[group] * variance, len(groups)), 1e-6)
-        left = float(weight @ (target - rows @ weights) ** 2)
-        before = alpha
-        alpha = np.clip(settled / np.maximum(np.bincount(group, weights**2, len(groups)), 1e-12), LEAST, MOST)
-        beta = max(len(values) - float(settled.sum()), 1.0) / max(left, 1e-9)
-        if np.allclose(np.log(alpha), np.log(before), rtol=0, atol=0.05):
-            break
-    root = _root(beta * gram, alpha[group])
-    return Regression(centre, scale, middle, spread, beta * (root @ (root.T @ pull)), root)
+        left = float(((target - rows @ weights) ** 2).sum())
+        settled = np.bincount(group, 1 - alpha[group] * (root**2).sum(1), len(sizes))
+        return Evidence(weights, settled, np.bincount(group, weights**2, len(sizes)), left)
+
+    return evidence
 
 
-def _root(gram: Real, ridge: Real) -> Real:
-    """R with R Rᵀ the inverse of `gram + diag(ridge)`."""
-    return _inverse(np.linalg.cholesky(gram + np.diag(ridge))).T
+def by_rows(rows: Real, target: Real, sizes: Sequence[int]) -> Asked:
+    """The same where values are fewer than weights. With K_g = Φ_g Φ_gᵀ and C = Σ K_g / α_g + 1 / β:
+    w_g = Φ_gᵀ C⁻¹ y / α_g, γ_g = tr(C⁻¹ K_g) / α_g, and y − Φ w = C⁻¹ y / β."""
+    groups = np.split(rows, np.cumsum(sizes)[:-1], axis=1)
+    products = np.stack([one @ one.T for one in groups])
+    flat = products.reshape(len(groups), -1)
+
+    def evidence(alpha: Real, beta: float) -> Evidence:
+        whole = (1 / alpha @ flat).reshape(len(rows), len(rows))
+        np.einsum("ii->i", whole)[:] += 1 / beta
+        root = _root(whole)
+        inverse = root @ root.T
+        solved = inverse @ target
+        weights = np.concatenate([one.T @ solved / part for one, part in zip(groups, alpha, strict=True)])
+        settled = flat @ inverse.reshape(-1) / alpha
+        squares = (products @ solved) @ solved / alpha**2
+        return Evidence(weights, settled, squares, float((solved**2).sum()) / beta**2)
+
+    return evidence
 
 
-def _inverse(lower: Real) -> Real:
-    """The inverse of a lower triangle, by halves: [[A, 0], [B, C]]⁻¹ = [[A⁻¹, 0], [−C⁻¹ B A⁻¹, C⁻¹]]. Products do
-    nearly all of the work, a fifth of what numpy's `inv` takes, which knows no triangles."""
-    if len(lower) <= LEAF:
-        return np.linalg.inv(lower)
-    half = len(lower) // 2
-    first, second = _inverse(lower[:half, :half]), _inverse(lower[half:, half:])
-    whole = np.zeros_like(lower)
+def _precision(gram: Real, alpha: Real, beta: float) -> Real:
+    """`beta * gram + diag(alpha)`."""
+    precision = beta * gram
+    np.einsum("ii->i", precision)[:] += alpha
+    return precision
+
+
+def _root(of: Real) -> Real:
+    """R with R Rᵀ the inverse of a positive definite matrix: the inverse of its Cholesky factor, transposed."""
+    return _inverse_factor(of).T
+
+
+def _inverse_factor(of: Real) -> Real:
+    """L⁻¹, where L Lᵀ is the matrix. By halves: where it is [[A, Bᵀ], [B, C]] and M is the inverse factor of A,
+    D = B Mᵀ and N that of C − D Dᵀ, it is [[M, 0], [−N D M, N]]. Products do nearly all of the work."""
+    if len(of) <= LEAF:
+        return np.asarray(np.linalg.inv(np.linalg.cholesky(of)))
+    half = len(of) // 2
+    first = _inverse_factor(of[:half, :half])
+    between = of[half:, :half] @ first.T
+    second = _inverse_factor(of[half:, half:] - between @ between.T)
+    whole = np.zeros_like(of)
     whole[:half, :half], whole[half:, half:] = first, second
-    whole[half:, :half] = -(second @ lower[half:, :half] @ first)
+    whole[half:, :half] = -(second @ (between @ first))
     return whole
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let numpy compute by one thread: on so little, several only wait for one another."""
+    with _libraries().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The libraries that compute for numpy."""
+    return ThreadpoolController()
