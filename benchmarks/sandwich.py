@@ -30,7 +30,7 @@ from spacelang.project import loader
 from spacelang.resources import folder
 from spacelang.source import Source, read
 from spacelang_runtime.engine.distributed import precision
-from spacelang_runtime.engine.optimizer import adamw
+from spacelang_runtime.engine.optimizer import optimizer_of
 from spacelang_runtime.fused.backend import backend
 from spacelang_runtime.fused.learn import learn
 from spacelang_runtime.nn.extract import extract
@@ -102,7 +102,7 @@ def supernet_step(
     clean()
     torch.manual_seed(0)
     model = Supernet(lowered.space.frame, lowered.plan, backend).to(DEVICE)
-    optimizer = adamw(decaying_first(model, float(lowered.space.train.weight_decay)), notes=1)
+    optimizer = optimizer_of(decaying_first(model, float(lowered.space.train.weight_decay)), notes=1)
     subnets = subnets_of(lowered)
     images, labels = batch_of(batch)
     alone = subnets.largest == subnets.smallest

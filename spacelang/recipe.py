@@ -8,12 +8,13 @@ from __future__ import annotations
 from spacelang.language.bound import EACH_STAGE, Bound, from_record, to_record
 from spacelang.language.evolve import SCORES, Evolve, Mutate, Score
 from spacelang.language.refine import ROUNDINGS, Refine, Rounding, Steps
-from spacelang.language.train import BATCHES, Batches, Sandwich, Train
+from spacelang.language.train import BATCHES, RULES, Batches, Rule, Sandwich, Train
 
 __all__ = [
     "BATCHES",
     "EACH_STAGE",
     "ROUNDINGS",
+    "RULES",
     "SCORES",
     "Batches",
     "Bound",
@@ -21,6 +22,7 @@ __all__ = [
     "Mutate",
     "Refine",
     "Rounding",
+    "Rule",
     "Sandwich",
     "Score",
     "Steps",

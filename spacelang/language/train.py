@@ -36,6 +36,8 @@ class Sandwich:
 
 Batches = Literal["shared", "split"]
 BATCHES: tuple[Batches, ...] = get_args(Batches)
+Rule = Literal["adamw", "muon"]
+RULES: tuple[Rule, ...] = get_args(Rule)
 
 
 @frozen
@@ -73,6 +75,15 @@ class Train:
         "The peak of the learning rate.",
         "lr base_lr max_lr eta",
         otherwise="0.001 for a batch of 1024, in proportion",
+    )
+    optimizer: Rule = line(
+        "adamw",
+        OneOf(RULES),
+        "",
+        "What updates the weights: `adamw`; or `muon` those that layers and mergings multiply by, by a momentum that "
+        "is made orthogonal, and AdamW the rest.",
+        "opt optim optimizer_type",
+        later=True,
     )
     min_learning_rate: Number = line(
         Fraction(1, 100_000), AMOUNT, "", "Where the learning rate ends.", "min_lr eta_min final_lr"

@@ -22,7 +22,7 @@ from spacelang_runtime.data import Batch
 from spacelang_runtime.engine import checkpoint
 from spacelang_runtime.engine.gradient import attach
 from spacelang_runtime.engine.objective import accumulate
-from spacelang_runtime.engine.optimizer import adamw
+from spacelang_runtime.engine.optimizer import optimizer_of
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.engine.supernet import trained
@@ -289,7 +289,7 @@ def test_what_a_run_has_learned_is_what_others_find(tmp_path):
 
 def test_norms_biases_tables_and_tokens_do_not_decay(tmp_path):
     setup = new_setup(tmp_path, evolve(RECIPE, learning_rate=Fraction(1, 100), weight_decay=1, warmup=0))
-    optimizer = adamw(decaying_first(setup.model, 1.0), notes=0)
+    optimizer = optimizer_of(decaying_first(setup.model, 1.0), notes=0)
     before = {name: parameter.detach().clone() for name, parameter in setup.model.named_parameters()}
     optimizer.step(0.01)
     moved = {n for n, p in setup.model.named_parameters() if not torch.equal(p, before[n])}

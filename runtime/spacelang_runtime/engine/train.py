@@ -36,7 +36,7 @@ from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.engine.loss_scale import LEAST, LossScale
 from spacelang_runtime.engine.memory import enough_memory
 from spacelang_runtime.engine.objective import MicroStep, Objective, accumulate
-from spacelang_runtime.engine.optimizer import Group, adamw
+from spacelang_runtime.engine.optimizer import Stretches, optimizer_of
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import Run, removed_unless_saved
 from spacelang_runtime.engine.scalars import scalars
@@ -54,7 +54,7 @@ STREAK = 10  # steps without a finite loss, one after the other, that end a run
 class Training:
     """What a training is about: all in which one task differs from another.
 
-    model: on its device. objective: what is minimised. parameters: those that learn, see `optimizer.adamw`. rate:
+    model: on its device. objective: what is minimised. parameters: those that learn, see `optimizer_of`. rate:
     the learning rate at a progress from 0 to 1, in the groups' units. batch: images a step, over all processes;
     micro: how many a process takes at a time (0: all). clip: largest norm of the gradient (0: none). ema: decay
     of the averaged weights (0: none). name, digest: see `Checkpoint`. resume: the command by which it goes on.
@@ -68,7 +68,7 @@ class Training:
     run: Run
     model: nn.Module
     objective: Objective
-    parameters: Sequence[tuple[Group, Sequence[nn.Parameter]]]
+    parameters: Stretches
     rate: Callable[[float], float]
     limits: Limits
     batch: int
@@ -126,7 +126,7 @@ def train(
         stopping = stack.enter_context(interruptible())
         alone = stopping if world.size == 1 else lambda: False
         stack.enter_context(enough_memory(training.batch))
-        optimizer = adamw(training.parameters, len(names) + 2, world.size if shard else 1)
+        optimizer = optimizer_of(training.parameters, len(names) + 2, world.size if shard else 1)
         learned = learner(model, optimizer, training.ema)
         gradient = optimizer.gradient
         training.prepare(world)
