@@ -80,8 +80,8 @@ class Train:
         "adamw",
         OneOf(RULES),
         "",
-        "What updates the weights: `adamw`; or `muon` those that layers and mergings multiply by, by a momentum that "
-        "is made orthogonal, and AdamW the rest.",
+        "What updates the weights: `adamw` all of them; or `muon` those that layers and mergings multiply by, by a "
+        "momentum that is made orthogonal, and AdamW the rest.",
         "opt optim optimizer_type",
         later=True,
     )

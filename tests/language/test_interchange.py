@@ -79,6 +79,7 @@ evolve {
 train {
   learning_rate = 0.001
   batches = split
+  optimizer = muon
 }
 refine {
   score = accuracy
@@ -141,6 +142,7 @@ def test_a_space_without_new_forms_is_written_as_ever_and_read_in_both_versions(
         "evolve { require sum(depth) <= 3 }",
         "evolve {\n mutate { network = 0.3 }\n}",
         "train { batches = split }",
+        "train { optimizer = muon }",
         "evolve { score = accuracy }",
         "refine { score = accuracy }",
     ],

@@ -135,10 +135,10 @@ def test_training_lowers_the_loss_of_every_kind(tmp_path):
     assert steps[-1].progress == 1
 
 
-@pytest.mark.parametrize("cut", [1, 5, 11])
-def test_a_run_cut_in_two_is_the_uncut_run_to_the_bit(tmp_path, cut):
-    whole, parts = [], []
-    uncut = new_setup(tmp_path / "uncut")
+@pytest.mark.parametrize(("cut", "optimizer"), [(1, "adamw"), (5, "adamw"), (11, "adamw"), (5, "muon")])
+def test_a_run_cut_in_two_is_the_uncut_run_to_the_bit(tmp_path, cut, optimizer):
+    whole, parts, recipe = [], [], evolve(RECIPE, optimizer=optimizer)
+    uncut = new_setup(tmp_path / "uncut", recipe)
     learn(uncut, whole.append)
 
     class Cut(Noise):
@@ -148,7 +148,7 @@ def test_a_run_cut_in_two_is_the_uncut_run_to_the_bit(tmp_path, cut):
                     os.kill(os.getpid(), signal.SIGINT)
                 yield batch
 
-    setup = new_setup(tmp_path / "cut", dataset=Cut())
+    setup = new_setup(tmp_path / "cut", recipe, dataset=Cut())
     with pytest.raises(Failure, match=f"stopped at step {cut} of 12") as stopped:
         learn(setup, parts.append)
     assert setup.run.name in stopped.value.remedy

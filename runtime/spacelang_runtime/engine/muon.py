@@ -2,18 +2,18 @@
 
     M ← μ·M + (1 − μ)·G,   W ← (1 − η·λ)·W − η · 0.2·√(max(rows, columns)) · orthogonal((1 − μ)·G + μ·M)
 
-with Nesterov's momentum, the decay beside the gradient, and the scale that gives an update the size which AdamW's has,
-so that one learning rate and one decay serve both (Liu et al., 2025, arXiv 2502.16982). `torch.optim.Muon` is the same,
-matrix after matrix; here all that are of the same sides, or of these turned round, are one product.
+with Nesterov's momentum, the decay beside the gradient, and the scale that gives an update the size of one of
+AdamW's, so that one learning rate and one decay serve both (Liu et al., 2025, arXiv 2502.16982).
+`torch.optim.Muon` is the same, matrix after matrix; here all that are of the same sides, or of these turned round,
+are one product.
 
 **q, k and v** are three matrices, each made orthogonal by itself: they are three maps of the same tokens, which no
-product ever uses as one. As one matrix of three times the rows, the one with the largest gradient would take most of
-the update: the gradients of q and k are as small as the attention is even.
+product ever uses as one. As one matrix of three times the rows, the one with the largest gradient would have most
+of the update.
 
-**A supernet's matrices** are made orthogonal whole, though networks use the first rows and columns of them alone. The
-entries of an update have the same size on average wherever they are, so what is used of it has the size that a
-matrix so small would have been given: by the formula above no part needs a scale of its own. docs/learning.md has what
-came of it.
+**A supernet's matrices** are made orthogonal whole, though networks use the first rows and columns of them alone.
+The entries of an update have the same size on average wherever they are, so what is used of it has the size that
+the formula gives to a matrix so small: no part needs a scale of its own.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ Stretches = Sequence[tuple[Matrices | Group, Sequence[nn.Parameter]]]
 
 @frozen(eq=False)
 class Optimizer:
-    """What updates the weights by a gradient. weights: all of them, as the gradient's values lie. muon: what updates
-    the first of them, where they are matrices that it is to update; adamw: what updates the others."""
+    """What updates the weights by a gradient. weights: all of them, as the gradient's values lie. muon: what
+    updates the first of them, where they are matrices that it is to update; adamw: what updates the others."""
 
     gradient: Gradient
     weights: Tensor
@@ -58,8 +58,8 @@ def optimizer_of(stretches: Stretches, notes: int, shards: int = 1) -> Optimizer
     """The optimizer of parameters by their groups, with the gradient that it updates by.
 
     stretches: parameters in the order in which they are to lie; matrices that Muon updates come first. notes,
-    shards: see `gradient.attach`. The weights are moved into one vector: what points to where they lay before points
-    to old ones. Raises `Failure` where Muon's state is to be shared out.
+    shards: see `gradient.attach`. The weights are moved into one vector: what points to where they lay before
+    points to old ones. Raises `Failure` where Muon's state is to be shared out.
     """
     matrices = [(group, len(own)) for group, own in stretches if isinstance(group, Matrices)]
     others = [(group, len(own)) for group, own in stretches if isinstance(group, Group)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 
 from attrs import frozen
-from torch import Tensor, nn
+from torch import Tensor
 
 from spacelang.recipe import Rule, Sandwich, Train
 from spacelang.runs import resuming

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from spacelang.runs import called
 from spacelang_runtime.data.skipped import Skipped
 from spacelang_runtime.data.workers import worked
+from spacelang_runtime.engine.adamw import Group
 from spacelang_runtime.engine.checkpoint import Checkpoint, TrainerState
 from spacelang_runtime.engine.distributed import World, broadcast, together
 from spacelang_runtime.engine.objective import MicroStep, Objective
-from spacelang_runtime.engine.adamw import Group
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.engine.train import Training
