@@ -8,11 +8,12 @@ from __future__ import annotations
 from spacelang.language.bound import EACH_STAGE, Bound, from_record, to_record
 from spacelang.language.evolve import SCORES, Evolve, Mutate, Score
 from spacelang.language.refine import ROUNDINGS, Refine, Rounding, Steps
-from spacelang.language.train import BATCHES, RULES, Batches, Rule, Sandwich, Train
+from spacelang.language.train import BATCHES, RATE_LAWS, RULES, Batches, RateLaw, Rule, Sandwich, Train
 
 __all__ = [
     "BATCHES",
     "EACH_STAGE",
+    "RATE_LAWS",
     "ROUNDINGS",
     "RULES",
     "SCORES",
@@ -20,6 +21,7 @@ __all__ = [
     "Bound",
     "Evolve",
     "Mutate",
+    "RateLaw",
     "Refine",
     "Rounding",
     "Rule",

@@ -38,6 +38,8 @@ Batches = Literal["shared", "split"]
 BATCHES: tuple[Batches, ...] = get_args(Batches)
 Rule = Literal["adamw", "muon"]
 RULES: tuple[Rule, ...] = get_args(Rule)
+RateLaw = Literal["constant", "sqrt"]
+RATE_LAWS: tuple[RateLaw, ...] = get_args(RateLaw)
 
 
 @frozen
@@ -75,6 +77,14 @@ class Train:
         "The peak of the learning rate.",
         "lr base_lr max_lr eta",
         otherwise="0.001 for a batch of 1024, in proportion",
+    )
+    rate_law: RateLaw = line(
+        "constant",
+        OneOf(RATE_LAWS),
+        "",
+        "What the peak is in a training shorter or longer than `epochs`: the same (`constant`), or divided by the "
+        "root of how many times as many steps it has (`sqrt`), from four times the peak to a quarter.",
+        later=True,
     )
     optimizer: Rule = line(
         "adamw",

@@ -80,6 +80,7 @@ train {
   learning_rate = 0.001
   batches = split
   optimizer = muon
+  rate_law = sqrt
 }
 refine {
   score = accuracy
@@ -143,6 +144,7 @@ def test_a_space_without_new_forms_is_written_as_ever_and_read_in_both_versions(
         "evolve {\n mutate { network = 0.3 }\n}",
         "train { batches = split }",
         "train { optimizer = muon }",
+        "train { rate_law = sqrt }",
         "evolve { score = accuracy }",
         "refine { score = accuracy }",
     ],

@@ -170,14 +170,25 @@ def test_a_run_cut_in_two_is_the_uncut_run_to_the_bit(tmp_path, cut, optimizer):
     assert setup.run.state.finished
 
 
-def test_a_longer_run_goes_on_where_a_single_run_of_its_length_would_be(tmp_path):
-    setup = new_setup(tmp_path, limits=Limits(4))
+@pytest.mark.parametrize("law", ["constant", "sqrt"])
+def test_a_longer_run_goes_on_where_a_single_run_of_its_length_would_be(tmp_path, law):
+    recipe = evolve(RECIPE, rate_law=law)
+    setup = new_setup(tmp_path, recipe, Limits(4))
     learn(setup)
     steps = []
     learn(_resume(setup, Limits(8)), steps.append)
     alone = []
-    learn(new_setup(tmp_path, limits=Limits(8)), alone.append)
+    learn(new_setup(tmp_path, recipe, Limits(8)), alone.append)
     assert [(s.step, s.rate) for s in steps] == [(s.step, s.rate) for s in alone[4:]]
+
+
+def test_a_shorter_run_has_the_peak_of_its_length(tmp_path):
+    peaks = {}
+    for law in ("constant", "sqrt"):
+        steps = []
+        learn(new_setup(tmp_path, evolve(RECIPE, rate_law=law), Limits(4)), steps.append)
+        peaks[law] = max(step.rate for step in steps)
+    assert peaks["sqrt"] == pytest.approx(math.sqrt(12 / 4) * peaks["constant"])  # its epochs have 12 steps
 
 
 def test_a_budget_ends_a_run_in_time_and_its_rate_at_the_floor(tmp_path, monkeypatch):

@@ -40,7 +40,7 @@ from spacelang_runtime.engine.optimizer import Stretches, optimizer_of
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import Run, removed_unless_saved
 from spacelang_runtime.engine.scalars import scalars
-from spacelang_runtime.engine.schedule import finished, progress
+from spacelang_runtime.engine.schedule import expected_updates, finished, progress
 from spacelang_runtime.engine.step import Observe, step_after
 from spacelang_runtime.engine.throughput import Throughput
 from spacelang_runtime.engine.trace import tracing
@@ -55,7 +55,8 @@ class Training:
     """What a training is about: all in which one task differs from another.
 
     model: on its device. objective: what is minimised. parameters: those that learn, see `optimizer_of`. rate:
-    the learning rate at a progress from 0 to 1, in the groups' units. batch: images a step, over all processes;
+    the learning rate at a progress from 0 to 1 of a run of so many updates, in the groups' units. batch: images a
+    step, over all processes;
     micro: how many a process takes at a time (0: all). clip: largest norm of the gradient (0: none). ema: decay
     of the averaged weights (0: none). name, digest: see `Checkpoint`. resume: the command by which it goes on.
     remedy: what helps where losses are not finite. prepare: what is done before the first step; it may add to
@@ -69,7 +70,7 @@ class Training:
     model: nn.Module
     objective: Objective
     parameters: Stretches
-    rate: Callable[[float], float]
+    rate: Callable[[float, float], float]
     limits: Limits
     batch: int
     clip: float
@@ -191,7 +192,8 @@ def train(
 
             # One update, unless it would be of no numbers.
             before = progress(limits, state.step, state.elapsed)
-            rate = training.rate(progress(limits, state.step + 1, state.elapsed))
+            ahead = progress(limits, state.step + 1, state.elapsed)
+            rate = training.rate(ahead, expected_updates(limits, state.step, state.elapsed))
             problem = trouble(state.step, micro_steps, names, norm, notes)
             overflowed = scale > LEAST and not math.isfinite(norm) and all(map(math.isfinite, notes))
             if not problem:
