@@ -107,7 +107,7 @@ def test_a_step_on_a_gpu_is_torchs(models: tuple[Supernet, Supernet]) -> None:
     descend(ours, optimizer, range(3))
     for name, parameter in ours.named_parameters():
         difference, update = parameter.detach() - expected[name], expected[name] - before[name]
-        assert difference.norm() < 0.02 * update.norm(), name
+        assert difference.norm() < 0.05 * update.norm(), name
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 4), (2, 5, 12), (1, 1, 7)])
