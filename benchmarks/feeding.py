@@ -55,6 +55,9 @@ class Standing:
 
     batch: Batch
 
+    def steps_per_epoch(self, batch: int) -> int:
+        return 1
+
     def train_batches(
         self, first_step: int, steps: int, rank: int, world: int, device: torch.device
     ) -> Iterator[Batch]:

@@ -1,11 +1,13 @@
 """How fast a sandwich trains on one GPU, beside what people would run instead, in one run.
 
-    python benchmarks/sandwich.py [--parts step,standalone,tiny,isotropic] [--batch 256] [--steps 30] [--json FILE]
+    python benchmarks/sandwich.py [--parts step,standalone,tiny,isotropic,updates] [--batch 256] [--steps 30]
+        [--json FILE]
 
 Times are medians between CUDA events, after a warm-up; images and labels are random and on the device. A step is
 forward, backward and AdamW, in bf16. The baselines: the same supernet without its kernels (plain attention, eager,
 autocast); the four networks of a sandwich as standalone models, each whole-graph compiled; timm's model of S3-T
-compiled. Prints a table in Markdown.
+compiled. An update is by either optimizer of a recipe, beside torch's Muon over the same matrices one by one.
+Prints a table in Markdown.
 """
 
 from __future__ import annotations
@@ -27,10 +29,11 @@ from spacelang.lower import plan
 from spacelang.lower.cost import price
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.project import loader
+from spacelang.recipe import RULES, Rule
 from spacelang.resources import folder
 from spacelang.source import Source, read
 from spacelang_runtime.engine.distributed import precision
-from spacelang_runtime.engine.optimizer import adamw
+from spacelang_runtime.engine.optimizer import optimizer_of
 from spacelang_runtime.fused.backend import backend
 from spacelang_runtime.fused.learn import learn
 from spacelang_runtime.nn.extract import extract
@@ -102,7 +105,7 @@ def supernet_step(
     clean()
     torch.manual_seed(0)
     model = Supernet(lowered.space.frame, lowered.plan, backend).to(DEVICE)
-    optimizer = adamw(decaying_first(model, float(lowered.space.train.weight_decay)), notes=1)
+    optimizer = optimizer_of(decaying_first(model, float(lowered.space.train.weight_decay)), notes=1)
     subnets = subnets_of(lowered)
     images, labels = batch_of(batch)
     alone = subnets.largest == subnets.smallest
@@ -130,6 +133,30 @@ def supernet_step(
         "reserved GiB": torch.cuda.max_memory_reserved() / 2**30,
         "seconds in all": time.monotonic() - began,
     }
+
+
+def updating(lowered: Lowered, rule: Rule, steps: int) -> float:
+    """Milliseconds of an update of a supernet, without the passes before it."""
+    clean()
+    model = Supernet(lowered.space.frame, lowered.plan).to(DEVICE)
+    optimizer = optimizer_of(decaying_first(model, 0.05, rule), notes=1)
+    optimizer.gradient.values.normal_()
+    return statistics.median(times(lambda _: optimizer.step(1e-6), steps, 5))
+
+
+def updating_one_by_one(lowered: Lowered, steps: int) -> float:
+    """The same of its matrices alone, by torch's Muon."""
+    clean()
+    model = Supernet(lowered.space.frame, lowered.plan).to(DEVICE)
+    matrices = [
+        torch.nn.Parameter(matrix.clone())
+        for name, shape in model.matrices().items()
+        for matrix in model.get_parameter(name).detach().view(shape)
+    ]
+    for matrix in matrices:
+        matrix.grad = torch.randn_like(matrix)
+    optimizer = torch.optim.Muon(matrices, lr=1e-6, adjust_lr_fn="match_rms_adamw")
+    return statistics.median(times(lambda _: optimizer.step(), steps, 5))
 
 
 def standalone(model: torch.nn.Module, batch: int, steps: int, *, scores: bool = False) -> dict[str, float]:
@@ -207,7 +234,7 @@ def floor(lowered: Lowered, batch: int, flops: float, bandwidth: float, steps: i
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--parts", default="step,standalone,tiny,isotropic")
+    parser.add_argument("--parts", default="step,standalone,tiny,isotropic,updates")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--json", type=Path)
@@ -266,6 +293,12 @@ def main() -> None:
             note(f"{name}: sandwich step", **ours)
             slow = supernet_step(lowered, batch, min(steps, 8), slow=True, warm=2)
             note(f"{name}: the same, plain and eager", **slow, times=slow["ms"] / ours["ms"])
+    if "updates" in parts:
+        for name in ("mini", "s3"):
+            lowered = space(name)
+            for rule in RULES:
+                note(f"{name}: update by {rule}", ms=updating(lowered, rule, steps))
+            note(f"{name}: its matrices by torch's Muon", ms=updating_one_by_one(lowered, steps))
 
 
 if __name__ == "__main__":

@@ -8,19 +8,23 @@ from __future__ import annotations
 from spacelang.language.bound import EACH_STAGE, Bound, from_record, to_record
 from spacelang.language.evolve import SCORES, Evolve, Mutate, Score
 from spacelang.language.refine import ROUNDINGS, Refine, Rounding, Steps
-from spacelang.language.train import BATCHES, Batches, Sandwich, Train
+from spacelang.language.train import BATCHES, RATE_LAWS, RULES, Batches, RateLaw, Rule, Sandwich, Train
 
 __all__ = [
     "BATCHES",
     "EACH_STAGE",
+    "RATE_LAWS",
     "ROUNDINGS",
+    "RULES",
     "SCORES",
     "Batches",
     "Bound",
     "Evolve",
     "Mutate",
+    "RateLaw",
     "Refine",
     "Rounding",
+    "Rule",
     "Sandwich",
     "Score",
     "Steps",

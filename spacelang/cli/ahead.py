@@ -14,7 +14,7 @@ NAMED = 12  # classes
 
 def show(made: Ahead, what: str) -> None:
     """Print what a training would be. what: is trained, in words."""
-    from spacelang_runtime.engine.schedule import schedule
+    from spacelang_runtime.engine.schedule import expected_updates, schedule
 
     dataset, recipe, limits = made.dataset, made.space.train, made.limits
     classes = ", ".join(dataset.classes[:NAMED]) + (", …" if len(dataset.classes) > NAMED else "")
@@ -30,10 +30,10 @@ def show(made: Ahead, what: str) -> None:
         f"{counted(limits.steps / per_epoch, 'epoch', '{:.3g}'.format)})"
         + (f", at most {clock(limits.budget)}" if limits.budget else "")
     )
-    rate = schedule(recipe)
+    rate, updates = schedule(recipe, per_epoch), expected_updates(limits, 1, made.pace)
     for share in sorted({0.0, rate.warmup, 0.5, 1.0}):
         step = max(1, round(share * limits.steps))
-        print(f"          step {spaced(step)}: learning rate {rate.rate(step / limits.steps):.2e}")
+        print(f"          step {spaced(step)}: learning rate {rate.rate(step / limits.steps, updates):.2e}")
     many = f" ×{made.processes}" if made.processes > 1 else ""
     pace = f"{short_clock(made.pace)} a step on {made.device}{many}"
     print(f"time      about {clock(made.seconds)}: {pace}, by some that were made")

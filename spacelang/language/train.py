@@ -36,6 +36,10 @@ class Sandwich:
 
 Batches = Literal["shared", "split"]
 BATCHES: tuple[Batches, ...] = get_args(Batches)
+Rule = Literal["adamw", "muon"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+RateLaw = Literal["constant", "sqrt"]
+RATE_LAWS: tuple[RateLaw, ...] = get_args(RateLaw)
 
 
 @frozen
@@ -73,6 +77,23 @@ class Train:
         "The peak of the learning rate.",
         "lr base_lr max_lr eta",
         otherwise="0.001 for a batch of 1024, in proportion",
+    )
+    rate_law: RateLaw = line(
+        "constant",
+        OneOf(RATE_LAWS),
+        "",
+        "What the peak is in a training shorter or longer than `epochs`: the same (`constant`), or divided by the "
+        "root of how many times as many steps it has (`sqrt`), from four times the peak to a quarter.",
+        later=True,
+    )
+    optimizer: Rule = line(
+        "adamw",
+        OneOf(RULES),
+        "",
+        "What updates the weights: `adamw` all of them; or `muon` those that layers and mergings multiply by, by a "
+        "momentum that is made orthogonal, and AdamW the rest.",
+        "opt optim optimizer_type",
+        later=True,
     )
     min_learning_rate: Number = line(
         Fraction(1, 100_000), AMOUNT, "", "Where the learning rate ends.", "min_lr eta_min final_lr"

@@ -12,6 +12,8 @@ RIGHT = {
     "batch = 64 * 2": {"batch": 128},
     "learning_rate=0.0005": {"learning_rate": Fraction(1, 2000)},
     "batches=split": {"batches": "split"},
+    "optimizer=muon": {"optimizer": "muon"},
+    "rate_law=sqrt": {"rate_law": "sqrt"},
     "sandwich=largest + 3 * random": {"sandwich": Sandwich(largest=1, smallest=0, random=3)},
 }
 

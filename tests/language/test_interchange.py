@@ -79,6 +79,8 @@ evolve {
 train {
   learning_rate = 0.001
   batches = split
+  optimizer = muon
+  rate_law = sqrt
 }
 refine {
   score = accuracy
@@ -141,6 +143,8 @@ def test_a_space_without_new_forms_is_written_as_ever_and_read_in_both_versions(
         "evolve { require sum(depth) <= 3 }",
         "evolve {\n mutate { network = 0.3 }\n}",
         "train { batches = split }",
+        "train { optimizer = muon }",
+        "train { rate_law = sqrt }",
         "evolve { score = accuracy }",
         "refine { score = accuracy }",
     ],

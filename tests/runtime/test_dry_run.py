@@ -89,7 +89,8 @@ def told_of(out: str) -> dict[str, str]:
 
 
 def test_a_dry_run_of_train_tells_data_seconds_and_memory_and_leaves_nothing(spacelang: Any, photos: Path) -> None:
-    words = ("train", DIGITS, "--data", "photos", "--steps", "40", "--set", "holdout=0.1", *QUICK)
+    lines = ("--set", "holdout=0.1", "--set", "rate_law=sqrt", "--set", "optimizer=muon")
+    words = ("train", DIGITS, "--data", "photos", "--steps", "50", *lines, *QUICK)
     said = spacelang(*words, "--dry-run")
     assert said.code == 0, said.err
     told = told_of(said.out)
@@ -97,7 +98,8 @@ def test_a_dry_run_of_train_tells_data_seconds_and_memory_and_leaves_nothing(spa
     assert "27 images to train on, 3 held out, 12 to test on" in told["data"]
     assert re.search("[12] files? that (is|are) no ", told["data"])
     assert "broken images (2): photos/train/ant/000.png: not a " in told["data"], "the half picture is found too"
-    assert told["schedule"].startswith("40 steps of 8 (3 an epoch: 13.3 epochs)")
+    assert told["schedule"].startswith("50 steps of 8 (3 an epoch: 16.7 epochs)")
+    assert "step 2: learning rate 6.40e-02" in told["schedule"], "four times the recipe's, which is for 2400 steps"
     assert re.search(r"about \d.* s: .* s a step on cpu", told["time"])
     assert "GiB for weights, gradients and moments" in told["memory"]
     assert not Path("runs").exists()

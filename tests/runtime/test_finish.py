@@ -197,10 +197,12 @@ def test_what_cannot_be_finished_is_refused(name: str, run: Run) -> None:
 
 
 def test_a_finish_is_one_network_at_a_part_of_the_rate() -> None:
-    given = Train(epochs=100, learning_rate=Fraction(1, 100), batches="split", holdout=Fraction(1, 5))
+    given = Train(
+        epochs=100, learning_rate=Fraction(1, 100), rate_law="sqrt", batches="split", holdout=Fraction(1, 5)
+    )
     recipe = recipe_of(given)
     assert (recipe.sandwich.size, recipe.batches, recipe.holdout) == (1, "shared", Fraction(1, 5))
-    assert recipe.rate == given.rate * finishing.PEAK
+    assert (recipe.rate, recipe.rate_law) == (given.rate * finishing.PEAK, "constant")
     assert recipe.warmup / recipe.epochs == finishing.WARMUP
     assert recipe_of(given, final=True).holdout == 0
 

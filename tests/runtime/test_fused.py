@@ -11,7 +11,7 @@ from networks import AWKWARD, draw, stirred
 from torch import Tensor
 
 from spacelang.lower.lowered import lower
-from spacelang_runtime.engine.optimizer import adamw
+from spacelang_runtime.engine.optimizer import optimizer_of
 from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.fused import learn as learning
 from spacelang_runtime.fused.backend import backend, drop_path_factors, forward
@@ -114,7 +114,7 @@ def test_training_casts_the_weights_after_every_update() -> None:
     """torch's fused AdamW changes weights without counting their versions; the optimizer of a training counts."""
     lowered = lower(AWKWARD["pyramid"])
     model = Supernet(lowered.space.frame, lowered.plan)
-    optimizer = adamw(decaying_first(model, 0.05), notes=1)
+    optimizer = optimizer_of(decaying_first(model, 0.05), notes=1)
     for _ in range(2):
         low = weights(model, torch.bfloat16, counted=True)
         for parameter in model.parameters():

@@ -55,8 +55,9 @@ def test_the_scale_is_that_of_torch(optimizer: str) -> None:
         assert ours.scale == theirs.get_scale(), step
 
 
-def test_training_in_fp16_is_training_in_float32_but_for_rounding(tmp_path: Path) -> None:
-    recipe = evolve(RECIPE, drop_path=0, ema=0, clip=Fraction(1, 10))
+@pytest.mark.parametrize("rule", ["adamw", "muon"])
+def test_training_in_fp16_is_training_in_float32_but_for_rounding(tmp_path: Path, rule: Any) -> None:
+    recipe = evolve(RECIPE, drop_path=0, ema=0, clip=Fraction(1, 10), optimizer=rule)
     whole: list[Step] = []
     half: list[Step] = []
     learn(new_setup(tmp_path, recipe), whole.append)

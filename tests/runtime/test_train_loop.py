@@ -22,7 +22,7 @@ from spacelang_runtime.data import Batch
 from spacelang_runtime.engine import checkpoint
 from spacelang_runtime.engine.gradient import attach
 from spacelang_runtime.engine.objective import accumulate
-from spacelang_runtime.engine.optimizer import adamw
+from spacelang_runtime.engine.optimizer import optimizer_of
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.engine.supernet import trained
@@ -135,10 +135,10 @@ def test_training_lowers_the_loss_of_every_kind(tmp_path):
     assert steps[-1].progress == 1
 
 
-@pytest.mark.parametrize("cut", [1, 5, 11])
-def test_a_run_cut_in_two_is_the_uncut_run_to_the_bit(tmp_path, cut):
-    whole, parts = [], []
-    uncut = new_setup(tmp_path / "uncut")
+@pytest.mark.parametrize(("cut", "optimizer"), [(1, "adamw"), (5, "adamw"), (11, "adamw"), (5, "muon")])
+def test_a_run_cut_in_two_is_the_uncut_run_to_the_bit(tmp_path, cut, optimizer):
+    whole, parts, recipe = [], [], evolve(RECIPE, optimizer=optimizer)
+    uncut = new_setup(tmp_path / "uncut", recipe)
     learn(uncut, whole.append)
 
     class Cut(Noise):
@@ -148,7 +148,7 @@ def test_a_run_cut_in_two_is_the_uncut_run_to_the_bit(tmp_path, cut):
                     os.kill(os.getpid(), signal.SIGINT)
                 yield batch
 
-    setup = new_setup(tmp_path / "cut", dataset=Cut())
+    setup = new_setup(tmp_path / "cut", recipe, dataset=Cut())
     with pytest.raises(Failure, match=f"stopped at step {cut} of 12") as stopped:
         learn(setup, parts.append)
     assert setup.run.name in stopped.value.remedy
@@ -170,14 +170,25 @@ def test_a_run_cut_in_two_is_the_uncut_run_to_the_bit(tmp_path, cut):
     assert setup.run.state.finished
 
 
-def test_a_longer_run_goes_on_where_a_single_run_of_its_length_would_be(tmp_path):
-    setup = new_setup(tmp_path, limits=Limits(4))
+@pytest.mark.parametrize("law", ["constant", "sqrt"])
+def test_a_longer_run_goes_on_where_a_single_run_of_its_length_would_be(tmp_path, law):
+    recipe = evolve(RECIPE, rate_law=law)
+    setup = new_setup(tmp_path, recipe, Limits(4))
     learn(setup)
     steps = []
     learn(_resume(setup, Limits(8)), steps.append)
     alone = []
-    learn(new_setup(tmp_path, limits=Limits(8)), alone.append)
+    learn(new_setup(tmp_path, recipe, Limits(8)), alone.append)
     assert [(s.step, s.rate) for s in steps] == [(s.step, s.rate) for s in alone[4:]]
+
+
+def test_a_shorter_run_has_the_peak_of_its_length(tmp_path):
+    peaks = {}
+    for law in ("constant", "sqrt"):
+        steps = []
+        learn(new_setup(tmp_path, evolve(RECIPE, rate_law=law), Limits(4)), steps.append)
+        peaks[law] = max(step.rate for step in steps)
+    assert peaks["sqrt"] == pytest.approx(math.sqrt(12 / 4) * peaks["constant"])  # its epochs have 12 steps
 
 
 def test_a_budget_ends_a_run_in_time_and_its_rate_at_the_floor(tmp_path, monkeypatch):
@@ -289,7 +300,7 @@ def test_what_a_run_has_learned_is_what_others_find(tmp_path):
 
 def test_norms_biases_tables_and_tokens_do_not_decay(tmp_path):
     setup = new_setup(tmp_path, evolve(RECIPE, learning_rate=Fraction(1, 100), weight_decay=1, warmup=0))
-    optimizer = adamw(decaying_first(setup.model, 1.0), notes=0)
+    optimizer = optimizer_of(decaying_first(setup.model, 1.0), notes=0)
     before = {name: parameter.detach().clone() for name, parameter in setup.model.named_parameters()}
     optimizer.step(0.01)
     moved = {n for n, p in setup.model.named_parameters() if not torch.equal(p, before[n])}

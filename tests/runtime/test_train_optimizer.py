@@ -8,7 +8,7 @@ import torch
 from attrs import evolve
 from tiny_training import RECIPE, new_setup
 
-from spacelang_runtime.engine.optimizer import adamw
+from spacelang_runtime.engine.optimizer import optimizer_of
 from spacelang_runtime.tasks.supernet.objective import decaying_first
 
 DECAYING = evolve(RECIPE, learning_rate=Fraction(1, 100), weight_decay=Fraction(1, 2))
@@ -24,7 +24,7 @@ def one_by_one(model, recipe):
 
 
 def ours_of(model):
-    return adamw(decaying_first(model, float(DECAYING.weight_decay)), notes=2)
+    return optimizer_of(decaying_first(model, float(DECAYING.weight_decay)), notes=2)
 
 
 def descend(model, optimizer, step, count=3):

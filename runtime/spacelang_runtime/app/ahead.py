@@ -20,29 +20,27 @@ if TYPE_CHECKING:
     from spacelang_runtime.tasks.supernet.setup import TrainRequest
 
 STATE = 16  # bytes of a parameter that learns: weight, gradient and AdamW's two moments, in float32
+OF_MUON = 12  # of one that Muon updates, which has one moment
 PROBED = 3.0  # seconds of steps
 
 
 @frozen(eq=False)
 class Ahead:
-    """A training that has not begun. space: with the recipe and the classes that it would have. told: what there is
-    to be said of the data, in lines. params: of the supernet, or of the one network. pace: seconds a step. memory:
-    the most bytes that some steps took: of the GPU, or of the process."""
+    """A training that has not begun. space: with the recipe and the classes that it would have. told: what there
+    is to be said of the data, in lines. params: of the supernet, or of the one network. states: bytes of their
+    weights, gradients and moments. pace: seconds a step. memory: the most bytes that some steps took: of the GPU,
+    or of the process."""
 
     space: Space
     dataset: Dataset
     limits: Limits
     told: tuple[str, ...]
     params: int
+    states: int
     pace: float
     memory: int
     device: str
     processes: int
-
-    @property
-    def states(self) -> int:
-        """Bytes of weights, gradients and moments."""
-        return self.params * STATE
 
     @property
     def seconds(self) -> float:
@@ -64,20 +62,20 @@ def ahead(request: TrainRequest, manner: Manner = Manner(), say: Say = silent) -
         space = asked.space
         bounds = limits(space.train, dataset.steps_per_epoch(space.train.batch), asked.steps, asked.budget)
         heard = len(told)
-        params, pace = _probed(asked, dataset, bounds, manner, world)
+        params, states, pace = _probed(asked, dataset, bounds, manner, world)
         for line in told[heard:]:
             say(line)
         if not world.is_main:
             return None
         memory = _memory(world)
         own = (str(world.device), world.size)
-        return Ahead(space, dataset, bounds, tuple(told[:heard]), params, pace, memory, *own)
+        return Ahead(space, dataset, bounds, tuple(told[:heard]), params, states, pace, memory, *own)
 
 
 def _probed(
     asked: TrainRequest, dataset: Dataset, bounds: Limits, manner: Manner, world: World
-) -> tuple[int, float]:
-    """The parameters that learn, and the seconds of a step."""
+) -> tuple[int, int, float]:
+    """The parameters that learn, the bytes that they take, and the seconds of a step."""
     from pathlib import Path
 
     from spacelang.lower.lowered import lower
@@ -96,7 +94,10 @@ def _probed(
     run = Run(Path(), record)
     setup = SupernetSetup(run, asked.space, model, subnets_in(run, lowered), dataset, bounds, micro=asked.micro)
     pace = seconds_a_step(training(setup), world, PROBED, "stopped before there was anything to tell")
-    return sum(parameter.numel() for parameter in model.parameters()), pace
+    params = sum(parameter.numel() for parameter in model.parameters())
+    of_muon = model.matrices() if asked.space.train.optimizer == "muon" else {}
+    matrices = sum(model.get_parameter(name).numel() for name in of_muon)
+    return params, STATE * (params - matrices) + OF_MUON * matrices, pace
 
 
 def _memory(world: World) -> int:

@@ -51,6 +51,27 @@ class Gradient:
         """Where this process's own part begins."""
         return dist.get_rank() * len(self.own) if self.sharded else 0
 
+    def own_of(self, vector: Tensor) -> Tensor:
+        """This process's own part of a vector that lies as the values do."""
+        return vector[self.place : self.place + len(self.own)]
+
+    def cut(self, first: int) -> tuple[Gradient, Gradient]:
+        """The gradient of the parameters before one, by its number, and that of it and those after it; not of a
+        sharded one."""
+        start = self.starts[first]
+        before, after = self.values[:start], self.values[start:]
+        return (
+            Gradient(before, self.notes, self.buffer, self.parameters[:first], self.starts[:first], before),
+            Gradient(
+                after,
+                self.notes,
+                self.buffer,
+                self.parameters[first:],
+                tuple(place - start for place in self.starts[first:]),
+                after,
+            ),
+        )
+
     def clear(self) -> None:
         """Set everything to zero."""
         self.buffer.zero_()

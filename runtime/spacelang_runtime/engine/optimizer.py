@@ -1,13 +1,9 @@
-"""AdamW over a model's weights (Loshchilov and Hutter, 2019), which lie in one vector as its gradients do.
-
-The weights become views of that vector, so an update is one pass over it, or over this process's part of it where
-the gradient is sharded. What is kept on the disk is torch's own state of AdamW over the parameters one by one: it
-goes on in any number of processes, sharded or not.
-"""
+"""What updates a model's weights, which lie in one vector as its gradients do: Muon its matrices, where a recipe
+says so, and AdamW the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,141 +11,77 @@ import torch.distributed as dist
 from attrs import frozen
 from torch import Tensor, nn
 
+from spacelang_runtime.engine.adamw import AdamW, Group, adamw
 from spacelang_runtime.engine.distributed import together
-from spacelang_runtime.engine.gradient import ALIGNMENT, Gradient, attach, rounded
+from spacelang_runtime.engine.gradient import Gradient, attach
+from spacelang_runtime.engine.muon import Matrices, Muon, muon
+from spacelang_runtime.failure import Failure
 
-MOMENTS = ("exp_avg", "exp_avg_sq")  # torch's names of the two running means
-
-
-@frozen
-class Group:
-    """What parameters that are updated alike have in common. name: tells groups apart. rate: their learning rate,
-    as a multiple of the one that a step is made at. decay: their weight decay."""
-
-    name: str
-    rate: float
-    decay: float
+Stretches = Sequence[tuple[Matrices | Group, Sequence[nn.Parameter]]]
 
 
 @frozen(eq=False)
 class Optimizer:
-    """What updates the weights by a gradient.
-
-    weights: all of them, as the gradient's values lie. moments: of this process's own part, in the order of
-    `MOMENTS`. groups: the parameters' indices in the gradient, by group, in the order of torch's state.
-    """
+    """What updates the weights by a gradient. weights: all of them, as the gradient's values lie. muon: what
+    updates the first of them, where they are matrices that it is to update; adamw: what updates the others."""
 
     gradient: Gradient
     weights: Tensor
-    moments: tuple[Tensor, Tensor]
-    groups: Mapping[Group, Sequence[int]]
-    adamw: torch.optim.AdamW
+    muon: Muon | None
+    adamw: AdamW
 
     def step(self, rate: float) -> None:
         """One update at a learning rate. Every process has the new weights afterwards."""
-        for ours, theirs in zip(self.groups, self.adamw.param_groups, strict=True):
-            theirs["lr"] = ours.rate * rate
-        self.adamw.step()
+        if self.muon:
+            self.muon.step(rate)
+        self.adamw.step(rate)
         if self.gradient.sharded:
             with together():
-                dist.all_gather_into_tensor(self.weights, self._own(self.weights))
+                dist.all_gather_into_tensor(self.weights, self.gradient.own_of(self.weights))
         # The parameters are views that autograd does not know of: who keeps copies of them asks for their versions.
         torch.autograd.graph.increment_version(self.gradient.parameters)
 
     def state(self) -> dict[str, Any]:
-        """The state as `torch.optim.AdamW` has it over the parameters one by one, group after group. Where it is
-        sharded every process has to ask for it."""
-        whole = [self._gathered(moment) for moment in self.moments]
-        made = next(iter(self.adamw.state.values()))["step"]
-        pieces = list(zip(*(self._pieces(vector) for vector in whole), strict=True))
-        state = {
-            index: {"step": made.clone(), **dict(zip(MOMENTS, pieces[place], strict=True))}
-            for index, place in enumerate(self._order())
-        }
-        counts = iter(range(len(pieces)))
-        members = [[next(counts) for _ in places] for places in self.groups.values()]
-        groups = self.adamw.state_dict()["param_groups"]
-        return {
-            "state": state,
-            "param_groups": [group | {"params": own} for group, own in zip(groups, members, strict=True)],
-        }
+        """The state of AdamW as torch has it, and beside it Muon's. Where it is sharded every process has to ask
+        for it."""
+        return self.adamw.state() | ({"muon": self.muon.state()} if self.muon else {})
 
     def load(self, kept: Mapping[str, Any]) -> None:
         """Take over a state that `state` gave, in however many processes. Raises KeyError and RuntimeError where
         it is of other parameters."""
-        if not kept["state"]:
-            return  # of a run that was stopped before its first update
-        for name, moment in zip(MOMENTS, self.moments, strict=True):
-            whole = torch.zeros_like(self.weights)
-            pieces = list(self._pieces(whole))
-            for index, place in enumerate(self._order()):
-                pieces[place].copy_(kept["state"][index][name])
-            moment.copy_(self._own(whole))
-        for state in self.adamw.state.values():
-            state["step"].copy_(kept["state"][0]["step"])
-        for group, known in zip(self.adamw.param_groups, kept["param_groups"], strict=False):
-            group["lr"] = known["lr"]  # for a checkpoint without another step: a step sets its own
-
-    def _order(self) -> Iterator[int]:
-        """The parameters' indices in the gradient, as torch's state has them."""
-        for places in self.groups.values():
-            yield from places
-
-    def _own(self, vector: Tensor) -> Tensor:
-        place = self.gradient.place
-        return vector[place : place + len(self.gradient.own)]
-
-    def _pieces(self, vector: Tensor) -> Iterator[Tensor]:
-        for parameter, start in zip(self.gradient.parameters, self.gradient.starts, strict=True):
-            yield vector[start : start + parameter.numel()].view_as(parameter)
-
-    def _gathered(self, part: Tensor) -> Tensor:
-        if not self.gradient.sharded:
-            return part
-        whole = torch.empty_like(self.weights)
-        with together():
-            dist.all_gather_into_tensor(whole, part)
-        return whole
+        self.adamw.load(kept)
+        if self.muon:
+            self.muon.load(kept["muon"])
 
 
-def adamw(stretches: Sequence[tuple[Group, Sequence[nn.Parameter]]], notes: int, shards: int = 1) -> Optimizer:
+def optimizer_of(stretches: Stretches, notes: int, shards: int = 1) -> Optimizer:
     """The optimizer of parameters by their groups, with the gradient that it updates by.
 
-    stretches: parameters in the order in which they are to lie; those of a stretch are updated as one, with the
-    space after each. notes, shards: see `gradient.attach`. The weights are moved into one vector: what points to
-    where they lay before points to old ones.
+    stretches: parameters in the order in which they are to lie; matrices that Muon updates come first. notes,
+    shards: see `gradient.attach`. The weights are moved into one vector: what points to where they lay before
+    points to old ones. Raises `Failure` where Muon's state is to be shared out.
     """
+    matrices = [(group, len(own)) for group, own in stretches if isinstance(group, Matrices)]
+    others = [(group, len(own)) for group, own in stretches if isinstance(group, Group)]
+    if matrices and shards > 1:
+        raise Failure(
+            "--shard shares out AdamW's state alone: it would cut the matrices that Muon takes whole",
+            "leave --shard out, or train with optimizer = adamw",
+        )
     gradient = attach([parameter for _, own in stretches for parameter in own], notes, shards)
     weights = torch.zeros_like(gradient.values)
     for parameter, start in zip(gradient.parameters, gradient.starts, strict=True):
         place = weights[start : start + parameter.numel()].view_as(parameter)
         place.copy_(parameter.detach())
         parameter.data = place
-
-    begin, length = gradient.place, len(gradient.own)
-    moments = (torch.zeros_like(gradient.own), torch.zeros_like(gradient.own))
-    groups: dict[Group, list[int]] = {group: [] for group, _ in stretches}
-    flat: dict[Group, list[nn.Parameter]] = {group: [] for group in groups}
-    states, count = {}, 0
-    for group, own in stretches:
-        last = count + len(own) - 1
-        size = own[-1].numel()
-        ends = gradient.starts[count], gradient.starts[last] + (rounded(size, ALIGNMENT) if len(own) > 1 else size)
-        part = slice(*(min(max(end - begin, 0), length) for end in ends))  # what this process keeps of it
-        piece = nn.Parameter(weights[begin : begin + length][part])
-        piece.grad = gradient.own[part]
-        flat[group].append(piece)
-        states[piece] = {
-            "step": torch.zeros((), device=weights.device),
-            **{name: moment[part] for name, moment in zip(MOMENTS, moments, strict=True)},
-        }
-        groups[group] += range(count, last + 1)
-        count = last + 1
-    # Fused: one pass over all of it, on CPU and GPU alike.
-    optimizer = torch.optim.AdamW(
-        [{"params": flat[group], "weight_decay": group.decay} for group in groups],
-        lr=max(group.rate for group in groups),
-        fused=True,
+    if not matrices:
+        return Optimizer(gradient, weights, None, adamw(gradient, weights, others))
+    first = sum(many for _, many in matrices)
+    split = gradient.starts[first]
+    of_matrices, of_others = gradient.cut(first)
+    return Optimizer(
+        gradient,
+        weights,
+        muon(of_matrices, weights[:split], matrices),
+        adamw(of_others, weights[split:], others),
     )
-    optimizer.state.update(states)
-    return Optimizer(gradient, weights, moments, groups, optimizer)

@@ -36,11 +36,11 @@ from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.engine.loss_scale import LEAST, LossScale
 from spacelang_runtime.engine.memory import enough_memory
 from spacelang_runtime.engine.objective import MicroStep, Objective, accumulate
-from spacelang_runtime.engine.optimizer import Group, adamw
+from spacelang_runtime.engine.optimizer import Stretches, optimizer_of
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import Run, removed_unless_saved
 from spacelang_runtime.engine.scalars import scalars
-from spacelang_runtime.engine.schedule import finished, progress
+from spacelang_runtime.engine.schedule import expected_updates, finished, progress
 from spacelang_runtime.engine.step import Observe, step_after
 from spacelang_runtime.engine.throughput import Throughput
 from spacelang_runtime.engine.trace import tracing
@@ -54,22 +54,22 @@ STREAK = 10  # steps without a finite loss, one after the other, that end a run
 class Training:
     """What a training is about: all in which one task differs from another.
 
-    model: on its device. objective: what is minimised. parameters: those that learn, see `optimizer.adamw`. rate:
-    the learning rate at a progress from 0 to 1, in the groups' units. batch: images a step, over all processes;
-    micro: how many a process takes at a time (0: all). clip: largest norm of the gradient (0: none). ema: decay
-    of the averaged weights (0: none). name, digest: see `Checkpoint`. resume: the command by which it goes on.
-    remedy: what helps where losses are not finite. prepare: what is done before the first step; it may add to
-    gradients. evaluate: figures of the model at a state (None: undefined), with its averaged weights where they are
-    averaged, which it also keeps, and then knows; all processes take part; stopped, it raises `KeyboardInterrupt`.
-    evaluations: how many over the run, evenly spaced, the last at its end. measured: on what, as TensorBoard shows
-    it. checkpoint: where to go on from.
+    model: on its device. objective: what is minimised. parameters: those that learn, see `optimizer_of`. rate:
+    the learning rate at a progress from 0 to 1 of a run of so many updates, in the groups' units. batch: images a
+    step, over all processes; micro: how many a process takes at a time (0: all). clip: largest norm of the
+    gradient (0: none). ema: decay of the averaged weights (0: none). name, digest: see `Checkpoint`. resume: the
+    command by which it goes on. remedy: what helps where losses are not finite. prepare: what is done before the
+    first step; it may add to gradients. evaluate: figures of the model at a state (None: undefined), with its
+    averaged weights where they are averaged, which it also keeps, and then knows; all processes take part;
+    stopped, it raises `KeyboardInterrupt`. evaluations: how many over the run, evenly spaced, the last at its
+    end. measured: on what, as TensorBoard shows it. checkpoint: where to go on from.
     """
 
     run: Run
     model: nn.Module
     objective: Objective
-    parameters: Sequence[tuple[Group, Sequence[nn.Parameter]]]
-    rate: Callable[[float], float]
+    parameters: Stretches
+    rate: Callable[[float, float], float]
     limits: Limits
     batch: int
     clip: float
@@ -126,7 +126,7 @@ def train(
         stopping = stack.enter_context(interruptible())
         alone = stopping if world.size == 1 else lambda: False
         stack.enter_context(enough_memory(training.batch))
-        optimizer = adamw(training.parameters, len(names) + 2, world.size if shard else 1)
+        optimizer = optimizer_of(training.parameters, len(names) + 2, world.size if shard else 1)
         learned = learner(model, optimizer, training.ema)
         gradient = optimizer.gradient
         training.prepare(world)
@@ -191,7 +191,8 @@ def train(
 
             # One update, unless it would be of no numbers.
             before = progress(limits, state.step, state.elapsed)
-            rate = training.rate(progress(limits, state.step + 1, state.elapsed))
+            ahead = progress(limits, state.step + 1, state.elapsed)
+            rate = training.rate(ahead, expected_updates(limits, state.step, state.elapsed))
             problem = trouble(state.step, micro_steps, names, norm, notes)
             overflowed = scale > LEAST and not math.isfinite(norm) and all(map(math.isfinite, notes))
             if not problem:

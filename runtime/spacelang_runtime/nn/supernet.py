@@ -131,6 +131,18 @@ class Supernet(nn.Module):
         """The names of the parameters that weight decay leaves alone: all but kernels and matrices."""
         return {name for name, _ in self.named_parameters() if not name.endswith("weight") or "norm" in name}
 
+    def matrices(self) -> dict[str, tuple[int, int, int]]:
+        """What layers and mergings multiply by, by name: of how many matrices, of how many rows (outputs) and
+        columns (inputs). Embeddings, tables and the classifier are none of it."""
+        free = self.no_weight_decay()
+        found = {}
+        for name, parameter in self.stages.named_parameters(prefix="stages"):
+            if name not in free:
+                count = 3 if name.endswith("qkv_weight") else 1
+                rows = parameter.shape[1] if count == 3 else parameter.shape[0]
+                found[name] = count, rows, parameter.numel() // (count * rows)
+        return found
+
 
 class ElasticPatchEmbed(nn.Module):
     """Patch embedding: a convolution whose stride is its size, then LayerNorm where the plan has one."""

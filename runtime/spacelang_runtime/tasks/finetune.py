@@ -26,7 +26,7 @@ def recipe_of(scratch: bool, given: Train = Train(), held_out: bool = False) -> 
     alone = attrs.evolve(given, sandwich=ALONE, holdout=given.holdout if held_out else 0)
     if scratch:
         return alone
-    return attrs.evolve(alone, epochs=EPOCHS, warmup=WARMUP, learning_rate=given.rate / PART)
+    return attrs.evolve(alone, epochs=EPOCHS, warmup=WARMUP, learning_rate=given.rate / PART, rate_law="constant")
 
 
 def narrowest(architecture: Architecture, recipe: Train) -> Space:

@@ -78,6 +78,7 @@ def recipe_of(given: Train, final: bool = False) -> Train:
         sandwich=ALONE,
         batches="shared",
         learning_rate=given.rate * PEAK,
+        rate_law="constant",  # that peak was found in runs as short as a finish
         warmup=given.epochs * WARMUP,
         holdout=0 if final else given.holdout,
     )

@@ -11,16 +11,18 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 
 from attrs import frozen
-from torch import Tensor, nn
+from torch import Tensor
 
-from spacelang.recipe import Sandwich, Train
+from spacelang.recipe import Rule, Sandwich, Train
 from spacelang.runs import resuming
 from spacelang.space import Space
 from spacelang_runtime.data import Batch, Dataset
+from spacelang_runtime.engine.adamw import Group
 from spacelang_runtime.engine.checkpoint import Checkpoint, digest
 from spacelang_runtime.engine.distributed import World
+from spacelang_runtime.engine.muon import Matrices
 from spacelang_runtime.engine.objective import MicroStep, Objective, parts
-from spacelang_runtime.engine.optimizer import Group
+from spacelang_runtime.engine.optimizer import Stretches
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.engine.schedule import schedule
@@ -57,8 +59,8 @@ def training(setup: SupernetSetup, looks: int = LOOKS) -> Training:
         run=setup.run,
         model=model,
         objective=objective(setup),
-        parameters=decaying_first(model, float(recipe.weight_decay)),
-        rate=schedule(recipe).rate,
+        parameters=decaying_first(model, float(recipe.weight_decay), recipe.optimizer),
+        rate=schedule(recipe, setup.dataset.steps_per_epoch(recipe.batch)).rate,
         limits=setup.limits,
         batch=recipe.batch,
         micro=setup.micro,
@@ -76,13 +78,23 @@ def training(setup: SupernetSetup, looks: int = LOOKS) -> Training:
     )
 
 
-def decaying_first(model: Supernet, decay: float) -> list[tuple[Group, list[nn.Parameter]]]:
-    """The parameters of a supernet that learn, for the optimizer. A rate is the schedule's own."""
+def decaying_first(model: Supernet, decay: float, optimizer: Rule = "adamw") -> Stretches:
+    """The parameters of a supernet that learn, for the optimizer. A rate is the schedule's own. What Muon updates
+    lies first, each shape for itself."""
     free = model.no_weight_decay()
-    named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    alike: dict[tuple[int, int, int], list[str]] = {}
+    if optimizer == "muon":
+        for name, shape in model.matrices().items():
+            alike.setdefault(shape, []).append(name)
+    rest = named.keys() - {name for names in alike.values() for name in names}
     return [
-        (Group("decaying", 1.0, decay), [parameter for name, parameter in named if name not in free]),
-        (Group("others", 1.0, 0.0), [parameter for name, parameter in named if name in free]),
+        *(
+            (Matrices(1.0, decay, *shape), [named[name] for name in names])
+            for shape, names in sorted(alike.items())
+        ),
+        (Group("decaying", 1.0, decay), [named[name] for name in named if name in rest and name not in free]),
+        (Group("others", 1.0, 0.0), [named[name] for name in named if name in rest and name in free]),
     ]
 
 

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from spacelang.runs import called
 from spacelang_runtime.data.skipped import Skipped
 from spacelang_runtime.data.workers import worked
+from spacelang_runtime.engine.adamw import Group
 from spacelang_runtime.engine.checkpoint import Checkpoint, TrainerState
 from spacelang_runtime.engine.distributed import World, broadcast, together
 from spacelang_runtime.engine.objective import MicroStep, Objective
-from spacelang_runtime.engine.optimizer import Group
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.engine.train import Training
@@ -52,12 +52,13 @@ def training(
     """The training for the one trainer. show: how far an evaluation is. say: told of each image that cannot be read
     any more. share: a step takes one of so many parts of its images alone, to be timed."""
     recipe, task, skip = setup.recipe.train, setup.task, Skipped(say)
+    rate = rate_of(recipe, setup.data.per_epoch)
     return Training(
         run=setup.run,
         model=setup.model,
         objective=objective(setup, skip, share),
         parameters=by_groups(setup.model, recipe),
-        rate=rate_of(recipe, setup.data.per_epoch).factor,
+        rate=lambda progress, _: rate.factor(progress),
         limits=setup.limits,
         batch=recipe.batch,
         micro=recipe.micro,

@@ -1,0 +1,179 @@
+"""Muon over all matrices at once is `torch.optim.Muon` over each by itself, in few operations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import torch
+from tiny_training import new_setup
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from spacelang.lower.lowered import lower
+from spacelang_runtime.engine.newton_schulz import STEPS, A, B, C, orthogonalised
+from spacelang_runtime.engine.optimizer import Optimizer, optimizer_of
+from spacelang_runtime.engine.supernet import untrained
+from spacelang_runtime.failure import Failure
+from spacelang_runtime.nn.supernet import Supernet
+from spacelang_runtime.tasks.supernet.objective import decaying_first
+from tests.language.test_interchange import ROOT, shipped
+
+RATE, DECAY = 0.01, 0.5
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> tuple[Supernet, Supernet]:
+    first, second = (new_setup(tmp_path).model for _ in range(2))
+    return first, second
+
+
+def muon(model: Supernet, dtype: torch.dtype | None = None) -> Optimizer:
+    made = optimizer_of(decaying_first(model, DECAY, "muon"), notes=2)
+    assert made.muon is not None
+    return attrs.evolve(made, muon=attrs.evolve(made.muon, dtype=dtype or made.muon.dtype))
+
+
+def draw(parameters: dict[str, nn.Parameter], step: int) -> dict[str, Tensor]:
+    """Gradients that depend on the step alone."""
+    chance = torch.Generator().manual_seed(step)
+    return {name: torch.randn(like.shape, generator=chance).to(like.device) for name, like in parameters.items()}
+
+
+def descend(model: Supernet, optimizer: Optimizer, steps: range) -> None:
+    named = dict(model.named_parameters())
+    for step in steps:
+        for name, gradient in draw(named, step).items():
+            named[name].grad.copy_(gradient)
+        optimizer.step(RATE)
+
+
+def torchs(model: Supernet, steps: range) -> dict[str, Tensor]:
+    """The weights of a model after updates by torch's own optimizers, q, k and v each a matrix of its own."""
+    named, free = dict(model.named_parameters()), model.no_weight_decay()
+    own = {
+        name: [nn.Parameter(matrix) for matrix in named[name].detach().clone().view(shape)]
+        for name, shape in model.matrices().items()
+    }
+    rest = {name: nn.Parameter(parameter.detach().clone()) for name, parameter in named.items() if name not in own}
+    optimizers = [
+        torch.optim.Muon(
+            [matrix for matrices in own.values() for matrix in matrices],
+            lr=RATE,
+            weight_decay=DECAY,
+            adjust_lr_fn="match_rms_adamw",
+        ),
+        torch.optim.AdamW([rest[name] for name in rest if name not in free], lr=RATE, weight_decay=DECAY),
+        torch.optim.AdamW([rest[name] for name in rest if name in free], lr=RATE, weight_decay=0.0),
+    ]
+    for step in steps:
+        for name, gradient in draw(named, step).items():
+            if name in rest:
+                rest[name].grad = gradient
+                continue
+            for matrix, part in zip(own[name], gradient.view(len(own[name]), *own[name][0].shape), strict=True):
+                matrix.grad = part
+        for optimizer in optimizers:
+            optimizer.step()
+    whole = {name: torch.stack(list(matrices)).view_as(named[name]) for name, matrices in own.items()}
+    return {name: tensor.detach() for name, tensor in (rest | whole).items()}
+
+
+def test_a_step_in_bf16_is_torchs(models: tuple[Supernet, Supernet]) -> None:
+    """torch's Muon computes in bf16 on every device: equal to the rounding of that, less than 1 % of an update."""
+    ours, theirs = models
+    before = {name: tensor.clone() for name, tensor in ours.state_dict().items()}
+    expected = torchs(theirs, range(3))
+    descend(ours, muon(ours, torch.bfloat16), range(3))
+    for name, parameter in ours.named_parameters():
+        if name in ours.matrices():
+            difference, update = parameter.detach() - expected[name], expected[name] - before[name]
+            assert difference.norm() < 0.01 * update.norm(), name
+        else:
+            torch.testing.assert_close(parameter.detach(), expected[name])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_step_on_a_gpu_is_torchs(models: tuple[Supernet, Supernet]) -> None:
+    ours, theirs = (model.cuda() for model in models)
+    optimizer = muon(ours)
+    assert optimizer.muon is not None
+    assert optimizer.muon.dtype == torch.bfloat16
+    before = {name: tensor.clone() for name, tensor in ours.state_dict().items()}
+    expected = torchs(theirs, range(3))
+    descend(ours, optimizer, range(3))
+    for name, parameter in ours.named_parameters():
+        difference, update = parameter.detach() - expected[name], expected[name] - before[name]
+        assert difference.norm() < 0.05 * update.norm(), name
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 4), (2, 5, 12), (1, 1, 7)])
+def test_each_singular_value_goes_by_the_polynomial_and_the_vectors_stay(shape: tuple[int, int, int]) -> None:
+    matrices = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    left, values, right = torch.linalg.svd(matrices, full_matrices=False)
+    values = values / values.norm(dim=-1, keepdim=True)
+    for _ in range(STEPS):
+        values = A * values + B * values**3 + C * values**5
+    expected = left @ torch.diag_embed(values) @ right
+    torch.testing.assert_close(orthogonalised(matrices.clone()), expected)
+
+
+def test_a_matrix_that_no_network_has_used_stays_where_it_is() -> None:
+    assert not orthogonalised(torch.zeros(2, 3, 4)).any()
+
+
+def test_what_layers_and_mergings_multiply_by_is_all_that_muon_updates(models: tuple[Supernet, Supernet]) -> None:
+    model, _ = models
+    names = {name.rsplit(".", 1)[-1] for name in model.matrices()}
+    assert names == {"qkv_weight", "out_weight", "expand_weight", "contract_weight", "weight"}
+    assert all(name.startswith("stages.") for name in model.matrices())  # not the stem, nor the head
+    for name, (count, rows, columns) in model.matrices().items():
+        assert model.get_parameter(name).numel() == count * rows * columns
+
+
+def test_a_step_of_mini_is_a_few_hundred_operations() -> None:
+    """One by one, its matrices would take some thousands."""
+
+    class Counting(TorchDispatchMode):
+        operations = 0
+
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            made = function(*args, **(kwargs or {}))
+            if not function.is_view:
+                self.operations += 1
+            return made
+
+    model = untrained(lower(shipped(ROOT / "spaces" / "mini.space")), torch.device("cpu"))
+    optimizer = muon(model)
+    with Counting() as counting:
+        optimizer.step(RATE)
+    assert 100 < counting.operations < 400
+
+
+def test_its_state_goes_over_to_another_one(models: tuple[Supernet, Supernet]) -> None:
+    ours, theirs = models
+    first, second = muon(ours), muon(theirs)
+    descend(ours, first, range(3))
+    kept = first.state()
+    assert kept["muon"][0].keys() == {"momentum_buffer"}
+    theirs.load_state_dict(ours.state_dict())
+    second.load(kept)
+    descend(ours, first, range(3, 5))
+    descend(theirs, second, range(3, 5))
+    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+
+
+def test_a_state_without_momentum_does_not_fit(models: tuple[Supernet, Supernet]) -> None:
+    ours, theirs = models
+    by_adamw = optimizer_of(decaying_first(theirs, DECAY), notes=2)
+    with pytest.raises((KeyError, RuntimeError)):
+        muon(ours).load(by_adamw.state())
+
+
+def test_matrices_are_not_shared_out_among_processes(models: tuple[Supernet, Supernet]) -> None:
+    with pytest.raises(Failure, match="--shard shares out AdamW's state alone") as refused:
+        optimizer_of(decaying_first(models[0], DECAY, "muon"), notes=2, shards=2)
+    assert refused.value.remedy == "leave --shard out, or train with optimizer = adamw"
