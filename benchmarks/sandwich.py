@@ -19,12 +19,14 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
 import torch
 from torch.nn.functional import cross_entropy
 
+from spacelang.architecture import Architecture
 from spacelang.check import compile_text
 from spacelang.lower import plan
 from spacelang.lower.cost import price
@@ -102,7 +104,7 @@ def sandwich_step(
     lowered: Lowered, batch: int, *, records: bool = False, split: bool = False, drop_path: float = 0.0
 ) -> Callable[[int], None]:
     """A step of a space's supernet: largest, smallest, two at random, anew each step; or its one network. split:
-    each of the four on its own quarter of the batch."""
+    each of the four on its own quarter of the batch. `step.networks(number)` draws those of a step ahead."""
     clean()
     torch.manual_seed(0)
     model = Supernet(lowered.space.frame, lowered.plan, backend).to(DEVICE)
@@ -112,21 +114,25 @@ def sandwich_step(
     alone = subnets.largest == subnets.smallest
     parts = list(zip(images.chunk(4), labels.chunk(4), strict=True)) if split else [(images, labels)] * 4
 
+    @lru_cache(1)
+    def networks(number: int) -> list[Architecture]:
+        return [subnets.largest, *([] if alone else [subnets.smallest, *subnets.draw(0, number, 2)])]
+
     def step(number: int) -> None:
+        members = networks(number)
         optimizer.gradient.clear()
-        members = [subnets.largest]
-        if not alone:
-            members += [subnets.smallest, *subnets.draw(0, number, 2)]
         with precision(DEVICE):
             for member, part in zip(members, parts, strict=False):
                 learn(model, member, *part, drop_path, 1 / len(members), records=records)
         optimizer.step(1e-3)
 
+    step.networks = networks
     return step
 
 
 def enqueuing(step: Callable[[int], object], steps: int, first: int) -> float:
-    """Milliseconds in which a process on one core starts all that a step does on a device that is idle."""
+    """Milliseconds in which a process on one core starts all that a step does on a device that is idle. Its
+    networks are drawn before."""
     threads = [int(name) for name in os.listdir("/proc/self/task")]
     cores = os.sched_getaffinity(0)
     found = []
@@ -134,6 +140,7 @@ def enqueuing(step: Callable[[int], object], steps: int, first: int) -> float:
         for thread in threads:
             os.sched_setaffinity(thread, {min(cores)})
         for number in range(first, first + steps):
+            step.networks(number)
             torch.cuda.synchronize()
             began = time.perf_counter()
             step(number)

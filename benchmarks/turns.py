@@ -20,11 +20,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
 # What is timed, after so many steps of the new build; the old one has the same kernels from the first.
-WARM = {"mini at 1024, split": 250, "mini at 256": 250, "mini at 1024": 60, "s3 at 64": 200}
+WARM = {"mini at 1024, split": 250, "mini at 256": 250, "s3 at 64": 200, "mini at 1024": 60}
+FIRST = 1000  # the number of the first step that is timed: both builds draw the same networks
 COMPILERS = 6  # processes that compile the kernels of a space together, before anything else
 
 
@@ -72,14 +74,12 @@ def serve() -> None:
         elif what == "warm":
             began = time.monotonic()
             torch.cuda.reset_peak_memory_stats()
-            steps[name], count[name] = sandwich.trained_step(name), more[0]
-            for number in range(more[0]):
+            steps[name], count[name], number = sandwich.trained_step(name), FIRST, 0
+            while number < more[0] and time.monotonic() - began < more[1]:
                 steps[name](number)
-                if time.monotonic() - began > more[1]:
-                    count[name] = number + 1
-                    break
+                number += 1
             torch.cuda.synchronize()
-            answer = {"seconds": time.monotonic() - began, "steps": count[name]}
+            answer = {"seconds": time.monotonic() - began, "steps": number, **held()}
         elif what == "time":
             answer = sandwich.times(lambda n, s=steps[name], c=count[name]: s(c + n), more[0], 2)
             count[name] += more[0] + 2
@@ -95,6 +95,22 @@ def serve() -> None:
             sandwich.clean()
             answer = {"GiB": (torch.cuda.mem_get_info()[0] - free) / 2**30}
         print(json.dumps(answer), file=answers, flush=True)
+
+
+def held() -> dict[str, float]:
+    """The memory of this process's device, and how many pieces it has recorded, where its build has them."""
+    import torch
+
+    from spacelang_runtime.fused import learn
+
+    books = [book for book in learn._BOOKS.values() if hasattr(book, "_pieces")]
+    parts = [part for book in books for part in book._pieces.values()]
+    found = [sum(piece is not None for piece in part._pieces.values()) for part in parts]
+    return {
+        "GiB": torch.cuda.max_memory_allocated() / 2**30,
+        "reserved GiB": torch.cuda.max_memory_reserved() / 2**30,
+        "pieces": sum(found),
+    }
 
 
 def compile_kernels(which: str, number: int) -> None:
@@ -172,6 +188,28 @@ def check() -> dict[str, object]:
     }  # fmt: skip
 
 
+def timed(name: str, warm: int, workers: dict[str, Worker]) -> Iterator[tuple[str, object]]:
+    """What there is to be told of a step in both builds."""
+    for n, worker in workers.items():  # both at once: nothing is timed meanwhile
+        worker.tell("warm", name, warm if n == "new" else 12, 25)
+    yield f"{name}: warm", {n: worker.hear() for n, worker in workers.items()}
+    found: dict[str, list[float]] = {n: [] for n in workers}
+    queued: dict[str, list[float]] = {n: [] for n in workers}
+    for _ in range(4):
+        for n, worker in workers.items():
+            found[n] += worker.ask("time", name, 8)
+    for _ in range(2):
+        for n, worker in workers.items():
+            queued[n].append(worker.ask("enqueue", name, 15))
+    medians = {n: statistics.median(each) for n, each in found.items()}
+    longest = {n: max(each) for n, each in found.items()}
+    ratio = medians["new"] / medians["other"]
+    yield name, {"ms": medians, "ratio": ratio, "enqueued": queued, "worst": longest}
+    if name == "mini at 1024":  # the last: a profiler may leave something behind
+        yield f"{name}: launches", {n: worker.ask("launches", name) for n, worker in workers.items()}
+    yield f"{name}: dropped", {n: worker.ask("drop", name) for n, worker in workers.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("other", type=Path)
@@ -190,6 +228,7 @@ def main() -> None:
         (options.out / "turns.json").write_text(json.dumps(figures, indent=1))
 
     workers = {"new": Worker(HERE), "other": Worker(options.other.resolve())}
+    checker = Worker(HERE)
     runtime = f"{HERE}:{HERE / 'runtime'}:{os.environ.get('PYTHONPATH', '')}"
     checks = subprocess.Popen(
         [sys.executable, str(HERE / "tests" / "runtime" / "kernel_checks.py")],
@@ -206,7 +245,7 @@ def main() -> None:
     swin = [sys.executable, str(HERE / "benchmarks" / "swin.py"), "--rounds", "3"]
 
     def stop() -> None:
-        for process in (checks, *compilers, *(worker.process for worker in workers.values())):
+        for process in (checks, checker.process, *compilers, *(worker.process for worker in workers.values())):
             process.kill()
         print("stopped: the seconds are over", flush=True)
         os._exit(0)
@@ -220,31 +259,19 @@ def main() -> None:
     note("compiled", [compiler.returncode for compiler in compilers])
     for name, worker in workers.items():
         note(f"{name}: build", worker.ask("build", ""))
-    note("pieces", workers["new"].ask("check", ""))
     text, _ = checks.communicate()
     note("kernels", text.splitlines())
+    try:
+        note("pieces", checker.ask("check", ""))
+    except RuntimeError as error:
+        note("pieces", str(error))
+    checker.process.kill()
     for name, warm in WARM.items():
-        # Both warm up at once: nothing is timed meanwhile.
-        for n, worker in workers.items():
-            worker.tell("warm", name, warm if n == "new" else 12, 25)
-        note(f"{name}: warm", {n: worker.hear() for n, worker in workers.items()})
-        found: dict[str, list[float]] = {n: [] for n in workers}
-        queued: dict[str, list[float]] = {n: [] for n in workers}
-        for _ in range(4):
-            for n, worker in workers.items():
-                found[n] += worker.ask("time", name, 8)
-        for _ in range(2):
-            for n, worker in workers.items():
-                queued[n].append(worker.ask("enqueue", name, 15))
-        medians = {n: statistics.median(each) for n, each in found.items()}
-        ratio = medians["new"] / medians["other"]
-        note(
-            name,
-            {"ms": medians, "ratio": ratio, "enqueued": queued, "worst": {n: max(e) for n, e in found.items()}},
-        )
-        if name == "mini at 256":
-            note(f"{name}: launches", {n: worker.ask("launches", name) for n, worker in workers.items()})
-        note(f"{name}: dropped", {n: worker.ask("drop", name) for n, worker in workers.items()})
+        try:
+            for what, value in timed(name, warm, workers):
+                note(what, value)
+        except RuntimeError as error:
+            note(name, str(error))
         if name == "mini at 256":
             done = subprocess.run(
                 swin, env=os.environ | {"PYTHONPATH": runtime}, capture_output=True, text=True, check=False

@@ -17,6 +17,7 @@ from spacelang_runtime.fused.weights import Weights, weights
 from spacelang_runtime.nn.supernet import Rows, Supernet
 from spacelang_runtime.ops import attention
 from spacelang_runtime.ops.kernels.hardware import PRESENT
+from spacelang_runtime.ops.memoize import memoize
 
 
 def backend(model: Supernet, images: Tensor, architecture: Architecture, step: float) -> Tensor | None:
@@ -49,11 +50,17 @@ def drop_path_factors(images: Tensor, layers: int, step: float, rows: Rows | Non
     """
     if step == 0.0:
         return None
-    chances = step * (torch.arange(2 * layers, device=images.device) // 2)[:, None]
+    chances = _chances(layers, step, images.device)
     drawn = torch.rand(2 * layers, len(images) if rows is None else rows.whole, device=images.device)
     if rows is not None:
         drawn = drawn[:, rows.first : rows.first + len(images)]
     return (drawn >= chances) / (1.0 - chances)
+
+
+@memoize
+def _chances(layers: int, step: float, device: torch.device) -> Tensor:
+    """How likely each branch of so many layers is left out, [2·layers, 1]."""
+    return step * (torch.arange(2 * layers, device=device) // 2)[:, None]
 
 
 def run(

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from spacelang.architecture import Architecture, Layer
+from spacelang.architecture import Stage as StageSizes
 from spacelang_runtime.fused.attention import by_windows
 from spacelang_runtime.fused.layer import Change, LayerPass, Places, ResidualStream
 from spacelang_runtime.fused.patch_merging import PatchMergingPass
@@ -69,7 +70,7 @@ class Pieces:
     """The recorded pieces of a supernet for images of one shape."""
 
     def __init__(self, model: Supernet, images: Tensor, found: Weights) -> None:
-        self._model, self._found = model, found
+        self._modules, self._found = model.stages, found  # not the model, which would keep itself by its book
         self._stages = [
             Stage(model, number, grid, images, found.dtype) for number, grid in enumerate(_grids(model, images))
         ]
@@ -94,8 +95,8 @@ class Pieces:
                 found += [None] * len(stage.layers)
             else:
                 for index, layer in enumerate(stage.layers):
-                    about = (number, index, stage.embed, layer, stage.hidden(layer), keeps)
-                    found.append(self._find(about, partial(self._layer, *about), room))
+                    about = (number, index, stage.embed, layer, keeps)
+                    found.append(self._find(about, partial(self._layer, stage, *about), room))
                 if keep is not None:
                     factors = keep[2 * before : 2 * (before + len(stage.layers))]
                     place.keep[: len(factors)].copy_(factors)
@@ -114,8 +115,10 @@ class Pieces:
         piece = self._pieces[key] = make()
         return piece
 
-    def _layer(self, number: int, index: int, embed: int, layer: Layer, hidden: int, keeps: bool) -> Piece | None:
-        place, module = self._stages[number], self._model.stages[number].layers[index]
+    def _layer(
+        self, stage: StageSizes, number: int, index: int, embed: int, layer: Layer, keeps: bool
+    ) -> Piece | None:
+        place, module = self._stages[number], self._modules[number].layers[index]
         about = cut(place.grid, layer.window, module.shifted, module.token)
         if not by_windows(module, about, layer.head_width, layer.window == "global"):
             return None
@@ -123,13 +126,13 @@ class Pieces:
         change, changed = place.change(embed, keeps), place.change(embed, keeps and index > 0)
         gives = place.stream(index + 1, embed, keeps)
         places = Places(gives.x, gives.added, *changed)
-        step = LayerPass(module, self._found, layer, hidden, factors, True, False, places)
+        step = LayerPass(module, self._found, layer, stage.hidden(layer), factors, True, False, places)
         return self._record((number, index), step, place.stream(index, embed, keeps), gives, change, changed)
 
     def _merging(self, number: int, depth: int, width: int, embed: int, keeps: bool) -> Piece:
         before, place = self._stages[number - 1 : number + 1]
         gives, changed = place.stream(0, embed, keeps), before.change(width, keeps and depth > 0)
-        step = PatchMergingPass(self._model.stages[number].merge, self._found, embed, (gives.x, *changed))
+        step = PatchMergingPass(self._modules[number].merge, self._found, embed, (gives.x, *changed))
         reads = before.stream(depth, width, keeps)
         return self._record((number, "merging"), step, reads, gives, place.change(embed, False), changed)
 
@@ -195,7 +198,7 @@ class Recorder:
         with torch.cuda.stream(self._stream):
             # What products work in on this stream lies outside of the graphs' own memory from the first.
             one = torch.ones(16, 16, device=device, dtype=torch.bfloat16)
-            torch.addmm(one[0], one, one)
+            torch.addmm(one[0], one, torch.mm(one, one))
 
     def record(self, run: Callable[[], object], part: object) -> Callable[[], object]:
         """A call that does on the device what `run` starts there, which is started by the call alone."""
