@@ -7,14 +7,16 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from networks import AWKWARD, draw, stirred
+from networks import AWKWARD, draw, shipped, stirred
 from torch import Tensor
 
 from spacelang.lower.lowered import lower
+from spacelang_runtime.engine.distributed import precision
 from spacelang_runtime.engine.optimizer import adamw
 from spacelang_runtime.fused import learn as learning
 from spacelang_runtime.fused import pieces as recording
 from spacelang_runtime.fused.attention import by_windows
+from spacelang_runtime.fused.backend import backend
 from spacelang_runtime.fused.pieces import Piece
 from spacelang_runtime.fused.weights import weights
 from spacelang_runtime.nn.supernet import Supernet
@@ -35,7 +37,9 @@ class Recorder:
 
 
 @pytest.fixture(autouse=True)
-def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
+def roomy(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("gpu"):
+        return
     monkeypatch.setattr(recording, "Recorder", Recorder)
     monkeypatch.setattr(learning, "_roomy", lambda device: True)
     monkeypatch.setattr(recording, "by_windows", lambda *_: True)  # here the reference stands for the kernels
@@ -139,3 +143,30 @@ def test_a_training_keeps_so_many_pieces_and_no_more(monkeypatch: pytest.MonkeyP
     (pieces,) = book._pieces.values()
     assert len(pieces._pieces) == 5
     assert all(isinstance(piece, Piece) for piece in pieces._pieces.values())
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_graphs_of_pieces_learn_what_kernels_started_one_by_one_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the bit, over networks that come again in another order."""
+    device, lowered, rng = torch.device("cuda"), shipped("mini"), random.Random(3)
+    model = stirred(Supernet(lowered.space.frame, lowered.plan, backend)).to(device)
+    optimizer = adamw(decaying_first(model, 0.05), notes=1)
+    monkeypatch.setattr(learning, "OFTEN", 10**6)
+    drawn = [draw(lowered, rng) for _ in range(4)]
+    for step in range(16):
+        images = torch.randn(16, 3, 64, 64, device=device)
+        targets = torch.randint(100, (16,), device=device)
+        found = []
+        for records in (True, False):
+            optimizer.gradient.clear()
+            torch.manual_seed(step)
+            with precision(device):
+                loss = learning.learn(
+                    model, drawn[step * 3 % 4], images, targets, drop_path=0.1, share=0.5, records=records
+                )
+            found.append([loss, *(parameter.grad.clone() for parameter in model.parameters())])
+        assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+    (pieces,) = learning._BOOKS[model]._pieces.values()
+    assert learning._BOOKS[model]._records
+    assert len(pieces._pieces) > 20
