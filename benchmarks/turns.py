@@ -2,12 +2,12 @@
 
     python benchmarks/turns.py OTHER [--seconds 220] [--out FOLDER]
 
-OTHER: a checkout of the other build. First every kernel against its reference (`tests/runtime/kernel_checks.py`),
-and the gradients of random networks of `mini` in recorded pieces against those without, to the bit. Then steps
-(`sandwich.trained_step`): in each round a few of one build and as many of the other, each in a process of its own
-that waits meanwhile; medians between CUDA events, and the time to enqueue a step on an idle device from one core.
-Between them timm's Swin (`swin.py`). Ends by itself when the seconds are over; what was measured by then is in
-FOLDER (turns.json, turns.txt).
+OTHER: a checkout of the other build, of the time before this one, since both run this one's benchmarks. First
+every kernel against its reference (`tests/runtime/kernel_checks.py`), and the gradients of random networks of
+`mini` in recorded pieces against those without, to the bit. Then steps (`sandwich.trained_step`): in each round a
+few of one build and as many of the other, each in a process of its own that waits meanwhile; medians between CUDA
+events, and the time to enqueue a step on an idle device from one core. Between them timm's Swin (`swin.py`). Ends
+by itself when the seconds are over; what was measured by then is in FOLDER (turns.json, turns.txt).
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def serve() -> None:
             answer = check()
         elif what == "warm":
             began = time.monotonic()
-            torch.cuda.reset_peak_memory_stats()
             steps[name], count[name], number = sandwich.trained_step(name), FIRST, 0
+            torch.cuda.reset_peak_memory_stats()
             while number < more[0] and time.monotonic() - began < more[1]:
                 steps[name](number)
                 number += 1
@@ -227,7 +227,8 @@ def main() -> None:
             log.write(text + "\n")
         (options.out / "turns.json").write_text(json.dumps(figures, indent=1))
 
-    workers = {"new": Worker(HERE), "other": Worker(options.other.resolve())}
+    roots = {"new": HERE, "other": options.other.resolve()}
+    workers = {name: Worker(root) for name, root in roots.items()}
     checker = Worker(HERE)
     runtime = f"{HERE}:{HERE / 'runtime'}:{os.environ.get('PYTHONPATH', '')}"
     checks = subprocess.Popen(
@@ -259,19 +260,23 @@ def main() -> None:
     note("compiled", [compiler.returncode for compiler in compilers])
     for name, worker in workers.items():
         note(f"{name}: build", worker.ask("build", ""))
-    text, _ = checks.communicate()
-    note("kernels", text.splitlines())
     try:
         note("pieces", checker.ask("check", ""))
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         note("pieces", str(error))
     checker.process.kill()
     for name, warm in WARM.items():
         try:
             for what, value in timed(name, warm, workers):
                 note(what, value)
-        except RuntimeError as error:
+                if "kernels" not in figures:  # after the first warm-up and before anything is timed
+                    text, _ = checks.communicate()
+                    note("kernels", text.splitlines())
+        except (RuntimeError, OSError) as error:
             note(name, str(error))
+            for n, root in roots.items():  # one has ended, and the other may have an answer left
+                workers[n].process.kill()
+                workers[n] = Worker(root)
         if name == "mini at 256":
             done = subprocess.run(
                 swin, env=os.environ | {"PYTHONPATH": runtime}, capture_output=True, text=True, check=False
