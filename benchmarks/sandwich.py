@@ -1,13 +1,14 @@
 """How fast a sandwich trains on one GPU, beside what people would run instead, in one run.
 
-    python benchmarks/sandwich.py [--parts step,standalone,tiny,isotropic,updates] [--batch 256] [--steps 30]
+    python benchmarks/sandwich.py [--parts step,mini,standalone,tiny,isotropic,updates] [--batch 256] [--steps 30]
         [--json FILE]
 
 Times are medians between CUDA events, after a warm-up; images and labels are random and on the device. A step is
-forward, backward and AdamW, in bf16. The baselines: the same supernet without its kernels (plain attention, eager,
-autocast); the four networks of a sandwich as standalone models, each whole-graph compiled; timm's model of S3-T
-compiled. An update is by either optimizer of a recipe, beside torch's Muon over the same matrices one by one.
-Prints a table in Markdown.
+forward, backward and AdamW, in bf16. The baselines: the same supernet without its kernels (plain attention,
+eager, autocast); the four networks of a sandwich as standalone models, each whole-graph compiled; timm's model of
+S3-T compiled. An update is by either optimizer of a recipe, beside torch's Muon over the same matrices one by one.
+The part `mini`: small networks on small images, whose kernels are so short that starting them counts; a step's
+kernels are also enqueued on an idle device, by a process that is pinned to one core. Prints a table in Markdown.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
 import torch
 from torch.nn.functional import cross_entropy
 
+from spacelang.architecture import Architecture
 from spacelang.check import compile_text
 from spacelang.lower import plan
 from spacelang.lower.cost import price
@@ -94,32 +98,66 @@ def clean() -> None:
     torch.cuda.empty_cache()
 
 
-def batch_of(size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.randn(size, 3, 224, 224, device=DEVICE), torch.randint(1000, (size,), device=DEVICE)
+def batch_of(size: int, side: int = 224, classes: int = 1000) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.randn(size, 3, side, side, device=DEVICE), torch.randint(classes, (size,), device=DEVICE)
 
 
-def supernet_step(
-    lowered: Lowered, batch: int, steps: int, *, records: bool = False, slow: bool = False, warm: int = 8
-) -> dict[str, float]:
-    """A step of a space's supernet: largest, smallest, two at random, anew each step; or its one network."""
+def sandwich_step(
+    lowered: Lowered, batch: int, *, records: bool = False, split: bool = False, drop_path: float = 0.0
+) -> Callable[[int], None]:
+    """A step of a space's supernet: largest, smallest, two at random, anew each step; or its one network. split:
+    each of the four on its own quarter of the batch. `step.networks(number)` draws those of a step ahead."""
     clean()
     torch.manual_seed(0)
     model = Supernet(lowered.space.frame, lowered.plan, backend).to(DEVICE)
     optimizer = optimizer_of(decaying_first(model, float(lowered.space.train.weight_decay)), notes=1)
     subnets = subnets_of(lowered)
-    images, labels = batch_of(batch)
+    images, labels = batch_of(batch, lowered.space.frame.image, lowered.space.frame.classes)
     alone = subnets.largest == subnets.smallest
+    parts = list(zip(images.chunk(4), labels.chunk(4), strict=True)) if split else [(images, labels)] * 4
+
+    @lru_cache(1)
+    def networks(number: int) -> list[Architecture]:
+        return [subnets.largest, *([] if alone else [subnets.smallest, *subnets.draw(0, number, 2)])]
 
     def step(number: int) -> None:
+        members = networks(number)
         optimizer.gradient.clear()
-        members = [subnets.largest]
-        if not alone:
-            members += [subnets.smallest, *subnets.draw(0, number, 2)]
         with precision(DEVICE):
-            for member in members:
-                learn(model, member, images, labels, 0.0, 1 / len(members), records=records)
+            for member, part in zip(members, parts, strict=False):
+                learn(model, member, *part, drop_path, 1 / len(members), records=records)
         optimizer.step(1e-3)
 
+    step.networks = networks
+    return step
+
+
+def enqueuing(step: Callable[[int], object], steps: int, first: int) -> float:
+    """Milliseconds in which a process on one core starts all that a step does on a device that is idle. Its
+    networks are drawn before."""
+    threads = [int(name) for name in os.listdir("/proc/self/task")]
+    cores = os.sched_getaffinity(0)
+    found = []
+    try:
+        for thread in threads:
+            os.sched_setaffinity(thread, {min(cores)})
+        for number in range(first, first + steps):
+            step.networks(number)
+            torch.cuda.synchronize()
+            began = time.perf_counter()
+            step(number)
+            found.append(1e3 * (time.perf_counter() - began))
+    finally:
+        for thread in threads:
+            os.sched_setaffinity(thread, cores)
+    return statistics.median(found)
+
+
+def supernet_step(
+    lowered: Lowered, batch: int, steps: int, *, records: bool = False, slow: bool = False, warm: int = 8
+) -> dict[str, float]:
+    """What `sandwich_step` takes."""
+    step = sandwich_step(lowered, batch, records=records)
     began = time.monotonic()
     if slow:
         with plain():
@@ -157,6 +195,36 @@ def updating_one_by_one(lowered: Lowered, steps: int) -> float:
         matrix.grad = torch.randn_like(matrix)
     optimizer = torch.optim.Muon(matrices, lr=1e-6, adjust_lr_fn="match_rms_adamw")
     return statistics.median(times(lambda _: optimizer.step(), steps, 5))
+
+
+STEPS = {  # a space, a batch, and whether it is split
+    "mini at 1024": ("mini", 1024, False),
+    "mini at 256": ("mini", 256, False),
+    "mini at 1024, split": ("mini", 1024, True),
+    "mini at 256, split": ("mini", 256, True),
+    "s3 at 64": ("s3", 64, False),
+}
+LONG = 250  # steps after which most layers of random networks have come before
+
+
+def trained_step(name: str) -> Callable[[int], None]:
+    """A step as a training runs it."""
+    which, batch, split = STEPS[name]
+    lowered = space(which)
+    return sandwich_step(lowered, batch, records=True, split=split, drop_path=float(lowered.space.train.drop_path))
+
+
+def trained(name: str, steps: int, warm: int = LONG) -> dict[str, float]:
+    """`trained_step` in milliseconds, and enqueued."""
+    step = trained_step(name)
+    found = times(step, steps, warm)
+    return {
+        "ms": statistics.median(found),
+        "worst": max(found),
+        "enqueued in ms": enqueuing(step, 30, warm + steps),
+        "GiB": torch.cuda.max_memory_allocated() / 2**30,
+        "reserved GiB": torch.cuda.max_memory_reserved() / 2**30,
+    }
 
 
 def standalone(model: torch.nn.Module, batch: int, steps: int, *, scores: bool = False) -> dict[str, float]:
@@ -234,7 +302,7 @@ def floor(lowered: Lowered, batch: int, flops: float, bandwidth: float, steps: i
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--parts", default="step,standalone,tiny,isotropic,updates")
+    parser.add_argument("--parts", default="step,mini,standalone,tiny,isotropic,updates")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--json", type=Path)
@@ -255,13 +323,17 @@ def main() -> None:
         ours = supernet_step(lowered, batch, steps)
         note("s3: sandwich step", **ours)
         note("s3: sandwich step, graphs", **supernet_step(lowered, batch, steps, records=True))
-        small = supernet_step(lowered, 64, steps, records=True)
+        small = supernet_step(lowered, 64, steps, records=True, warm=LONG)
         note("s3: sandwich step at 64, graphs", **small, ratio=ours["ms"] / small["ms"])
         note("s3: sandwich step at 64", **supernet_step(lowered, 64, steps))
         slow = supernet_step(lowered, batch, min(steps, 8), slow=True, warm=2)
         note("s3: the same, plain and eager", **slow, times=slow["ms"] / ours["ms"])
         least = floor(lowered, batch, flops, bandwidth, steps)
         note("s3: floor", ms=least, share=least / ours["ms"])
+    if "mini" in parts:
+        for name in STEPS:
+            if name.startswith("mini"):
+                note(name, **trained(name, steps))
     if "standalone" in parts:
         lowered = space("s3")
         subnets = subnets_of(lowered)

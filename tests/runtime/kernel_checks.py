@@ -14,7 +14,9 @@ from torch import Tensor
 from spacelang_runtime.ops import position_embedding
 from spacelang_runtime.ops.attention import additions, attend
 from spacelang_runtime.ops.kernels import gelu, global_attention, hardware, layer_norm, sums, window_attention
-from spacelang_runtime.ops.windows import cut
+from spacelang_runtime.ops.window_attention import packed_window_attention, reference
+from spacelang_runtime.ops.window_attention import window_attention as public
+from spacelang_runtime.ops.windows import cut, cut_by
 
 DEVICE = "cpu" if hardware.INTERPRETED else "cuda"
 KIND = torch.float32 if hardware.INTERPRETED else torch.bfloat16
@@ -25,7 +27,7 @@ def random(*shape: int) -> Tensor:
 
 
 def off(found: Tensor, expected: Tensor) -> float:
-    found, expected = found.double(), expected.detach().double()
+    found, expected = found.detach().double(), expected.detach().double()
     return float((found - expected).norm() / expected.norm())
 
 
@@ -56,6 +58,22 @@ def of_windows(
     found = [off(out, expected), *(off(d_qkv.view(-1, 3, q)[:, i], by_which[:, i]) for i in range(3))]
     found += [off(parts.sum(0)[0], d_bias[0]), off(parts.sum(0)[1], d_bias[2]), float(d_bias[1].abs().max())]
     return max(found + ([] if table is None else [off(d_table - 1, wide_table.grad)]))
+
+
+def of_public(grid: tuple[int, int], window: tuple[int, int], shift: tuple[int, int], heads: int, d: int) -> float:
+    """`window_attention` and all its gradients, by torch's own graph."""
+    bias = torch.randn(heads, 2 * window[0] - 1, 2 * window[1] - 1, device=DEVICE)
+    leaves = [leaf.requires_grad_() for leaf in (random(2, *grid, 3, heads, d), bias, random(3, heads, d))]
+    place, d_out = cut_by(grid, window, shift), random(2, *grid, heads, d)
+    apart = public(*leaves[0].unbind(3), leaves[1], window, shift, leaves[2])
+    found = packed_window_attention(leaves[0], leaves[1], window, shift, leaves[2])
+    gradients = torch.autograd.grad(found, leaves, d_out)
+    wide = [leaf.detach().double().requires_grad_() for leaf in leaves]
+    qkv = wide[0].reshape(2, grid[0] * grid[1], 3 * heads * d)
+    expected = reference(qkv, wide[2].flatten(), wide[1], heads, place).view_as(found)
+    wanted = torch.autograd.grad(expected, wide, d_out.double(), materialize_grads=True)
+    pairs = [(apart, expected), (found, expected), *zip(gradients, wanted, strict=True)]
+    return max(off(one, other) if other.any() else float(one.abs().max()) for one, other in pairs)
 
 
 def of_maps(grid: tuple[int, int], token: bool, heads: int, width: int, reach: int, images: int = 2) -> float:
@@ -115,6 +133,8 @@ CHECKS = {
     "windows without a table": lambda: of_windows((4, 4), 2, True, 1, 20, 2, tabled=False),
     "large windows": lambda: of_windows((9, 9), 9, True, 1, 16, 9, maps=1),
     "large windows, padded": lambda: of_windows((9, 13), 9, True, 1, 8, 10, maps=1),
+    "windows of two sides": lambda: of_public((6, 6), (3, 2), (1, 1), 2, 16),
+    "windows of two sides, padded": lambda: of_public((5, 7), (2, 3), (1, 2), 2, 8),
     "maps": lambda: of_maps((3, 4), False, 2, 16, 0),
     "maps with relative positions": lambda: of_maps((4, 3), True, 2, 8, 4),
     "norm": lambda: of_norm(12, 96, 4, False),
@@ -124,6 +144,8 @@ CHECKS = {
 LARGE = {
     "windows of stage 1": lambda: of_windows((56, 56), 7, True, 4, 32, 14, maps=3),
     "large windows of stage 1": lambda: of_windows((56, 56), 14, True, 2, 32, 14, maps=3),
+    "windows of Swin": lambda: of_public((56, 56), (7, 7), (3, 3), 3, 32),
+    "large windows of two sides": lambda: of_public((28, 30), (14, 10), (7, 5), 3, 32),
     "large windows of stage 3": lambda: of_windows((14, 14), 14, False, 12, 32, 14, maps=4),
     "wide heads": lambda: of_windows((16, 16), 12, True, 2, 64, 14),
     "maps of AutoFormer": lambda: of_maps((14, 14), True, 6, 64, 14, images=3),

@@ -142,6 +142,7 @@ def test_a_long_training_may_forget_which_networks_came_before(monkeypatch: pyte
     model = Supernet(lowered.space.frame, lowered.plan)
     images = torch.randn(1, 3, 52, 52)
     monkeypatch.setattr(learning, "MANY", 3)
+    monkeypatch.setattr(learning, "_roomy", lambda device: False)
     monkeypatch.setattr(learning, "eager", lambda model, architecture, *_: architecture)
     book, rng = learning.Book(), random.Random(5)
     for _ in range(10):

@@ -34,13 +34,18 @@ def mix(
     learns: whether there will be a backward pass.
     """
     width = qkv.shape[1] // (3 * heads)
-    stretched = resize and module.bias is not None and module.span != max(cut.window)
-    if hardware.launches(qkv) and relative is None and not stretched and window_attention.serves(cut, width):
+    if hardware.launches(qkv) and by_windows(module, cut, width, resize):
         return Windowed(module, qkv, extra, heads, cut)
     if hardware.launches(qkv) and module.bias is None and global_attention.serves(cut, width, relative):
         return Mapped(module, qkv, relative, heads, cut)
     with torch.set_grad_enabled(learns):
         return Plain(module, qkv, extra, relative, heads, cut, resize)
+
+
+def by_windows(module: ElasticLayer, cut: Cut, width: int, resize: bool) -> bool:
+    """Whether the kernels of windows, where they run, make the attention of a layer with heads of this width."""
+    stretched = resize and module.bias is not None and module.span != max(cut.window)
+    return module.relative is None and not stretched and window_attention.serves(cut, width)
 
 
 class Windowed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -10,10 +12,12 @@ from spacelang_runtime.fused.head import HeadPass
 from spacelang_runtime.fused.layer import LayerPass
 from spacelang_runtime.fused.patch_embed import PatchEmbedPass, TokensPass
 from spacelang_runtime.fused.patch_merging import PatchMergingPass
+from spacelang_runtime.fused.pieces import Piece
 from spacelang_runtime.fused.weights import Weights, weights
 from spacelang_runtime.nn.supernet import Rows, Supernet
 from spacelang_runtime.ops import attention
 from spacelang_runtime.ops.kernels.hardware import PRESENT
+from spacelang_runtime.ops.memoize import memoize
 
 
 def backend(model: Supernet, images: Tensor, architecture: Architecture, step: float) -> Tensor | None:
@@ -46,11 +50,17 @@ def drop_path_factors(images: Tensor, layers: int, step: float, rows: Rows | Non
     """
     if step == 0.0:
         return None
-    chances = step * (torch.arange(2 * layers, device=images.device) // 2)[:, None]
+    chances = _chances(layers, step, images.device)
     drawn = torch.rand(2 * layers, len(images) if rows is None else rows.whole, device=images.device)
     if rows is not None:
         drawn = drawn[:, rows.first : rows.first + len(images)]
     return (drawn >= chances) / (1.0 - chances)
+
+
+@memoize
+def _chances(layers: int, step: float, device: torch.device) -> Tensor:
+    """How likely each branch of so many layers is left out, [2·layers, 1]."""
+    return step * (torch.arange(2 * layers, device=device) // 2)[:, None]
 
 
 def run(
@@ -59,11 +69,12 @@ def run(
     architecture: Architecture,
     keep: Tensor | None = None,
     found: Weights | None = None,
+    pieces: Sequence[Piece | None] = (),
 ) -> Tensor:
-    """The logits of an architecture, in bf16 products. keep: see `forward`. found: the weights, if they are at
-    hand."""
+    """The logits of an architecture, in bf16 products. keep, pieces: see `forward`. found: the weights, if they are
+    at hand."""
     found = found or weights(model, torch.bfloat16)
-    return forward(model, images, architecture, found, keep, model.checkpointing)
+    return forward(model, images, architecture, found, keep, model.checkpointing, pieces)
 
 
 def forward(
@@ -73,17 +84,20 @@ def forward(
     found: Weights,
     keep: Tensor | None = None,
     checkpointing: bool = False,
+    pieces: Sequence[Piece | None] = (),
 ) -> Tensor:
     """The logits of an architecture, with products and stream in the type of the weights found. Where gradients are
     on, a backward pass from the logits adds to the `.grad` of the model's parameters in place, and to nothing else:
     neither hooks nor `torch.autograd.grad` see it.
 
-    keep: [2·layers, samples], the factors of attention's and the MLP's branch of each layer in turn. checkpointing:
-    keep of each layer what came in alone, and make the rest again on the way back.
+    keep: [2·layers, samples], the factors of attention's and the MLP's branch of each layer in turn.
+    checkpointing: keep of each layer what came in alone, and make the rest again on the way back. pieces:
+    recordings that stand for layers and mergings, in their order, None for those that have none; for passes that
+    are walked back.
     """
     with torch.autocast(images.device.type, enabled=False):
         learns = torch.is_grad_enabled()
-        walk = Pass(model, architecture, found, keep, checkpointing, learns)
+        walk = Pass(model, architecture, found, keep, checkpointing, learns, pieces)
         if learns:
             return _Logits.apply(model.head.bias, walk, images)
         return walk.forward(images)
@@ -117,21 +131,24 @@ class Pass:
         keep: Tensor | None,
         checkpointing: bool,
         learns: bool,
+        pieces: Sequence[Piece | None],
     ) -> None:
         self._learns = learns
         self._stem = PatchEmbedPass(model.stem, found, architecture.stages[0].embed)
         self._head = HeadPass(model.head, found)
-        self._passes: list[TokensPass | PatchMergingPass | LayerPass] = []
+        self._passes: list[TokensPass | PatchMergingPass | LayerPass | Piece] = []
+        recorded = iter(pieces)
         if model.tokens is not None:
             self._passes.append(TokensPass(model.tokens))
         number = 0
         for modules, stage in zip(model.stages, architecture.stages, strict=True):
             if modules.merge is not None:
-                self._passes.append(PatchMergingPass(modules.merge, found, stage.embed))
+                self._passes.append(next(recorded, None) or PatchMergingPass(modules.merge, found, stage.embed))
             for module, layer in zip(modules.layers, stage.layers, strict=False):
                 factors = None if keep is None else (keep[2 * number], keep[2 * number + 1])
                 self._passes.append(
-                    LayerPass(module, found, layer, stage.hidden(layer), factors, learns, checkpointing)
+                    next(recorded, None)
+                    or LayerPass(module, found, layer, stage.hidden(layer), factors, learns, checkpointing)
                 )
                 number += 1
 

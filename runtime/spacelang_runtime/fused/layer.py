@@ -38,6 +38,16 @@ class Change(NamedTuple):
     added: Tensor
 
 
+class Places(NamedTuple):
+    """Where a layer shall leave what others read of it, [rows, C] each: the stream that it gives, and the gradient
+    of the one that it got."""
+
+    x: Tensor
+    added: Tensor
+    dx: Tensor
+    d_added: Tensor
+
+
 class Saved(NamedTuple):
     """What the backward pass of a layer reads of its forward pass."""
 
@@ -52,7 +62,7 @@ class LayerPass:
 
     keep: the factors of samples in the attention's branch and in the MLP's; None: all 1. learns: whether there will
     be a backward pass. checkpointing: keep the stream alone, and make the rest of the forward pass again in the
-    backward pass (Chen et al., 2016).
+    backward pass (Chen et al., 2016). places: where results shall lie; None: anywhere.
     """
 
     def __init__(
@@ -64,10 +74,11 @@ class LayerPass:
         keep: tuple[Tensor, Tensor] | None,
         learns: bool,
         checkpointing: bool,
+        places: Places | None = None,
     ) -> None:
         self.module, self.weights, self.layer, self.hidden = module, weights, layer, hidden
         self.keep = keep or (None, None)
-        self.learns, self.checkpointing = learns, checkpointing
+        self.learns, self.checkpointing, self.places = learns, checkpointing, places
 
     def forward(self, stream: ResidualStream) -> ResidualStream:
         self.before = stream
@@ -78,6 +89,7 @@ class LayerPass:
             gelu.forward(kept.expanded),
             prefix(self.weights[self.module.contract_weight], width, self.hidden),
             prefix(self.weights[bias], width),
+            None if self.places is None else self.places.added,
         )
         if not self.checkpointing:
             self.kept: Saved | None = kept
@@ -101,8 +113,9 @@ class LayerPass:
             mixing.out, prefix(weights[module.out_weight], width, q), prefix(weights[module.out_bias], width)
         )
         second = layer_norm.forward(
-            first.total, mixed, self.keep[0], module.norm2_weight, module.norm2_bias, stream.tokens
-        )
+            first.total, mixed, self.keep[0], module.norm2_weight, module.norm2_bias, stream.tokens,
+            None if self.places is None else self.places.x,
+        )  # fmt: skip
         expanded = linear(
             second.y,
             prefix(weights[module.expand_weight], hidden, width),
@@ -151,7 +164,8 @@ class LayerPass:
             weight += matmul(d_qkv, first.y).view(3, q, width)
         d_normed = d_qkv.mm(self._qkv_weight(width))
         del d_qkv
-        outer = layer_norm.backward(d_normed, first, module.norm1_weight, middle.x, stream.keep, tokens)
+        to = None if self.places is None else (self.places.dx, self.places.d_added)
+        outer = layer_norm.backward(d_normed, first, module.norm1_weight, middle.x, stream.keep, tokens, to)
         targets = (module.norm1_weight, module.norm1_bias, *([] if stream.bias is None else [stream.bias]))
         sums.add(outer.parts, [gradient(target) for target in targets])
         return Change(outer.x, outer.added)

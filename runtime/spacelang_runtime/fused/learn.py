@@ -2,11 +2,13 @@
 
 A network that comes in every step, such as the largest and the smallest of a space, is recorded as a CUDA graph
 when it comes for the third time, where memory allows: a replay starts all its kernels at once. Any other is started
-kernel by kernel; none is compiled for its shape.
+kernel by kernel, or, where its kernels are short, in recorded pieces (`pieces`); none is compiled for its shape.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from weakref import WeakKeyDictionary, ref
 
 import torch
@@ -15,6 +17,7 @@ from torch.nn.functional import cross_entropy
 
 from spacelang.architecture import Architecture
 from spacelang_runtime.fused import backend
+from spacelang_runtime.fused.pieces import Piece, Pieces
 from spacelang_runtime.fused.weights import Weights, gradient, weights
 from spacelang_runtime.nn.supernet import Rows, Supernet
 
@@ -54,6 +57,7 @@ class Book:
         self._seen: dict[tuple[object, ...], int] = {}
         self._graphs: dict[tuple[object, ...], Recording] = {}
         self._inputs: dict[torch.Size, Inputs] = {}  # by the images' shape: parts of a batch may differ by one
+        self._pieces: dict[torch.Size, Pieces] = {}
         self._bound: tuple[Weights, int] | None = None
         self._records = True
 
@@ -73,6 +77,7 @@ class Book:
             self._graphs.clear()
             self._seen.clear()
             self._inputs.clear()
+            self._pieces.clear()
             self._bound = bound
         step = drop_path / max(architecture.depth - 1, 1) if model.training else 0.0
         keep = backend.drop_path_factors(images, architecture.depth, step, rows)
@@ -83,7 +88,8 @@ class Book:
                 self._seen.clear()
             self._seen[key] = seen
             if seen <= OFTEN or not self._records or not _roomy(images.device):
-                return eager(model, architecture, images, targets, keep, share, low)
+                pieces = self._recorded(model, architecture, images, keep, low)
+                return eager(model, architecture, images, targets, keep, share, low, pieces)
             if images.shape not in self._inputs:
                 self._inputs[images.shape] = Inputs(images, targets)
             inputs = self._inputs[images.shape]
@@ -95,6 +101,24 @@ class Book:
                 return eager(model, architecture, images, targets, keep, share, low)
         self._inputs[images.shape].fill(images, targets)
         return self._graphs[key].replay(keep)
+
+    def _recorded(
+        self, model: Supernet, architecture: Architecture, images: Tensor, keep: Tensor | None, low: Weights
+    ) -> Sequence[Piece | None]:
+        """The pieces of a network that are recorded."""
+        if not self._records or model.checkpointing:
+            return ()
+        try:
+            if images.shape not in self._pieces:
+                if not _roomy(images.device):
+                    return ()
+                self._pieces[images.shape] = Pieces(model, images, low)
+            return self._pieces[images.shape].of(architecture, keep, partial(_roomy, images.device))
+        except RuntimeError:  # as above
+            self._records = False
+            self._pieces.clear()
+            torch.cuda.synchronize()
+            return ()
 
 
 _BOOKS: WeakKeyDictionary[Supernet, Book] = WeakKeyDictionary()
@@ -150,10 +174,11 @@ def eager(
     keep: Tensor | None,
     share: float,
     found: Weights | None = None,
+    pieces: Sequence[Piece | None] = (),
 ) -> Tensor:
-    """As `learn`, with the factors of its branches (`backend.drop_path_factors`), and the weights, if they are at
-    hand."""
-    logits = backend.run(model, images, architecture, keep, found)
+    """As `learn`, with the factors of its branches (`backend.drop_path_factors`), and the weights and recorded
+    pieces, if they are at hand."""
+    logits = backend.run(model, images, architecture, keep, found, pieces)
     loss = cross_entropy(logits.float(), targets)
     (loss * share).backward()
     return loss.detach()

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """x·weightᵀ + bias: [rows, C] and [out, C] → [rows, out]."""
-    return torch.mm(x, weight.t()) if bias is None else torch.addmm(bias, x, weight.t())
+def linear(x: Tensor, weight: Tensor, bias: Tensor, to: Tensor | None = None) -> Tensor:
+    """x·weightᵀ + bias: [rows, C] and [out, C] → [rows, out]; in `to` where it is given."""
+    return torch.addmm(bias, x, weight.t(), out=to)
 
 
 def add_matmul(total: Tensor, left: Tensor, right: Tensor) -> None:

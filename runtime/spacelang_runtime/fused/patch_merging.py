@@ -16,10 +16,20 @@ from spacelang_runtime.ops.windows import Grid
 
 
 class PatchMergingPass:
-    """2×2 neighbours side by side, LayerNorm, a product."""
+    """2×2 neighbours side by side, LayerNorm, a product.
 
-    def __init__(self, module: ElasticPatchMerging, weights: Weights, out: int) -> None:
-        self.module, self.weights, self.out = module, weights, out
+    places: where results shall lie, [rows, C] each: the stream that it gives, and the gradients of the stream
+    that it got and of what was added to it; None: anywhere.
+    """
+
+    def __init__(
+        self,
+        module: ElasticPatchMerging,
+        weights: Weights,
+        out: int,
+        places: tuple[Tensor, Tensor, Tensor] | None = None,
+    ) -> None:
+        self.module, self.weights, self.out, self.places = module, weights, out, places
 
     def forward(self, stream: ResidualStream) -> ResidualStream:
         width = stream.x.shape[1]
@@ -39,7 +49,8 @@ class PatchMergingPass:
         )
         self.normed = layer_norm.forward(squares.view(-1, 4 * width), None, None, *self.scales, tokens)
         self.grid = grid
-        return ResidualStream(self.normed.y.mm(self._weight(width).t()), grid, tokens)
+        to = None if self.places is None else self.places[0]
+        return ResidualStream(torch.mm(self.normed.y, self._weight(width).t(), out=to), grid, tokens)
 
     def _weight(self, width: int) -> Tensor:
         return prefix(self.weights[self.module.weight], self.out, 4, width).reshape(self.out, 4 * width)
@@ -54,9 +65,13 @@ class PatchMergingPass:
         for target, part in zip((module.norm_weight, module.norm_bias), both, strict=True):
             prefix(gradient(target), 4, width).add_(part.view(4, width))
         dx = apart_again(outer.x, self.grid, self.before, self.samples)
+        if self.places is not None:
+            dx = self.places[1].copy_(dx)
         d_added = dx
         if self.keep is not None:
-            d_added = (dx.view(self.samples, -1, width) * self.keep[:, None, None].to(dx.dtype)).view_as(dx)
+            to = None if self.places is None else self.places[2].view(self.samples, -1, width)
+            factors = self.keep[:, None, None].to(dx.dtype)
+            d_added = torch.mul(dx.view(self.samples, -1, width), factors, out=to).view_as(dx)
         if self.bias is not None:
             whole = self.keep is None and (2 * self.grid[0], 2 * self.grid[1]) == self.before
             each = outer.parts[:, 2].sum(0).view(4, width).sum(0) if whole else sum_rows(d_added)

@@ -31,9 +31,13 @@ class Weights:
     def __getitem__(self, parameter: Tensor) -> Tensor:
         return self._of[id(parameter)]
 
-    def fits(self, model: nn.Module, dtype: torch.dtype) -> bool:
-        """Whether these are (still) the weights of this model in this type."""
-        return dtype == self.dtype and _places(list(model.parameters())) == self._places
+    def fits(self, model: nn.Module, dtype: torch.dtype, counted: bool) -> bool:
+        """Whether these are (still) the weights of this model in this type. counted: they are moved together."""
+        if dtype != self.dtype:
+            return False
+        if counted:
+            return _places([next(model.parameters())]) == self._places[:1]
+        return _places(list(model.parameters())) == self._places
 
     def refresh(self, counted: bool) -> None:
         """Copy the parameters; where their changes are counted, only if they have changed since the last time."""
@@ -47,12 +51,13 @@ class Weights:
 def weights(model: nn.Module, dtype: torch.dtype, counted: bool = False) -> Weights:
     """The weights of a model as they are now.
 
-    counted: whether whoever changes them also counts their versions up, as `optimizer.Optimizer` does and torch's
-    fused optimizers do not; then they are cast after a change alone, and not for every network.
+    counted: whether whoever changes them also counts their versions up and moves all or none of them, as
+    `optimizer.Optimizer` does and torch's fused optimizers do not; then they are cast after a change alone, and not
+    for every network.
     """
     with torch.inference_mode(False), torch.no_grad():  # what evaluation casts serves training too
         cast = _KEPT.get(model)
-        if cast is None or not cast.fits(model, dtype):
+        if cast is None or not cast.fits(model, dtype, counted):
             cast = _KEPT[model] = Weights(model, dtype)
         cast.refresh(counted)
     return cast

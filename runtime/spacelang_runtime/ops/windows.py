@@ -77,11 +77,18 @@ def cut(grid: Grid, window: Window, shifted: bool, token: bool) -> Cut:
         return Cut(grid, grid, (0, 0), grid, 1, token)
     if token:
         raise ValueError(f"a class token needs global attention, and the window is {window}")
-    rows, columns = grid
-    size = (min(window, rows), min(window, columns))
-    shift = (window // 2 if shifted and window < rows else 0, window // 2 if shifted and window < columns else 0)
+    shift = window // 2 if shifted else 0
+    return cut_by(grid, (window, window), (shift, shift))
+
+
+def cut_by(grid: Grid, window: Grid, shift: Grid) -> Cut:
+    """How windows of these sides cut a map when they are moved by so many tokens: `cut` says what happens to a
+    window at least as long as the map."""
+    (rows, columns), (tall, broad) = grid, window
+    size = (min(tall, rows), min(broad, columns))
+    moved = (shift[0] if tall < rows else 0, shift[1] if broad < columns else 0)
     counts = (-(-rows // size[0]), -(-columns // size[1]))
-    return Cut(grid, size, shift, (counts[0] * size[0], counts[1] * size[1]), counts[0] * counts[1], token)
+    return Cut(grid, size, moved, (counts[0] * size[0], counts[1] * size[1]), counts[0] * counts[1], False)
 
 
 @memoize

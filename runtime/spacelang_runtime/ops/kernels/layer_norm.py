@@ -36,16 +36,24 @@ class Changes(NamedTuple):
 
 
 def forward(
-    x: Tensor, added: Tensor | None, keep: Tensor | None, weight: Tensor, bias: Tensor, tokens: int
+    x: Tensor,
+    added: Tensor | None,
+    keep: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    tokens: int,
+    to: Tensor | None = None,
 ) -> Normed:
-    """LayerNorm of x + keep·added, both [rows, C]. weight, bias: [C or more], float32."""
+    """LayerNorm of x + keep·added, both [rows, C]. weight, bias: [C or more], float32. to: where that sum shall
+    lie, [rows, C], if it matters."""
     rows, width = x.shape
     if not launches(x):
-        return _plain_forward(x, added, keep, weight, bias, tokens)
+        normed = _plain_forward(x, added, keep, weight, bias, tokens)
+        return normed if to is None else normed._replace(total=to.copy_(normed.total))
     from spacelang_runtime.ops.kernels import layer_norm_triton
 
     y = torch.empty_like(x)
-    total = x if added is None else torch.empty_like(x)
+    total = x if added is None else torch.empty_like(x) if to is None else to
     mean = torch.empty(rows, device=x.device)
     scale = torch.empty_like(mean)
     block = padded(width)
@@ -60,17 +68,28 @@ def forward(
 
 
 def backward(
-    dy: Tensor, normed: Normed, weight: Tensor, beside: Tensor | None, keep: Tensor | None, tokens: int
+    dy: Tensor,
+    normed: Normed,
+    weight: Tensor,
+    beside: Tensor | None,
+    keep: Tensor | None,
+    tokens: int,
+    to: tuple[Tensor, Tensor] | None = None,
 ) -> Changes:
-    """dy: of the normed rows. beside: the gradient that reaches the sum on its other way."""
+    """dy: of the normed rows. beside: the gradient that reaches the sum on its other way. to: where the gradients
+    of x and of the branch shall lie, [rows, C] each, if it matters; without `keep` they are one, in the first."""
     x = normed.total
     rows, width = x.shape
     if not launches(x):
-        return _plain_backward(dy, normed, weight, beside, keep, tokens)
+        found = _plain_backward(dy, normed, weight, beside, keep, tokens)
+        if to is None:
+            return found
+        dx = to[0].copy_(found.x)
+        return Changes(dx, dx if keep is None else to[1].copy_(found.added), found.parts)
     from spacelang_runtime.ops.kernels import layer_norm_triton
 
-    dx = torch.empty_like(x)
-    added = dx if keep is None else torch.empty_like(x)
+    dx = torch.empty_like(x) if to is None else to[0]
+    added = dx if keep is None else torch.empty_like(x) if to is None else to[1]
     block = padded(width)
     lines = max(1, 2048 // block)
     programs = min(-(-rows // lines), 6 * processors(x.device))

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spacelang_runtime.ops.kernels.hardware import padded, processors
+from spacelang_runtime.ops.kernels.hardware import INTERPRETED, launches, padded, processors
 from spacelang_runtime.ops.kernels.launch import launch_kernel
 from spacelang_runtime.ops.memoize import memoize
 from spacelang_runtime.ops.windows import Cut
@@ -33,6 +33,11 @@ TILES = {
 def serves(cut: Cut, width: int) -> bool:
     """Whether the kernels know windows of this cut with heads of this width."""
     return max(cut.window) <= LONGEST and width <= WIDEST and width % 4 == 0 and not cut.token
+
+
+def takes(x: Tensor) -> bool:
+    """Whether the kernels run on the device of a tensor in its type; those of a GPU multiply in half precision."""
+    return launches(x) and (INTERPRETED or x.dtype in (torch.bfloat16, torch.float16))
 
 
 def forward(qkv: Tensor, extra: Tensor, table: Tensor | None, heads: int, cut: Cut) -> tuple[Tensor, Tensor]:
