@@ -196,6 +196,18 @@ def test_an_accuracy_on_the_images_that_chose_the_network_is_told_as_one(tmp_pat
     assert said["accuracy"] == f"{found.accuracy:.2%} {of}"
 
 
+@pytest.mark.parametrize("wrong", [3, {"images": 0}, {"correct": "many"}, {"accuracy": [0.5]}, {"accuracy": None}])
+def test_an_estimate_that_is_damaged_is_named(wrong: object, tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    searched(run, Pretender())
+    path = run.folder / "best.json"
+    best = json.loads(path.read_text())
+    changed = {**best["estimate"], **wrong} if isinstance(wrong, dict) else wrong
+    path.write_text(json.dumps(best | {"estimate": changed}))
+    with pytest.raises(Failure, match=r"best\.json is damaged: 'estimate' is "):
+        _ = run.best
+
+
 def test_a_bound_that_is_no_whole_number_is_told_as_the_language_writes_it(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     found = searched(run, Pretender())
