@@ -35,8 +35,7 @@ look() { # where heads look in a photo of each of three classes, and how alike t
     -o "$out/pictures/similarity"
 }
 
-part 0 train spacelang train spaces/mini.space --data "$photos" --budget 360s --set batch=1024 --set learning_rate=0.002 \
-  --runs "$out/runs"
+part 0 train spacelang train spaces/mini.space --data "$photos" --budget 360s --runs "$out/runs"
 part 0 evolve spacelang evolve mini-1 --runs "$out/runs"
 part 0 export spacelang export best -o "$out/model" "${run[@]}"
 (

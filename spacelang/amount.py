@@ -13,9 +13,9 @@ from spacelang.expression import Number, decimal, exact
 _COUNT = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)([KMGT]?)")
 _POWERS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _ENDS = re.compile(r"(\d[\d.]*[KMGT]?)\s*[-–,:]\s*(\d[\d.]*[KMGT]?)")
-_TIME = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(s|m|h|)")
+_TIME = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(s|m|h)")
 _SHARE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(%?)")
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _QUANTITY = re.compile(r"(\d{1,20}(?:\.\d{1,12})?)\s*(\D*)")
 _MOST = 10**4000  # the least count that is not written to its last digit
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}  # of time, in nanoseconds
@@ -98,10 +98,13 @@ def percent(value: Fraction) -> str:
 
 
 def seconds(text: str) -> float:
-    """`90s`, `10m` or `1.5h` in seconds."""
+    """`90s`, `10m` or `1.5h` in seconds. A number without a unit is refused: nobody can tell which was meant."""
     match = _TIME.fullmatch(text.strip())
     if not match or not float(match.group(1)):
-        raise NotAnAmount(f"{text!r} is not a time such as 90s, 10m or 1.5h")
+        number = text.strip()
+        without = re.fullmatch(r"[\d.]+", number) and _TIME.fullmatch(f"{number}s") and float(number)
+        meant = f": {number}s is in seconds, {number}m in minutes" if without else ""
+        raise NotAnAmount(f"{text!r} is not a time such as 90s, 10m or 1.5h{meant}")
     return float(Fraction(match.group(1)) * _SECONDS[match.group(2)])
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from attrs import define
 
+from spacelang.amount import counted
 from spacelang.api.feasible import feasible, idle
 from spacelang.api.load import parse
 from spacelang.api.measures import Amount, priced
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 PREVIEW = {"samples": 24, "top": 2, "per_choice": 3}
+FEW = 200  # held-out images: a share of fewer is sure to no better than some points
 
 
 @define(frozen=True, slots=False, repr=False)
@@ -168,6 +170,15 @@ def judge(where: Bench, source: Source, recipe: Refine, watching: Any) -> Judged
     keep(run, account, found.number)
     loss = float(told.losses.mean())
     return Judged(account, following, None if isnan(loss) else loss, found.scored, found.seconds)
+
+
+def warn_of_few(images: int, run: Run, say: Say) -> None:
+    """Say so where a space is to be moved by few held-out images; of a preview, all is said."""
+    if images < FEW and not run.record.preview:
+        say(
+            f"warning: {counted(images, 'held-out image')} are few to move a space by, and no interval knows it: "
+            f"they speak of the networks drawn. Have {FEW} or more: a larger holdout in the train block, more data"
+        )
 
 
 def source_of(run: Run) -> Source:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from spacelang.api.judge import Judged, recipe_of, source_of
+from spacelang.api.judge import Judged, recipe_of, source_of, warn_of_few
 from spacelang.api.judge import judge as judge_
 from spacelang.api.measures import Amount
 from spacelang.api.method import score_of
@@ -74,4 +74,5 @@ def judge(
     with bench(run.kept, lowered, place, say) as where:
         if where is None:
             raise Failure("this process only helped", "the leading one, of rank 0, has what was found")
+        warn_of_few(where.waves.images, run.kept, say)
         return judge_(where, source_of(run.kept), recipe, watched_by(observe))

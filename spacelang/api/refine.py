@@ -21,7 +21,7 @@ from spacelang.api.recipe import Settings, train_recipe
 from spacelang.api.space import Space
 from spacelang.api.spaces import panel_of, tried
 from spacelang.api.steps import steps_to
-from spacelang.api.supernets import Manner, Watched, leading, shared
+from spacelang.api.supernets import Manner, Watched, leading, require_torchrun, shared
 from spacelang.api.time import Time
 from spacelang.api.train import fits_digits, require_limits
 from spacelang.api.trained import Say, silent
@@ -197,6 +197,7 @@ def gone_through(
     from spacelang_runtime.engine.lock import remove_empty, sole_writer
     from spacelang_runtime.refine.refinement import begun, reread
 
+    require_torchrun()
     first = made(source).checked
     by = panel_of(asked, manner, first, asked.preview)
     words = {"space": source.text, **asked.values(), "score": by.recipe.score}

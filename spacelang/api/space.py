@@ -189,13 +189,25 @@ class Space:
 
     @classmethod
     def from_json(cls, text: str) -> Space:
-        """The space that a JSON text describes. Raises `Failure` with the reason where it describes none."""
+        """The space that a JSON text describes. Raises `Failure` with the reason where it describes none, or one
+        that as a text would be refused: whose rules divide by zero, or leave no network."""
         from spacelang import interchange
+        from spacelang.check.feasible import built
+        from spacelang.evaluation import UndefinedValue
+        from spacelang.lower.cells import Legal
+        from spacelang.lower.form import NotLinear
+        from spacelang.source import Span
 
         try:
-            return cls(interchange.from_json(text))
-        except interchange.NotASpace as reason:
+            space = interchange.from_json(text)
+            left = built(space, dict.fromkeys(range(1, len(space.stages) + 1), Span(0, 1)))
+        except (interchange.NotASpace, NotLinear, UndefinedValue) as reason:
             raise Failure(f"this JSON is no space: {reason}", "write it with `space.to_json()`") from None
+        if not isinstance(left, Legal):
+            wrong = left[0]
+            said = ", ".join((wrong.message, *wrong.notes[:1]))
+            raise Failure(f"this JSON is no space: {said}", wrong.help or "")
+        return cls(space)
 
     def table(self) -> list[list[str]]:
         """The space as the paper shows it: a heading, then a row for each dimension, a column for each stage."""

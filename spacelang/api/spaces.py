@@ -10,7 +10,7 @@ import attrs
 from spacelang import notation
 from spacelang.api.asked import Asked
 from spacelang.api.finish import How, requests
-from spacelang.api.judge import recipe_of
+from spacelang.api.judge import recipe_of, warn_of_few
 from spacelang.api.panel import Panel, judged, keep, panel, profiled, told_of
 from spacelang.api.supernets import SHARES, Manner, leading, shared, trained
 from spacelang.api.trained import silent
@@ -53,6 +53,8 @@ def tried(
     def found() -> Finding:
         assert whole is not None, "the leading process measures"
         told = told_of(whole)
+        if candidate.number == 1:  # of all spaces alike
+            warn_of_few(told.losses.shape[1], run, manner.say)
         before = [told_of(part) for part in parts if part is not None]
         along, expected = _expected(by, told, before, first)
         account, _ = judged(run, by, candidate.source, told, expected)

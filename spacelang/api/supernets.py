@@ -63,6 +63,16 @@ def leading() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def require_torchrun() -> None:
+    """Refuse several processes that torchrun has not started. A refinement has them meet again and again, and
+    without torchrun the place where they meet goes with the process that keeps it: the others wait for ever."""
+    if os.environ.get("WORLD_SIZE", "1") != "1" and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        raise Failure(
+            "several processes refine a space together only where torchrun has started them",
+            "torchrun --nproc-per-node 8 --no-python spacelang refine …; or for one process, unset WORLD_SIZE",
+        )
+
+
 def shared(device: str, make: Callable[[], Of]) -> Of:
     """What the leading process makes, in every process."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:

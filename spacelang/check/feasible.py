@@ -3,7 +3,7 @@ is a warning at each option that no network can use."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import prod
 
 from spacelang.amount import short
@@ -27,33 +27,9 @@ MOST_PRICED = 20_000  # layers that are priced to check a bound; beyond it the s
 def feasible(space: Space, layout: Outline) -> Iterator[Diagnostic]:
     """What is wrong with a space whose every line is right by itself. layout: where it was written."""
     blocks = {number: stage.block.span for number, stage in layout.stages.items()}
-    looks = {number: _looks(space, number) for number in blocks}
-    if sum(looks.values()) > MOST_LOOKS:
-        worst = max(looks, key=lambda number: looks[number])
-        message = f"stage {worst} has too many combinations of values to be checked"
-        note = f"they take {short(looks[worst])} looks; {short(MOST_LOOKS)} are the most in a space"
-        help_ = "take fewer options, a longer step, or fewer rules"
-        yield Diagnostic("E0340", message, Label(blocks[worst]), notes=(note,), help=help_)
-        return
-    try:
-        left = legal(space)
-    except TooMany:
-        bounds = (*space.evolve.bounds, *space.refine.bounds)
-        stated = [rule.expression for rule in space.requires if totals(rule.expression)]
-        stated += [bound.total for bound in bounds if bound.total]
-        message = "the totals of this space take too many values to be checked"
-        help_ = "take fewer layers or options, or fewer totals at once, of smaller numbers"
-        yield Diagnostic("E0340", message, Label(stated[0].span or blocks[1]), help=help_)
-        return
+    left = built(space, blocks)
     if not isinstance(left, Legal):
-        # One dimension that fails tends to fail for many values: the first tells it all.
-        first = {(problem.stage, problem.dimension): problem for problem in reversed(left)}
-        yield from (_unbuildable(problem, blocks[problem.stage]) for problem in first.values())
-        return
-    if not all(left.stages):
-        from spacelang.check.conflict import empty  # a space that holds networks need not wait for it
-
-        yield empty(space, blocks, max(1, MOST_LOOKS // (4 * sum(looks.values()))))
+        yield from left
         return
     for number, stage in enumerate(space.stages, 1):
         side = space.frame.side(number - 1)
@@ -63,6 +39,36 @@ def feasible(space: Space, layout: Outline) -> Iterator[Diagnostic]:
                 yield from _unused(number, name, dimension, side, left)
         yield from _windows(number, stage.window, side, blocks[number])
     yield from _bounds(space, left, layout)
+
+
+def built(space: Space, blocks: Mapping[int, Span]) -> Legal | tuple[Diagnostic, ...]:
+    """The legal options of a space that holds networks, or why it cannot be built. blocks: the place of each
+    stage."""
+    looks = {number: _looks(space, number) for number in blocks}
+    if sum(looks.values()) > MOST_LOOKS:
+        worst = max(looks, key=lambda number: looks[number])
+        message = f"stage {worst} has too many combinations of values to be checked"
+        note = f"they take {short(looks[worst])} looks; {short(MOST_LOOKS)} are the most in a space"
+        help_ = "take fewer options, a longer step, or fewer rules"
+        return (Diagnostic("E0340", message, Label(blocks[worst]), notes=(note,), help=help_),)
+    try:
+        left = legal(space)
+    except TooMany:
+        bounds = (*space.evolve.bounds, *space.refine.bounds)
+        stated = [rule.expression for rule in space.requires if totals(rule.expression)]
+        stated += [bound.total for bound in bounds if bound.total]
+        message = "the totals of this space take too many values to be checked"
+        help_ = "take fewer layers or options, or fewer totals at once, of smaller numbers"
+        return (Diagnostic("E0340", message, Label(stated[0].span or blocks[1]), help=help_),)
+    if not isinstance(left, Legal):
+        # One dimension that fails tends to fail for many values: the first tells it all.
+        first = {(problem.stage, problem.dimension): problem for problem in reversed(left)}
+        return tuple(_unbuildable(problem, blocks[problem.stage]) for problem in first.values())
+    if not all(left.stages):
+        from spacelang.check.conflict import empty  # a space that holds networks need not wait for it
+
+        return (empty(space, blocks, max(1, MOST_LOOKS // (4 * sum(looks.values())))),)
+    return left
 
 
 def _looks(space: Space, number: int) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spacelang.api.judge import judge as judge_
-from spacelang.api.judge import recipe_of, source_of
+from spacelang.api.judge import recipe_of, source_of, warn_of_few
 from spacelang.api.method import score_of
 from spacelang.cli.disk import write
 from spacelang.cli.judgement import say_judged, show, watching
@@ -74,6 +74,7 @@ def judge(
     with bench(found, lowered, Place(device, images, data), say) as where:
         if where is None:
             return
+        warn_of_few(where.waves.images, found, say)
         judged = judge_(where, source_of(found), recipe, watching)
         say_judged(judged, recipe)
     account, following = judged.account, judged.following

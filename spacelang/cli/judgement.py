@@ -52,14 +52,21 @@ def show(account: Account) -> None:
     from spacelang.refinement.evidence import options, said
     from spacelang.refinement.move import signed
 
-    out, quality = console(), account.quality
+    out, quality, come = console(), account.quality, account.to_come
+    by = " by the weights as they are," if come else ""
     out.print(
-        f"[bold]{account.space}[/]: E-T error {said(quality.error)} % of {counted(len(account.errors), 'network')}"
-        f"{within(account.bounds)}, on {counted(account.images, 'held-out image')}",
+        f"[bold]{account.space}[/]: E-T error {said(quality.error)} %{by} of "
+        f"{counted(len(account.errors), 'network')}{within(account.bounds)}, on "
+        f"{counted(account.images, 'held-out image')}",
         soft_wrap=True,
     )
     share = f"mean {said(quality.mean)}, best {said(quality.top)}"
     out.print(f"{share}; {float(account.confidence):.0%} intervals over the draws", soft_wrap=True)
+    if come:
+        out.print(
+            f"E-T error to come {said(come.error)} %: expected once all is learned, which is what decides",
+            soft_wrap=True,
+        )
     out.print()
     rows = [
         [

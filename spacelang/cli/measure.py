@@ -10,6 +10,7 @@ import typer
 
 from spacelang.amount import counted
 from spacelang.cli.options import Device, ResultAsJson
+from spacelang.cli.stop import stopped_in_words
 from spacelang.cli.terminal import console, grid, say
 from spacelang.cli.texts import loaded
 from spacelang.cli.watch import progress
@@ -50,7 +51,10 @@ def measure(
 
     made = loaded(space)
     asked = request(made, output, device, runtime, threads, int8, batch, precision, rounds, check)
-    with progress(f"measure {made.name}") as show:
+    with (
+        stopped_in_words(f"stopped: {output} is as it was, and no time is kept", "give the same command again"),
+        progress(f"measure {made.name}") as show,
+    ):
         done = measured(asked, lambda seen: show(seen.share, seen.said))
     if as_json:
         print(json.dumps(done.to_json(), indent=2))

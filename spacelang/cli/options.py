@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from spacelang.amount import NotAnAmount, share
+from spacelang.amount import NotAnAmount, count, share
+from spacelang.api.ranges import STEPS
 from spacelang.language.measures import KNOWN
 
 _LEAST_SHARE = Fraction(1, 1000)  # of --test-share, and what it leaves at least
@@ -28,6 +29,18 @@ def share_for_the_test(text: str) -> float:
     if not _LEAST_SHARE <= given <= 1 - _LEAST_SHARE:
         raise typer.BadParameter(f"{text!r} is not between 0.1% and 99.9%")
     return float(given)
+
+
+def updates(text: str) -> int:
+    """A count of updates, `600` or `20K`."""
+    try:
+        given = count(text)
+    except NotAnAmount as reason:
+        raise typer.BadParameter(str(reason)) from None
+    least, most = STEPS
+    if given.denominator > 1 or not least <= given <= most:
+        raise typer.BadParameter(f"it is a whole number from {least} to {most}, and not {text}")
+    return int(given)
 
 
 # Which run.
@@ -67,7 +80,9 @@ TheirParams = Annotated[str | None, bounding("params", "Their parameters")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the recipe.")
 ]
-Steps = Annotated[int | None, typer.Option(min=1, max=10**9, help="Stop after so many updates.")]
+Steps = Annotated[
+    int | None, typer.Option(parser=updates, metavar="COUNT", help="Stop after so many updates: 600, or 20K.")
+]
 Budget = Annotated[str | None, typer.Option(help="Stop after so long, such as 90s, 10m or 1.5h.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run, exactly where it stopped.")]
 Micro = Annotated[

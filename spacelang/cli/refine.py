@@ -32,6 +32,7 @@ from spacelang.cli.options import (
     TheirParams,
     Workers,
     bounding,
+    updates,
 )
 from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import console, fail, grid, refused, say, say_once
@@ -51,7 +52,9 @@ def refine(
     test_seed: TestSeed = 0,
     flops: Annotated[str | None, bounding("flops", "MACs of the networks drawn")] = None,
     params: TheirParams = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Updates of each training.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(parser=updates, metavar="COUNT", help="Updates of each training: 600, or 20K.")
+    ] = None,
     budget: Annotated[str | None, typer.Option(help="Time of each training, such as 90s, 10m or 1.5h.")] = None,
     settings: RefineSettings = None,
     train: Annotated[
@@ -148,8 +151,9 @@ def _show(now: Outcome) -> None:
             )
     if trial.difference is not None:
         before = now.trials[(trial.candidate.parent or 1) - 1].candidate
+        error = "E-T error to come" if account.to_come else "E-T error"
         out.print(
-            f"[bold]{trial.candidate.name}[/] is {verdict(trial)}: its E-T error less that of {before.name} is "
+            f"[bold]{trial.candidate.name}[/] is {verdict(trial)}: its {error} less that of {before.name} is "
             f"{said(trial.difference)} points",
             soft_wrap=True,
         )
@@ -177,12 +181,13 @@ def _end(outcome: Outcome) -> None:
         )
     out = console()
     out.print()
+    to_come = any(trial.finding.account.to_come for trial in outcome.trials)
     heading = [
         "space",
         "run",
         "E-T error, %",
-        "to come, %",
-        "less the one before",
+        "E-T error to come, %",
+        f"{'to come' if to_come else 'E-T error'}, less the one before",
         "",
         "best found, %",
         "finished, %",

@@ -1,4 +1,4 @@
-"""Ctrl-C while a command is at work."""
+"""Ctrl-C, and SIGTERM, while a command is at work."""
 
 from __future__ import annotations
 
@@ -30,10 +30,38 @@ def stoppable() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@contextmanager
+def stopped_in_words(said: str, remedy: str) -> Iterator[None]:
+    """Inside, SIGTERM ends the command as Ctrl-C does, with exit code 1, and both say what becomes of its work."""
+    from spacelang.cli.terminal import fail
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    terminated = threading.Event()
+
+    def terminate(_: int, frame: FrameType | None) -> None:
+        terminated.set()
+        _raised(frame, said, 1)
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except KeyboardInterrupt:
+        fail(said, remedy, 1 if terminated.is_set() else STOPPED)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _stop(_: int, frame: FrameType | None) -> None:
+    _raised(frame, "stopped", STOPPED)
+
+
+def _raised(frame: FrameType | None, said: str, code: int) -> None:
+    """The end of what is at work: an exception, or there and then while a module is loaded."""
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
-            print("error: stopped", file=sys.stderr, flush=True)
-            os._exit(STOPPED)
+            print(f"error: {said}", file=sys.stderr, flush=True)
+            os._exit(code)
         frame = frame.f_back
     raise KeyboardInterrupt

@@ -123,6 +123,49 @@ def test_a_space_comes_back_from_its_json(space: sl.Space) -> None:
         sl.Space.from_json("{}")
 
 
+RULES = """
+edition 2026
+space x
+image = 8
+patch = 2
+classes = 10
+RULE
+stage 1 {
+  depth in 1..2
+  embed in {16, 32}
+  each layer {
+    heads in {1, 2}
+    window = 4
+  }
+}
+"""
+# A rule that may stand in a text, a part of it in JSON, what stands there instead, and why that is refused.
+HEADS, IMAGE, ZERO, MOST = (
+    '{"is":"name","name":"heads"}',
+    '{"is":"name","name":"image"}',
+    '{"is":"constant","value":0}',
+    '{"is":"constant","value":900}',
+)
+DEPTHS = '{"argument":{"is":"name","name":"depth"},"function":"sum","is":"total"}'
+REFUSED_RULES = {
+    "a division by zero": ("require each layer: 64 / heads >= 32", HEADS, ZERO, "division by zero, in stage 1"),
+    "totals over zero": ("require sum(depth) <= 16 / image", IMAGE, ZERO, "division by zero"),
+    "a product of totals": ("require sum(depth) * image <= 900", IMAGE, DEPTHS, "totals are added, subtracted"),
+    "no network": ("require each layer: heads <= 900", MOST, ZERO, "no network meets `heads <= 0`"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_RULES)
+def test_json_with_a_rule_that_a_text_may_not_have_is_refused(case: str) -> None:
+    rule, part, other, reason = REFUSED_RULES[case]
+    written = sl.parse(RULES.replace("RULE", rule)).to_json()
+    assert sl.Space.from_json(written).to_json() == written
+    assert part in written
+    with pytest.raises(sl.Failure, match="this JSON is no space: ") as refused:
+        sl.Space.from_json(written.replace(part, other))
+    assert reason in refused.value.message
+
+
 @pytest.mark.parametrize("name", ["digits", "s3", "autoformer_small", "swin_tiny"])
 def test_a_network_comes_back_from_its_line_and_its_json(name: str) -> None:
     for one in sl.load(f"spaces/{name}.space").sample(5):

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from spacelang.cli.resumable import resumable
-from spacelang.cli.stop import stoppable
+from spacelang.cli.stop import stoppable, stopped_in_words
+
+SPACES = Path(__file__).resolve().parents[2] / "spaces"
 
 STUBBORN = """
 import os, signal, time
@@ -59,3 +61,28 @@ def test_a_command_that_waits_is_stopped_in_one_line() -> None:
     assert process.wait(60) == 130
     assert process.stderr is not None
     assert process.stderr.read() == "error: stopped\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 1), (signal.SIGINT, 130)])
+def test_a_measurement_that_is_stopped_says_that_it_begins_anew(number: int, code: int, tmp_path: Path) -> None:
+    code_ = (
+        "import os, signal, sys, threading; from spacelang.cli import main\n"
+        "import spacelang_runtime.app.latency as latency\n"
+        f"latency.measure = lambda *_, **__: os.kill(os.getpid(), {int(number)}) or threading.Event().wait(20)\n"
+        f"sys.argv = ['spacelang', 'measure', {str(SPACES / 'digits.space')!r}, '-o', 'there.json']; main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code_], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert ended.stderr.splitlines()[-2:] == [
+        "error: stopped: there.json is as it was, and no time is kept",
+        "  help: give the same command again",
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_handler_of_before_is_back_after_what_says_what_becomes_of_it() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as end, stopped_in_words("stopped", "again"):
+        signal.raise_signal(signal.SIGTERM)
+    assert end.value.code == 1
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -14,7 +14,7 @@ import pytest
 from spacelang.api.error import NotAnOption
 from spacelang.api.train import held_out
 from spacelang.cli.commands import COMMANDS
-from spacelang.cli.options import share_for_the_test
+from spacelang.cli.options import share_for_the_test, updates
 from spacelang.cli.usage import _COMMANDS
 
 DIGITS = str(Path(__file__).resolve().parents[2] / "spaces" / "digits.space")
@@ -89,6 +89,27 @@ def test_a_test_share_that_is_none_is_refused_in_our_words(text: str, said: str,
     answer = spacelang("train", DIGITS, "--data", "photos", "--test-share", text)
     assert answer.code == 2
     assert said in answer.err
+
+
+def test_a_count_of_updates_is_an_amount() -> None:
+    assert [updates(text) for text in ("600", "20K", "1.5K", "1G")] == [600, 20_000, 1500, 10**9]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("1k", "1K"), ("0", "from 1 to"), ("1.5", "whole number"), ("2G", "from 1 to")]
+)
+def test_what_is_no_count_of_updates_is_told_what_is(text: str, said: str, spacelang) -> None:
+    for words in (("train", DIGITS), ("refine", DIGITS)):
+        told = spacelang(*words, "--steps", text)
+        assert told.code == 2
+        assert said in told.err
+
+
+@pytest.mark.parametrize("option", ["--budget", "--every"])
+def test_a_time_without_a_unit_is_told_both_that_may_be_meant(option: str, spacelang) -> None:
+    told = spacelang("train", DIGITS, option, "1")
+    assert told.code == 2
+    assert "'1' is not a time such as 90s, 10m or 1.5h: 1s is in seconds, 1m in minutes" in told.err
 
 
 def test_a_share_for_the_test_may_be_in_percent() -> None:

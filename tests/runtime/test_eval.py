@@ -117,3 +117,44 @@ def test_weights_that_are_no_numbers_are_refused_by_name(spacelang, tmp_path: Pa
     said = spacelang("eval", str(made), "--data", str(data))
     assert said.code == 1
     assert f"1 of the {weights[name].numel()} weights of {name} are NaN or infinite" in said.err
+
+
+def of_one_split(folder: Path) -> Path:
+    """Photos that nobody has parted, six of each class."""
+    data = image_folder(folder / "parted", train=6, val=1, classes=("a", "b", "c"))
+    return (data / "train").rename(folder / "whole")
+
+
+def learned_from(spacelang, data: Path, folder: Path, *words: str) -> str:
+    """The folder of a model that has learned from some data."""
+    small = ("--set", "epochs=1", "--set", "batch=2", "--workers", "0", "--runs", str(folder / "runs"))
+    first, made = model(folder / "first", 3), str(folder / "m")
+    said = spacelang("finetune", first, "--data", str(data), *words, *small, "-o", made)
+    assert said.code == 0, said.err
+    return made
+
+
+def test_a_model_is_not_tested_on_the_images_of_its_training(spacelang, tmp_path: Path) -> None:
+    data = of_one_split(tmp_path)
+    share = ("--test-share", "0.34", "--test-seed", "3")
+    made = learned_from(spacelang, data, tmp_path, *share)
+    asked = ("eval", made, "--data", str(data), "--workers", "0", "--json")
+    again, own = spacelang(*asked), spacelang(*asked, *share)
+    assert again.code == own.code == 0, again.err
+    (one,), (other,) = json.loads(again.out), json.loads(own.out)
+    assert {**one, "images_a_second": 0} == {**other, "images_a_second": 0}
+    assert one["images"] == 6
+    assert "tested as the model was trained, on 0.34 of every class held out for the test by seed 3" in again.err
+
+
+def test_that_all_images_are_tested_is_said(spacelang, tmp_path: Path) -> None:
+    data = of_one_split(tmp_path)
+    made = learned_from(spacelang, data, tmp_path, "--test-share", "0.34")
+    shutil.copy(data / "a" / sorted(path.name for path in (data / "a").iterdir())[0], data / "a" / "more.jpg")
+    others = photos(tmp_path / "others", 3)
+    for tested, where, images in ((made, data, 19), (model(tmp_path / "plain", 3), others / "val", 36)):
+        said = spacelang("eval", tested, "--data", str(where), "--workers", "0", "--json")
+        assert said.code == 0, said.err
+        assert json.loads(said.out)[0]["images"] == images
+        assert f"{where.name} has no test split: all of its images are tested" in said.err
+    assert "all of its images" not in spacelang("eval", made, "--data", str(others), "--workers", "0").err

@@ -217,6 +217,16 @@ def test_the_next_space_is_written_once_and_never_over_another_text(trained: Pat
     assert "next.space is there already" in spacelang(*words, here=trained, code=1).err
 
 
+def test_few_held_out_images_are_warned_of_once(trained: Path, tmp_path: Path) -> None:
+    told = "199 held-out images are few to move a space by"
+    assert spacelang("judge", *SMALL, "--images", "199", here=trained).err.count(told) == 1
+    assert "are few" not in spacelang("judge", *SMALL, "--images", "200", here=trained).err
+    (tmp_path / "digits.space").write_text(DIGITS, encoding="utf-8")
+    words = ("refine", "digits.space", "--rounds", "1", "--images", "199", *PAPER, *BOLD, *TRAINING)
+    done = spacelang(*words, here=tmp_path)
+    assert done.err.count(told) == 1
+
+
 def test_a_judgement_names_the_next_step_as_its_own_command(trained: Path) -> None:
     assert "next: give the same command with --next digits_2.space" in spacelang("judge", *BOLD, here=trained).err
 

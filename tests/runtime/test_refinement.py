@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -88,6 +89,14 @@ def test_what_was_found_of_a_space_stands_without_its_runs(refined: Path, tmp_pa
     again = spacelang(*WORDS, "--evolve", "--finish", "50%", here=here)
     assert "train" not in again.err
     assert record(here) == before
+    # The terminal has two E-T errors of each space, and says of each which one it is.
+    first = next(line for line in again.out.splitlines() if line.startswith("digits: "))
+    assert re.match(r"digits: E-T error \S+ \[.*\] % by the weights as they are, of \d+ networks", first)
+    to_come = re.findall(r"^E-T error to come \S+ \[.*\] %: expected once all is learned", again.out, re.M)
+    assert len(to_come) == len(before["rounds"])
+    assert ": its E-T error to come less that of digits is " in again.out
+    heading = next(line for line in again.out.splitlines() if line.startswith("space "))
+    assert re.search(r"run +E-T error, % +E-T error to come, % +to come, less the one before", heading)
     assert list(here.glob("runs/digits*")) == []
 
 
@@ -122,6 +131,20 @@ def test_a_space_in_whose_place_another_file_lies_is_not_trained(tmp_path: Path)
     assert "digits_2.space is there already" in said
     assert (tmp_path / "digits_2.space").read_text() == "mine\n"
     assert list(tmp_path.glob("runs/digits_2-*")) == []
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_processes_that_torchrun_has_not_started_are_told_so_once(
+    rank: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "digits.space").write_text(DIGITS, encoding="utf-8")
+    for name, value in (("WORLD_SIZE", "2"), ("RANK", rank), ("LOCAL_RANK", rank)):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("TORCHELASTIC_USE_AGENT_STORE", raising=False)
+    said = spacelang(*WORDS, here=tmp_path, code=1).err
+    told = "error: several processes refine a space together only where torchrun has started them\n"
+    assert said.startswith(told) if rank == "0" else said == ""
+    assert list(tmp_path.glob("runs/*")) == []
 
 
 def test_two_processes_refine_together(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from searching import CPU, IMAGES, RECIPE, Pretender, answers, digits, new_run, 
 from spacelang_runtime.engine.provenance import provenance
 from spacelang_runtime.engine.record import Limits, State
 from spacelang_runtime.engine.run import write_state
+from spacelang_runtime.engine.wilson import wilson
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.search import pool as crews
 from spacelang_runtime.search.algorithms import ALGORITHMS
@@ -177,10 +178,34 @@ def test_an_accuracy_is_of_the_weights_that_were_searched_and_of_no_later_ones(t
     for step in (1, 2):
         write_state(run, State(step, Limits(step), 0.0, {}, 0, True))
         said.append(provenance(run, found.best.architecture))
-    assert said[0]["held_out_accuracy"] == found.accuracy
-    assert said[0]["accuracy"] == f"{found.accuracy:.2%} of {READ} held-out images, with inherited weights"
+    right, rest = int(answers(found.best.architecture).right[READ:].sum()), IMAGES - READ
+    low, high = wilson(right, rest)
+    assert said[0]["held_out_accuracy"] == right / rest
+    of = f"of {rest} held-out images that chose nothing, with inherited weights"
+    assert said[0]["accuracy"] == f"{right / rest:.2%} [{low:.2%}, {high:.2%}] {of}"
     assert (said[1]["held_out_accuracy"], said[1]["accuracy"]) == (None, None)
     assert said[1]["constraint"] == said[0]["constraint"]
+
+
+def test_an_accuracy_on_the_images_that_chose_the_network_is_told_as_one(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    found = searched(run, Pretender(), Method(part=Fraction(1)))  # leaves no image for an estimate
+    said = provenance(run, found.best.architecture)
+    assert said["held_out_accuracy"] == found.accuracy
+    of = f"of {IMAGES} held-out images, the ones that chose it, with inherited weights"
+    assert said["accuracy"] == f"{found.accuracy:.2%} {of}"
+
+
+@pytest.mark.parametrize("wrong", [3, {"images": 0}, {"correct": "many"}, {"accuracy": [0.5]}, {"accuracy": None}])
+def test_an_estimate_that_is_damaged_is_named(wrong: object, tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    searched(run, Pretender())
+    path = run.folder / "best.json"
+    best = json.loads(path.read_text())
+    changed = {**best["estimate"], **wrong} if isinstance(wrong, dict) else wrong
+    path.write_text(json.dumps(best | {"estimate": changed}))
+    with pytest.raises(Failure, match=r"best\.json is damaged: 'estimate' is "):
+        _ = run.best
 
 
 def test_a_bound_that_is_no_whole_number_is_told_as_the_language_writes_it(tmp_path: Path) -> None:

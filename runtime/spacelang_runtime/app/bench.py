@@ -48,9 +48,11 @@ def bench(run: Run, lowered: Lowered, place: Place, say: Say) -> Iterator[Bench 
 
     Raises `Failure` at once where another process writes the run, and where its data is not what it was.
     """
+    from spacelang.lower.cost import price
     from spacelang_runtime.data.decoded import decoded
     from spacelang_runtime.engine.lock import sole_writer
     from spacelang_runtime.engine.supernet import trained_at, unfinished
+    from spacelang_runtime.engine.threads import suited
     from spacelang_runtime.search.images import beginning
     from spacelang_runtime.search.images import place as placed
     from spacelang_runtime.search.pool import Dispatcher, follow, join
@@ -70,13 +72,14 @@ def bench(run: Run, lowered: Lowered, place: Place, say: Say) -> Iterator[Bench 
         begin = beginning(run.space.train.seed, len(images))
         held_out = placed(images, dataset.frame, crew.device, begin)
         scorer = Scorer(model, held_out, dataset.normalise)
-        if not crew.is_main:
-            follow(crew, scorer.judge, len(held_out))
-            yield None
-            return
-        if run.record.preview:
-            say("this run is a PREVIEW, so is all that is measured on it: its numbers mean nothing")
-        yield Bench(run, lowered, Dispatcher(crew, scorer.judge, len(held_out), begin), step)
+        with suited(price(lowered.largest).flops * held_out.batch, crew.device):
+            if not crew.is_main:
+                follow(crew, scorer.judge, len(held_out))
+                yield None
+                return
+            if run.record.preview:
+                say("this run is a PREVIEW, so is all that is measured on it: its numbers mean nothing")
+            yield Bench(run, lowered, Dispatcher(crew, scorer.judge, len(held_out), begin), step)
 
 
 def _same_images(run: Run, say: Say) -> None:

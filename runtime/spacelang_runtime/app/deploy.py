@@ -166,8 +166,11 @@ def _frame(model: Model, how: Deployment) -> Frame:
 
 def _test(model: Model, path: Path, how: Deployment) -> tuple[int, int]:
     """How many test images a file tells right, and of how many."""
+    from spacelang_runtime.data.learned import from_notes
+
     assert how.data is not None
-    (row,) = of_file(path, how.data, how=How("cpu", how.workers, how.say)).rows
+    learned = from_notes(model.notes)
+    (row,) = of_file(path, how.data, how=How("cpu", how.workers, how.say, learned=learned)).rows
     return round(row["top1"] * row["images"]), row["images"]
 
 

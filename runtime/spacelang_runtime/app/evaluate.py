@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.data import LabelledSplit, TestShare
+    from spacelang_runtime.data import LabelledSplit, Learned, TestShare
     from spacelang_runtime.engine.evaluate import Evaluation
     from spacelang_runtime.engine.run import Run
 
@@ -39,7 +39,7 @@ Observe = Callable[[float, str], None]  # the share that is done, and what to sa
 class How:
     """What does not change an answer. workers: processes that read. say: what a person would be told; observe: how
     many of the images have been seen. data: where that of a run is now, if not where it was trained. held_out:
-    for the test, of a model's data that has no test split."""
+    for the test, of a model's data that has no test split. learned: what a file was trained on; a folder tells."""
 
     device: str = "auto"
     workers: int | None = None
@@ -47,6 +47,7 @@ class How:
     observe: Observe = lambda _, __: None
     data: str | None = None
     held_out: TestShare | None = None
+    learned: Learned | None = None
 
 
 @frozen(repr=False)
@@ -131,6 +132,7 @@ def of_run(
 def of_model(folder: str | os.PathLike[str], data: str, by_class: bool = False, how: How = How()) -> Tested:
     """A model's folder on the test images of some data. Raises `Failure` where they tell other classes apart."""
     from spacelang_runtime.data import open_split
+    from spacelang_runtime.data.learned import from_notes
     from spacelang_runtime.engine.distributed import choose
     from spacelang_runtime.engine.evaluate import evaluate
     from spacelang_runtime.nn.saved import load, notes_of, preprocessing_of, require_finite
@@ -141,14 +143,15 @@ def of_model(folder: str | os.PathLike[str], data: str, by_class: bool = False, 
     network = network.float().to(where)  # whatever type or types the weights were kept in
     architecture = network.architecture
     workers = readers(how.workers, spare=0)
-    preprocessing = preprocessing_of(folder)
-    images = open_split(data, architecture.frame, preprocessing, workers, how.say, how.held_out)
+    preprocessing, notes = preprocessing_of(folder), notes_of(folder)
+    parted = (how.held_out, from_notes(notes))
+    images = open_split(data, architecture.frame, preprocessing, workers, how.say, *parted)
     if len(images.classes) != architecture.frame.classes:
         raise Failure(
             f"{folder} tells {architecture.frame.classes} classes apart, and {data} has {len(images.classes)}",
             f"give it a head for them: spacelang finetune {folder} --data {data} -o tuned/",
         )
-    known = notes_of(folder).get("classes")
+    known = notes.get("classes")
     if known and list(images.classes) != known:
         how.say(
             f"the classes of {data} have other names than those that {folder} has learned: is it the same data?"
@@ -176,7 +179,8 @@ def of_file(path: str | os.PathLike[str], data: str, by_class: bool = False, how
     told = told_by(session.told, str(path))
     architecture = told.architecture
     workers = readers(how.workers, spare=0)
-    images = open_split(data, architecture.frame, told.preprocessing, workers, how.say, how.held_out)
+    parted = (how.held_out, how.learned)
+    images = open_split(data, architecture.frame, told.preprocessing, workers, how.say, *parted)
     if len(images.classes) != architecture.frame.classes:
         raise Failure(
             f"{path} tells {architecture.frame.classes} classes apart, and {data} has {len(images.classes)}",

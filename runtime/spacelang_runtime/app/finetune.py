@@ -141,6 +141,7 @@ def _written(run: Run, output: Path, force: bool, say: Say) -> Finetuned:
     }
     if best is not None:
         notes["origin"] = f"{notes['origin']}, at its best look: step {best.step}"
-        notes |= {"held_out_accuracy": best.share, "accuracy": f"{best.share:.2%} of the held-out images"}
+        notes["held_out_accuracy"] = best.share
+        notes["accuracy"] = f"{best.share:.2%} of the held-out images, the ones that chose its step"
     save(network, output, notes, force, preprocessing_of(run, say))
     return Finetuned(run, output, architecture, how)

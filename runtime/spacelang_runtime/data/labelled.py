@@ -17,12 +17,14 @@ from spacelang_runtime.data.decode import ANY_SIDE
 from spacelang_runtime.data.digits import digits
 from spacelang_runtime.data.forms.known import listed
 from spacelang_runtime.data.frame import Framing
+from spacelang_runtime.data.learned import Learned
+from spacelang_runtime.data.listing import TESTS, Listing
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.data.pictures import Files, Grey
 from spacelang_runtime.data.prefetch import whole
 from spacelang_runtime.data.skipped import Skipped
 from spacelang_runtime.data.source import Split
-from spacelang_runtime.data.splits import TestShare, tested, training
+from spacelang_runtime.data.splits import TestShare, source, tested, training
 from spacelang_runtime.data.workers import worked
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
@@ -121,23 +123,60 @@ def open_split(
     workers: int,
     say: Callable[[str], None],
     held_out: TestShare | None = None,
+    learned: Learned | None = None,
 ) -> LabelledSplit:
     """The test images at `where`: "digits", or those of data of any form; all of its images, where it is one
     split, or those held out of them. Training images are not looked at, and need not be there.
 
     frame: its image side and channels are what pictures are turned into. workers: processes that decode; 0: none.
-    Files are listed, not read. Raises `Failure` for data that cannot be used.
+    learned: what the model that is tested was trained on. Of the same data, what that training has held out is
+    tested; of other data of one split, all images are. Both are said. Files are listed, not read. Raises `Failure`
+    for data that cannot be used.
     """
     require_channels(frame)
     if where == "digits":
         source = digits(frame.image)
         name, classes, split = source.name, source.classes, source.test
     else:
-        listing = listed(where, only_test=held_out is None)
+        listing = _listed(where, held_out, learned)
         for line in listing.said:
             say(line)
+        if held_out is None and listing.part(*TESTS) is None:
+            held_out = _held_out_before(listing, learned, say)
         name, (classes, split) = listing.name, tested(listing, ANY_SIDE, held_out)
     return labelled(name, classes, split, frame, preprocessing, workers, Skipped(say))
+
+
+def _listed(where: str, held_out: TestShare | None, learned: Learned | None) -> Listing:
+    """The data at `where`: with its training images where some of these may have to be tested."""
+    if held_out is None and learned is not None:
+        try:
+            whole = listed(where)
+        except Failure:  # test images alone
+            return listed(where, only_test=True)
+        if whole.part(*TESTS) is None:
+            return whole
+    return listed(where, only_test=held_out is None)
+
+
+def _held_out_before(listing: Listing, learned: Learned | None, say: Callable[[str], None]) -> TestShare | None:
+    """What the training of a model has held out of data of one split; None where it is to be tested as a whole."""
+    if learned is not None and _is(listing, learned):
+        say(f"{listing.name} has no test split: tested as the model was trained, on {learned.share}")
+        return learned.share
+    say(
+        f"{listing.name} has no test split: all of its images are tested, those of the model's training too if it "
+        "holds them; --test-share and --test-seed as of its training leave these out"
+    )
+    return None
+
+
+def _is(listing: Listing, learned: Learned) -> bool:
+    """Whether data of one split is what was learned from."""
+    try:
+        return source(listing, ANY_SIDE, learned.share).fingerprint == learned.fingerprint
+    except Failure:  # it cannot even be parted so
+        return False
 
 
 def open_training(

@@ -37,6 +37,7 @@ def _verify(record: Any) -> None:
     for name in ("accuracy", "images"):
         if not finite(record.get(name)) or not 0 <= record[name] <= 10**30:
             raise NotJson(f"{name!r} is {shown(record.get(name))}, and must be a number from 0")
+    _verify_estimate(record.get("estimate"))
     try:
         for bound in record["bounds"]:
             from_record(bound)
@@ -49,3 +50,15 @@ def _verify(record: Any) -> None:
             from_json(record.get(name))
         except NotAnArchitecture as reason:
             raise NotJson(f"{name!r}: {reason}") from None
+
+
+def _verify_estimate(estimate: Any) -> None:
+    """The same of an estimate; one of before there were any is None."""
+    if estimate is None:
+        return
+    try:
+        numbers = (estimate["correct"], estimate["images"], *estimate["accuracy"])
+    except (KeyError, TypeError):
+        numbers = ()
+    if len(numbers) != 4 or not all(finite(one) and 0 <= one <= 10**30 for one in numbers) or not numbers[1]:
+        raise NotJson(f"'estimate' is {shown(estimate)}, and must have 'images', 'correct' and 'accuracy'")

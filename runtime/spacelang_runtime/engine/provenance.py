@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from spacelang.amount import counted
 from spacelang.architecture import Architecture
 from spacelang.lower.cost import price
 from spacelang.recipe import from_record
+from spacelang_runtime.data.learned import to_notes
 from spacelang_runtime.engine.run import Run
 
 
@@ -16,12 +18,12 @@ def provenance(run: Run, architecture: Architecture) -> dict[str, Any]:
     it holds for the weights that were searched: a run that was trained on has others."""
     cost, record, state, best = price(architecture), run.record, run.state, run.best
     is_best = best is not None and best["name"] == architecture.name
-    constraint = accuracy = share = None
+    constraint, share, accuracy = None, None, None
     if best is not None and is_best:
         constraint = ", ".join(str(from_record(bound)) for bound in best["bounds"]) or "none"
         if state is None or best.get("step", state.step) == state.step:
-            share = best["accuracy"]
-            accuracy = f"{share:.2%} of {best['images']} held-out images, with inherited weights"
+            share, of = _accuracy(best)
+            accuracy = f"{share:.2%} {of}, with inherited weights"
     steps = f", {counted(state.step, 'step')}" if state else ""
     return {
         "name": architecture.name,
@@ -33,8 +35,20 @@ def provenance(run: Run, architecture: Architecture) -> dict[str, Any]:
         "accuracy": accuracy,
         "held_out_accuracy": share,
         "data": f"{record.data.name} (fingerprint {record.data.fingerprint[:16]})",
+        **to_notes(record.data.test_share, record.data.test_seed, record.data.fingerprint),
         "origin": f"inherited from the supernet of run {run.name}{steps}",
         "run": run.name,
         "preview": record.preview,
         "versions": record.versions,
     }
+
+
+def _accuracy(best: Mapping[str, Any]) -> tuple[float, str]:
+    """What the best network of a search does: by the search's estimate, on images that chose nothing, where it left
+    some; else on those that chose it, which says too much. The share, and of which images it is, in words."""
+    estimate = best.get("estimate")
+    if estimate is None:
+        return best["accuracy"], f"of {best['images']} held-out images, the ones that chose it"
+    low, high = estimate["accuracy"]
+    of = f"[{low:.2%}, {high:.2%}] of {estimate['images']} held-out images that chose nothing"
+    return estimate["correct"] / estimate["images"], of

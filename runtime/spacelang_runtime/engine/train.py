@@ -42,6 +42,7 @@ from spacelang_runtime.engine.run import Run, removed_unless_saved
 from spacelang_runtime.engine.scalars import scalars
 from spacelang_runtime.engine.schedule import expected_updates, finished, progress
 from spacelang_runtime.engine.step import Observe, step_after
+from spacelang_runtime.engine.threads import suited
 from spacelang_runtime.engine.throughput import Throughput
 from spacelang_runtime.engine.trace import tracing
 from spacelang_runtime.failure import Failure, Interrupted, Stopped
@@ -56,13 +57,14 @@ class Training:
 
     model: on its device. objective: what is minimised. parameters: those that learn, see `optimizer_of`. rate:
     the learning rate at a progress from 0 to 1 of a run of so many updates, in the groups' units. batch: images a
-    step, over all processes; micro: how many a process takes at a time (0: all). clip: largest norm of the
-    gradient (0: none). ema: decay of the averaged weights (0: none). name, digest: see `Checkpoint`. resume: the
-    command by which it goes on. remedy: what helps where losses are not finite. prepare: what is done before the
-    first step; it may add to gradients. evaluate: figures of the model at a state (None: undefined), with its
-    averaged weights where they are averaged, which it also keeps, and then knows; all processes take part;
-    stopped, it raises `KeyboardInterrupt`. evaluations: how many over the run, evenly spaced, the last at its
-    end. measured: on what, as TensorBoard shows it. checkpoint: where to go on from.
+    step, over all processes; micro: how many a process takes at a time (0: all). work: MACs of the largest pass that
+    a step may have, were it made by one process; None: not known. clip: largest norm of the gradient (0: none). ema:
+    decay of the averaged weights (0: none). name, digest: see `Checkpoint`. resume: the command by which it goes on.
+    remedy: what helps where losses are not finite. prepare: what is done before the first step; it may add to
+    gradients. evaluate: figures of the model at a state (None: undefined), with its averaged weights where they are
+    averaged, which it also keeps, and then knows; all processes take part; stopped, it raises `KeyboardInterrupt`.
+    evaluations: how many over the run, evenly spaced, the last at its end. measured: on what, as TensorBoard shows
+    it. checkpoint: where to go on from.
     """
 
     run: Run
@@ -78,6 +80,7 @@ class Training:
     name: str = ""
     digest: str = ""
     micro: int = 0
+    work: int | None = None
     ema: float = 0.0
     prepare: Callable[[World], None] = lambda world: None
     evaluate: Callable[[nn.Module, TrainerState, World], dict[str, float | None]] = lambda *_: {}
@@ -126,6 +129,8 @@ def train(
         stopping = stack.enter_context(interruptible())
         alone = stopping if world.size == 1 else lambda: False
         stack.enter_context(enough_memory(training.batch))
+        if training.work is not None:
+            stack.enter_context(suited(training.work // world.size, world.device))
         optimizer = optimizer_of(training.parameters, len(names) + 2, world.size if shard else 1)
         learned = learner(model, optimizer, training.ema)
         gradient = optimizer.gradient

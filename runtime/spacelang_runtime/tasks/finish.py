@@ -190,12 +190,12 @@ def write_model(setup: SupernetSetup, request: FinishRequest, supernet: Supernet
     finish, state = run.record.finish, run.state
     assert finish is not None
     assert state is not None
-    said = None
+    network = extract(model, architecture)
+    notes, said = provenance(request.run, architecture), None
     if after is not None and before is not None:
         images = counted(after.images, "held-out image")
-        said = f"{after.top1:.2%} of {images}; {before.top1:.2%} with inherited weights"
-    network = extract(model, architecture)
-    notes = provenance(request.run, architecture)
+        chosen = "; a search chose it by some of them" if notes["accuracy"] else ""
+        said = f"{after.top1:.2%} of {images}; {before.top1:.2%} with inherited weights{chosen}"
     notes |= {
         "accuracy": said,
         "held_out_accuracy": after and after.top1,

@@ -28,8 +28,8 @@ class Seen:
 
 
 @frozen
-class Look:
-    """A look at an image by its number."""
+class ImageCheck:
+    """The check of an image of a task, with what goes with it, by its number."""
 
     data: TaskData
 
@@ -69,7 +69,7 @@ def looked(data: TaskData, folder: Path, world: World, workers: int, show: Show)
     `Failure` with the first that is wrong, and how many others are."""
     own = range(world.rank, len(data.images()), world.size)
     seen: list[Seen] = []
-    for done, one in enumerate(worked(Look(data), own, workers), 1):
+    for done, one in enumerate(worked(ImageCheck(data), own, workers), 1):
         seen.append(one)
         show(done / len(own), f"image {done} of {len(own)}")
     every: dict[int, Seen] = {}
@@ -89,7 +89,7 @@ def again(data: TaskData, folder: Path, broken: Mapping[str, str]) -> Looked | N
     """Data that was looked at before, without what was broken then; None where some of that can be read now."""
     number_of = {within(folder, path): number for number, path in enumerate(data.images())}
     left = frozenset(number_of[name] for name in broken if name in number_of)
-    if any(not Look(data)(number).broken for number in left):
+    if any(not ImageCheck(data)(number).broken for number in left):
         return None
     kept = data.without(left, {}) if left else data
     return Looked(kept, listing(data, folder), data.fingerprint, dict(broken))

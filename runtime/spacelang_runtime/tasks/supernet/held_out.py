@@ -60,8 +60,9 @@ def count(recipe: Train, steps: int, held_out: int) -> int:
 
 
 @frozen(eq=False)
-class Look:
-    """A look at the first images of a split. images: of this process, of which the first one is the rank's."""
+class Validation:
+    """The validation of networks on the first images of a split. images: of this process, of which the
+    first one is the rank's."""
 
     names: Mapping[str, Architecture]
     images: Decoded
@@ -96,14 +97,14 @@ def looking(
 ) -> Callable[[nn.Module, TrainerState, World], Shares]:
     """What an evaluation of a training is: a look, whose figures are these shares. The images are
     decoded at the first one. It draws nothing from the trainer's generators, and leaves the model as it is."""
-    kept: list[Look] = []
+    kept: list[Validation] = []
 
     def evaluate(model: nn.Module, state: TrainerState, world: World) -> Shares:
         with at_once():
             if not kept:
                 assert isinstance(split, LabelledSplit)
                 images = decoded(split, count(recipe, steps, len(split)), lambda _: None)
-                kept.append(Look(networks(run, subnets, recipe.seed), images, split.normalise))
+                kept.append(Validation(networks(run, subnets, recipe.seed), images, split.normalise))
             shares = kept[0](model, world)
         if world.is_main and run.record.keep == "best":
             keep_best(run, model, state.step, next(iter(shares.values())))

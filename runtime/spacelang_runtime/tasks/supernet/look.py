@@ -25,9 +25,9 @@ Reasons = dict[int, str]  # why images cannot be read, by their numbers
 
 
 @frozen
-class Look:
-    """A look at an image by its number: why it cannot be read, or empty. whole: whether it is decoded; else its
-    header is read."""
+class FileCheck:
+    """The check of the file of an image, by its number: why it cannot be read, or empty. whole: whether it is
+    decoded; else its header is read."""
 
     files: Files
     whole: bool
@@ -54,7 +54,7 @@ class Part:
 
 def looked(dataset: Dataset, world: World, say: Say, whole: bool = False) -> dict[str, str]:
     """The images that cannot be read, by path, with the reason; they are told to `say`, and left out of the data
-    without another word. Each process takes its share. whole: see `Look`.
+    without another word. Each process takes its share. whole: see `FileCheck`.
 
     Raises `Failure` where a class has no image that can be read, to learn from or to test on.
     """
@@ -64,7 +64,7 @@ def looked(dataset: Dataset, world: World, say: Say, whole: bool = False) -> dic
         numbers = np.linspace(0, len(part.files) - 1, most).round().astype(np.int64)
         if most >= MANY:
             say(f"looking at {most} of {len(part.files)} {part.name} images")
-        look = partial(_looked, Look(part.files, whole), dataset.workers, world)
+        look = partial(_looked, FileCheck(part.files, whole), dataset.workers, world)
         every = look(numbers)
         if every:
             every |= _require_some(dataset, part, numbers, every, look)
@@ -76,14 +76,14 @@ def looked(dataset: Dataset, world: World, say: Say, whole: bool = False) -> dic
     return broken
 
 
-def _looked(look: Look, workers: int, world: World, numbers: NDArray[np.int64]) -> Reasons:
+def _looked(check: FileCheck, workers: int, world: World, numbers: NDArray[np.int64]) -> Reasons:
     """Which of the images cannot be read, and why, by their numbers. All processes take part."""
     own = numbers[world.rank :: world.size].tolist()
-    if look.whole:
-        seen = list(worked(look, own, workers))
+    if check.whole:
+        seen = list(worked(check, own, workers))
     else:
         with ThreadPoolExecutor(8) as pool:  # a network drive answers each question late, and several at once
-            seen = list(pool.map(look, own))
+            seen = list(pool.map(check, own))
     of_own = {number: why for number, why in zip(own, seen, strict=True) if why}
     return {number: why for one in all_gather(world, of_own) for number, why in one.items()}
 

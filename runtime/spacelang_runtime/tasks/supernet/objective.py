@@ -13,6 +13,7 @@ from collections.abc import Generator, Sequence
 from attrs import frozen
 from torch import Tensor
 
+from spacelang.lower.cost import price
 from spacelang.recipe import Rule, Sandwich, Train
 from spacelang.runs import resuming
 from spacelang.space import Space
@@ -55,6 +56,7 @@ def training(setup: SupernetSetup, looks: int = LOOKS) -> Training:
     """The training for the one trainer. Norms, biases, position tables and tokens do not decay: they are no factors
     of a product. looks: how often networks are looked at on the held-out images, where there are any."""
     recipe, model, held_out = setup.space.train, setup.model, setup.dataset.search
+    apart = recipe.sandwich.size if recipe.batches == "split" else 1
     return Training(
         run=setup.run,
         model=model,
@@ -64,6 +66,7 @@ def training(setup: SupernetSetup, looks: int = LOOKS) -> Training:
         limits=setup.limits,
         batch=recipe.batch,
         micro=setup.micro,
+        work=price(setup.subnets.largest).flops * (recipe.batch // apart),
         clip=float(recipe.clip),
         ema=float(recipe.ema),
         resume=resuming(setup.run.folder, setup.run.record.task == "finetune"),
