@@ -57,14 +57,14 @@ class Training:
 
     model: on its device. objective: what is minimised. parameters: those that learn, see `optimizer_of`. rate:
     the learning rate at a progress from 0 to 1 of a run of so many updates, in the groups' units. batch: images a
-    step, over all processes; micro: how many a process takes at a time (0: all). work: MACs of the largest pass that
-    a step may have, were it made by one process; None: not known. clip: largest norm of the gradient (0: none). ema:
-    decay of the averaged weights (0: none). name, digest: see `Checkpoint`. resume: the command by which it goes on.
-    remedy: what helps where losses are not finite. prepare: what is done before the first step; it may add to
-    gradients. evaluate: figures of the model at a state (None: undefined), with its averaged weights where they are
-    averaged, which it also keeps, and then knows; all processes take part; stopped, it raises `KeyboardInterrupt`.
-    evaluations: how many over the run, evenly spaced, the last at its end. measured: on what, as TensorBoard shows
-    it. checkpoint: where to go on from.
+    step, over all processes; micro: how many a process takes at a time (0: all). work: MACs of the largest pass
+    that a step may have, were it made by one process; None: not known. clip: largest norm of the gradient (0:
+    none). ema: decay of the averaged weights (0: none). name, digest: see `Checkpoint`. resume: the command by
+    which it goes on. remedy: what helps where losses are not finite. prepare: what is done before the first step;
+    it may add to gradients. evaluate: figures of the model at a state (None: undefined), with its averaged
+    weights where they are averaged, which it also keeps, and then knows; all processes take part; stopped, it
+    raises `KeyboardInterrupt`. evaluations: how many over the run, evenly spaced, the last at its end. measured:
+    on what, as TensorBoard shows it. checkpoint: where to go on from.
     """
 
     run: Run
