@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -19,6 +19,8 @@ from tiny_training import ALONE, SPACE, learn
 
 from spacelang.lower.lowered import lower
 from spacelang.recipe import Train
+from spacelang_runtime.engine import probe
+from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.finished import finished, folder_of
 from spacelang_runtime.engine.probe import mean_step_time
 from spacelang_runtime.engine.run import Run, find, write_state
@@ -210,6 +212,22 @@ def test_a_finish_is_one_network_at_a_part_of_the_rate() -> None:
 def test_steps_that_compile_are_not_timed() -> None:
     assert mean_step_time([0, 9, 18, 20, 21, 22, *range(23, 30)]) == 1
     assert mean_step_time([0, 3, 4]) == 2
+
+
+@pytest.mark.parametrize(("device", "given", "pace"), [("cuda", [0.5, 2.0, 8.0], 0.05), ("cpu", [0.5], 2.0)])
+def test_the_pace_on_a_gpu_is_that_of_steps_that_no_longer_compile(device, given, pace, monkeypatch) -> None:
+    """Two seconds for the first step, a twentieth of one for each after it."""
+    budgets = []
+
+    def timed(training: object, world: World, budget: float, stopped: str) -> list[float]:
+        budgets.append(budget)
+        more = max(0, round((budget - 2) / 0.05))
+        return [0.0, 2.0, *(2 + 0.05 * (step + 1) for step in range(more))]
+
+    monkeypatch.setattr(probe, "_timed", timed)
+    world = evolve(ALONE, device=torch.device(device))
+    assert probe.seconds_a_step(cast(Any, None), world, 0.5, "") == pytest.approx(pace)
+    assert budgets == given
 
 
 @pytest.fixture

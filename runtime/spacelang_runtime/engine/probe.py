@@ -16,12 +16,27 @@ from spacelang_runtime.engine.train import Training, train
 from spacelang_runtime.failure import Stopped
 
 UNCOUNTED = 5  # steps, of those that are timed
+ENOUGH = 4 * UNCOUNTED
+LONGEST = 10.0  # seconds
 WITHOUT_END = 10**9
 
 
 def seconds_a_step(training: Training, world: World, budget: float, stopped: str) -> float:
     """Seconds a step, by the steps of so many seconds; the leading process's clock holds for all. stopped: what to
-    say where it is interrupted. Nothing is evaluated; the model's weights are changed."""
+    say where it is interrupted. Nothing is evaluated; the model's weights are changed.
+
+    On a GPU the first steps compile and record for longer than a small budget lasts. There it is given again, four
+    times as long, until steps without these were timed, or for `LONGEST` seconds.
+    """
+    elapsed = _timed(training, world, budget, stopped)
+    while broadcast(world, world.device.type == "cuda" and len(elapsed) <= ENOUGH and budget < LONGEST):
+        budget = min(LONGEST, 4 * budget)
+        elapsed = _timed(training, world, budget, stopped)
+    return broadcast(world, mean_step_time(elapsed))
+
+
+def _timed(training: Training, world: World, budget: float, stopped: str) -> list[float]:
+    """The seconds that had passed at the beginning and at the end of each step of so many seconds."""
     elapsed, problems = [0.0], [""]
 
     def watch(step: Step) -> None:
@@ -38,7 +53,7 @@ def seconds_a_step(training: Training, world: World, budget: float, stopped: str
             if problems[-1]:
                 raise
             raise Stopped(stopped, "give the same command again") from None
-    return broadcast(world, mean_step_time(elapsed))
+    return elapsed
 
 
 def mean_step_time(elapsed: Sequence[float]) -> float:
