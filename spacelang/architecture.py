@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from fractions import Fraction
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -141,11 +142,16 @@ def to_json(architecture: Architecture) -> dict[str, object]:
         "stages": [
             {
                 "embed": stage.embed,
-                "layers": [{name: _written(value) for name, value in said(layer)} for layer in stage.layers],
+                "layers": [dict(_record(layer)) for layer in stage.layers],
             }
             for stage in architecture.stages
         ],
     }
+
+
+@lru_cache(1 << 12)  # a search writes the same few layers again and again
+def _record(layer: Layer) -> tuple[tuple[str, int | str], ...]:
+    return tuple((name, _written(value)) for name, value in said(layer))
 
 
 _VALUES = attrgetter(*LAYER_DIMENSIONS)

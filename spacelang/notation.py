@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, cast
 
@@ -74,6 +75,7 @@ def _stage(stage: Stage) -> str:
     return f"{stage.embed}:" + ",".join((f"{n}x" if n > 1 else "") + write_layer(layer) for layer, n in runs)
 
 
+@lru_cache(1 << 12)  # a search writes the same few layers again and again
 def write_layer(layer: Layer) -> str:
     """A layer's part of the line, such as `h3q96m4w7`."""
     return "".join(f"{name[0]}{_written(value)}" for name, value in said(layer))

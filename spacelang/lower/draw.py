@@ -244,7 +244,7 @@ def _layers(stage: StageSums, point: Index, source: Stream) -> tuple[Index, Inde
             else:
                 # The last of k layers takes an option by what it and the ways of the k - 1 before it weigh.
                 before = table.before[entry]
-                ways = np.append(table.shorter.weights, 0.0)[before]  # entry -1, no way, is the appended one
+                ways = table.shorter.weights[before] * (before >= 0)  # entry -1 is no way
                 option = _choose(ways * table.shares, source)
                 entry = before[np.arange(len(mine)), option]
             block[mine, layer] = table.options[option]

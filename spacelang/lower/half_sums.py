@@ -152,15 +152,19 @@ class PointBlock:
 def blocks(half: HalfSums, step: Extension) -> tuple[PointBlock, ...]:
     """All that a half and the next stage give together, by class ahead; nothing is computed yet."""
     stage = step.points
-    entry = np.array([0 if step.entry is None else step.entry[place.cell] for place in stage.cells])[stage.cell]
-    leaving = np.array([0 if step.leaving is None else step.leaving[place.cell] for place in stage.cells])[
-        stage.cell
-    ]
+    ends = np.searchsorted(stage.cell, np.arange(len(stage.cells) + 1)).tolist()
+    spans: dict[tuple[int, int], list[NDArray[np.int64]]] = {}
+    for place, first, last in zip(stage.cells, ends, ends[1:], strict=False):
+        label = 0 if step.leaving is None else step.leaving[place.cell]
+        met = 0 if step.entry is None else step.entry[place.cell]
+        if first < last:
+            spans.setdefault((label, met), []).append(np.arange(first, last))
     blocks = []
     start = 0
     for label in step.beyond:
-        for met in sorted(set(entry[leaving == label].tolist())):
-            here = np.nonzero((leaving == label) & (entry == met))[0]
+        for met in sorted(met for ahead, met in spans if ahead == label):
+            several = spans[label, met]
+            here = several[0] if len(several) == 1 else np.concatenate(several)
             for own, group in enumerate(half.groups):
                 link = step.table[own][met]
                 if link is not None and group.start < group.stop:

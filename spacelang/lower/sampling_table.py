@@ -21,7 +21,7 @@ from spacelang.lower.sums import EXACT, Array, Real
 from spacelang.lower.terms import Law, terms
 from spacelang.lower.too_large import TooLarge
 
-MARK = 1 << 10
+MARK = 1 << 8
 LONG = 1 << 20  # so many queries take long enough to keep what was found
 COARSE = "steps"  # the measure of a chain whose costs are rounded
 

@@ -100,7 +100,7 @@ def fitted(columns: Real, sizes: Sequence[int], strict: Sequence[float], values:
     wide = np.maximum(np.bincount(group, alive, len(sizes)), 1)
     alpha, beta = 4.0 * len(sizes) * wide * np.array(strict), 2.0
     with _one_thread():
-        evidence = (by_rows if len(rows) < len(group) else by_columns)(rows, target, sizes)
+        evidence = (by_rows if 2 * len(rows) < len(group) else by_columns)(rows, target, sizes)
         for _ in range(ROUNDS):
             found = evidence(alpha, beta)
             settled = np.maximum(found.settled, 1e-6)
@@ -128,23 +128,38 @@ Asked = Callable[[Real, float], Evidence]  # of α by group, and β
 
 
 def by_columns(rows: Real, target: Real, sizes: Sequence[int]) -> Asked:
-    """By the covariance of the weights, Σ = (β ΦᵀΦ + α)⁻¹: w = β Σ Φᵀ y, γ_g = Σ 1 − α_g Σ_jj over the group."""
-    gram, pull = rows.T @ rows, rows.T @ target
-    group = np.repeat(np.arange(len(sizes)), sizes)
+    """By the covariance of the weights, Σ = (β ΦᵀΦ + α)⁻¹: w = β Σ Φᵀ y, γ_g = Σ 1 − α_g Σ_jj over the group.
+
+    The widest group is turned so that its products with itself are diagonal, which changes nothing where all its
+    weights have one precision, and is eliminated: what is inverted is its Schur complement.
+    """
+    group, widest = np.repeat(np.arange(len(sizes)), sizes), int(np.argmax(sizes))
+    mine = group == widest
+    others, rest = group[~mine], rows[:, ~mine]
+    own, turn = np.linalg.eigh(rows[:, mine].T @ rows[:, mine])
+    turned = rows[:, mine] @ turn
+    gram, between = rest.T @ rest, rest.T @ turned
+    pull, pulled = rest.T @ target, turned.T @ target
 
     def evidence(alpha: Real, beta: float) -> Evidence:
-        root = _root(_precision(gram, alpha[group], beta))
-        weights = beta * (root @ (root.T @ pull))
-        left = float(((target - rows @ weights) ** 2).sum())
-        settled = np.bincount(group, 1 - alpha[group] * (root**2).sum(1), len(sizes))
+        apart = 1 / (beta * own + alpha[widest])
+        crossed = beta * between * apart
+        root = _root(_precision(gram - crossed @ between.T, alpha[others], beta))
+        first = beta * (root @ (root.T @ (pull - crossed @ pulled)))
+        second = beta * apart * (pulled - between.T @ first)
+        left = float(((target - rest @ first - turned @ second) ** 2).sum())
+        settled = np.bincount(others, 1 - alpha[others] * (root**2).sum(1), len(sizes))
+        settled[widest] = len(own) - alpha[widest] * (apart.sum() + ((root.T @ crossed) ** 2).sum())
+        weights = np.empty(len(group))
+        weights[~mine], weights[mine] = first, turn @ second
         return Evidence(weights, settled, np.bincount(group, weights**2, len(sizes)), left)
 
     return evidence
 
 
 def by_rows(rows: Real, target: Real, sizes: Sequence[int]) -> Asked:
-    """The same where values are fewer than weights. With K_g = Φ_g Φ_gᵀ and C = Σ K_g / α_g + 1 / β:
-    w_g = Φ_gᵀ C⁻¹ y / α_g, γ_g = tr(C⁻¹ K_g) / α_g, and y − Φ w = C⁻¹ y / β."""
+    """The same, sooner found where values are far fewer than weights. With K_g = Φ_g Φ_gᵀ and
+    C = Σ K_g / α_g + 1 / β: w_g = Φ_gᵀ C⁻¹ y / α_g, γ_g = tr(C⁻¹ K_g) / α_g, and y − Φ w = C⁻¹ y / β."""
     groups = np.split(rows, np.cumsum(sizes)[:-1], axis=1)
     products = np.stack([one @ one.T for one in groups])
     flat = products.reshape(len(groups), -1)
