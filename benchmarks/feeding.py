@@ -50,7 +50,7 @@ SOURCES = ("device", "decoded", "files")
 
 
 @frozen
-class Standing:
+class Individual:
     """Data that lies on the device: the same batch again and again."""
 
     batch: Batch
@@ -121,7 +121,7 @@ def given(source: str, space: Space, words: argparse.Namespace, world: World) ->
         setup.dataset.room = 0
     if source == "device":
         (batch,) = islice(setup.dataset.train_batches(0, 1, world.rank, world.size, world.device), 1)
-        setup = evolve(setup, dataset=Standing(batch))
+        setup = evolve(setup, dataset=Individual(batch))
     return setup
 
 

@@ -149,23 +149,23 @@ def search(asked: argparse.Namespace) -> dict[str, object] | None:
     """A whole search on noise, which tells no network from another: what is measured is its time."""
     lowered = lowered_of(asked)
     recipe = attrs.evolve(lowered.space.evolve, bounds=bounded(lowered, asked.flops))
-    with join(asked.device) as crew, tempfile.TemporaryDirectory() as folder:
-        images = place(noise(lowered, asked.images), lowered.space.frame, crew.device)
-        scorer = Scorer(untrained(lowered, crew.device).eval(), images, normalise)
-        if not crew.is_main:
-            follow(crew, scorer.judge, len(images))
+    with join(asked.device) as pool, tempfile.TemporaryDirectory() as folder:
+        images = place(noise(lowered, asked.images), lowered.space.frame, pool.device)
+        scorer = Scorer(untrained(lowered, pool.device).eval(), images, normalise)
+        if not pool.is_main:
+            follow(pool, scorer.judge, len(images))
             return None
         run = _run(Path(folder), lowered)
-        waves = Dispatcher(crew, scorer.judge, len(images))
+        dispatch = Dispatcher(pool, scorer.judge, len(images))
         method = Method(asked.algorithm, exact=asked.exact, budget=asked.candidates)
-        outcome = evolve(run, lowered, recipe, method, waves, 0, lambda _: None)
+        outcome = evolve(run, lowered, recipe, method, dispatch, 0, lambda _: None)
         asked_for = recipe.population + recipe.generations * (recipe.crossover + recipe.mutation)
         with open_journal(run.folder) as journal:
             judged = journal.database.execute("SELECT count(*) FROM candidate WHERE images IS NOT NULL").fetchone()[
                 0
             ]
         return {
-            "processes": crew.size,
+            "processes": pool.size,
             "images": len(images),
             "batch": images.batch,
             "networks scored": outcome.scored,
@@ -327,9 +327,9 @@ def _trained(asked: argparse.Namespace) -> tuple[Run, Lowered, Scorer, int]:
 
 
 def _searched(run: Run, lowered: Lowered, recipe, method: Method, scorer: Scorer, step: int) -> Outcome:
-    with join(str(scorer.device)) as crew:
-        waves = Dispatcher(crew, scorer.judge, len(scorer.images))
-        return evolve(run, lowered, recipe, method, waves, step, lambda _: None)
+    with join(str(scorer.device)) as pool:
+        dispatch = Dispatcher(pool, scorer.judge, len(scorer.images))
+        return evolve(run, lowered, recipe, method, dispatch, step, lambda _: None)
 
 
 @contextlib.contextmanager

@@ -12,13 +12,14 @@ from spacelang.lower.lowered import Lowered
 from spacelang.recipe import Evolve, Score
 from spacelang_runtime.search.algorithms import ALGORITHMS, Algorithm
 from spacelang_runtime.search.answers import Answers
-from spacelang_runtime.search.evolution import ACCURACY, Evolution, Goals, Result
+from spacelang_runtime.search.candidate import ACCURACY, Goals, Result
+from spacelang_runtime.search.evolution import Evolution
 from spacelang_runtime.search.finalists import race as final_race
 from spacelang_runtime.search.halving import going_on, rungs
 from spacelang_runtime.search.images import batch_of, cuts
 from spacelang_runtime.search.method import FINALISTS
 from spacelang_runtime.search.racing import RISK, Race
-from spacelang_runtime.search.scoring import Stretch, judged
+from spacelang_runtime.search.scoring import Fidelity, judged
 
 __all__ = ["ALGORITHMS", "Algorithm", "Answers", "Score", "halved", "raced", "searched"]
 
@@ -61,9 +62,9 @@ def raced(told: list[Answers], score: Score, lowered: Lowered) -> tuple[NDArray[
     spent = recipe.population * images
     for start in range(recipe.population, len(told), recipe.crossover + recipe.mutation):
         weakest = np.argsort(full, kind="stable")[recipe.parents - 1]
-        stretch = Stretch(images, Race(errors[weakest], score, after, risk))
+        fidelity = Fidelity(images, Race(errors[weakest], score, after, risk))
         for child in range(start, min(start + recipe.crossover + recipe.mutation, len(told))):
-            used = _used(told[child], stretch)
+            used = _used(told[child], fidelity)
             spent += used
             if used == images:
                 full[child] = errors[child].mean()
@@ -89,14 +90,14 @@ def halved(told: list[Answers], score: Score, lowered: Lowered) -> tuple[NDArray
     ranked = sorted(names, key=lambda name: (-used[name], seen[used[name]][name], name))
     first, *others = finalists = ranked[:FINALISTS]
     after = cuts(images, batch_of(lowered.space.frame, images))
-    stretch = Stretch(images, final_race(told[int(first)], score, after, len(finalists)))
+    fidelity = Fidelity(images, final_race(told[int(first)], score, after, len(finalists)))
     used[first] = images
-    used |= {name: max(used[name], _used(told[int(name)], stretch)) for name in others}
+    used |= {name: max(used[name], _used(told[int(name)], fidelity)) for name in others}
     full = np.array([errors[name].mean() if used[name] == images else np.inf for name in names])
     return full, sum(used.values()) / len(told)
 
 
-def _used(told: Answers, stretch: Stretch) -> int:
-    used = judged(told, stretch)
+def _used(told: Answers, fidelity: Fidelity) -> int:
+    used = judged(told, fidelity)
     assert used is not None, "a network with every answer is judged"
     return used

@@ -164,7 +164,7 @@ def judge(where: Bench, source: Source, recipe: Refine, watching: Any) -> Judged
     run = where.run
     by = panel(where.lowered, recipe)
     with watching(run) as watch:
-        found = measure(run, by.samples, by.account, where.waves, where.step, watch, recipe.score)
+        found = measure(run, by.samples, by.account, where.dispatch, where.step, watch, recipe.score)
     told = told_of(found)
     account, following = judged(run, by, source, told)
     keep(run, account, found.number)

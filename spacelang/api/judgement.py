@@ -74,5 +74,5 @@ def judge(
     with bench(run.kept, lowered, place, say) as where:
         if where is None:
             raise Failure("this process only helped", "the leading one, of rank 0, has what was found")
-        warn_of_few(where.waves.images, run.kept, say)
+        warn_of_few(where.dispatch.images, run.kept, say)
         return judge_(where, source_of(run.kept), recipe, watched_by(observe))

@@ -35,7 +35,7 @@ class Words:
 def method_of(lowered: Lowered, recipe: Evolve, words: Words) -> Method:
     """The method that these words ask for. Raises `NotAnOption` for one that cannot be."""
     from spacelang_runtime.search.algorithms import ALGORITHMS
-    from spacelang_runtime.search.evolution import ACCURACY
+    from spacelang_runtime.search.candidate import ACCURACY
     from spacelang_runtime.search.evolve import enough
     from spacelang_runtime.search.method import FINALISTS, PART, RACING, Method
 
@@ -102,7 +102,7 @@ def _part(given: str | float) -> Fraction:
 
 def _goals(lowered: Lowered, pareto: str) -> tuple[str, ...]:
     """The goals of a front, accuracy first."""
-    from spacelang_runtime.search.evolution import ACCURACY
+    from spacelang_runtime.search.candidate import ACCURACY
 
     known = (ACCURACY, *lowered.chain.costs)
     goals = tuple(dict.fromkeys(known_as(word.strip(), known) for word in pareto.split(",")))

@@ -15,7 +15,7 @@ from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang.api.evolve import Budget
-    from spacelang_runtime.search.evolution import Candidate as Kept
+    from spacelang_runtime.search.candidate import Candidate as Kept
     from spacelang_runtime.search.finalists import Estimate
     from spacelang_runtime.search.outcome import Outcome
 

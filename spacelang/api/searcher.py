@@ -204,7 +204,7 @@ class Searcher:
             return False
         self._fresh = fresh
         if self._journal is not None:
-            kept = tuple(walk.known[standing.name].architecture.line for standing in walk.kept)
+            kept = tuple(walk.known[individual.name].architecture.line for individual in walk.kept)
             rows = [Row(walk.generation, one.architecture.line, one.operator, one.parents) for one in walk.members]
             self._journal.propose(Generation(walk.generation, walk.came, len(fresh), kept), rows)
         self._fresh = None
@@ -286,7 +286,7 @@ class Searcher:
             if held.generations:
                 last = held.generations[-1]
                 walk.generation, walk.came = last.number, last.answers
-                walk.kept = tuple(walk.standing(self._candidate(known(line))) for line in last.kept)
+                walk.kept = tuple(walk.individual(self._candidate(known(line))) for line in last.kept)
                 fresh = [one.fresh > 0 for one in reversed(held.generations)]
                 walk.idle = fresh.index(True) if True in fresh else len(fresh)
         except (Failure, ValueError) as reason:

@@ -119,7 +119,7 @@ def _measured(asked: Asked, manner: Manner, run: Run, by: Panel) -> Measurement 
         if where is None:
             return None
         with manner.watched.judging(run) as watch:
-            return measure(run, by.samples, by.account, where.waves, where.step, watch, by.recipe.score)
+            return measure(run, by.samples, by.account, where.dispatch, where.step, watch, by.recipe.score)
 
 
 def _searched(asked: Asked, manner: Manner, run: Run, recipe: Refine) -> Best | None:

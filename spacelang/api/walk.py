@@ -14,7 +14,7 @@ from spacelang.lower.lowered import Lowered
 from spacelang.recipe import Evolve
 
 if TYPE_CHECKING:
-    from spacelang_runtime.search.algorithms import Algorithm, Standing
+    from spacelang_runtime.search.algorithms import Algorithm, Individual
     from spacelang_runtime.search.predictor import Predictor
 
 _FEW = 10**6  # networks of a space that a search could exhaust
@@ -62,7 +62,7 @@ class Walk:
     scores: dict[str, Values | None] = field(factory=dict)
     told: list[str] = field(factory=list)
     members: list[Candidate] = field(factory=list)
-    kept: tuple[Standing, ...] = ()
+    kept: tuple[Individual, ...] = ()
     generation: int = -1
     came: int = 0
     idle: int = 0
@@ -102,13 +102,13 @@ class Walk:
         self.scores[candidate.name] = numbers
         self.told.append(candidate.name)
 
-    def standing(self, candidate: Candidate) -> Standing:
+    def individual(self, candidate: Candidate) -> Individual:
         """A network with its score, as the algorithms take it."""
-        from spacelang_runtime.search.algorithms import Standing
+        from spacelang_runtime.search.algorithms import Individual
 
         numbers = self.scores[candidate.name]
         assert numbers is not None, "asked of what has a score"
-        return Standing(candidate.genotype, point(numbers, self.directions), candidate.name)
+        return Individual(candidate.genotype, point(numbers, self.directions), candidate.name)
 
     def step(self) -> list[Candidate] | None:
         """The new networks of the next generation, made from all answers so far; None where the search is over."""
@@ -119,7 +119,7 @@ class Walk:
             return None
         generation, kept = self.generation + 1, self.kept
         if generation:
-            told = [self.standing(candidate) for candidate in self._news()]
+            told = [self.individual(candidate) for candidate in self._news()]
             kept = survivors(self.method, self.recipe, kept, told, self._ranked)
         drawn = list(self._drawn(generation, kept))  # nothing has changed yet where this is interrupted
         self.generation, self.kept, self.came = generation, kept, len(self.told)
@@ -132,9 +132,9 @@ class Walk:
         self.idle = 0 if fresh else self.idle + 1
         return fresh
 
-    def _ranked(self, count: int) -> list[Standing]:
+    def _ranked(self, count: int) -> list[Individual]:
         """The best so many of everything scored: by score, then by fewer MACs, then by digest."""
-        full = [self.standing(self.known[name]) for name, score in self.scores.items() if score is not None]
+        full = [self.individual(self.known[name]) for name, score in self.scores.items() if score is not None]
         full.sort(key=lambda one: (one.point, self.known[one.name].flops, one.name))
         return full[:count]
 
@@ -149,13 +149,13 @@ class Walk:
                 yield candidate
 
     def _drawn(
-        self, generation: int, kept: tuple[Standing, ...]
+        self, generation: int, kept: tuple[Individual, ...]
     ) -> Iterator[tuple[Genotype, str, tuple[str, ...]]]:
         """The networks of a generation: children of those kept, or, where there are none, drawn from the space."""
         from spacelang.lower.draw import draw, stream
         from spacelang.lower.operators import Child
         from spacelang.lower.terms import Law
-        from spacelang_runtime.search.algorithms import Field, children
+        from spacelang_runtime.search.algorithms import Variation, children
 
         recipe, chain, inside = self.recipe, self.lowered.chain, self.windows
         source = stream((recipe.seed << 32) | generation)  # one of its own for each generation
@@ -167,7 +167,7 @@ class Walk:
         elif not kept and self.method != "random":
             made = tuple(draw(chain, recipe.crossover + recipe.mutation, source, bounds=inside))
         else:
-            made = children(self.method, kept, Field(chain, inside, recipe, source, self._predictor))
+            made = children(self.method, kept, Variation(chain, inside, recipe, source, self._predictor))
         for one in made:
             if isinstance(one, Child):
                 parents = tuple(self._places[parent].architecture.line for parent in one.parents)
@@ -183,7 +183,7 @@ class Walk:
         if self.method != "predictor":
             return None
         scored = [one for one in self.known.values() if self.scores.get(one.name) is not None]
-        values = [self.standing(one).point[0] for one in scored]
+        values = [self.individual(one).point[0] for one in scored]
         return learned(*alike(self.lowered, [one.genotype for one in scored], values))
 
     @property

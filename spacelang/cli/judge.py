@@ -74,7 +74,7 @@ def judge(
     with bench(found, lowered, Place(device, images, data), say) as where:
         if where is None:
             return
-        warn_of_few(where.waves.images, found, say)
+        warn_of_few(where.dispatch.images, found, say)
         judged = judge_(where, source_of(found), recipe, watching)
         say_judged(judged, recipe)
     account, following = judged.account, judged.following

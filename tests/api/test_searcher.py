@@ -20,7 +20,8 @@ import pytest
 import spacelang as sl
 from spacelang.api.journal import Journal
 from spacelang_runtime.search.algorithms import Algorithm
-from spacelang_runtime.search.evolution import Evolution, Goals, Result
+from spacelang_runtime.search.candidate import Goals, Result
+from spacelang_runtime.search.evolution import Evolution
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {"population": 10, "parents": 4, "generations": 4, "crossover": 5, "mutation": 5}

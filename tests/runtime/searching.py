@@ -24,8 +24,8 @@ from spacelang_runtime.search.answers import Answers
 from spacelang_runtime.search.evolve import Ended, Method, Outcome, Scored
 from spacelang_runtime.search.evolve import evolve as search
 from spacelang_runtime.search.pool import Dispatcher, Pool
-from spacelang_runtime.search.scoring import Stretch, Task, Verdict, judged
-from spacelang_runtime.search.searching import Holds
+from spacelang_runtime.search.scoring import Fidelity, Subnet, Verdict, judged
+from spacelang_runtime.search.searching import Feasible
 
 IMAGES = 2000
 RECIPE = Evolve(
@@ -58,15 +58,15 @@ class Pretender:
     """Judges as a scorer does, from `answers`. looked: by digest, how many images were looked at, each time."""
 
     looked: list[tuple[str, int]] = field(factory=list)
-    before: Callable[[Task], None] = lambda task: None
+    before: Callable[[Subnet], None] = lambda subnet: None
 
-    def __call__(self, task: Task, stretch: Stretch) -> Verdict:
-        self.before(task)
-        told = task.known
-        while (used := judged(told, stretch)) is None:
-            told = answers(task.architecture).first(next(s for s in stretch.stops if s > len(told)))
-        self.looked.append((task.digest, len(told) - len(task.known)))
-        return Verdict(task.digest, told, used, 0.001, "nowhere")
+    def __call__(self, subnet: Subnet, fidelity: Fidelity) -> Verdict:
+        self.before(subnet)
+        told = subnet.known
+        while (used := judged(told, fidelity)) is None:
+            told = answers(subnet.architecture).first(next(s for s in fidelity.stops if s > len(told)))
+        self.looked.append((subnet.digest, len(told) - len(subnet.known)))
+        return Verdict(subnet.digest, told, used, 0.001, "nowhere")
 
 
 def new_run(runs: Path) -> Run:
@@ -80,11 +80,11 @@ def searched(
     judge: Pretender,
     method: Method = Method(),
     recipe: Evolve = RECIPE,
-    crew: Pool = Pool(0, 1, CPU),
+    pool: Pool = Pool(0, 1, CPU),
     observe: Callable[[Scored | Ended], None] = lambda seen: None,
-    holds: Holds | None = None,
+    feasible: Feasible | None = None,
 ) -> Outcome:
-    return search(run, digits(), recipe, method, Dispatcher(crew, judge, IMAGES), 1, observe, holds)
+    return search(run, digits(), recipe, method, Dispatcher(pool, judge, IMAGES), 1, observe, feasible)
 
 
 def timeless(outcome: Outcome) -> Outcome:

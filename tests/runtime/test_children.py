@@ -14,7 +14,8 @@ from spacelang.lower.lowered import lower
 from spacelang.resources import folder
 from spacelang.source import read
 from spacelang_runtime.search.algorithms import Algorithm
-from spacelang_runtime.search.evolution import Candidate, Evolution, Result
+from spacelang_runtime.search.candidate import Candidate, Result
+from spacelang_runtime.search.evolution import Evolution
 from spacelang_runtime.search.evolve import Method
 
 

@@ -8,7 +8,8 @@ from spacelang.lower.lowered import Lowered, lower
 from spacelang.recipe import Bound, Evolve
 from spacelang.resources import folder
 from spacelang.source import read
-from spacelang_runtime.search.evolution import Candidate, Evolution, Result
+from spacelang_runtime.search.candidate import Candidate, Result
+from spacelang_runtime.search.evolution import Evolution
 
 RECIPE = Evolve(population=12, parents=4, generations=5, crossover=6, mutation=6)
 

@@ -21,7 +21,7 @@ from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.search.halving import rungs
 from spacelang_runtime.search.images import Images, batch_of, beginning, cuts, place
-from spacelang_runtime.search.scoring import Scorer, Stretch, Task
+from spacelang_runtime.search.scoring import Fidelity, Scorer, Subnet
 
 FRAME = Frame(16, 4, 3, 3, ("bias",), "none", "mean", True)
 CPU = torch.device("cpu")
@@ -145,8 +145,8 @@ def test_a_scorer_counts_what_evaluate_counts() -> None:
         losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
         assert np.array_equal(told.losses[:96], losses.detach().half().numpy())
         for done in (96, 192):
-            part = Task(architecture, architecture.digest, told.first(done))
-            again = scorer.judge(part, Stretch(200)).answers
+            part = Subnet(architecture, architecture.digest, told.first(done))
+            again = scorer.judge(part, Fidelity(200)).answers
             assert np.array_equal(again.losses, told.losses)
             assert np.array_equal(again.right, told.right)
 

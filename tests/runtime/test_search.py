@@ -17,14 +17,15 @@ from spacelang_runtime.engine.record import Limits, State
 from spacelang_runtime.engine.run import write_state
 from spacelang_runtime.engine.wilson import wilson
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.search import pool as crews
+from spacelang_runtime.search import pool as pools
 from spacelang_runtime.search.algorithms import ALGORITHMS
 from spacelang_runtime.search.answers import Answers
-from spacelang_runtime.search.evolution import Evolution, Goals, Result
+from spacelang_runtime.search.candidate import Goals, Result
+from spacelang_runtime.search.evolution import Evolution
 from spacelang_runtime.search.evolve import Ended, Method, Scored
 from spacelang_runtime.search.journal_file import look, open_journal
 from spacelang_runtime.search.pool import Pool, follow
-from spacelang_runtime.search.scoring import Stretch, Verdict
+from spacelang_runtime.search.scoring import Fidelity, Verdict
 from spacelang_runtime.search.target import resolve
 
 READ = 1600  # four fifths of the images
@@ -134,7 +135,7 @@ def test_what_is_outside_its_bounds_when_it_runs_whole_is_no_finalist(tmp_path: 
     assert free.cheapest != free.best  # else the last lines could not fail
     refused = {free.best.digest, free.cheapest.digest}
     run = new_run(tmp_path / "bound")
-    bound = searched(run, Pretender(), method, holds=lambda one: one.digest not in refused)
+    bound = searched(run, Pretender(), method, feasible=lambda one: one.digest not in refused)
     assert bound.best == next(one.candidate for one in free.finalists if one.candidate.digest not in refused)
     assert bound.finalists[0].candidate == bound.best
     assert bound.finalists[0].apart is None
@@ -151,7 +152,7 @@ def test_what_is_outside_its_bounds_when_it_runs_whole_is_no_finalist(tmp_path: 
 def test_another_answer_of_the_same_search_takes_the_place_of_the_first(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     first = searched(run, Pretender())
-    again = searched(run, Pretender(), holds=lambda one: one != first.best.architecture)
+    again = searched(run, Pretender(), feasible=lambda one: one != first.best.architecture)
     with look(run.folder) as journal:
         search = journal.last()
         assert search is not None
@@ -165,7 +166,7 @@ def test_a_finalist_that_was_left_is_looked_at_in_full_where_it_is_the_answer(tm
     free = searched(new_run(tmp_path / "free"), Pretender(), method)
     left = [one.candidate.architecture for one in free.finalists if one.images < IMAGES]
     assert left
-    bound = searched(new_run(tmp_path / "bound"), Pretender(), method, holds=lambda one: one == left[-1])
+    bound = searched(new_run(tmp_path / "bound"), Pretender(), method, feasible=lambda one: one == left[-1])
     whole = answers(left[-1])
     assert (bound.best.architecture, bound.correct, bound.images) == (left[-1], whole.correct, IMAGES)
     assert bound.loss == whole.loss
@@ -219,7 +220,7 @@ def test_a_bound_that_is_no_whole_number_is_told_as_the_language_writes_it(tmp_p
 
 def test_where_no_finalist_keeps_the_bounds_there_is_no_answer(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="none of the 8 best networks keeps the bounds"):
-        searched(new_run(tmp_path), Pretender(), holds=lambda _: False)
+        searched(new_run(tmp_path), Pretender(), feasible=lambda _: False)
 
 
 def test_scores_without_losses_are_kept_and_can_be_gone_on_with_by_accuracy(tmp_path: Path) -> None:
@@ -238,9 +239,9 @@ def test_scores_without_losses_are_kept_and_can_be_gone_on_with_by_accuracy(tmp_
 def test_the_predictor_is_dropped_where_it_knows_nothing(tmp_path: Path) -> None:
     """Answers that are all luck."""
 
-    def judge(task, stretch):
-        luck = np.random.default_rng(int(task.digest[:8], 16)).random(IMAGES)[: stretch.images]
-        return Verdict(task.digest, Answers(luck < 0.5, luck.astype(np.float16)), stretch.images)
+    def judge(subnet, fidelity):
+        luck = np.random.default_rng(int(subnet.digest[:8], 16)).random(IMAGES)[: fidelity.images]
+        return Verdict(subnet.digest, Answers(luck < 0.5, luck.astype(np.float16)), fidelity.images)
 
     found = searched(new_run(tmp_path), judge)
     assert found.doubts > 0
@@ -260,7 +261,7 @@ def test_a_search_in_pieces_is_the_search(tmp_path: Path, method: Method) -> Non
     while True:
         judge = Pretender()
 
-        def until(task, judge=judge):
+        def until(subnet, judge=judge):
             if len(judge.looked) == 7:
                 raise Stop
 
@@ -344,35 +345,35 @@ def test_the_hypervolume_never_falls_and_the_front_is_undominated(tmp_path: Path
 
 @pytest.fixture
 def store() -> dist.TCPStore:
-    """Where a crew meets. It goes with the test, not before."""
+    """Where the processes of a pool meet. It goes with the test, not before."""
     return dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
 
 
-def crew_of(size: int, store: dist.TCPStore) -> list[Pool]:
-    """So many members of a crew in this process, each with a connection of its own."""
+def pool_of(size: int, store: dist.TCPStore) -> list[Pool]:
+    """So many processes of a pool, all of them this one, each with a connection of its own."""
     return [Pool(rank, size, CPU, dist.PrefixStore("search", store.clone())) for rank in range(size)]
 
 
-def beating(crew: Pool) -> threading.Event:
+def beating(pool: Pool) -> threading.Event:
     parted = threading.Event()
-    store = dist.PrefixStore("search", crew.store.underlying_store.clone())
-    threading.Thread(target=crews.beat, args=(store, crew.rank, parted), daemon=True).start()
+    store = dist.PrefixStore("search", pool.store.underlying_store.clone())
+    threading.Thread(target=pools.beat, args=(store, pool.rank, parted), daemon=True).start()
     return parted
 
 
 @pytest.mark.parametrize("method", [Method(), RACED, EXACT], ids=lambda m: m.spending)
 def test_three_processes_find_what_one_does(tmp_path: Path, store, method: Method) -> None:
     alone = searched(new_run(tmp_path / "alone"), single := Pretender(), method)
-    leader, *others = crew_of(3, store)
-    helpers = [Pretender(before=lambda task: time.sleep(0.002)) for _ in others]
+    leader, *others = pool_of(3, store)
+    helpers = [Pretender(before=lambda subnet: time.sleep(0.002)) for _ in others]
     threads = [
-        threading.Thread(target=follow, args=(crew, helper, IMAGES))
-        for crew, helper in zip(others, helpers, strict=True)
+        threading.Thread(target=follow, args=(pool, helper, IMAGES))
+        for pool, helper in zip(others, helpers, strict=True)
     ]
     for thread in threads:
         thread.start()
-    own = Pretender(before=lambda task: time.sleep(0.002))
-    together = searched(new_run(tmp_path / "together"), own, method, crew=leader)
+    own = Pretender(before=lambda subnet: time.sleep(0.002))
+    together = searched(new_run(tmp_path / "together"), own, method, pool=leader)
     leader.store.set("end", "")
     for thread in threads:
         thread.join(30)
@@ -385,24 +386,24 @@ def test_three_processes_find_what_one_does(tmp_path: Path, store, method: Metho
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_process_that_dies_costs_its_candidate_in_flight(tmp_path: Path, store, monkeypatch) -> None:
-    monkeypatch.setattr(crews, "PATIENCE", 1.0)
-    monkeypatch.setattr(crews, "BEAT", 0.1)
+    monkeypatch.setattr(pools, "PATIENCE", 1.0)
+    monkeypatch.setattr(pools, "BEAT", 0.1)
     alone = searched(new_run(tmp_path / "alone"), Pretender())
-    leader, mortal = crew_of(2, store)
+    leader, mortal = pool_of(2, store)
     pulse = beating(mortal)
     dying: list[str] = []
 
-    def die(task):
+    def die(subnet):
         if len(helper.looked) == 3:
-            dying.append(task.digest)
+            dying.append(subnet.digest)
             pulse.set()
             raise SystemExit
 
     helper = Pretender(before=die)
     thread = threading.Thread(target=follow, args=(mortal, helper, IMAGES))
     thread.start()
-    own = Pretender(before=lambda task: time.sleep(0.005))
-    together = searched(new_run(tmp_path / "together"), own, crew=leader)
+    own = Pretender(before=lambda subnet: time.sleep(0.005))
+    together = searched(new_run(tmp_path / "together"), own, pool=leader)
     thread.join(30)
     assert timeless(together) == timeless(alone)
     assert dying
@@ -410,7 +411,7 @@ def test_a_process_that_dies_costs_its_candidate_in_flight(tmp_path: Path, store
 
 
 def test_a_process_with_other_images_is_refused(store) -> None:
-    leader, other = crew_of(2, store)
-    leader.store.set("1/tasks", crews.wave([], Stretch(5), IMAGES))
+    leader, other = pool_of(2, store)
+    leader.store.set("1/subnets", pools.round_text([], Fidelity(5), IMAGES))
     with pytest.raises(Failure, match="has 5 images"):
         follow(other, Pretender(), 5)

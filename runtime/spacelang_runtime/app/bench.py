@@ -37,7 +37,7 @@ class Bench:
 
     run: Run
     lowered: Lowered
-    waves: Dispatcher
+    dispatch: Dispatcher
     step: int
 
 
@@ -59,27 +59,27 @@ def bench(run: Run, lowered: Lowered, place: Place, say: Say) -> Iterator[Bench 
     from spacelang_runtime.search.scoring import Scorer
     from spacelang_runtime.tasks.supernet.data import dataset_of
 
-    with sole_writer(run.folder), join(place.device) as crew:
-        tell = say if crew.is_main else lambda _: None
-        model, step = trained_at(run, lowered, crew.device)
+    with sole_writer(run.folder), join(place.device) as pool:
+        tell = say if pool.is_main else lambda _: None
+        model, step = trained_at(run, lowered, pool.device)
         if said := unfinished(run):
             tell(said)
         dataset = dataset_of(run, tell, readers(place.workers, spare=0), place.data)
         few = place.images or (_PREVIEW_IMAGES if run.record.preview else None)
-        if crew.is_main and run.record.data.where != "digits":
+        if pool.is_main and run.record.data.where != "digits":
             _same_images(run, say)
         images = decoded(dataset.search, few, tell)
         begin = beginning(run.space.train.seed, len(images))
-        held_out = placed(images, dataset.frame, crew.device, begin)
+        held_out = placed(images, dataset.frame, pool.device, begin)
         scorer = Scorer(model, held_out, dataset.normalise)
-        with suited(price(lowered.largest).flops * held_out.batch, crew.device):
-            if not crew.is_main:
-                follow(crew, scorer.judge, len(held_out))
+        with suited(price(lowered.largest).flops * held_out.batch, pool.device):
+            if not pool.is_main:
+                follow(pool, scorer.judge, len(held_out))
                 yield None
                 return
             if run.record.preview:
                 say("this run is a PREVIEW, so is all that is measured on it: its numbers mean nothing")
-            yield Bench(run, lowered, Dispatcher(crew, scorer.judge, len(held_out), begin), step)
+            yield Bench(run, lowered, Dispatcher(pool, scorer.judge, len(held_out), begin), step)
 
 
 def _same_images(run: Run, say: Say) -> None:

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from spacelang_runtime.app.bench import Place, bench
 from spacelang_runtime.app.watching import Say, Watching, silent, watched_by
-from spacelang_runtime.app.whole import Told, holding
+from spacelang_runtime.app.whole import Told, feasibility
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
@@ -51,9 +51,9 @@ def search(
     with bench(run, request.whole, request.place, say) as where:
         if where is not None:
             for recipe, method in request.searches:
-                holds = holding(request.tables, recipe.bounds, say)
+                feasible = feasibility(request.tables, recipe.bounds, say)
                 with watching(run) as watch:
                     found.append(
-                        evolve(run, request.lowered, recipe, method, where.waves, where.step, watch, holds)
+                        evolve(run, request.lowered, recipe, method, where.dispatch, where.step, watch, feasible)
                     )
     return tuple(found)

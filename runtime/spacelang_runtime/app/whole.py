@@ -44,7 +44,7 @@ def told_by(path: Path, scale: int, force: bool) -> Told:
     return Told(facts, scale)
 
 
-def holding(
+def feasibility(
     tables: Sequence[Told], bounds: Sequence[Bound], say: Say = silent
 ) -> Callable[[Architecture], bool] | None:
     """What runs a network whole, where the table of latency was measured, and tells whether it keeps its bound.
@@ -61,7 +61,7 @@ def holding(
         return None
     unit = told.facts["unit"]
 
-    def holds(architecture: Architecture) -> bool:
+    def feasible(architecture: Architecture) -> bool:
         (seconds,) = whole_([architecture], where)
         found = seconds * UNITS["s"] / UNITS[unit]
         counted = found * told.scale
@@ -69,4 +69,4 @@ def holding(
         say(f"{architecture.name} runs whole in {found:.4g} {unit}, {'within' if kept else 'outside'} its bound")
         return kept
 
-    return holds
+    return feasible

@@ -22,7 +22,7 @@ from spacelang_runtime.search.journal_file import look, open_journal
 from spacelang_runtime.search.journal_rows import Conditions, Entry
 from spacelang_runtime.search.journal_writer import recorded
 from spacelang_runtime.search.pool import Dispatcher
-from spacelang_runtime.search.scoring import Stretch, Task
+from spacelang_runtime.search.scoring import Fidelity, Subnet
 
 
 @frozen
@@ -53,24 +53,24 @@ def measure(
     run: Run,
     samples: Sequence[Sample],
     account: str,
-    waves: Dispatcher,
+    dispatch: Dispatcher,
     step: int,
     observe: Callable[[Progress], None],
     score: Score = "loss",
 ) -> Measurement:
     """The answers of drawn networks on the held-out split.
 
-    account: the recipe, bounds and space as text: what makes two measurements the same. waves: score the networks,
-    here or on several processes, all on all images. step: of training, that the weights are of. Scores are shared
-    with all searches and measurements of the run that have the same weights and images; what was scored before a
-    measurement was stopped is not scored again. score: what is to be compared; scores without losses are refused
-    where these are.
+    account: the recipe, bounds and space as text: what makes two measurements the same. dispatch: has the networks
+    scored, here or on several processes, all on all images. step: of training, that the weights are of. Scores are
+    shared with all searches and measurements of the run that have the same weights and images; what was scored
+    before a measurement was stopped is not scored again. score: what is to be compared; scores without losses are
+    refused where these are.
     """
     entries = [Entry(s.architecture.digest, notation.write(s.architecture), s.flops, s.params) for s in samples]
-    total = waves.images
+    total = dispatch.images
     began = time.monotonic()
     with sole_writer(run.folder), open_journal(run.folder) as journal:
-        under = Conditions(step, total, waves.begin)
+        under = Conditions(step, total, dispatch.begin)
         number = begin(journal, account, under, entries, samples)
         if score == "loss" and journal.lossless(under):
             raise Failure(
@@ -80,14 +80,14 @@ def measure(
         there = journal.known(under)
         known = {name: one for name, one in there.items() if len(one) == total}
         by_digest = {entry.architecture: sample for entry, sample in zip(entries, samples, strict=True)}
-        tasks = [
-            Task(sample.architecture, name, there.get(name, UNKNOWN))
+        subnets = [
+            Subnet(sample.architecture, name, there.get(name, UNKNOWN))
             for name, sample in by_digest.items()
             if name not in known
         ]
-        tasks.sort(key=lambda task: (-by_digest[task.digest].flops, task.digest))
+        subnets.sort(key=lambda subnet: (-by_digest[subnet.digest].flops, subnet.digest))
         done = [known[name].correct for name in by_digest if name in known]
-        with closing(recorded(journal, under, waves(tasks, Stretch(total)))) as verdicts:
+        with closing(recorded(journal, under, dispatch(subnets, Fidelity(total)))) as verdicts:
             for verdict in verdicts:
                 known[verdict.digest] = verdict.answers
                 done.append(verdict.answers.correct)
@@ -95,7 +95,7 @@ def measure(
                 observe(Progress(run.name, len(done), len(by_digest), mean, time.monotonic() - began))
         close(journal, number)
     answers = tuple(known[entry.architecture] for entry in entries)
-    return Measurement(answers, number, total, len(tasks), time.monotonic() - began)
+    return Measurement(answers, number, total, len(subnets), time.monotonic() - began)
 
 
 def looked_up(run: Run, samples: Sequence[Sample], account: str, step: int, score: Score) -> Measurement | None:

@@ -42,7 +42,7 @@ BY_RANK: tuple[Algorithm, ...] = (
 
 
 @frozen
-class Standing:
+class Individual:
     """A network that has its scores. point: less is better in each entry, the first being accuracy. name: settles
     ties, so that they do not depend on who was scored first."""
 
@@ -52,7 +52,7 @@ class Standing:
 
 
 @frozen
-class Field:
+class Variation:
     """What children are drawn from: the space's chain, the bounds, the recipe and a stream of numbers. predictor:
     what was learned so far, None: nothing."""
 
@@ -66,10 +66,10 @@ class Field:
 def survivors(
     algorithm: Algorithm,
     recipe: Evolve,
-    before: Sequence[Standing],
-    told: Sequence[Standing],
-    ranked: Callable[[int], Sequence[Standing]],
-) -> tuple[Standing, ...]:
+    before: Sequence[Individual],
+    told: Sequence[Individual],
+    ranked: Callable[[int], Sequence[Individual]],
+) -> tuple[Individual, ...]:
     """Who is kept after a generation. before: who was kept so far. told: this generation, in the order asked.
     ranked: the best so many of everything scored."""
     match algorithm:
@@ -80,49 +80,53 @@ def survivors(
         case "regularized":
             return (*before, *told)[-recipe.population :]
         case "nsga2":
-            every = {standing.name: standing for standing in (*before, *told)}
+            every = {individual.name: individual for individual in (*before, *told)}
             return tuple(_by_fronts(list(every.values()))[: recipe.population])
 
 
 def children(
-    algorithm: Algorithm, kept: Sequence[Standing], field: Field
+    algorithm: Algorithm, kept: Sequence[Individual], variation: Variation
 ) -> tuple[Child, ...] | tuple[Genotype, ...]:
     """The next generation: children of those kept, or networks drawn anew."""
-    recipe = field.recipe
+    recipe = variation.recipe
     match algorithm:
         case "paper":
-            return _crossed_and_mutated(field, _anyone(kept), _anyone_else(kept))
+            return _crossed_and_mutated(variation, _anyone(kept), _anyone_else(kept))
         case "predictor":
-            made = _crossed_and_mutated(field, _anyone(kept), _anyone_else(kept))
-            if field.predictor is None or not field.predictor.believed:
+            made = _crossed_and_mutated(variation, _anyone(kept), _anyone_else(kept))
+            if variation.predictor is None or not variation.predictor.believed:
                 return made
             descended = [child.genotype for child in made]
-            return proposed(field.chain, field.bounds, field.predictor, descended, len(made), field.source)
+            return proposed(
+                variation.chain, variation.bounds, variation.predictor, descended, len(made), variation.source
+            )
         case "random":
-            return tuple(draw(field.chain, recipe.crossover + recipe.mutation, field.source, bounds=field.bounds))
+            return tuple(
+                draw(variation.chain, recipe.crossover + recipe.mutation, variation.source, bounds=variation.bounds)
+            )
         case "regularized":
             count = recipe.crossover + recipe.mutation
             chosen = []
             for _ in range(count):
-                sample = [kept[int(pick * len(kept))] for pick in field.source.uniform(recipe.parents)]
-                chosen.append(min(sample, key=lambda standing: (standing.point, standing.name)).genotype)
-            return mutate(field.chain, chosen, rates(recipe), field.source, field.bounds)
+                sample = [kept[int(pick * len(kept))] for pick in variation.source.uniform(recipe.parents)]
+                chosen.append(min(sample, key=lambda individual: (individual.point, individual.name)).genotype)
+            return mutate(variation.chain, chosen, rates(recipe), variation.source, variation.bounds)
         case "nsga2":
-            place = {standing.name: number for number, standing in enumerate(_by_fronts(list(kept)))}
+            place = {individual.name: number for number, individual in enumerate(_by_fronts(list(kept)))}
             winner = _tournament(kept, place)
-            return _crossed_and_mutated(field, winner, lambda next_, _: winner(next_))
+            return _crossed_and_mutated(variation, winner, lambda next_, _: winner(next_))
 
 
-Pick = Callable[[Callable[[], float]], Standing]
-Other = Callable[[Callable[[], float], Standing], Standing]
+Pick = Callable[[Callable[[], float]], Individual]
+Other = Callable[[Callable[[], float], Individual], Individual]
 
 
-def _crossed_and_mutated(field: Field, pick: Pick, other: Other) -> tuple[Child, ...]:
+def _crossed_and_mutated(variation: Variation, pick: Pick, other: Other) -> tuple[Child, ...]:
     """`crossover` children of two parents, then `mutation` children of one."""
-    recipe = field.recipe
+    recipe = variation.recipe
 
     def following() -> float:
-        return float(field.source.uniform(1)[0])
+        return float(variation.source.uniform(1)[0])
 
     pairs = []
     for _ in range(recipe.crossover):
@@ -130,8 +134,8 @@ def _crossed_and_mutated(field: Field, pick: Pick, other: Other) -> tuple[Child,
         pairs.append((one.genotype, other(following, one).genotype))
     singles = [pick(following).genotype for _ in range(recipe.mutation)]
     return (
-        *cross(field.chain, pairs, field.source, field.bounds),
-        *mutate(field.chain, singles, rates(recipe), field.source, field.bounds),
+        *cross(variation.chain, pairs, variation.source, variation.bounds),
+        *mutate(variation.chain, singles, rates(recipe), variation.source, variation.bounds),
     )
 
 
@@ -141,33 +145,33 @@ def rates(recipe: Evolve) -> Rates:
     return Rates(*map(float, (shares.depth, shares.embed, shares.layer, shares.stage, shares.network)))
 
 
-def _anyone(kept: Sequence[Standing]) -> Pick:
+def _anyone(kept: Sequence[Individual]) -> Pick:
     return lambda following: kept[int(following() * len(kept))]
 
 
-def _anyone_else(kept: Sequence[Standing]) -> Other:
-    def other(following: Callable[[], float], one: Standing) -> Standing:
-        rest = [standing for standing in kept if standing is not one] or kept
+def _anyone_else(kept: Sequence[Individual]) -> Other:
+    def other(following: Callable[[], float], one: Individual) -> Individual:
+        rest = [individual for individual in kept if individual is not one] or kept
         return rest[int(following() * len(rest))]
 
     return other
 
 
-def _tournament(kept: Sequence[Standing], place: dict[str, int]) -> Pick:
+def _tournament(kept: Sequence[Individual], place: dict[str, int]) -> Pick:
     """The better one of two, by the order of `_by_fronts`."""
 
-    def pick(following: Callable[[], float]) -> Standing:
+    def pick(following: Callable[[], float]) -> Individual:
         two = [kept[int(following() * len(kept))] for _ in range(2)]
-        return min(two, key=lambda standing: place[standing.name])
+        return min(two, key=lambda individual: place[individual.name])
 
     return pick
 
 
-def _by_fronts(standings: list[Standing]) -> list[Standing]:
+def _by_fronts(individuals: list[Individual]) -> list[Individual]:
     """By front, then from the least crowded on (the crowded comparison of NSGA-II), then by name."""
-    ordered: list[Standing] = []
-    for members in fronts([standing.point for standing in standings]):
-        distance = crowding([standings[i].point for i in members])
-        placed = sorted(zip(members, distance, strict=True), key=lambda m: (-m[1], standings[m[0]].name))
-        ordered += [standings[i] for i, _ in placed]
+    ordered: list[Individual] = []
+    for members in fronts([individual.point for individual in individuals]):
+        distance = crowding([individuals[i].point for i in members])
+        placed = sorted(zip(members, distance, strict=True), key=lambda m: (-m[1], individuals[m[0]].name))
+        ordered += [individuals[i] for i, _ in placed]
     return ordered

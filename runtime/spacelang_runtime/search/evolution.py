@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from itertools import islice
 
 import numpy as np
-from attrs import define, field, frozen
+from attrs import define, field
 
-from spacelang.architecture import Architecture
 from spacelang.lower.bounds import windows
 from spacelang.lower.chain import Genotype, cost
 from spacelang.lower.draw import draw, stream
@@ -21,64 +20,10 @@ from spacelang.lower.lowered import Lowered
 from spacelang.lower.operators import Child
 from spacelang.recipe import Evolve
 from spacelang_runtime.search import pareto
-from spacelang_runtime.search.algorithms import Algorithm, Field, Standing, children, survivors
+from spacelang_runtime.search.algorithms import Algorithm, Individual, Variation, children, survivors
+from spacelang_runtime.search.candidate import Candidate, Goals, Result
 from spacelang_runtime.search.genes import Genes, genes, points
 from spacelang_runtime.search.predictor import Observed, Predictor, learned
-
-ACCURACY = "accuracy"
-
-
-@frozen
-class Candidate:
-    """A network to score. costs: by measure of the space. operator: what made it, `draw`, `crossover`, `mutation`
-    or `predictor`. parents: their digests. digest: of the architecture."""
-
-    architecture: Architecture
-    genotype: Genotype
-    costs: Mapping[str, int]
-    operator: str
-    parents: tuple[str, ...] = ()
-    digest: str = field(init=False)
-
-    @digest.default
-    def _digest(self) -> str:
-        return self.architecture.digest
-
-    @property
-    def flops(self) -> int:
-        return self.costs["flops"]
-
-    @property
-    def params(self) -> int:
-        return self.costs["params"]
-
-
-@frozen
-class Result:
-    """How a candidate did. value: less is better. images: it was judged on; who was judged on more ranks before
-    those who were not. correct: how many of them it told right. relative: the value less that of networks that saw
-    the same images, so that candidates compare that saw different numbers of them; None: the value. error: the
-    standard error of that; None: not known."""
-
-    value: float
-    images: int = 0
-    correct: int = 0
-    relative: float | None = None
-    error: float | None = None
-
-
-@frozen
-class Goals:
-    """What a search is after. names: `accuracy` first, then measures, of which less is better. Where accuracy is
-    all, what counts is the score, whatever it is of."""
-
-    names: tuple[str, ...] = (ACCURACY,)
-
-    def point(self, candidate: Candidate, result: Result) -> pareto.Point:
-        """A candidate as less-is-better numbers."""
-        if len(self.names) == 1:
-            return (result.value,)
-        return (-result.correct, *(candidate.costs[name] for name in self.names[1:]))
 
 
 @define
@@ -97,7 +42,7 @@ class Evolution:
     budget: int | None = None
     scores: dict[str, Result | None] = field(factory=dict)
     seen: dict[str, Candidate] = field(factory=dict)
-    kept: tuple[Standing, ...] = ()
+    kept: tuple[Individual, ...] = ()
     generation: int = 0
     predictor: Predictor | None = None
     _genes: Genes | None = None
@@ -130,8 +75,8 @@ class Evolution:
         if self.generation == 0:
             drawn = draw(chain, self.recipe.population, random, bounds=bounds)
             return self._affordable([self._candidate(genotype, "draw", ()) for genotype in drawn])
-        names = {standing.genotype: standing.name for standing in self.kept}
-        known = Field(chain, bounds, self.recipe, random, self.predictor)
+        names = {individual.genotype: individual.name for individual in self.kept}
+        known = Variation(chain, bounds, self.recipe, random, self.predictor)
         made = children(self.algorithm, self.kept, known)
         return self._affordable([self._made(one, names) for one in made])
 
@@ -143,13 +88,13 @@ class Evolution:
         self._order = None
         if self.algorithm == "predictor":
             self.predictor = self._learned()
-        told = [self._standing(c) for c in candidates if self.scores[c.digest] is not None]
+        told = [self._individual(c) for c in candidates if self.scores[c.digest] is not None]
         self.kept = survivors(
             self.algorithm,
             self.recipe,
             self.kept,
             told,
-            lambda count: [self._standing(candidate) for candidate in self.ranked()[:count]],
+            lambda count: [self._individual(candidate) for candidate in self.ranked()[:count]],
         )
         self.generation += 1
 
@@ -207,8 +152,8 @@ class Evolution:
     def _key(self, candidate: Candidate, result: Result) -> tuple[float | str, ...]:
         return (*self.goals.point(candidate, result)[:1], result.value, candidate.flops, candidate.digest)
 
-    def _standing(self, candidate: Candidate) -> Standing:
-        return Standing(candidate.genotype, self.goals.point(candidate, self.result(candidate)), candidate.digest)
+    def _individual(self, candidate: Candidate) -> Individual:
+        return Individual(candidate.genotype, self.goals.point(candidate, self.result(candidate)), candidate.digest)
 
     def _learned(self) -> Predictor | None:
         """What the scores so far teach, in the order in which the networks were asked for."""

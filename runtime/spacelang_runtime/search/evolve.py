@@ -16,7 +16,8 @@ from spacelang.recipe import Evolve, to_record
 from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.engine.run import Run, write_best
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.search.evolution import Evolution, Goals
+from spacelang_runtime.search.candidate import Goals
+from spacelang_runtime.search.evolution import Evolution
 from spacelang_runtime.search.finalists import Final
 from spacelang_runtime.search.journal import Journal
 from spacelang_runtime.search.journal_file import open_journal
@@ -26,7 +27,7 @@ from spacelang_runtime.search.outcome import Ended, Observe, Outcome, Scored
 from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.predictor import LEAST
 from spacelang_runtime.search.scalars import searching
-from spacelang_runtime.search.searching import Holds, Searching
+from spacelang_runtime.search.searching import Feasible, Searching
 
 __all__ = ["Ended", "Method", "Outcome", "Scored", "account", "evolve"]
 
@@ -36,22 +37,24 @@ def evolve(
     lowered: Lowered,
     recipe: Evolve,
     method: Method,
-    waves: Dispatcher,
+    dispatch: Dispatcher,
     step: int,
     observe: Observe,
-    holds: Holds | None = None,
+    feasible: Feasible | None = None,
 ) -> Outcome:
     """Search a space on the supernet of a run.
 
-    waves: score the candidates, here or on several processes. step: of training, that the weights are of. A search
-    with the same recipe, method, weights and images goes on where it was stopped, and ends with the same answer as
-    one that was not. holds: whether a network keeps the bounds when it runs whole: the answer, and what is level
-    with it, are finalists that do; with several goals it is not asked. Raises `Failure` where none does, and where
-    the journal has scores of the same weights and images without losses, and these are asked for.
+    dispatch: has the candidates scored, here or on several processes. step: of training, that the weights are of.
+    A search with the same recipe, method, weights and images goes on where it was stopped, and ends with the same
+    answer as one that was not. feasible: whether a network keeps the bounds when it runs whole: the answer, and
+    what is level with it, are finalists that do; with several goals it is not asked. Raises `Failure` where none does,
+    and where the journal has scores of the same weights and images without losses, and these are asked for.
     """
     evolution = Evolution(lowered, recipe, method.algorithm, Goals(method.goals), method.budget)
     with sole_writer(run.folder), open_journal(run.folder) as journal:
-        search = journal.search(account(lowered, recipe, method, waves.begin), step, waves.images, waves.begin)
+        search = journal.search(
+            account(lowered, recipe, method, dispatch.begin), step, dispatch.images, dispatch.begin
+        )
         _has_losses(run, journal, search, method)
         with searching(run, search.number) as curves:
 
@@ -60,7 +63,7 @@ def evolve(
                     curves(seen.generation)
                 observe(seen)
 
-            outcome = Searching(journal, search, evolution, method, waves, watch, holds).run()
+            outcome = Searching(journal, search, evolution, method, dispatch, watch, feasible).run()
         write_best(run, _record(outcome, recipe, method, step))
     return outcome
 

@@ -10,7 +10,7 @@ from attrs import frozen
 from spacelang.recipe import Score
 from spacelang_runtime.engine.wilson import wilson
 from spacelang_runtime.search.answers import Answers
-from spacelang_runtime.search.evolution import Candidate
+from spacelang_runtime.search.candidate import Candidate
 from spacelang_runtime.search.interval import Interval, of_mean
 from spacelang_runtime.search.racing import Race
 

@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from spacelang.recipe import Score
 from spacelang_runtime.search.algorithms import Algorithm
-from spacelang_runtime.search.evolution import ACCURACY
+from spacelang_runtime.search.candidate import ACCURACY
 
 PART = Fraction(4, 5)
 FINALISTS = 8

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from spacelang_runtime.search.evolution import Candidate
+from spacelang_runtime.search.candidate import Candidate
 from spacelang_runtime.search.finalists import Estimate, Final
 from spacelang_runtime.search.journal_rows import Generation
 

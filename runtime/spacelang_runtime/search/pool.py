@@ -1,19 +1,19 @@
 """The processes that score together: one, or as many as `torchrun` started, on one host or several.
 
-The leading process (rank 0) runs the search and keeps the journal. It posts each generation as a wave of tasks in
-torch.distributed's key-value store, the longest first; every process, the leading one too, takes the next task that
-nobody has, so none waits for the slowest. What a network gets right does not depend on who computed it, so the
+The leading process (rank 0) runs the search and keeps the journal. It posts each generation as a round of subnets
+in torch.distributed's key-value store, the longest first; every process, the leading one too, takes the next subnet
+that nobody has, so none waits for the slowest. What a network gets right does not depend on who computed it, so the
 search ends with the same answer on any number of processes.
 
 A process shows that it lives by a number that it counts up. One that has not for `PATIENCE` seconds is taken for
-dead, and its task is posted again in a wave of its own.
+dead, and its subnet is posted again in a round of its own.
 
-    end            the search is over
-    alive/RANK     counts up
-    WAVE/tasks     the tasks and how far they go, as JSON
-    WAVE/next      how many tasks have been taken
-    WAVE/I/taker   the rank that has taken task I
-    WAVE/I/verdict what came of it, as JSON
+    end              the search is over
+    alive/RANK       counts up
+    ROUND/subnets    the subnets and how far they go, as JSON
+    ROUND/next       how many subnets have been taken
+    ROUND/I/taker    the rank that has taken subnet I
+    ROUND/I/verdict  what came of it, as JSON
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from spacelang_runtime.engine.distributed import choose
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.answers import from_text, to_text
 from spacelang_runtime.search.racing import Race
-from spacelang_runtime.search.scoring import Stretch, Task, Verdict
+from spacelang_runtime.search.scoring import Fidelity, Subnet, Verdict
 
 BEAT = 0.5  # seconds between two signs of life
 PATIENCE = 15.0  # seconds without one, after which a process is taken for dead
@@ -44,7 +44,7 @@ PAUSE = 0.005  # seconds between two looks at the store
 
 _MEETINGS = count()
 
-Judge = Callable[[Task, Stretch], Verdict]
+Judge = Callable[[Subnet, Fidelity], Verdict]
 
 
 @frozen(eq=False)
@@ -86,44 +86,44 @@ def join(device: str = "auto") -> Iterator[Pool]:
     # torchrun's store outlives the processes that it starts again: each start writes under a name of its own.
     # So does each meeting of one start: all processes have as many.
     name = f"search {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')} {next(_MEETINGS)}"
-    crew = Pool(rank, size, chosen, dist.PrefixStore(name, store))
+    pool = Pool(rank, size, chosen, dist.PrefixStore(name, store))
     parted = threading.Event()
     mine = dist.PrefixStore(name, store.clone())  # a connection of its own: the other may be waiting for an answer
     beating = threading.Thread(target=beat, args=(mine, rank, parted), daemon=True)
     beating.start()
     try:
-        yield crew
+        yield pool
     finally:
-        if crew.is_main:
-            _part(crew)
+        if pool.is_main:
+            _part(pool)
         parted.set()
         beating.join()
 
 
 @define
 class Dispatcher:
-    """The leading process's side of the store: one wave after the other. images: that every process scores on.
+    """The leading process's side of the store: one round after the other. images: that every process scores on.
     begin: which of them comes first."""
 
-    crew: Pool
+    pool: Pool
     judge: Judge
     images: int
     begin: int = 0
-    wave: int = 0
+    round: int = 0
     signs: dict[int, tuple[bytes, float]] = field(factory=dict)
 
-    def __call__(self, tasks: Sequence[Task], stretch: Stretch) -> Iterator[Verdict]:
-        """The verdict on each task, in the order in which they come."""
-        store = self.crew.store
+    def __call__(self, subnets: Sequence[Subnet], fidelity: Fidelity) -> Iterator[Verdict]:
+        """The verdict on each subnet, in the order in which they come."""
+        store = self.pool.store
         if store is None:
-            yield from (self.judge(task, stretch) for task in tasks)
+            yield from (self.judge(subnet, fidelity) for subnet in subnets)
             return
-        while tasks:
-            self.wave += 1
-            store.set(f"{self.wave}/tasks", wave(tasks, stretch, self.images))
-            waiting = set(range(len(tasks)))
-            while (number := _take(store, self.wave, self.crew.rank)) < len(tasks):
-                yield self.judge(tasks[number], stretch)
+        while subnets:
+            self.round += 1
+            store.set(f"{self.round}/subnets", round_text(subnets, fidelity, self.images))
+            waiting = set(range(len(subnets)))
+            while (number := _take(store, self.round, self.pool.rank)) < len(subnets):
+                yield self.judge(subnets[number], fidelity)
                 waiting.discard(number)
                 yield from self._come(store, waiting)
             lost: set[int] = set()
@@ -132,19 +132,19 @@ class Dispatcher:
                 yield from self._come(store, waiting)
                 lost = {number for number in waiting if self._dead(store, number, idle)}
                 time.sleep(PAUSE)
-            tasks = [tasks[number] for number in sorted(waiting)]
+            subnets = [subnets[number] for number in sorted(waiting)]
 
     def _come(self, store: dist.Store, waiting: set[int]) -> Iterator[Verdict]:
         for number in sorted(waiting):
-            key = f"{self.wave}/{number}/verdict"
+            key = f"{self.round}/{number}/verdict"
             if store.check([key]):
                 waiting.discard(number)
                 yield _read_verdict(store.get(key))
 
     def _dead(self, store: dist.Store, number: int, since: float) -> bool:
-        """Whether the process that took a task has died. since: when every task had been taken."""
-        key = f"{self.wave}/{number}/taker"
-        if not store.check([key]):  # it died just after it took the task
+        """Whether the process that took a subnet has died. since: when every subnet had been taken."""
+        key = f"{self.round}/{number}/taker"
+        if not store.check([key]):  # it died just after it took the subnet
             return time.monotonic() - since > PATIENCE
         taker = int(store.get(key))
         sign = store.get(f"alive/{taker}") if store.check([f"alive/{taker}"]) else b""
@@ -155,37 +155,37 @@ class Dispatcher:
         return time.monotonic() - when > PATIENCE
 
 
-def follow(crew: Pool, judge: Judge, images: int) -> None:
+def follow(pool: Pool, judge: Judge, images: int) -> None:
     """Score what the leading process posts, until the search is over.
 
     images: that this process scores on. Raises `Failure` where the leading one has another number of them, and
     where it is gone.
     """
-    store = crew.store
+    store = pool.store
     assert store is not None, "a process on its own leads"
-    wave = 0
+    round_ = 0
     try:
         while True:
-            wave += 1
-            while not store.check([f"{wave}/tasks"]):
+            round_ += 1
+            while not store.check([f"{round_}/subnets"]):
                 if store.check(["end"]):
                     store.add("parted", 1)
                     return
                 time.sleep(PAUSE)
-            tasks, stretch, total = _read_wave(store.get(f"{wave}/tasks"))
+            subnets, fidelity, total = _read_round(store.get(f"{round_}/subnets"))
             if total != images:
-                raise Failure(f"process {crew.rank} has {images} images, and the leading one {total}")
-            while (number := _take(store, wave, crew.rank)) < len(tasks):
-                verdict = judge(tasks[number], stretch)
-                store.set(f"{wave}/{number}/verdict", _verdict(verdict))
+                raise Failure(f"process {pool.rank} has {images} images, and the leading one {total}")
+            while (number := _take(store, round_, pool.rank)) < len(subnets):
+                verdict = judge(subnets[number], fidelity)
+                store.set(f"{round_}/{number}/verdict", _verdict(verdict))
     except dist.DistError as error:
-        raise Failure(f"process {crew.rank} has lost the leading one: {str(error).splitlines()[0]}") from None
+        raise Failure(f"process {pool.rank} has lost the leading one: {str(error).splitlines()[0]}") from None
 
 
-def _take(store: dist.Store, wave: int, rank: int) -> int:
-    """The number of the next task that nobody has."""
-    number = int(store.add(f"{wave}/next", 1)) - 1
-    store.set(f"{wave}/{number}/taker", str(rank))
+def _take(store: dist.Store, round_: int, rank: int) -> int:
+    """The number of the next subnet that nobody has."""
+    number = int(store.add(f"{round_}/next", 1)) - 1
+    store.set(f"{round_}/{number}/taker", str(rank))
     return number
 
 
@@ -200,44 +200,46 @@ def beat(store: dist.Store, rank: int, parted: threading.Event) -> None:
         return
 
 
-def _part(crew: Pool) -> None:
+def _part(pool: Pool) -> None:
     """Tell the others that it is over, and wait until those that live have heard: the store may go with us."""
-    store = crew.store
+    store = pool.store
     assert store is not None
     store.set("end", "")
     signs: list[bytes] = []
     while True:
         before, since = signs, time.monotonic()
         while time.monotonic() - since < 4 * BEAT:
-            if int(store.add("parted", 0)) >= crew.size - 1:
+            if int(store.add("parted", 0)) >= pool.size - 1:
                 return
             time.sleep(PAUSE)
-        keys = [f"alive/{rank}" for rank in range(1, crew.size)]
+        keys = [f"alive/{rank}" for rank in range(1, pool.size)]
         signs = [store.get(key) for key in keys if store.check([key])]
         if signs == before:  # nobody is left who could hear
             return
 
 
-def wave(tasks: Sequence[Task], stretch: Stretch, images: int) -> str:
-    race = stretch.race
+def round_text(subnets: Sequence[Subnet], fidelity: Fidelity, images: int) -> str:
+    race = fidelity.race
     return json.dumps(
         {
             "images": images,
-            "tasks": [[notation.write(task.architecture), task.digest, *to_text(task.known)] for task in tasks],
-            "until": stretch.images,
+            "subnets": [
+                [notation.write(subnet.architecture), subnet.digest, *to_text(subnet.known)] for subnet in subnets
+            ],
+            "until": fidelity.images,
             "race": None if race is None else [race.rival.tolist(), race.score, list(race.looks), race.risk],
         }
     )
 
 
-def _read_wave(text: bytes) -> tuple[list[Task], Stretch, int]:
+def _read_round(text: bytes) -> tuple[list[Subnet], Fidelity, int]:
     value = json.loads(text)
-    tasks = [Task(notation.read(line), digest, from_text(*known)) for line, digest, *known in value["tasks"]]
+    subnets = [Subnet(notation.read(line), digest, from_text(*known)) for line, digest, *known in value["subnets"]]
     race = None
     if value["race"] is not None:
         rival, score, looks, risk = value["race"]
         race = Race(np.array(rival, np.float64), score, tuple(looks), risk)
-    return tasks, Stretch(value["until"], race), value["images"]
+    return subnets, Fidelity(value["until"], race), value["images"]
 
 
 def _verdict(verdict: Verdict) -> str:

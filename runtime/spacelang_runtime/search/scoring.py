@@ -21,7 +21,7 @@ GREATEST = 65504.0  # of float16: a loss beyond it, or none at all, counts as mu
 
 
 @frozen(eq=False)
-class Task:
+class Subnet:
     """A network to score. known: its answers on the first images, from an earlier time."""
 
     architecture: Architecture
@@ -30,7 +30,7 @@ class Task:
 
 
 @frozen(eq=False)
-class Stretch:
+class Fidelity:
     """How far networks are scored: to so many images, all that is known counting; or until a race is lost."""
 
     images: int
@@ -55,14 +55,14 @@ class Verdict:
     device: str = ""
 
 
-def judged(answers: Answers, stretch: Stretch) -> int | None:
+def judged(answers: Answers, fidelity: Fidelity) -> int | None:
     """After how many images a network with these answers is judged; None where more must be seen. Images beyond do
     not matter, so that what is known from elsewhere decides nothing."""
-    race = stretch.race
-    for stop in stretch.stops:
+    race = fidelity.race
+    for stop in fidelity.stops:
         if len(answers) < stop:
             return None
-        if stop == stretch.images:
+        if stop == fidelity.images:
             return stop
         if race is not None and race.lost(answers.first(stop).errors(race.score)):
             return stop
@@ -81,19 +81,19 @@ class Scorer:
     def device(self) -> torch.device:
         return self.images.device
 
-    def judge(self, task: Task, stretch: Stretch) -> Verdict:
+    def judge(self, subnet: Subnet, fidelity: Fidelity) -> Verdict:
         """Score a network from where it is known on, until it is judged."""
         began = time.monotonic()
-        answers = task.known
-        told = self._told(task.architecture, len(answers), stretch.images)
-        while (used := judged(answers, stretch)) is None:
-            stop = next(stop for stop in stretch.stops if stop > len(answers))
+        answers = subnet.known
+        told = self._told(subnet.architecture, len(answers), fidelity.images)
+        while (used := judged(answers, fidelity)) is None:
+            stop = next(stop for stop in fidelity.stops if stop > len(answers))
             answers = answers.then(_gather(told, stop - len(answers)))
-        return Verdict(task.digest, answers, used, time.monotonic() - began, str(self.device))
+        return Verdict(subnet.digest, answers, used, time.monotonic() - began, str(self.device))
 
     def answers(self, architecture: Architecture) -> Answers:
         """What a network does on all images."""
-        return self.judge(Task(architecture, architecture.digest), Stretch(len(self.images))).answers
+        return self.judge(Subnet(architecture, architecture.digest), Fidelity(len(self.images))).answers
 
     def _told(self, architecture: Architecture, start: int, end: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Of each batch, which images the network tells right and what they lose. Nothing waits for the device."""

@@ -12,29 +12,30 @@ from statistics import pstdev
 import numpy as np
 from attrs import define, field
 
-from spacelang import notation
 from spacelang.architecture import Architecture
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.search import entries
 from spacelang_runtime.search.answers import UNKNOWN, Answers, Real
-from spacelang_runtime.search.evolution import Candidate, Evolution, Result
+from spacelang_runtime.search.candidate import Candidate, Result
+from spacelang_runtime.search.evolution import Evolution
 from spacelang_runtime.search.finalists import Final, estimated, placed, race
 from spacelang_runtime.search.halving import going_on, rungs
 from spacelang_runtime.search.images import batch_of, cuts
 from spacelang_runtime.search.journal import Journal
-from spacelang_runtime.search.journal_rows import Entry, Finalist, Generation, Judged, Proposed, Search
+from spacelang_runtime.search.journal_rows import Generation, Search
 from spacelang_runtime.search.journal_writer import recorded
 from spacelang_runtime.search.method import Method
 from spacelang_runtime.search.outcome import Ended, Observe, Outcome, Scored
 from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.racing import Race
-from spacelang_runtime.search.scoring import Stretch, Task, judged
+from spacelang_runtime.search.scoring import Fidelity, Subnet, judged
 
-Holds = Callable[[Architecture], bool]
+Feasible = Callable[[Architecture], bool]
 
 
 @define
 class Searching:
-    """A search going on. holds: see `evolve`. known: answers on the first images, by digest. settled: after how
+    """A search going on. feasible: see `evolve`. known: answers on the first images, by digest. settled: after how
     many of them this search has judged each. rung: what counts against each network that was seen so far, by rung.
     usual: what each image counts against the first good networks, on average; variance: of the difference to that.
     fresh: networks that had to be computed."""
@@ -43,9 +44,9 @@ class Searching:
     search: Search
     evolution: Evolution
     method: Method
-    waves: Dispatcher
+    dispatch: Dispatcher
     observe: Observe
-    holds: Holds | None = None
+    feasible: Feasible | None = None
     known: dict[str, Answers] = field(factory=dict)
     settled: dict[str, int] = field(factory=dict)
     rung: dict[int, dict[str, float]] = field(factory=dict)
@@ -72,7 +73,7 @@ class Searching:
         evolution = self.evolution
         while not evolution.finished:
             candidates = evolution.ask()
-            self.journal.propose(self.search, evolution.generation, [_proposed(c) for c in candidates])
+            self.journal.propose(self.search, evolution.generation, [entries.of_candidate(c) for c in candidates])
             self._generation(candidates)
             if self.usual is None:
                 self._compare(candidates)
@@ -82,10 +83,10 @@ class Searching:
         finalists = () if several else self._final()
         best = evolution.ranked()[0] if several else finalists[0].candidate
         if self.images < self.search.total:
-            self._look_at_all([best], Stretch(self.search.total))
+            self._look_at_all([best], Fidelity(self.search.total))
         answers = self.known[best.digest]
         read = answers.first(self.images)
-        self.journal.close_search(self.search, best.digest, [_kept(one) for one in finalists])
+        self.journal.close_search(self.search, best.digest, [entries.of_finalist(one) for one in finalists])
         return Outcome(
             best=best,
             accuracy=read.correct / len(read),
@@ -124,7 +125,7 @@ class Searching:
         names = list(new)
         for stop in self.stops:
             last = stop == self.stops[-1]
-            with closing(self._look([new[name] for name in names], Stretch(stop, race))) as settled:
+            with closing(self._look([new[name] for name in names], Fidelity(stop, race))) as settled:
                 for candidate in settled:
                     if last:
                         self._tell(candidate, times[candidate.digest])
@@ -137,20 +138,20 @@ class Searching:
                         self._tell(new[name], times[name])
                 names = going
 
-    def _look(self, several: Sequence[Candidate], stretch: Stretch) -> Generator[Candidate, None, None]:
+    def _look(self, several: Sequence[Candidate], fidelity: Fidelity) -> Generator[Candidate, None, None]:
         """Look at candidates as far as they are to be looked at; each comes back as soon as it is settled."""
         by_digest = {candidate.digest: candidate for candidate in several}
-        tasks = []
+        subnets = []
         for name, candidate in by_digest.items():
             answers = self.known.get(name, UNKNOWN)
-            if (used := judged(answers, stretch)) is None:
-                tasks.append(Task(candidate.architecture, name, answers))
+            if (used := judged(answers, fidelity)) is None:
+                subnets.append(Subnet(candidate.architecture, name, answers))
             else:
                 self.settled[name] = max(used, self.settled.get(name, 0))
                 yield candidate
         # The dearest first: those who share the work then end at about the same time.
-        tasks.sort(key=lambda task: (-by_digest[task.digest].flops, task.digest))
-        with closing(recorded(self.journal, self.search, self.waves(tasks, stretch))) as verdicts:
+        subnets.sort(key=lambda subnet: (-by_digest[subnet.digest].flops, subnet.digest))
+        with closing(recorded(self.journal, self.search, self.dispatch(subnets, fidelity))) as verdicts:
             for verdict in verdicts:
                 name = verdict.digest
                 self.known[name] = verdict.answers
@@ -158,8 +159,8 @@ class Searching:
                 self.settled[name] = max(verdict.used, self.settled.get(name, 0))
                 yield by_digest[name]
 
-    def _look_at_all(self, several: Sequence[Candidate], stretch: Stretch) -> None:
-        for _ in self._look(several, stretch):
+    def _look_at_all(self, several: Sequence[Candidate], fidelity: Fidelity) -> None:
+        for _ in self._look(several, fidelity):
             pass
 
     def _mean(self, name: str, images: int) -> float:
@@ -206,24 +207,24 @@ class Searching:
         """The finalists: the first on all images, the others beside it."""
         method = self.method
         first, *others = several = self.evolution.ranked()[: method.finalists]
-        self._look_at_all([first], Stretch(self.images))
+        self._look_at_all([first], Fidelity(self.images))
         rival = self.known[first.digest].first(self.images)
         racing = None if method.spending == "full" else race(rival, method.score, self._looks, len(several))
-        self._look_at_all(others, Stretch(self.images, racing))
-        return self._holding(several)
+        self._look_at_all(others, Fidelity(self.images, racing))
+        return self._feasible(several)
 
-    def _holding(self, several: Sequence[Candidate]) -> tuple[Final, ...]:
+    def _feasible(self, several: Sequence[Candidate]) -> tuple[Final, ...]:
         """The finalists without those that leave the bounds when they run whole. Only the best and those level with
         it are run: of these comes the answer."""
-        kept, held = list(several), cache(self.holds or (lambda _: True))
+        kept, feasible = list(several), cache(self.feasible or (lambda _: True))
         while kept:
             finalists = placed(kept, self.known, self.settled, self.method.score, self.images)
             best = finalists[0].candidate
             if self.settled[best.digest] < self.images:  # it was left beside one that is no finalist any more
-                self._look_at_all([best], Stretch(self.images))
+                self._look_at_all([best], Fidelity(self.images))
                 continue
             answers = (best, *(one.candidate for one in finalists if one.level))
-            outside = next((one for one in answers if not held(one.architecture)), None)
+            outside = next((one for one in answers if not feasible(one.architecture)), None)
             if outside is None:
                 return finalists
             kept.remove(outside)
@@ -266,28 +267,15 @@ class Searching:
             spent=self._spent,
             saved=self._saved,
             volume=evolution.volume(self.images) if len(self.method.goals) > 1 else None,
-            parents=tuple(standing.name for standing in evolution.kept),
+            parents=tuple(individual.name for individual in evolution.kept),
             images=best.images,
-            loss=_number(self.known[ranked[0].digest].first(best.images).loss),
+            loss=entries.of_loss(self.known[ranked[0].digest].first(best.images).loss),
         )
-        judged_ = {name: Judged(len(one), one.correct, _number(one.loss)) for name, one in answers.items()}
-        self.journal.close_generation(self.search, generation, judged_)
+        rows = {name: entries.of_answers(one) for name, one in answers.items()}
+        self.journal.close_generation(self.search, generation, rows)
         predictor = evolution.predictor
         doubt = None if predictor is None or predictor.believed else (predictor.tau, predictor.rival)
         self.doubts, self.doubt = self.doubts + (doubt is not None), doubt or self.doubt
         results = [(candidate, evolution.result(candidate)) for candidate in ranked]
         leaders = tuple((candidate, result.correct / result.images) for candidate, result in results)
         self.observe(Ended(generation, leaders, doubt))
-
-
-def _number(loss: float) -> float | None:
-    return None if np.isnan(loss) else loss
-
-
-def _proposed(candidate: Candidate) -> Proposed:
-    entry = Entry(candidate.digest, notation.write(candidate.architecture), candidate.flops, candidate.params)
-    return Proposed(entry, candidate.operator, candidate.parents, candidate.costs)
-
-
-def _kept(one: Final) -> Finalist:
-    return Finalist(one.candidate.digest, one.images, one.correct, _number(one.loss), *(one.apart or (None, None)))
