@@ -49,6 +49,7 @@ def test_columns_are_the_genes_and_nothing_that_does_not_vary() -> None:
     assert together.shape[1] == stage.shape[1] * (stage.shape[1] - 1) // 2
     assert (np.ptp(stage, axis=0) > 0).all()
     assert np.abs(np.hstack([stage, layer, within])).max() <= 1
+    assert read.columns(several.take(np.arange(0))).shape == (0, columns.shape[1])
     widths = np.array([lowered.architecture(several.genotype(i)).stages[0].embed for i in range(len(several))])
     assert kendall(stage[:, 1], widths) == pytest.approx(1)
 

@@ -47,8 +47,10 @@ def evolve(
     dispatch: has the candidates scored, here or on several processes. step: of training, that the weights are of.
     A search with the same recipe, method, weights and images goes on where it was stopped, and ends with the same
     answer as one that was not. feasible: whether a network keeps the bounds when it runs whole: the answer, and
-    what is level with it, are finalists that do; with several goals it is not asked. Raises `Failure` where none does,
-    and where the journal has scores of the same weights and images without losses, and these are asked for.
+    what is level with it, are finalists that do; with several goals it is not asked.
+
+    Raises `Failure` where none does, and where the journal has scores of the same weights and images without
+    losses, and these are asked for.
     """
     evolution = Evolution(lowered, recipe, method.algorithm, Goals(method.goals), method.budget)
     with sole_writer(run.folder), open_journal(run.folder) as journal:

@@ -101,7 +101,7 @@ class Genes:
             first[stage + own : stage + own + searched] = genes.sum(1) / np.maximum((options >= 0).sum(0), 1)
             stage += own + searched
             depth = len(options)
-            each[layer : layer + depth * searched] = genes.swapaxes(0, 1).reshape(-1, len(of))
+            each[layer : layer + depth * searched] = genes.swapaxes(0, 1).reshape(depth * searched, len(of))
             layer += depth * searched
             for a, b in combinations(range(searched), 2):
                 np.multiply(genes[a], genes[b], out=within[inner : inner + depth])
