@@ -151,14 +151,14 @@ TITLES: Mapping[str, str] = {
     "E0407": "a measure that does not exist",
     "E0408": "a bound that is none",
     "E0409": "a bound without its unit",
-    "E0410": "a bound in a recipe that has none",
+    "E0410": "a bound in a block that has none",
     "E0411": "a rule inside a recipe",
     "E0412": "a block that its recipe does not have",
     "E0413": "a block of a recipe twice",
     "E0414": "a least learning rate above the peak",
     "E0415": "a bound on a dimension",
     "E0416": "more of the best than there are samples",
-    "E0417": "what a table tells, bounding a refinement",
+    "E0417": "what a table tells, bounding a training or a refinement",
     "E0418": "a batch too small to be split",
     "E0601": "a path without double quotes",
     "E0602": "a path that names no space",
@@ -177,6 +177,7 @@ TITLES: Mapping[str, str] = {
     "W0505": "a bound that leaves nothing out",
     "W0506": "more parents than networks to choose them from",
     "W0507": "a warm-up as long as the training",
+    "W0508": "a sandwich of networks outside of its bounds",
 }
 
 

@@ -115,6 +115,10 @@ def to_json(space: Space) -> str:
             del record[recipe][word.name]
         else:
             newer = True
+    if record["train"]["bounds"]:
+        newer = True
+    else:
+        del record["train"]["bounds"]
     steps = record["refine"]["steps"]
     for name, value in LATER.items():
         for place, usual in (

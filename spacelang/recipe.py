@@ -8,7 +8,18 @@ from __future__ import annotations
 from spacelang.language.bound import EACH_STAGE, Bound, from_record, to_record
 from spacelang.language.evolve import SCORES, Evolve, Mutate, Score
 from spacelang.language.refine import ROUNDINGS, Refine, Rounding, Steps
-from spacelang.language.train import BATCHES, RATE_LAWS, RULES, Batches, RateLaw, Rule, Sandwich, Train
+from spacelang.language.train import (
+    BATCHES,
+    RATE_LAWS,
+    RULES,
+    SAMPLINGS,
+    Batches,
+    RateLaw,
+    Rule,
+    Sampling,
+    Sandwich,
+    Train,
+)
 
 __all__ = [
     "BATCHES",
@@ -16,6 +27,7 @@ __all__ = [
     "RATE_LAWS",
     "ROUNDINGS",
     "RULES",
+    "SAMPLINGS",
     "SCORES",
     "Batches",
     "Bound",
@@ -25,6 +37,7 @@ __all__ = [
     "Refine",
     "Rounding",
     "Rule",
+    "Sampling",
     "Sandwich",
     "Score",
     "Steps",

@@ -165,6 +165,8 @@ def _recipe(where: str, recipe: Any) -> None:
         key = f"{where}: {field.name!r}"
         if field.name == "bounds":
             for bound in value:
+                if where == "train" and bound.of_a_table:
+                    raise NotSound(f"{key}: a training has no table of {shown(bound.measure)}")
                 _bound(key, bound)
         elif isinstance(value, Sandwich | Mutate | Steps):
             _recipe(key, value)

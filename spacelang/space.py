@@ -11,7 +11,7 @@ from spacelang.architecture import Frame
 from spacelang.architecture import Option as Option
 from spacelang.expression import Expression, mentions
 from spacelang.language.dimensions import LAYER_DIMENSIONS, NUMBERS, STAGE_DIMENSIONS
-from spacelang.recipe import Evolve, Refine, Train
+from spacelang.recipe import Bound, Evolve, Refine, Train
 from spacelang.source import Span
 
 
@@ -130,3 +130,8 @@ class Space:
     evolve: Evolve = Evolve()
     refine: Refine = Refine()
     measures: tuple[Declared, ...] = ()
+
+    @property
+    def bounds(self) -> tuple[Bound, ...]:
+        """Those of all its recipes."""
+        return (*self.train.bounds, *self.evolve.bounds, *self.refine.bounds)

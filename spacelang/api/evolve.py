@@ -19,6 +19,7 @@ from spacelang.api.recipe import Settings, evolve_recipe
 from spacelang.api.space import Space
 from spacelang.api.trained import Say, silent
 from spacelang.lower.lowered import lower
+from spacelang.lower.untrained import untrained
 from spacelang.recipe import Bound
 from spacelang.runs import called
 from spacelang_runtime.failure import Failure
@@ -53,7 +54,8 @@ def request(
 ) -> tuple[SearchRequest, Measures]:
     """The searches that are asked for, each of which some network can win, and the measures of their costs.
 
-    finish: whether the winners are then to be trained on alone. say: told of bounds that leave nothing out.
+    finish: whether the winners are then to be trained on alone. say: told of bounds that leave nothing out, or
+    reach beyond what the supernet was trained in.
     Raises `NotAnOption` and `NotABound` for words that are none, and `Failure` for bounds that no network meets.
     """
     wide = lower(run.space)
@@ -77,6 +79,8 @@ def request(
         recipes.append(evolve_recipe(lowered, measures, given, bounded.settings, untabled, own))
         feasible(lowered, recipes[-1].bounds, measures)
         for line in idle(lowered, recipes[-1].bounds, measures):
+            say(line)
+        for line in untrained(run.space.train.bounds, recipes[-1].bounds, lowered.chain):
             say(line)
     searches = tuple((recipe, method_of(lowered, recipe, words)) for recipe in recipes)
 

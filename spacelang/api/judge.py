@@ -21,6 +21,7 @@ from spacelang.api.panel import judged, keep, panel, told_of
 from spacelang.api.recipe import Settings, refine_recipe
 from spacelang.api.space import Space
 from spacelang.check.bounds import joined
+from spacelang.lower.untrained import untrained
 from spacelang.recipe import Refine, Score
 from spacelang.source import Source
 from spacelang_runtime.failure import Failure
@@ -149,6 +150,8 @@ def recipe_of(
     recipe = attrs.evolve(recipe, bounds=joined([*kept, *stated]))
     feasible(lowered, recipe.bounds, measures)
     for line in idle(lowered, recipe.bounds, measures):
+        say(line)
+    for line in untrained(space.train.bounds, recipe.bounds, lowered.chain):
         say(line)
     return recipe
 

@@ -54,9 +54,8 @@ def built(space: Space, blocks: Mapping[int, Span]) -> Legal | tuple[Diagnostic,
     try:
         left = legal(space)
     except TooMany:
-        bounds = (*space.evolve.bounds, *space.refine.bounds)
         stated = [rule.expression for rule in space.requires if totals(rule.expression)]
-        stated += [bound.total for bound in bounds if bound.total]
+        stated += [bound.total for bound in space.bounds if bound.total]
         message = "the totals of this space take too many values to be checked"
         help_ = "take fewer layers or options, or fewer totals at once, of smaller numbers"
         return (Diagnostic("E0340", message, Label(stated[0].span or blocks[1]), help=help_),)
@@ -112,11 +111,11 @@ def _weight(expression: Expression) -> int:
 
 
 def _bounds(space: Space, left: Legal, layout: Outline) -> Iterator[Diagnostic]:
-    """Bounds of the search that no network meets, and those that every network meets."""
+    """Bounds of the recipes that no network meets, and those that every network meets."""
     priced = sum(
         len({(cell.embed, cell.tied, cell.root) for cell in cells}) * len(cells[0].options) for cells in left.stages
     )
-    stated = {"evolve": space.evolve.bounds, "refine": space.refine.bounds}
+    stated = {"train": space.train.bounds, "evolve": space.evolve.bounds, "refine": space.refine.bounds}
     written = [
         (layout.recipes[name], bound)
         for name, bounds in stated.items()
@@ -128,6 +127,11 @@ def _bounds(space: Space, left: Legal, layout: Outline) -> Iterator[Diagnostic]:
     from spacelang.check.spending import beyond, ends, needless  # a space without bounds need not wait for it
 
     found = ends(space, left)
+    bounded = space.train.bounds if "train" in layout.recipes else ()
+    if bounded and not any(beyond(bound, found) for bound in bounded):
+        from spacelang.check.sandwich import outside
+
+        yield from outside(space, left, layout)
     for block, bound in written:
         places = measured(block, bound.measure) or [block.span]
         if places[-1].source is not None:

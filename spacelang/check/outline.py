@@ -220,7 +220,7 @@ def out_of_a_recipe(measure: Name, where: str) -> Diagnostic:
     """A bound on the whole network that does not stand in a recipe."""
     message = f"`{measure.name}` belongs to a whole network, and a bound on it to a recipe, not to {where}"
     help_ = f"write `evolve {{ require {measure.name} <= … }}`: the search keeps within it"
-    notes = ("the supernet is trained over all of the space, so that one training serves every bound",)
+    notes = ("as a rule the supernet is trained over all of the space, so that one training serves every bound",)
     return Diagnostic("E0330", message, Label(measure.span or Span(0, 1)), notes=notes, help=help_)
 
 

@@ -28,13 +28,18 @@ def train_recipe(layout: Outline, found: list[Diagnostic], under: Train = Train(
     if block is None:
         return under
     values, rest = _settings(block, "train", under, found)
+    bounds: list[Bound] = []
     for statement in rest:
         match statement:
             case tree.Setting(name=tree.Word("sandwich"), value=value):
                 values["sandwich"] = _sandwich(value, found)
+            case tree.Require(each=None | tree.Word("stage") as each, condition=condition):
+                bounds += bounds_of(condition, found, layout.measures, each_stage=each is not None)
             case other:
                 found.append(_foreign(other, "train"))
-    recipe = attrs.evolve(under, **values)
+    found += _tabled(bounds, block, "train")
+    recipe = attrs.evolve(under, **values, bounds=joined([*under.bounds, *bounds]))
+    found += contradictions(recipe.bounds, block)
     if recipe.warmup >= recipe.epochs:
         message = f"a warm-up of {decimal(recipe.warmup)} epochs fills all {recipe.epochs} epochs of the training"
         note = "the learning rate rises during the warm-up, and falls after it"
@@ -100,7 +105,7 @@ def refine_recipe(layout: Outline, found: list[Diagnostic], under: Refine = Refi
                 bounds += bounds_of(condition, found, layout.measures, each_stage=each is not None)
             case other:
                 found.append(_foreign(other, "refine"))
-    found += _tabled(bounds, block)
+    found += _tabled(bounds, block, "refine")
     recipe = attrs.evolve(under, **values, bounds=joined([*under.bounds, *bounds]))
     if recipe.top > recipe.samples:
         message = f"the best {recipe.top} are more than all {recipe.samples} samples"
@@ -110,13 +115,16 @@ def refine_recipe(layout: Outline, found: list[Diagnostic], under: Refine = Refi
     return recipe
 
 
-def _tabled(bounds: Sequence[Bound], block: tree.Block) -> Iterator[Diagnostic]:
-    """What a table tells and bounds a refinement, which moves the space away from the blocks that the table has."""
+def _tabled(bounds: Sequence[Bound], block: tree.Block, where: str) -> Iterator[Diagnostic]:
+    """What a table tells bounds a search alone: a refinement moves the space away from the blocks that the table
+    has, and a training has none."""
     for measure in dict.fromkeys(bound.measure for bound in bounds if bound.of_a_table):
-        message = (
-            f"`refine` has no bound on {measure}: a table of it holds the blocks of one space, and this one moves"
-        )
+        reason = {
+            "refine": "a table of it holds the blocks of one space, and this one moves",
+            "train": "a training has no table of it",
+        }[where]
         help_ = f"bound flops or params here, and {measure} in `evolve {{`"
+        message = f"`{where}` has no bound on {measure}: {reason}"
         yield Diagnostic("E0417", message, Label(measured(block, measure)[-1]), help=help_)
 
 
@@ -211,7 +219,7 @@ def _foreign(statement: tree.Statement, where: str) -> Diagnostic:
             return Diagnostic("E0411", message, Label(span), help="move it out of the block, to the root")
         case tree.Require(span=span):
             message = f"`{where}` has no bounds"
-            help_ = "write the bound in `evolve {`: the supernet is trained over all of the space"
+            help_ = "write the bound in the recipe itself, outside of this block"
             return Diagnostic("E0410", message, Label(span), help=help_)
         case tree.Block(head=head, span=span) if INSIDE.get(where) == head.text:
             message = f"`{head.text}` stands twice in the same place"

@@ -187,8 +187,9 @@ def _to_resume(name: str | None, runs: Path) -> Run:
 
 
 def _middle(space: Space) -> str:
-    """An amount of MACs between the least and the most of a space, as an example of a bound on it."""
+    """An amount of MACs between the least and the most that were trained, as an example of a bound."""
     from spacelang.lower.lowered import lower
 
     whole = lower(space).range("flops")
-    return short((whole.lo + whole.hi) // 2)
+    most = [bound.high for bound in space.train.bounds if bound.measure == "flops" and bound.high is not None]
+    return short((whole.lo + min([whole.hi, *most])) // 2)

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from attrs import frozen
 
 from spacelang.expression import Number
+from spacelang.language.bound import Bound
 from spacelang.language.domain import AMOUNT, COUNT, SEED, SHARE, Numbers, OneOf, SumOf
 from spacelang.language.word import BEGIN, line
 
@@ -40,6 +41,8 @@ Rule = Literal["adamw", "muon"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 RateLaw = Literal["constant", "sqrt"]
 RATE_LAWS: tuple[RateLaw, ...] = get_args(RateLaw)
+Sampling = Literal["choices", "flops"]
+SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
 
 
 @frozen
@@ -58,6 +61,14 @@ class Train:
         "",
         "Whether every network of a sandwich learns from all images of a step (`shared`, Alg. 1), or each from its "
         "own part of them (`split`): as many images, so many times the updates for the same work.",
+        later=True,
+    )
+    sampling: Sampling = line(
+        "choices",
+        OneOf(SAMPLINGS),
+        "",
+        "How the random networks of a sandwich are drawn: choice by choice (`choices`, Alg. 1), so that most are "
+        "of middling cost, or as many from each equal stretch of MACs (`flops`).",
         later=True,
     )
     epochs: int = line(
@@ -153,6 +164,7 @@ class Train:
         "val_split validation_split held_out",
     )
     seed: int = line(0, SEED, "", BEGIN, "random_seed manual_seed")
+    bounds: tuple[Bound, ...] = ()
 
     @property
     def rate(self) -> Fraction:

@@ -28,8 +28,9 @@ KEYWORDS: Mapping[str, str] = {
     "in": "What is searched: the name takes any of these options, once where it is written: anew in every layer, "
     "once for a stage, or once for the network. In a condition: whether it is one of these.",
     "step": "How far one option of a range is from the next: `64..128 step 32`.",
-    "require": "What must hold. `require each stage: …` and `require each layer: …` remove options; in `evolve` "
-    "and `refine`, `require flops <= 4.5G` bounds the whole network. `require sum(depth) <= 24` limits a total.",
+    "require": "What must hold. `require each stage: …` and `require each layer: …` remove options; in `train`, "
+    "`evolve` and `refine`, `require flops <= 4.5G` bounds the whole network. `require sum(depth) <= 24` limits a "
+    "total.",
     "and": "Both hold.",
     "or": "At least one holds.",
     "not": "It does not hold.",

@@ -68,7 +68,7 @@ def _wanted(space: Space) -> Iterator[_Wanted]:
         if totals(rule.expression):
             for one in limited(rule.expression, names):
                 yield from _limits(space, rule, one)
-    for bound in (*space.evolve.bounds, *space.refine.bounds):
+    for bound in space.bounds:
         if isinstance(bound.total, Total):
             stages = range(len(space.stages)) if bound.of_each_stage else (None,)
             for stage in stages:

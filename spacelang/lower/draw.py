@@ -65,6 +65,11 @@ class Draws:
     def __len__(self) -> int:
         return len(self.cells)
 
+    def at(self, number: int) -> Genotype:
+        """One of them."""
+        layers = (block[number] for block in self.layers)
+        return Genotype(tuple(self.cells[number].tolist()), tuple(tuple(row[row >= 0].tolist()) for row in layers))
+
     def __iter__(self) -> Iterator[Genotype]:
         depths = [(block >= 0).sum(axis=1).tolist() for block in self.layers]
         rows = [block.tolist() for block in self.layers]

@@ -31,7 +31,7 @@ def legal(space: Space) -> Legal | tuple[Unbuildable, ...]:
     totals take too many values; a checked space has none such.
     """
     try:
-        return _built(evolve(space, name="", train=Train()))
+        return _built(evolve(space, name="", train=Train(bounds=space.train.bounds)))
     except _CannotBeBuilt as reason:  # not kept: equal spaces may stand at other places of a text
         return reason.problems
 
@@ -64,8 +64,7 @@ def _built(space: Space) -> Legal:
 
 def _totalled(space: Space) -> bool:
     """Whether a rule, or a bound of a recipe, speaks of a total."""
-    bounds = (*space.evolve.bounds, *space.refine.bounds)
-    return any(totals(rule.expression) for rule in space.requires) or any(bound.total for bound in bounds)
+    return any(totals(rule.expression) for rule in space.requires) or any(bound.total for bound in space.bounds)
 
 
 def _settings(space: Space) -> tuple[Values, ...]:

@@ -100,7 +100,7 @@ def _offered(source: Source, within: Context, before: str, load: Loader) -> Iter
         case ["require"] if within.level in ("root", "stage"):
             yield "each", "word", KEYWORDS["each"]
             yield from ((word, "word", VALUES[word]) for word in ("sum", "count"))
-        case ["require", *_] if within.level in ("evolve", "refine"):
+        case ["require", *_] if within.level in ("train", "evolve", "refine"):
             known = [one for one in MEASURES if within.level == "evolve" or one.name not in TIMES]
             own = declarations(source, load) if within.level == "evolve" else {}
             offers = [(one.name, one.meaning) for one in known] + [(name, told(one)) for name, one in own.items()]
@@ -132,7 +132,7 @@ def _statements(text: str, within: Context) -> Iterator[_Offer]:
         if head == "stage" or head.split()[-1] not in said - {"stage"}:
             shown = f"stage {1 + _stages(text)}" if head == "stage" else head
             yield shown, "block", BLOCKS[head.split()[-1]]
-    if within.level in ("root", "stage", "evolve", "refine"):
+    if within.level in ("root", "stage", "train", "evolve", "refine"):
         yield "require", "word", KEYWORDS["require"]
 
 

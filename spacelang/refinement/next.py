@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from itertools import combinations
+from itertools import chain, combinations
 
 from attrs import evolve, frozen
 
@@ -129,7 +129,8 @@ def _stopped(before: Checked, after: Checked, recipe: Refine) -> str:
             )
     lowered = lower(after.space)
     scales = {limit.measure: limit.scale for limit in lowered.chain.limits}
-    for measure, window in windows(recipe.bounds, lowered.chain).items():
+    kept = (windows(bounds, lowered.chain) for bounds in (recipe.bounds, after.space.train.bounds))
+    for measure, window in chain.from_iterable(bounds.items() for bounds in kept):
         span, scale = lowered.range(measure), scales.get(measure, 1)
         if span.lo > window.hi:
             return f"every network would have more than {short(Fraction(window.hi, scale))} {measure}"

@@ -116,6 +116,13 @@ def test_the_same_seed_gives_the_same_draws(chain: object, seed: int) -> None:
     assert first == second
 
 
+@settings(max_examples=20, deadline=None)
+@given(chains(), st.integers(0, 2**32))
+def test_a_draw_by_its_number_is_that_of_the_iteration(chain: object, seed: int) -> None:
+    drawn = draw(chain, 20, stream(seed))  # type: ignore[arg-type]
+    assert [drawn.at(number) for number in range(len(drawn))] == list(drawn)
+
+
 def test_numbers_are_the_raw_words_of_the_generator() -> None:
     words = np.random.PCG64(7).random_raw(5)
     assert stream(7).uniform(5).tolist() == [int(word) // 4096 / 2**52 for word in words]

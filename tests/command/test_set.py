@@ -14,6 +14,7 @@ RIGHT = {
     "batches=split": {"batches": "split"},
     "optimizer=muon": {"optimizer": "muon"},
     "rate_law=sqrt": {"rate_law": "sqrt"},
+    "sampling=flops": {"sampling": "flops"},
     "sandwich=largest + 3 * random": {"sandwich": Sandwich(largest=1, smallest=0, random=3)},
 }
 
@@ -46,6 +47,7 @@ WRONG = {
     "batch=0": "a whole number from 1 to",
     "batch=1": "give a lower `min_learning_rate`",
     "batches=halved": "`shared` or `split` is expected here",
+    "sampling=macs": "`choices` or `flops` is expected here",
     "lr=0.1": "it is called `learning_rate` here",
     "epocs=3": "did you mean `epochs`?",
 }

@@ -80,7 +80,7 @@ def test_each_kind_of_change_is_told_as_a_value() -> None:
         .replace("embed in {32, 48, 64}", "embed in {32, 64}")
         .replace("embed in {64, 96}", "embed in {96, 128}")
         .replace("require each stage: embed >= previous.embed", "require each layer: heads >= 1")
-        .replace("epochs = 70", "epochs = 80")
+        .replace("epochs = 70", "epochs = 80\nsampling = flops\nrequire flops <= 4M")
         .replace("flops <= 3M", "1M <= flops <= 4M and latency <= 2.5ms")
         .replace("mutate { depth = 0.5 }", "mutate { depth = 0.25 }")
     )
@@ -95,7 +95,9 @@ def test_each_kind_of_change_is_told_as_a_value() -> None:
     assert found.rules.gone == ("require each stage: embed >= previous.embed",)
     assert found.rules.come == ("require each layer: heads >= 1",)
     assert found.lines == (
+        RecipeLine("train", "sampling", "choices", "flops"),
         RecipeLine("train", "epochs", 70, 80),
+        RecipeLine("train", "flops at most", None, 4_000_000),
         RecipeLine("evolve", "mutate depth", Fraction(1, 2), Fraction(1, 4)),
         RecipeLine("evolve", "flops at least", None, 1_000_000),
         RecipeLine("evolve", "flops at most", 3_000_000, 4_000_000),

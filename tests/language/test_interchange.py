@@ -81,6 +81,9 @@ train {
   batches = split
   optimizer = muon
   rate_law = sqrt
+  sampling = flops
+  require 1K <= flops <= 8M and params <= 10M
+  require sum(mlp) <= 12.5
 }
 refine {
   score = accuracy
@@ -145,6 +148,9 @@ def test_a_space_without_new_forms_is_written_as_ever_and_read_in_both_versions(
         "train { batches = split }",
         "train { optimizer = muon }",
         "train { rate_law = sqrt }",
+        "train { sampling = flops }",
+        "train { require flops <= 2M }",
+        "train { require each stage: sum(heads) <= 3 }",
         "evolve { score = accuracy }",
         "refine { score = accuracy }",
     ],
@@ -197,7 +203,8 @@ def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 RECORD = json.loads(to_json(compiled(EVERYTHING)))
-LATER = {(recipe, word.name) for recipe, word in NEWER}  # lines that are left out where they say nothing new
+# What is left out where it says nothing new: lines of recipes, and the bounds of a training.
+LATER = {*((recipe, word.name) for recipe, word in NEWER), ("train", "bounds")}
 
 
 @settings(deadline=None, max_examples=40)
@@ -253,6 +260,14 @@ def test_schema_and_reader_refuse_what_is_beyond_all_networks(case: str) -> None
     inner[last] = value
     assert not VALIDATOR.is_valid(record)
     with pytest.raises(NotASpace):
+        from_json(json.dumps(record))
+
+
+def test_a_bound_of_a_training_on_what_a_table_tells_is_refused() -> None:
+    record = copy.deepcopy(RECORD)
+    record["train"]["bounds"].append({"measure": "latency", "low": None, "high": 5_000_000, "total": None})
+    assert not VALIDATOR.is_valid(record)
+    with pytest.raises(NotASpace, match='no table of "latency"'):
         from_json(json.dumps(record))
 
 

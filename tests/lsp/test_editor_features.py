@@ -156,7 +156,7 @@ def test_every_name_of_the_language_has_a_meaning() -> None:
     assert set(NAMES["root"]) == set(ROOT)
     assert set(NAMES["stage"]) == set(STAGE)
     assert set(NAMES["layer"]) == set(LAYER)
-    assert set(NAMES["train"]) == fields(recipe.Train)
+    assert set(NAMES["train"]) == fields(recipe.Train, "bounds")
     assert set(NAMES["evolve"]) == fields(recipe.Evolve, "mutate", "bounds")
     assert set(NAMES["mutate"]) == fields(recipe.Mutate)
     grammar = (ROOT_FOLDER / "grammars" / "space.lark").read_text(encoding="utf-8")
@@ -265,7 +265,7 @@ def test_a_scope_offers_its_own_names_less_those_that_are_said() -> None:
     assert not offered("edition 2026\nspace x\nimage = 32\n‸") & {"image", "edition", "epochs"}
     assert offered("stage 1 {\n  depth = 2\n  ‸\n}") == {"embed", *LAYER, "each layer", "require"}
     assert offered("stage 1 {\n  each layer { ‸ }\n}") == set(LAYER)
-    assert offered("train {\n  epochs = 3\n  ‸") == set(NAMES["train"]) - {"epochs"}
+    assert offered("train {\n  epochs = 3\n  ‸") == {*NAMES["train"], "require"} - {"epochs"}
     assert offered("evolve { mutate { de‸ } }") == set(NAMES["mutate"])
     assert "stage 3" in offered("stage 1 {}\nstage 2 {}\n‸")
 
@@ -284,6 +284,8 @@ def test_a_scope_offers_its_own_names_less_those_that_are_said() -> None:
         ("stage 1 { each ‸", {"layer"}),
         ("require each ‸", {"stage", "layer"}),
         ("evolve {\n  require ‸", {"flops", "params", "latency", "sum", "count"}),
+        ("train { sampling = ‸", {"choices", "flops"}),
+        ("train {\n  require ‸", {"flops", "params", "sum", "count"}),
         ("refine {\n  require ‸", {"flops", "params", "sum", "count"}),
         ("require ‸", {"each", "sum", "count"}),
         ("require each stage: embed >= previous.‸", {"embed", *LAYER, "depth"}),

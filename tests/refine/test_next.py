@@ -220,3 +220,8 @@ def test_a_bound_that_nothing_would_meet_holds() -> None:
     taken, reason = why(found, 3, "depth")
     assert taken == 0
     assert reason.startswith("no network has flops of at most 160M")
+
+
+def test_a_bound_of_the_training_that_nothing_would_meet_holds_as_well() -> None:
+    found = following(MINI.replace("train {", "train {\n  require sum(depth) <= 6"), {(3, "depth"): -0.7})
+    assert why(found, 3, "depth") == (0, "every network would have more than 6 sum(depth)")

@@ -265,6 +265,7 @@ def _random(lowered: Lowered, best: dict[str, Any] | None, count: int, seed: int
     """Random networks inside the bounds of the last search, or of the recipe where there was none."""
     from spacelang.lower.bounds import measured, windows
     from spacelang.lower.draw import draw, stream
+    from spacelang.lower.untrained import untrained
     from spacelang.recipe import from_record
 
     if not count:
@@ -276,6 +277,8 @@ def _random(lowered: Lowered, best: dict[str, Any] | None, count: int, seed: int
                 f"the random networks are not bound in {bound.measure}, as the search was: its table is not at hand"
             )
     bounds = tuple(bound for bound in bounds if measured(lowered.chain, bound.measure))
+    for line in untrained(lowered.space.train.bounds, bounds, lowered.chain):
+        say(line)
     return [
         lowered.architecture(genotype)
         for genotype in draw(lowered.chain, count, stream(seed), bounds=windows(bounds, lowered.chain))

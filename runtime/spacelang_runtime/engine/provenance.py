@@ -25,6 +25,8 @@ def provenance(run: Run, architecture: Architecture) -> dict[str, Any]:
             share, of = _accuracy(best)
             accuracy = f"{share:.2%} {of}, with inherited weights"
     steps = f", {counted(state.step, 'step')}" if state else ""
+    bounds = () if record.network else run.space.train.bounds
+    within = f", trained inside {' and '.join(map(str, bounds))}" if bounds else ""
     return {
         "name": architecture.name,
         "flops": cost.flops,
@@ -36,7 +38,7 @@ def provenance(run: Run, architecture: Architecture) -> dict[str, Any]:
         "held_out_accuracy": share,
         "data": f"{record.data.name} (fingerprint {record.data.fingerprint[:16]})",
         **to_notes(record.data.test_share, record.data.test_seed, record.data.fingerprint),
-        "origin": f"inherited from the supernet of run {run.name}{steps}",
+        "origin": f"inherited from the supernet of run {run.name}{steps}{within}",
         "run": run.name,
         "preview": record.preview,
         "versions": record.versions,

@@ -67,6 +67,8 @@ def _head(run: Run, lowered: Lowered, story: SearchSummary | None) -> Iterator[N
         ("space", f"{record.space}, {counted(lowered.count, 'network', spaced)}"),
         ("data", record.data.name),
     ]
+    if lowered.space.train.bounds and not record.network:
+        rows.append(("trained inside", " and ".join(map(str, lowered.space.train.bounds))))
     if state is not None:
         rows.append(("training", f"{counted(state.step, 'step')} in {clock(state.elapsed)} on {record.device}"))
     yield properties([*rows, *([] if story is None else _searched(story))])

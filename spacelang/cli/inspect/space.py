@@ -151,6 +151,8 @@ def _print(space: Space, everyone: int, facts: Mapping[str, Any], ranges: Mappin
         out.print(f"{LABELS.get(measure, measure):<15} {span}" + (f"   ({exact})" if exact != span else ""))
     out.print(f"supernet        {short(facts['supernet_params'])} params   (every dimension at its largest)")
     out.print("largest         is the network with the most MACs, smallest that with the fewest")
+    for bound in space.checked.train.bounds:
+        out.print(f"train bound     {measures.stated(bound)}")
     for bound in space.checked.evolve.bounds:
         untabled = bound.of_a_table and bound.measure not in measures.tables
         how = f"   (by a table: --cost{', of spacelang measure' if bound.measure in TIMES else ''})"

@@ -20,7 +20,7 @@ from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import Run
 from spacelang_runtime.interrupt import at_once
 from spacelang_runtime.tasks.supernet.kept import keep_best
-from spacelang_runtime.tasks.supernet.sandwich import Subnets
+from spacelang_runtime.tasks.supernet.sandwich import Kind, Subnets
 
 LOOKS = 10  # over a run
 MOST, LEAST = 1000, 100  # images of a look: a share of 1 000 is sure to about 3 points
@@ -42,13 +42,16 @@ class Watched(Protocol):
     def limits(self) -> Limits: ...
 
 
-def networks(run: Run, subnets: Subnets, seed: int) -> dict[str, Architecture]:
+def networks(run: Run, subnets: Subnets, recipe: Train) -> dict[str, Architecture]:
     """The networks that are looked at: of a space the largest, the smallest, and a random one, the same at every
-    look; or the only one."""
+    look; or the only one. An end of the space that the training has no part in, neither in its sandwich nor inside
+    its bounds, is left out."""
     if run.record.network:
         return {"network": subnets.largest}
-    (drawn,) = subnets.draw(seed, LOOKED, 1)
-    return {"largest": subnets.largest, "smallest": subnets.smallest, "random": drawn}
+    (drawn,) = subnets.draw(recipe.seed, LOOKED, 1)
+    every: dict[Kind, Architecture] = {"largest": subnets.largest, "smallest": subnets.smallest, "random": drawn}
+    left = {kind for kind in subnets.outside if not getattr(recipe.sandwich, kind)}
+    return {kind: architecture for kind, architecture in every.items() if kind not in left}
 
 
 LOOKED = 2**40  # a step that no training comes to: its random network is none of a sandwich
@@ -104,7 +107,7 @@ def looking(
             if not kept:
                 assert isinstance(split, LabelledSplit)
                 images = decoded(split, count(recipe, steps, len(split)), lambda _: None)
-                kept.append(Validation(networks(run, subnets, recipe.seed), images, split.normalise))
+                kept.append(Validation(networks(run, subnets, recipe), images, split.normalise))
             shares = kept[0](model, world)
         if world.is_main and run.record.keep == "best":
             keep_best(run, model, state.step, next(iter(shares.values())))
