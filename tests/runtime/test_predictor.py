@@ -92,13 +92,15 @@ def test_products_of_rows_say_what_the_covariance_of_the_weights_says() -> None:
 
 def test_a_regression_does_not_depend_on_how_many_threads_there_are() -> None:
     random = np.random.default_rng(6)
-    rows, values = random.normal(size=(300, 250)), random.normal(size=300)
-    roots = []
+    # As many as the mean of which two threads share out, with another last digit.
+    rows, values = random.normal(size=(300, 2000)).T, random.normal(size=2000)
+    found = []
     for count in (1, 2):
         with threadpool_limits(count):
-            roots.append(fitted(rows, (250,), (1.0,), values, np.ones(300)).root)
-            assert all(one["num_threads"] == count for one in threadpool_info())
-    assert np.array_equal(*roots)
+            one = fitted(rows, (300,), (1.0,), values, np.ones(2000))
+            found.append((one.centre, one.weights, one.root, one.mean(rows)))
+            assert all(library["num_threads"] == count for library in threadpool_info())
+    assert all(np.array_equal(*both) for both in zip(*found, strict=True))
 
 
 def test_what_counts_twice_is_as_if_it_were_there_twice() -> None:

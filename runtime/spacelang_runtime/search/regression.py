@@ -65,7 +65,8 @@ class Regression:
 
     def mean(self, columns: Real) -> Real:
         """The expected value of each row."""
-        values: Real = self._linear(self.weights[:, None])(columns)[0]
+        with _one_thread():
+            values: Real = self._linear(self.weights[:, None])(columns)[0]
         return values
 
     def drawn(self, normal: Real) -> Linear:
@@ -86,20 +87,20 @@ def fitted(columns: Real, sizes: Sequence[int], strict: Sequence[float], values:
     multiple of what would give all groups equal parts of the variance: the fixed point has several ends, and groups
     that begin strict speak only where the others leave over.
     """
-    share = counts / counts.sum()
-    centre = share @ columns
-    apart = columns - centre
-    deviation = np.sqrt(share @ apart**2)
-    alive = deviation > 1e-9
-    scale = np.where(alive, 1 / np.where(alive, deviation, 1), 0.0)
-    middle = float(share @ values)
-    spread = float(np.sqrt(share @ (values - middle) ** 2)) or 1.0
-    weight = np.sqrt(counts / counts.mean())
-    rows, target = apart * scale * weight[:, None], (values - middle) / spread * weight
-    group = np.repeat(np.arange(len(sizes)), sizes)
-    wide = np.maximum(np.bincount(group, alive, len(sizes)), 1)
-    alpha, beta = 4.0 * len(sizes) * wide * np.array(strict), 2.0
     with _one_thread():
+        share = counts / counts.sum()
+        centre = share @ columns
+        apart = columns - centre
+        deviation = np.sqrt(share @ apart**2)
+        alive = deviation > 1e-9
+        scale = np.where(alive, 1 / np.where(alive, deviation, 1), 0.0)
+        middle = float(share @ values)
+        spread = float(np.sqrt(share @ (values - middle) ** 2)) or 1.0
+        weight = np.sqrt(counts / counts.mean())
+        rows, target = apart * scale * weight[:, None], (values - middle) / spread * weight
+        group = np.repeat(np.arange(len(sizes)), sizes)
+        wide = np.maximum(np.bincount(group, alive, len(sizes)), 1)
+        alpha, beta = 4.0 * len(sizes) * wide * np.array(strict), 2.0
         evidence = (by_rows if 2 * len(rows) < len(group) else by_columns)(rows, target, sizes)
         for _ in range(ROUNDS):
             found = evidence(alpha, beta)
