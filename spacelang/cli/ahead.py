@@ -31,9 +31,10 @@ def show(made: Ahead, what: str) -> None:
         + (f", at most {clock(limits.budget)}" if limits.budget else "")
     )
     rate, updates = schedule(recipe, per_epoch), expected_updates(limits, 1, made.pace)
+    about, last = "about " if updates < limits.steps else "", max(1, round(updates))
     for share in sorted({0.0, rate.warmup, 0.5, 1.0}):
-        step = max(1, round(share * limits.steps))
-        print(f"          step {spaced(step)}: learning rate {rate.rate(step / limits.steps, updates):.2e}")
+        step = max(1, round(share * last))
+        print(f"          {about}step {spaced(step)}: learning rate {rate.rate(step / last, updates):.2e}")
     many = f" ×{made.processes}" if made.processes > 1 else ""
     pace = f"{short_clock(made.pace)} a step on {made.device}{many}"
     print(f"time      about {clock(made.seconds)}: {pace}, by some that were made")

@@ -106,6 +106,14 @@ def test_a_dry_run_of_train_tells_data_seconds_and_memory_and_leaves_nothing(spa
     assert spacelang("train", "--resume", "--dry-run").code == 1
 
 
+def test_the_rates_of_a_dry_run_are_those_of_the_steps_that_its_seconds_hold(spacelang: Any, photos: Path) -> None:
+    said = spacelang("train", DIGITS, "--data", "photos", "--budget", "2s", *QUICK, "--dry-run")
+    assert said.code == 0, said.err
+    steps, rates = zip(*re.findall(r"about step ([\d ]+): learning rate (\S+)", said.out), strict=True)
+    assert rates[-1] == "1.00e-05"
+    assert int(steps[-1].replace(" ", "")) < 2400, "the steps of the recipe's epochs"
+
+
 def test_a_dry_run_of_finetune_needs_no_place_to_write_to(spacelang: Any, photos: Path, tmp_path: Path) -> None:
     save(Network(notation.read("i16-p4-c3/16:h2q16m2w4")).eval(), tmp_path / "m", {})
     torch.manual_seed(0)

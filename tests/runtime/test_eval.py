@@ -145,6 +145,9 @@ def test_a_model_is_not_tested_on_the_images_of_its_training(spacelang, tmp_path
     assert {**one, "images_a_second": 0} == {**other, "images_a_second": 0}
     assert one["images"] == 6
     assert "tested as the model was trained, on 0.34 of every class held out for the test by seed 3" in again.err
+    warning = "it may have learned from some of the images that are tested"
+    assert warning in spacelang(*asked, "--test-share", "0.5").err
+    assert warning not in own.err
 
 
 def test_that_all_images_are_tested_is_said(spacelang, tmp_path: Path) -> None:

@@ -130,8 +130,8 @@ def open_split(
 
     frame: its image side and channels are what pictures are turned into. workers: processes that decode; 0: none.
     learned: what the model that is tested was trained on. Of the same data, what that training has held out is
-    tested; of other data of one split, all images are. Both are said. Files are listed, not read. Raises `Failure`
-    for data that cannot be used.
+    tested; of other data of one split, all images are. Both are said; so is that `held_out` is another part of the
+    same data. Files are listed, not read. Raises `Failure` for data that cannot be used.
     """
     require_channels(frame)
     if where == "digits":
@@ -141,8 +141,8 @@ def open_split(
         listing = _listed(where, held_out, learned)
         for line in listing.said:
             say(line)
-        if held_out is None and listing.part(*TESTS) is None:
-            held_out = _held_out_before(listing, learned, say)
+        if listing.part(*TESTS) is None:
+            held_out = _held_out(listing, held_out, learned, say)
         name, (classes, split) = listing.name, tested(listing, ANY_SIDE, held_out)
     return labelled(name, classes, split, frame, preprocessing, workers, Skipped(say))
 
@@ -159,16 +159,25 @@ def _listed(where: str, held_out: TestShare | None, learned: Learned | None) -> 
     return listed(where, only_test=held_out is None)
 
 
-def _held_out_before(listing: Listing, learned: Learned | None, say: Callable[[str], None]) -> TestShare | None:
-    """What the training of a model has held out of data of one split; None where it is to be tested as a whole."""
-    if learned is not None and _is(listing, learned):
-        say(f"{listing.name} has no test split: tested as the model was trained, on {learned.share}")
-        return learned.share
-    say(
-        f"{listing.name} has no test split: all of its images are tested, those of the model's training too if it "
-        "holds them; --test-share and --test-seed as of its training leave these out"
-    )
-    return None
+def _held_out(
+    listing: Listing, asked: TestShare | None, learned: Learned | None, say: Callable[[str], None]
+) -> TestShare | None:
+    """What is tested of data of one split: what is asked for, else what the training of a model has held out of it;
+    None where it is to be tested as a whole."""
+    own = learned.share if learned is not None and _is(listing, learned) else None
+    if asked is None and own is None:
+        say(
+            f"{listing.name} has no test split: all of its images are tested, those of the model's training too if "
+            "it holds them; --test-share and --test-seed as of its training leave these out"
+        )
+    elif asked is None:
+        say(f"{listing.name} has no test split: tested as the model was trained, on {own}")
+    elif own is not None and asked != own:
+        say(
+            f"the model was trained on {listing.name}, with {own}: it may have learned from some of the images "
+            "that are tested; leave out --test-share to test those that it has not seen"
+        )
+    return asked or own
 
 
 def _is(listing: Listing, learned: Learned) -> bool:
