@@ -10,7 +10,7 @@ import json
 import operator
 from fractions import Fraction
 from functools import partial
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import attrs
 import cattrs
@@ -214,13 +214,21 @@ def from_json(text: str) -> Space:
     except RecursionError:
         raise NotASpace("its expressions are nested without end") from None
     except (cattrs.BaseValidationError, cattrs.errors.StructureHandlerNotFoundError) as error:
-        reasons = cattrs.transform_error(error) if isinstance(error, cattrs.BaseValidationError) else [str(error)]
+        several = isinstance(error, cattrs.BaseValidationError)
+        reasons = cattrs.transform_error(error, format_exception=_said) if several else [str(error)]
         raise NotASpace("; ".join(reasons)) from None
     try:
         sound.verify(space)
     except sound.NotSound as reason:
         raise NotASpace(str(reason)) from None
     return space
+
+
+def _said(error: BaseException, kind: Any) -> str:
+    """What is wrong with a value, in words. kind: what it should be."""
+    if get_origin(kind) is Literal:
+        return f"none of {', '.join(get_args(kind))}"
+    return cattrs.v.format_exception(error, kind)
 
 
 def _now(value: Any) -> Any:

@@ -300,6 +300,13 @@ def test_a_rule_that_is_no_condition_is_refused() -> None:
         from_json(json.dumps(record))
 
 
+def test_a_word_that_a_line_does_not_have_is_told_those_that_it_has() -> None:
+    record = json.loads(to_json(compiled((ROOT / "spaces" / "digits.space").read_text(encoding="utf-8"))))
+    record["train"]["optimizer"] = "lion"
+    with pytest.raises(NotASpace, match=re.escape("none of adamw, muon @ $.train.optimizer")):
+        from_json(json.dumps(record))
+
+
 def test_the_schema_is_a_schema_and_of_this_version() -> None:
     for name, schema in SCHEMAS.items():
         jsonschema.Draft202012Validator.check_schema(schema)
