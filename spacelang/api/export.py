@@ -38,6 +38,8 @@ def export(
     batch: int | None = None,
     int8: bool = False,
     data: str | None = None,
+    test_share: float | str | None = None,
+    test_seed: int = 0,
     force: bool = False,
     inherited: bool = False,
 ) -> Exported:
@@ -53,6 +55,8 @@ def export(
         int8: whether the network is quantised by the training images of `data`, and tested on its test images
             before and after; of `onnx`, `openvino` and `executorch`.
         data: that data: a folder, or `digits`.
+        test_share: of every class, to be held out for the test, of data without a test split.
+        test_seed: which images these are.
         force: whether to replace what is there.
         inherited: whether the weights are the supernet's also where the network was finished.
 
@@ -60,13 +64,15 @@ def export(
         Failure: where something else is there already, where a format cannot hold the network, where a package is
             missing, and where a file's runtime computes something else than torch.
     """
+    from spacelang.api.train import held_out
     from spacelang_runtime.app.deploy import Deployment
     from spacelang_runtime.app.export import format_of, of_run, require_known, require_words, write
 
     path = Path(output)
     if format is None:
         require_known(path)
-    form, how = format_of(path, format), Deployment(image, batch, int8, data)
+    form = format_of(path, format)
+    how = Deployment(image, batch, int8, data, held_out=held_out(test_share, test_seed))
     require_words(form, how)
     made = write(of_run(str(what), run.kept, run.space.lowered, inherited=inherited), path, form, how, force)
     return Exported(made.path, Architecture(made.architecture), made.said, made.preview)

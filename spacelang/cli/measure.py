@@ -40,6 +40,10 @@ def measure(
     check: Annotated[
         int, typer.Option(min=0, help="Then run so many random networks whole, and say how near the table comes.")
     ] = 8,
+    programs: Annotated[
+        Path | None,
+        typer.Option(help="Of a runtime: a folder where what is exported is kept, for the next call to take."),
+    ] = None,
     as_json: ResultAsJson = False,
 ) -> None:
     """Time every distinct block of a space where it will run, and write a table of latencies.
@@ -50,7 +54,7 @@ def measure(
     from spacelang.api.measure import measured, request
 
     made = loaded(space)
-    asked = request(made, output, device, runtime, threads, int8, batch, precision, rounds, check)
+    asked = request(made, output, device, runtime, threads, int8, batch, precision, rounds, check, programs)
     with (
         stopped_in_words(f"stopped: {output} is as it was, and no time is kept", "give the same command again"),
         progress(f"measure {made.name}") as show,
