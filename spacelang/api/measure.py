@@ -101,7 +101,7 @@ def measure(
     int8: bool = False,
     batch: int | None = None,
     precision: Precision | None = None,
-    rounds: int = 9,
+    rounds: int | None = None,
     check: int = 8,
     programs: Named | None = None,
     observe: Observe = silent,
@@ -120,7 +120,7 @@ def measure(
         int8: of a runtime, whether networks are in int8.
         batch: images at a time; None: 64, of a runtime 1.
         precision: of torch, `fp32`, `bf16` or `fp16`; None: bf16 on a GPU, else fp32.
-        rounds: timings of each block, of which the median counts.
+        rounds: timings of each block, of which the median counts; None: 9, of a runtime 25.
         check: then run so many random networks whole, and say how near the table comes.
         programs: of a runtime, a folder where what is exported is kept, and taken from by the next call, which
             then times at once.
@@ -145,7 +145,7 @@ def request(
     int8: bool,
     batch: int | None,
     precision: str | None,
-    rounds: int,
+    rounds: int | None,
     check: int,
     programs: Path | None,
 ) -> MeasureRequest:
@@ -164,9 +164,9 @@ def request(
             raise NotAnOption(word, f"it is at least {least}, and not {given}")
     lowered = lower(space.checked)
     where = (
-        _bench(device, precision, batch, rounds, threads, int8, programs)
+        _bench(device, precision, batch, rounds or 9, threads, int8, programs)
         if runtime == "torch"
-        else _place(runtime, threads, int8, batch, rounds, precision, device, programs)
+        else _place(runtime, threads, int8, batch, rounds or 25, precision, device, programs)
     )
     require_place(output, "the table")
     return MeasureRequest(lowered, where, output, check)

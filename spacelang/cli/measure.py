@@ -36,7 +36,10 @@ def measure(
     precision: Annotated[
         str | None, typer.Option(help="Of torch: fp32, bf16 or fp16 (default: bf16 on a GPU, else fp32).")
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Timings of each block, of which the median counts.")] = 9,
+    rounds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Timings of each block; the median counts (default: 9; of a runtime 25)."),
+    ] = None,
     check: Annotated[
         int, typer.Option(min=0, help="Then run so many random networks whole, and say how near the table comes.")
     ] = 8,

@@ -17,6 +17,7 @@ from spacelang import notation
 from spacelang_runtime.data import TestShare, open_split
 from spacelang_runtime.data.labelled import open_training
 from spacelang_runtime.export.metadata import metadata, told_by
+from spacelang_runtime.export.sessions.opened import opened
 from spacelang_runtime.export.sessions.session import Session
 from spacelang_runtime.export.written import checked
 from spacelang_runtime.failure import Failure
@@ -128,6 +129,18 @@ def test_int8_of_one_split_takes_its_ranges_from_images_that_are_not_tested(
     assert refused.code == 1
     assert "has no test split: it is one split of 15 images" in refused.err
     assert "--test-share 0.2" in refused.err
+
+
+def test_executorch_answers_by_as_many_threads_as_are_asked_for(spacelang, folder: Path, tmp_path: Path) -> None:
+    bindings = pytest.importorskip(
+        "executorch.extension.pybindings.portable_lib", reason="ExecuTorch is not installed"
+    )
+    made = tmp_path / "model.pte"
+    assert spacelang("export", str(folder), "-o", str(made)).code == 0
+    for threads in (2, 1):
+        session = opened(made, threads=threads)
+        assert bindings._threadpool_get_thread_count() == threads
+        assert session.answer(np.zeros((1, 3, 8, 8), np.float32)).shape == (1, 10)
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(

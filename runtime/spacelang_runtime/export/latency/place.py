@@ -40,7 +40,7 @@ class Place:
     threads: int | None = 1
     int8: bool = False
     batch: int = 1
-    rounds: int = 9
+    rounds: int = 25
     programs: Path | None = field(default=None, eq=False)
 
     @property
