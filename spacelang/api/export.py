@@ -9,6 +9,7 @@ from typing import Literal
 from attrs import frozen
 
 from spacelang.api.architecture import Architecture
+from spacelang.api.held_out import held_out
 from spacelang.api.model import Model
 from spacelang.api.trained import Say, Trained, silent
 
@@ -64,7 +65,6 @@ def export(
         Failure: where something else is there already, where a format cannot hold the network, where a package is
             missing, and where a file's runtime computes something else than torch.
     """
-    from spacelang.api.train import held_out
     from spacelang_runtime.app.deploy import Deployment
     from spacelang_runtime.app.export import format_of, of_run, require_known, require_words, write
 

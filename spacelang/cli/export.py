@@ -76,7 +76,7 @@ def export(
 
     The weights are those of the network's finish where it has one (spacelang finish), else those that it inherits.
     """
-    from spacelang.api.train import held_out
+    from spacelang.api.held_out import held_out
     from spacelang_runtime.app.deploy import Deployment
     from spacelang_runtime.app.export import SUFFIXES, format_of, require_free, require_known, require_words, write
     from spacelang_runtime.app.model import of_folder
