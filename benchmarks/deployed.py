@@ -1,26 +1,33 @@
 """Networks as files in their own runtimes: equal to torch, no larger than said, and how long a pass takes.
 
-    python benchmarks/deployed.py files --latency        # 10 random networks each of s3, autoformer_tiny and mini
-    python benchmarks/deployed.py peer --latency         # S3-T beside timm's swin_s3_tiny_224, by the same exporter
-    python benchmarks/deployed.py bounded TABLE RUN      # 20 searches at different bounds, their answers run whole
+    python benchmarks/deployed.py files KEPT             # 10 random networks each of s3, autoformer_tiny and mini
+    python benchmarks/deployed.py times KEPT             # a pass of each, at one thread, on an idle machine
+    python benchmarks/deployed.py table KEPT             # what was found, as Markdown for docs/results.md
+    python benchmarks/deployed.py peer KEPT --latency    # S3-T beside timm's swin_s3_tiny_224, by the same exporter
+    python benchmarks/deployed.py bounded TABLE RUN KEPT # 20 searches at different bounds, their answers run whole
 
-Forms whose packages are missing are left out, and said to be. Networks have random weights, whose logits are as
-large as a trained network's. `--latency` times a pass of one image at one thread (ExecuTorch: by `taskset -c 0`);
-leave it out on a machine that others use. What is printed is Markdown for docs/results.md.
+KEPT is a folder of files and of what was found of them: what is in it is not done again, so the work may be cut
+anywhere, and forms whose packages cannot live in one environment are made in several. Networks have random weights,
+whose logits are as large as a trained network's.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import platform
 import random
+import time
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from itertools import product
 from pathlib import Path
-from statistics import median
-from tempfile import TemporaryDirectory
+from statistics import mean, median
 from typing import Any
 
+import attrs
 import torch
+from attrs import asdict, frozen
 
 from spacelang.architecture import Architecture
 from spacelang.check import compile_text
@@ -29,7 +36,9 @@ from spacelang.lower.lowered import Lowered, lower
 from spacelang.project import loader
 from spacelang.resources import folder
 from spacelang.source import read
-from spacelang_runtime.app.latency import processor, whole
+from spacelang_runtime.app import whole as searching
+from spacelang_runtime.app.latency import place_of, processor, whole
+from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.export.latency.place import Place, passing
 from spacelang_runtime.export.pace import pace_of
 from spacelang_runtime.export.portable.portable import portable
@@ -71,6 +80,24 @@ def network_of(architecture: Architecture, seed: int) -> Network:
     return network
 
 
+@frozen
+class Kept:
+    """A folder of files, and what is known of them: by unit, and the versions of what made them."""
+
+    folder: Path
+    known: dict[str, Any]
+
+    @classmethod
+    def at(cls, folder: Path) -> Kept:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "known.json"
+        return cls(folder, json.loads(path.read_text()) if path.exists() else {})
+
+    def add(self, unit: str, found: dict[str, Any]) -> None:
+        self.known[unit] = found
+        replace_json(self.folder / "known.json", self.known)
+
+
 def written(network: Network, path: Path) -> Written:
     """A file, checked as `spacelang export` does."""
     match path.suffix:
@@ -89,34 +116,66 @@ def written(network: Network, path: Path) -> Written:
 
 def files(given: argparse.Namespace) -> None:
     """Random networks of each space, in every form."""
-    print("| space | networks | file | differs from torch, at most | size over weights, at most | ms a pass |")
-    print("|---|---|---|---|---|---|", flush=True)
+    kept = Kept.at(given.kept)
+    kept.known["versions"] = {**kept.known.get("versions", {}), **_versions()}
     for name in given.spaces:
         lowered = lowered_of(name)
         networks = [lowered.architecture(one) for one in draw(lowered.chain, given.count, stream(0))]
-        for suffix in given.suffixes:
-            rows, times = [], []
-            with TemporaryDirectory() as place:
-                path = Path(place) / f"model{suffix}"
-                try:
-                    for seed, architecture in enumerate(networks):
-                        rows.append(written(network_of(architecture, seed), path))
-                        if given.latency and suffix != ".mlpackage":
-                            frame = architecture.frame
-                            shape = (frame.channels, frame.image, frame.image)
-                            times.append(pace_of(opened(path, threads=1, batch=1), shape, 1).milliseconds)
-                except Failure as reason:
-                    print(f"| `{name}` | – | {suffix} | {reason.message} | | |", flush=True)
-                    continue
-            for one in rows:
-                kept = one.weights // 2 if one.precision == "float16" else one.weights
-                assert one.size <= MOST[0] * kept + MOST[1], (one.size, kept)
-            apart = [one.difference for one in rows if one.difference is not None]
-            worst = f"{max(apart):.1e}" if apart else "not run"
-            size = max(one.size / (one.weights // (2 if one.precision == "float16" else 1)) for one in rows)
-            took = f"{min(times):.3g} to {max(times):.3g}" if times else ""
-            print(f"| `{name}` | {len(rows)} | {suffix} | {worst} | {size:.3f} | {took} |", flush=True)
-    print(f"\n{processor()}, {_versions()}")
+        for (seed, architecture), suffix in product(enumerate(networks), given.suffixes):
+            unit, path = f"{name} {suffix} {seed}", kept.folder / f"{name}-{seed}{suffix}"
+            if unit in kept.known:
+                continue
+            try:
+                one = written(network_of(architecture, seed), path)
+                found = asdict(one)
+                share = one.weights // 2 if one.precision == "float16" else one.weights
+                assert one.size <= MOST[0] * share + MOST[1], (unit, one.size, share)
+                found["share"] = one.size / share
+            except Failure as reason:
+                found = {"failure": reason.message}
+            kept.add(unit, {**found, "side": architecture.frame.image})
+            print(unit, found, flush=True)
+
+
+def times(given: argparse.Namespace) -> None:
+    """A pass of one image of each file that is not timed yet, until the seconds are over."""
+    kept, began = Kept.at(given.kept), time.monotonic()
+    for unit, found in list(kept.known.items()):
+        if "side" not in found or found.keys() & {"ms", "failure"} or ".mlpackage" in unit:
+            continue
+        if time.monotonic() - began > given.seconds:
+            print("not all are timed: call it again")
+            return
+        name, suffix, seed = unit.split()
+        if suffix not in given.suffixes:
+            continue
+        session = opened(kept.folder / f"{name}-{seed}{suffix}", threads=1, batch=1)
+        pace = pace_of(session, (3, found["side"], found["side"]), 1)
+        kept.add(unit, {**found, "ms": pace.milliseconds, "busy": pace.busy})
+        print(f"{unit}: {pace.milliseconds:.3g} ms, others busy: {pace.busy:.2f}", flush=True)
+
+
+def table(given: argparse.Namespace) -> None:
+    """What was found, a row for each space and form."""
+    print("| space | networks | file | differs from torch, at most | size over weights, at most | ms a pass |")
+    print("|---|---|---|---|---|---|")
+    known = Kept.at(given.kept).known
+    for name, suffix in product(given.spaces, given.suffixes):
+        units = [found for unit, found in known.items() if unit.startswith(f"{name} {suffix} ")]
+        rows = [one for one in units if "failure" not in one]
+        for said in sorted({one["failure"] for one in units if "failure" in one}):
+            print(f"| `{name}` | {len(units) - len(rows)} | {suffix} | {said} | | |")
+        if not rows:
+            continue
+        apart = [one["difference"] for one in rows if one["difference"] is not None]
+        worst = f"{max(apart):.1e}" if apart else "not run"
+        took = [one["ms"] for one in rows if "ms" in one]
+        pace = f"{min(took):.3g} to {max(took):.3g}, mean {mean(took):.3g}" if took else ""
+        share = max(one["share"] for one in rows)
+        print(f"| `{name}` | {len(rows)} | {suffix} | {worst} | {share:.3f} | {pace} |")
+    busy = max((one["busy"] for one in known.values() if one.get("busy") is not None), default=0.0)
+    said = ", ".join(f"{package} {number}" for package, number in known["versions"].items())
+    print(f"\n{processor()}; others kept at most {busy:.2f} cores busy; {said}")
 
 
 def peer(given: argparse.Namespace) -> None:
@@ -130,8 +189,9 @@ def peer(given: argparse.Namespace) -> None:
     ours = portable(of_swin(theirs).eval())
     images = torch.randn(1, 3, 224, 224)
     for runtime in ("onnxruntime", "openvino"):
-        place = Place(runtime, 1, rounds=given.rounds)
-        passes = {"timm": passing(theirs, images, place)[0], "ours": passing(ours, images, place)[0]}
+        place = Place(runtime, 1, rounds=given.rounds, programs=given.kept)
+        both = {"timm": theirs, "ours": ours}
+        passes = {name: passing(f"swin_s3_tiny_224 {name}", one, images, place)[0] for name, one in both.items()}
         answers = {name: torch.from_numpy(run()) for name, run in passes.items()}  # type: ignore[arg-type]
         apart = float((answers["ours"] - answers["timm"]).abs().max() / answers["timm"].abs().max())
         assert apart < 1e-4, apart
@@ -142,60 +202,80 @@ def peer(given: argparse.Namespace) -> None:
         ratio = found["ours"].median / found["timm"].median
         said = ", ".join(f"{name} {1000 * timing.median:.1f} ms" for name, timing in found.items())
         print(f"{runtime}: {said}, ratio {ratio:.3f}; logits apart by {apart:.1e}", flush=True)
-    print(f"{processor()}, {_versions()}")
+    print(processor(), _versions())
 
 
 def bounded(given: argparse.Namespace) -> None:
-    """Searches of a run under bounds between the table's extremes: how many answers keep theirs when run anew."""
-    import json
+    """Searches of a run under bounds between the table's extremes: how many answers keep theirs when run anew.
 
+    Accuracy is of few images: which network is the answer does not matter here, whether it keeps its bound does. As
+    those of a trained supernet would, answers lie near their bounds.
+    """
     import spacelang as sl
-    from spacelang_runtime.app.latency import place_of
 
     facts = json.loads(Path(given.table).read_text())
-    where, run = place_of(facts), sl.open_run(given.run)
-    assert where is not None, "the table is of another machine"
-    space = run.space.with_costs(given.table)
+    where, run, kept = place_of(facts), sl.open_run(given.run), Kept.at(given.kept)
+    assert isinstance(where, Place), "the table is of another machine"
+    where = attrs.evolve(where, programs=given.kept)
+    searching.place_of = lambda _: where  # type: ignore[assignment]
+    space, began = run.space.with_costs(given.table), time.monotonic()
     low, high = space.range("latency")
-    rng, kept, shares = random.Random(0), 0, []
-    for _ in range(given.count):
-        bound = round(float(low) + rng.uniform(0.1, 0.9) * float(high - low), 3)
-        found = run.search(latency=f"{bound}ms", cost=given.table, flops="99G", candidates=60, images=256)
-        (seconds,) = whole([found.best.network], where)
-        kept += 1000 * seconds <= bound
-        shares.append(1000 * seconds / bound)
-        print(f"bound {bound} ms, answer {found.best.name} {1000 * seconds:.4g} ms", flush=True)
-    print(f"{kept} of {given.count} keep their bound; median share of it {median(shares):.3f}")
-
-
-def _versions() -> str:
-    found: list[Any] = [f"Python {platform.python_version()}"]
-    for package in PACKAGES:
-        try:
-            found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
+    shares = random.Random(0)
+    bounds = [round(float(low) + shares.uniform(0.1, 0.9) * float(high - low), 3) for _ in range(given.count)]
+    for bound in bounds:
+        unit = f"{where.runtime} {bound}"
+        if unit in kept.known:
             continue
-    return ", ".join(found)
+        if time.monotonic() - began > given.seconds:
+            print("not all are searched: call it again")
+            return
+        near = f"{0.9 * bound:.3f}ms..{bound}ms"
+        if given.prepare:  # on a busy machine none would hold, and all finalists would be exported
+            searching.whole_ = lambda networks, place, b=bound: [0.95e-3 * b for _ in whole(networks, place)]  # type: ignore[misc]
+        found = run.search(latency=near, cost=given.table, flops="99G", candidates=20, images=16)
+        (seconds,) = whole([found.best.network], where)
+        if not given.prepare:
+            kept.add(unit, {"name": found.best.name, "ms": 1000 * seconds, "share": 1000 * seconds / bound})
+        print(f"bound {bound} ms, answer {found.best.name} {1000 * seconds:.4g} ms", flush=True)
+    if given.prepare:
+        return
+    of_bounds = [one["share"] for one in kept.known.values()]
+    held = sum(share <= 1 for share in of_bounds)
+    print(f"{held} of {len(of_bounds)} keep their bound; median share of it {median(of_bounds):.3f}")
+
+
+def _versions() -> dict[str, str]:
+    found = {"Python": platform.python_version()}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def main() -> None:
     """Run one of the parts."""
     asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parts = asked.add_subparsers(dest="part", required=True)
-    one = parts.add_parser("files")
-    one.add_argument("--spaces", nargs="+", default=["s3", "autoformer_tiny", "mini"])
-    one.add_argument("--suffixes", nargs="+", default=SUFFIXES)
-    one.add_argument("--count", type=int, default=10)
-    one.add_argument("--latency", action="store_true")
-    one.set_defaults(do=files)
+    for name, do in (("files", files), ("times", times), ("table", table)):
+        one = parts.add_parser(name)
+        one.add_argument("kept", type=Path)
+        one.add_argument("--spaces", nargs="+", default=["s3", "autoformer_tiny", "mini"])
+        one.add_argument("--suffixes", nargs="+", default=SUFFIXES)
+        one.add_argument("--count", type=int, default=10)
+        one.add_argument("--seconds", type=float, default=float("inf"))
+        one.set_defaults(do=do)
     two = parts.add_parser("peer")
+    two.add_argument("kept", type=Path)
     two.add_argument("--rounds", type=int, default=15)
     two.add_argument("--latency", action="store_true")
     two.set_defaults(do=peer)
     three = parts.add_parser("bounded")
     three.add_argument("table")
     three.add_argument("run")
+    three.add_argument("kept", type=Path)
     three.add_argument("--count", type=int, default=20)
+    three.add_argument("--seconds", type=float, default=float("inf"))
+    three.add_argument("--prepare", action="store_true", help="export what is to be timed, and keep no time")
     three.set_defaults(do=bounded)
     given = asked.parse_args()
     given.do(given)

@@ -9,11 +9,11 @@ from attrs import asdict, field, frozen
 
 from spacelang.api.error import NotAnOption
 from spacelang.api.finish import share_of
+from spacelang.api.held_out import held_out
 from spacelang.api.measures import Amount
 from spacelang.api.method import score_of
 from spacelang.api.recipe import Settings, lines
 from spacelang.api.time import Time, time_of
-from spacelang.api.train import held_out
 from spacelang.recipe import Score
 from spacelang.refinement.loop import RULES, Rule
 

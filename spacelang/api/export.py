@@ -9,6 +9,7 @@ from typing import Literal
 from attrs import frozen
 
 from spacelang.api.architecture import Architecture
+from spacelang.api.held_out import held_out
 from spacelang.api.model import Model
 from spacelang.api.trained import Say, Trained, silent
 
@@ -38,6 +39,8 @@ def export(
     batch: int | None = None,
     int8: bool = False,
     data: str | None = None,
+    test_share: float | str | None = None,
+    test_seed: int = 0,
     force: bool = False,
     inherited: bool = False,
 ) -> Exported:
@@ -53,6 +56,8 @@ def export(
         int8: whether the network is quantised by the training images of `data`, and tested on its test images
             before and after; of `onnx`, `openvino` and `executorch`.
         data: that data: a folder, or `digits`.
+        test_share: of every class, to be held out for the test, of data without a test split.
+        test_seed: which images these are.
         force: whether to replace what is there.
         inherited: whether the weights are the supernet's also where the network was finished.
 
@@ -66,7 +71,8 @@ def export(
     path = Path(output)
     if format is None:
         require_known(path)
-    form, how = format_of(path, format), Deployment(image, batch, int8, data)
+    form = format_of(path, format)
+    how = Deployment(image, batch, int8, data, held_out=held_out(test_share, test_seed))
     require_words(form, how)
     made = write(of_run(str(what), run.kept, run.space.lowered, inherited=inherited), path, form, how, force)
     return Exported(made.path, Architecture(made.architecture), made.said, made.preview)

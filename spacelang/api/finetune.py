@@ -12,6 +12,7 @@ from attrs import define, evolve
 from spacelang import notation
 from spacelang.api.architecture import Architecture
 from spacelang.api.error import NotAnOption
+from spacelang.api.held_out import held_out
 from spacelang.api.model import Model, load_model, require_model
 from spacelang.api.ranges import between
 from spacelang.api.recipe import Settings, lines, train_recipe
@@ -19,7 +20,7 @@ from spacelang.api.run import Run
 from spacelang.api.space import Space
 from spacelang.api.steps import Observe, steps_to
 from spacelang.api.time import Time, time_of
-from spacelang.api.train import held_out, require_limits
+from spacelang.api.train import require_limits
 from spacelang.api.trained import Say, silent
 from spacelang.recipe import Train
 from spacelang.runs import resuming

@@ -101,8 +101,9 @@ def measure(
     int8: bool = False,
     batch: int | None = None,
     precision: Precision | None = None,
-    rounds: int = 9,
+    rounds: int | None = None,
     check: int = 8,
+    programs: Named | None = None,
     observe: Observe = silent,
 ) -> Measured:
     """Time every distinct block of a space where it will run, and write a table of latencies.
@@ -119,8 +120,10 @@ def measure(
         int8: of a runtime, whether networks are in int8.
         batch: images at a time; None: 64, of a runtime 1.
         precision: of torch, `fp32`, `bf16` or `fp16`; None: bf16 on a GPU, else fp32.
-        rounds: timings of each block, of which the median counts.
+        rounds: timings of each block, of which the median counts; None: 9, of a runtime 25.
         check: then run so many random networks whole, and say how near the table comes.
+        programs: of a runtime, a folder where what is exported is kept, and taken from by the next call, which
+            then times at once.
         observe: told how far the measurement has come: `share`, from 0 to 1, and what is `said` of it.
 
     Raises:
@@ -128,7 +131,8 @@ def measure(
         Failure: for a place that cannot be written, a runtime that is not installed, and where memory does not hold
             what is timed.
     """
-    words = (device, runtime, threads, int8, batch, precision, rounds, check)
+    kept = None if programs is None else Path(programs)
+    words = (device, runtime, threads, int8, batch, precision, rounds, check, kept)
     return measured(request(spaced(space), Path(output), *words), observe)
 
 
@@ -141,8 +145,9 @@ def request(
     int8: bool,
     batch: int | None,
     precision: str | None,
-    rounds: int,
+    rounds: int | None,
     check: int,
+    programs: Path | None,
 ) -> MeasureRequest:
     """What the words of `measure` ask for. Raises `NotAnOption`, and `Failure` for a place that cannot be
     written."""
@@ -159,9 +164,9 @@ def request(
             raise NotAnOption(word, f"it is at least {least}, and not {given}")
     lowered = lower(space.checked)
     where = (
-        _bench(device, precision, batch, rounds, threads, int8)
+        _bench(device, precision, batch, rounds or 9, threads, int8, programs)
         if runtime == "torch"
-        else _place(runtime, threads, int8, batch, rounds, precision, device)
+        else _place(runtime, threads, int8, batch, rounds or 25, precision, device, programs)
     )
     require_place(output, "the table")
     return MeasureRequest(lowered, where, output, check)
@@ -181,13 +186,19 @@ def measured(asked: MeasureRequest, observe: Observe = silent) -> Measured:
 
 
 def _bench(
-    device: str, precision: str | None, batch: int | None, rounds: int, threads: int | None, int8: bool
+    device: str,
+    precision: str | None,
+    batch: int | None,
+    rounds: int,
+    threads: int | None,
+    int8: bool,
+    programs: Path | None,
 ) -> Bench:
     from spacelang_runtime.engine.distributed import choose
     from spacelang_runtime.search.timing import PRECISIONS, Bench
 
-    if threads is not None or int8:
-        raise NotAnOption("threads, int8", "it goes with a runtime: --runtime onnxruntime")
+    if threads is not None or int8 or programs is not None:
+        raise NotAnOption("threads, int8, programs", "it goes with a runtime: --runtime onnxruntime")
     chosen = choose(device)
     word = precision or ("bf16" if chosen.type == "cuda" else "fp32")
     named = next((name for name in PRECISIONS if name == word), None)
@@ -204,6 +215,7 @@ def _place(
     rounds: int,
     precision: str | None,
     device: str,
+    programs: Path | None,
 ) -> Place:
     from spacelang_runtime.export.latency.place import RUNTIMES, Place
 
@@ -212,4 +224,4 @@ def _place(
         raise NotAnOption("runtime", f"{runtime!r} is none of torch, {', '.join(RUNTIMES)}")
     if precision is not None or device not in ("auto", "cpu"):
         raise NotAnOption("precision, device", f"{named} runs on the CPU, in fp32 or --int8")
-    return Place(named, threads or 1, int8, batch or 1, rounds)
+    return Place(named, threads or 1, int8, batch or 1, rounds, programs)

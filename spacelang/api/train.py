@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from spacelang.api.error import NotAnOption
-from spacelang.api.finish import share_of
+from spacelang.api.held_out import held_out
 from spacelang.api.load import spaced
 from spacelang.api.ranges import MICRO, STEPS, WORKERS, between, whole
 from spacelang.api.recipe import Settings, lines, train_recipe
@@ -24,7 +24,6 @@ from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang_runtime.app.learn import Manner
-    from spacelang_runtime.data.splits import TestShare
     from spacelang_runtime.tasks.supernet.setup import TrainRequest
 
 _EVERY = "5m"
@@ -205,20 +204,6 @@ def request(
         micro,
         held_out=held_out(*test_share),
     )
-
-
-def held_out(share: float | str | None, seed: int) -> TestShare | None:
-    """What is held out for the test, of data without a test split; None for nothing. Raises `NotAnOption` for what
-    is no share."""
-    if share is None:
-        return None
-    if isinstance(share, str):
-        share = float(share_of(share, "test_share"))
-    if not 0 < share < 1:
-        raise NotAnOption("test_share", f"{share:g} is no share of every class: it is between 0 and 1, such as 0.2")
-    from spacelang_runtime.data.splits import TestShare
-
-    return TestShare(share, seed)
 
 
 def begun_with(asked: TrainRequest, weights: str, taught: float, runs: Path) -> TrainRequest:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from attrs import evolve
 
-from spacelang.api.train import held_out
+from spacelang.api.held_out import held_out
 from spacelang.cli.evaluation import show
 from spacelang.cli.model import is_run
 from spacelang.cli.options import AsJson, Device, Runs, TestSeed, TestShare, WeightsOf

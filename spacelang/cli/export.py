@@ -9,7 +9,7 @@ import typer
 
 from spacelang.architecture import LARGEST_IMAGE
 from spacelang.cli.model import is_run
-from spacelang.cli.options import Force, Runs, WeightsOf
+from spacelang.cli.options import Force, Runs, TestSeed, TestShare, WeightsOf
 from spacelang.cli.terminal import fail, refused, say, say_once
 from spacelang.runs import RUNS
 from spacelang_runtime.failure import Failure
@@ -63,6 +63,8 @@ def export(
         str | None,
         typer.Option(help="With --int8: training images that set its ranges, and test images that judge it."),
     ] = None,
+    test_share: TestShare = None,
+    test_seed: TestSeed = 0,
     force: Force = False,
     run: WeightsOf = None,
     inherited: Annotated[
@@ -74,6 +76,7 @@ def export(
 
     The weights are those of the network's finish where it has one (spacelang finish), else those that it inherits.
     """
+    from spacelang.api.held_out import held_out
     from spacelang_runtime.app.deploy import Deployment
     from spacelang_runtime.app.export import SUFFIXES, format_of, require_free, require_known, require_words, write
     from spacelang_runtime.app.model import of_folder
@@ -86,7 +89,7 @@ def export(
     chosen = form or SUFFIXES.get(output.suffix.lower(), "safetensors")
     if chosen not in FORMATS:
         raise typer.BadParameter(f"{form!r} is none of {', '.join(FORMATS)}", param_hint="--format")
-    how = Deployment(image, batch, int8, data, say=say)
+    how = Deployment(image, batch, int8, data, say=say, held_out=held_out(test_share, test_seed))
     try:
         named = format_of(output, form)
         require_words(named, how)

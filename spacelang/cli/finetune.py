@@ -10,8 +10,8 @@ import attrs
 import typer
 
 from spacelang.api.finetune import of_finetune, request, taught_by
+from spacelang.api.held_out import held_out
 from spacelang.api.time import time_of
-from spacelang.api.train import held_out
 from spacelang.cli.model import no_run
 from spacelang.cli.options import (
     Budget,

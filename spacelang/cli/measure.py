@@ -36,10 +36,17 @@ def measure(
     precision: Annotated[
         str | None, typer.Option(help="Of torch: fp32, bf16 or fp16 (default: bf16 on a GPU, else fp32).")
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Timings of each block, of which the median counts.")] = 9,
+    rounds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Timings of each block; the median counts (default: 9; of a runtime 25)."),
+    ] = None,
     check: Annotated[
         int, typer.Option(min=0, help="Then run so many random networks whole, and say how near the table comes.")
     ] = 8,
+    programs: Annotated[
+        Path | None,
+        typer.Option(help="Of a runtime: a folder where what is exported is kept, for the next call to take."),
+    ] = None,
     as_json: ResultAsJson = False,
 ) -> None:
     """Time every distinct block of a space where it will run, and write a table of latencies.
@@ -50,7 +57,7 @@ def measure(
     from spacelang.api.measure import measured, request
 
     made = loaded(space)
-    asked = request(made, output, device, runtime, threads, int8, batch, precision, rounds, check)
+    asked = request(made, output, device, runtime, threads, int8, batch, precision, rounds, check, programs)
     with (
         stopped_in_words(f"stopped: {output} is as it was, and no time is kept", "give the same command again"),
         progress(f"measure {made.name}") as show,

@@ -86,11 +86,11 @@ def test_what_an_option_does_not_take_is_said_by_its_name(spacelang: Any) -> Non
     assert "--budget: 'soon' is not a time" in said.err
     with pytest.raises(sl.NotAnOption, match=r"^taught: there is no model to teach"):
         sl.train(space, taught=0.5)
-    with pytest.raises(sl.NotAnOption, match=r"^threads, int8: it goes with a runtime"):
+    with pytest.raises(sl.NotAnOption, match=r"^threads, int8, programs: it goes with a runtime"):
         sl.measure(space, threads=2)
     said = spacelang("measure", "spaces/digits.space", "--threads", "2")
     assert said.code == 2
-    assert "--threads, --int8: it goes with a runtime" in said.err
+    assert "--threads, --int8, --programs: it goes with a runtime" in said.err
     said = spacelang("eval", "--random", "2", "--seed", "-1")
     assert said.code == 2
     assert "--seed" in said.err

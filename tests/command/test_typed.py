@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from spacelang.api.error import NotAnOption
-from spacelang.api.train import held_out
+from spacelang.api.held_out import held_out
 from spacelang.cli.commands import COMMANDS
 from spacelang.cli.options import share_for_the_test, updates
 from spacelang.cli.usage import _COMMANDS

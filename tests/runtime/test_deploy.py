@@ -10,10 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from image_folder import image_folder
 from networks import stirred
 
 from spacelang import notation
+from spacelang_runtime.data import TestShare, open_split
+from spacelang_runtime.data.decode import ANY_SIDE
+from spacelang_runtime.data.forms.known import listed
+from spacelang_runtime.data.labelled import open_training
+from spacelang_runtime.data.learned import Learned
+from spacelang_runtime.data.splits import source
 from spacelang_runtime.export.metadata import metadata, told_by
+from spacelang_runtime.export.sessions.opened import opened
 from spacelang_runtime.export.sessions.session import Session
 from spacelang_runtime.export.written import checked
 from spacelang_runtime.failure import Failure
@@ -109,6 +117,38 @@ def test_int8_is_calibrated_on_training_images_and_judged_on_test_images(
     assert f"{row['top1']:.2%} in int8" in card
 
 
+def test_int8_of_one_split_takes_its_ranges_from_images_that_are_not_tested(
+    spacelang, folder: Path, tmp_path: Path
+) -> None:
+    shown = image_folder(tmp_path / "both", train=5, val=0).joinpath("train").rename(tmp_path / "one")
+    frame, seen, held_out = notation.read(LINE).frame, Preprocessing(1.0, "bilinear"), TestShare(0.4)
+    training = open_training(str(shown), frame, seen, 0, lambda _: None, held_out)
+    tested = open_split(str(shown), frame, seen, 0, lambda _: None, held_out)
+    assert (len(training), len(tested)) == (9, 6)
+    pictures = [image.numpy().tobytes() for split in (training, tested) for image in split.first(15)]
+    assert len(set(pictures)) == 15
+    learned = Learned(held_out, source(listed(str(shown)), ANY_SIDE, held_out).fingerprint)
+    assert len(open_training(str(shown), frame, seen, 0, lambda _: None, None, learned)) == 9
+
+    words = ("export", str(folder), "-o", str(tmp_path / "m.onnx"), "--int8", "--data", str(shown))
+    refused = spacelang(*words)
+    assert refused.code == 1
+    assert "has no test split: it is one split of 15 images" in refused.err
+    assert "--test-share 0.2" in refused.err
+
+
+def test_executorch_answers_by_as_many_threads_as_are_asked_for(spacelang, folder: Path, tmp_path: Path) -> None:
+    bindings = pytest.importorskip(
+        "executorch.extension.pybindings.portable_lib", reason="ExecuTorch is not installed"
+    )
+    made = tmp_path / "model.pte"
+    assert spacelang("export", str(folder), "-o", str(made)).code == 0
+    for threads in (2, 1):
+        session = opened(made, threads=threads)
+        assert bindings._threadpool_get_thread_count() == threads
+        assert session.answer(np.zeros((1, 3, 8, 8), np.float32)).shape == (1, 10)
+
+
 def test_a_missing_package_is_named_with_the_command_that_installs_it(
     spacelang, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +168,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
         ("m.tflite", "--int8", "--data", "digits"): "int8 is not made for litert",
         ("m.onnx", "--int8"): "int8 takes its ranges from images",
         ("m.onnx", "--data", "digits"): "--data is what int8 is calibrated and tested on",
+        ("m.onnx", "--test-share", "0.2"): "--test-share holds images out for the test of int8",
         ("m", "--batch", "2"): "safetensors has no batch",
         ("m", "--image", "16"): "safetensors has no image size of its own",
         ("m.bin", "--format", "openvino"): "a file for openvino ends in .xml",

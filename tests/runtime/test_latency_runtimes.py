@@ -6,6 +6,7 @@ import json
 import random
 from pathlib import Path
 
+import attrs
 import pytest
 from networks import draw, shipped
 
@@ -17,7 +18,9 @@ from spacelang_runtime.app import latency
 from spacelang_runtime.app.latency import place_of, record
 from spacelang_runtime.app.whole import told_by
 from spacelang_runtime.export import busy
+from spacelang_runtime.export.latency import place as place_
 from spacelang_runtime.export.latency.correction import fitted
+from spacelang_runtime.export.latency.measured import whole
 from spacelang_runtime.export.latency.pieces import Attention, Mlp, pieces_of
 from spacelang_runtime.export.latency.place import Place
 from spacelang_runtime.failure import Failure
@@ -92,6 +95,20 @@ def test_a_table_of_a_runtime_is_made_corrected_and_checked(monkeypatch: pytest.
     assert place_of(kept) == Place("openvino", 1)
     assert place_of({**kept, "device": "another"}) is None
     assert (place_of({**kept, "runtime": "onnxruntime", "precision": "int8"})) == Place("onnxruntime", 1, True)
+
+
+def test_what_was_exported_is_kept_and_timed_without_exporting_it_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    place = Place("openvino", rounds=1, programs=tmp_path / "programs")
+    networks = [micro().largest, micro().smallest]
+    whole(networks, place)
+    assert len(list((tmp_path / "programs").glob("*.xml"))) == 2
+    monkeypatch.setattr(place_, "_export", None)
+    assert len(whole(networks, place)) == 2
+    with pytest.raises(TypeError):
+        whole(networks, attrs.evolve(place, batch=2))  # another program
 
 
 def test_what_is_off_or_was_measured_beside_others_is_marked_and_wants_force(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from spacelang.architecture import Frame
     from spacelang_runtime.app.model import Model
+    from spacelang_runtime.data import TestShare
     from spacelang_runtime.export.deployed_card import Pace, Tested
     from spacelang_runtime.export.written import Calibration, Written
 
@@ -36,7 +37,7 @@ CALIBRATED = 256  # training images that ranges are taken from
 class Deployment:
     """How a file is to be made. image: another side of its images. batch: how many it takes at a time, where that
     is fixed; None: 1. int8: quantised by the training images of `data`, and tested on its test images before and
-    after. workers: processes that read them."""
+    after. workers: processes that read them. held_out: for the test, of data without a test split."""
 
     image: int | None = None
     batch: int | None = None
@@ -44,6 +45,7 @@ class Deployment:
     data: str | None = None
     workers: int | None = None
     say: Say = silent
+    held_out: TestShare | None = None
 
 
 def files_of(output: Path, form: Form) -> tuple[Path, ...]:
@@ -67,6 +69,8 @@ def require(form: Form, how: Deployment) -> None:
         raise Failure("int8 takes its ranges from images", "name data like that of the training: --data FOLDER")
     if how.data is not None and not how.int8:
         raise Failure("--data is what int8 is calibrated and tested on", "say --int8 as well, or leave it out")
+    if how.held_out is not None and not how.int8:
+        raise Failure("--test-share holds images out for the test of int8", "say --int8 as well, or leave it out")
 
 
 def deploy(model: Model, output: Path, form: Form, how: Deployment = Deployment()) -> str:
@@ -148,12 +152,13 @@ def _in_int8(model: Model, output: Path, form: Form, how: Deployment) -> str:
 
 
 def _calibration(model: Model, how: Deployment) -> Tensor:
-    """The first training images, as test images are looked at."""
+    """The first training images, as test images are looked at; none is tested on."""
     from spacelang_runtime.data.labelled import open_training
+    from spacelang_runtime.data.learned import from_notes
 
     assert how.data is not None
-    frame = _frame(model, how)
-    split = open_training(how.data, frame, model.preprocessing, readers(how.workers, spare=0), how.say)
+    workers, parted = readers(how.workers, spare=0), (how.held_out, from_notes(model.notes))
+    split = open_training(how.data, _frame(model, how), model.preprocessing, workers, how.say, *parted)
     images: Tensor = split.normalise(split.first(CALIBRATED)).float()
     return images
 
@@ -169,8 +174,8 @@ def _test(model: Model, path: Path, how: Deployment) -> tuple[int, int]:
     from spacelang_runtime.data.learned import from_notes
 
     assert how.data is not None
-    learned = from_notes(model.notes)
-    (row,) = of_file(path, how.data, how=How("cpu", how.workers, how.say, learned=learned)).rows
+    parted = How("cpu", how.workers, how.say, held_out=how.held_out, learned=from_notes(model.notes))
+    (row,) = of_file(path, how.data, how=parted).rows
     return round(row["top1"] * row["images"]), row["images"]
 
 

@@ -91,25 +91,18 @@ def measure(
     blocks say. checked: networks of the check. Raises `Failure` where a runtime is not installed, and where memory
     does not hold what is timed.
     """
-    from spacelang.lower.draw import draw, stream
     from spacelang_runtime.export.busy import watch
     from spacelang_runtime.export.latency.place import Place
-    from spacelang_runtime.search.latency import keys
 
-    others = watch()
-    fits = FITTED if isinstance(where, Place) else 0
-    drawn = [lowered.architecture(one) for one in draw(lowered.chain, fits + checked, stream(seed))]
     if isinstance(where, Place):
-        timings, entries, correction, runtime = _in_runtime(lowered, where, drawn[:fits], observe)
-    else:
-        timings, runtime = _in_torch(lowered, where, observe)
-        entries, correction = {key: timing.median for key, timing in timings.items()}, None
-    real = whole(drawn[fits:], where, observe) if checked else []
-    foretold = [sum(entries[key] for key in keys(one)) for one in drawn[fits:]]
-    errors = tuple(abs(one / seconds - 1) for one, seconds in zip(foretold, real, strict=True))
-    return Table(
-        lowered.space.name, device_of(where), where, runtime, entries, timings, correction, errors, others()
-    )
+        return _in_runtime(lowered, where, checked, seed, observe)
+    others = watch()
+    timings, runtime = _in_torch(lowered, where, observe)
+    entries = {key: timing.median for key, timing in timings.items()}
+    drawn = _drawn(lowered, checked, seed)
+    errors = _errors(entries, drawn, whole(drawn, where, observe) if checked else [])
+    device = device_of(where)
+    return Table(lowered.space.name, device, where, runtime, entries, timings, None, errors, others())
 
 
 def whole(
@@ -125,16 +118,44 @@ def whole(
     return [timing.median for timing in timings]
 
 
-def _in_runtime(
-    lowered: Lowered, place: Place, networks: Sequence[Architecture], observe: Observe
-) -> tuple[Mapping[str, Timing], Mapping[str, float], Correction, str]:
+def _in_runtime(lowered: Lowered, place: Place, checked: int, seed: int, observe: Observe) -> Table:
     from spacelang_runtime.export.latency import measured
     from spacelang_runtime.export.latency.correction import fitted
 
-    found = measured.blocks(lowered, place, observe)
-    alone = {key: timing.median for key, timing in found.timings.items()}
-    line = fitted(alone, networks, whole(networks, place, observe))
-    return found.timings, {key: line.of(key, time) for key, time in alone.items()}, line, found.runtime
+    drawn = _drawn(lowered, FITTED + checked, seed)
+    found = measured.measured(lowered, drawn, place, observe)
+    real = [timing.median for timing in found.whole]
+    alone = {key: timing.median for key, timing in found.blocks.items()}
+    line = fitted(alone, drawn[:FITTED], real[:FITTED])
+    entries = {key: line.of(key, time) for key, time in alone.items()}
+    errors = _errors(entries, drawn[FITTED:], real[FITTED:])
+    return Table(
+        lowered.space.name,
+        device_of(place),
+        place,
+        found.runtime,
+        entries,
+        found.blocks,
+        line,
+        errors,
+        found.busy,
+    )
+
+
+def _drawn(lowered: Lowered, count: int, seed: int) -> list[Architecture]:
+    from spacelang.lower.draw import draw, stream
+
+    return [lowered.architecture(one) for one in draw(lowered.chain, count, stream(seed))]
+
+
+def _errors(
+    entries: Mapping[str, float], networks: Sequence[Architecture], real: Sequence[float]
+) -> tuple[float, ...]:
+    """By which share the sums of blocks are off, of networks that took so long."""
+    from spacelang_runtime.search.latency import keys
+
+    foretold = [sum(entries[key] for key in keys(one)) for one in networks]
+    return tuple(abs(one / seconds - 1) for one, seconds in zip(foretold, real, strict=True))
 
 
 def _in_torch(lowered: Lowered, bench: Bench, observe: Observe) -> tuple[Mapping[str, Timing], str]:

@@ -189,13 +189,19 @@ def _is(listing: Listing, learned: Learned) -> bool:
 
 
 def open_training(
-    where: str, frame: Frame, preprocessing: Preprocessing, workers: int, say: Callable[[str], None]
+    where: str,
+    frame: Frame,
+    preprocessing: Preprocessing,
+    workers: int,
+    say: Callable[[str], None],
+    held_out: TestShare | None = None,
+    learned: Learned | None = None,
 ) -> LabelledSplit:
     """The training images at `where`, looked at as test images are: what ranges of a quantised network are taken
     from.
 
     The words are those of `open_split`; images that a run has held out for its search are among them. Raises
-    `Failure` for data that cannot be used.
+    `Failure` for data that cannot be used, and where no others are there to test on.
     """
     require_channels(frame)
     if where == "digits":
@@ -205,7 +211,9 @@ def open_training(
         listing = listed(where)
         for line in listing.said:
             say(line)
-        name, (classes, split) = listing.name, training(listing, 2 * frame.image)
+        if held_out is None and learned is not None and listing.part(*TESTS) is None and _is(listing, learned):
+            held_out = learned.share
+        name, (classes, split) = listing.name, training(listing, 2 * frame.image, held_out)
     return labelled(name, classes, split, frame, preprocessing, workers, Skipped(say))
 
 

@@ -97,14 +97,10 @@ def tested(listing: Listing, most: int, held_out: TestShare | None) -> tuple[tup
     return part.classes, ordered(part, most)[0]
 
 
-def training(listing: Listing, most: int) -> tuple[tuple[str, ...], Split]:
-    """The classes and the images to learn from: those of the training split, or all where there is one split
-    alone."""
-    part = listing.part(TRAIN, WHOLE)
-    if part is None:
-        raise Failure(f"{shown(listing.place)}: there is no split {TRAIN} in it", LAYOUT)
-    require_classes(part.classes, shown(listing.place))
-    return part.classes, ordered(part, most)[0]
+def training(listing: Listing, most: int, held_out: TestShare | None) -> tuple[tuple[str, ...], Split]:
+    """The classes and the images to learn from, none of which is tested on."""
+    found = source(listing, most, held_out)
+    return found.classes, found.train
 
 
 def understood(listing: Listing, splits: list[Split]) -> str:

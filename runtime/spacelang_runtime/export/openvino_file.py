@@ -47,7 +47,7 @@ def write(
     model.set_rt_info(json.dumps(dict(told), ensure_ascii=False), TOLD)
     session = open_(model)
     apart, precision = checked(session, network, image, "OpenVINO", calibration)
-    size = _save(model, path)
+    size = save(model, path)
     return Written(size, weights_of(network), apart, precision, None, session.runtime)
 
 
@@ -60,8 +60,8 @@ def converted(program: ExportedProgram) -> Any:
     return openvino.convert_model(program)
 
 
-def _save(model: Any, path: Path) -> int:
-    """Write both files, the weights first; gives their bytes."""
+def save(model: Any, path: Path) -> int:
+    """Write both files of a model, the weights first; gives their bytes."""
     import openvino
 
     with TemporaryDirectory() as folder:

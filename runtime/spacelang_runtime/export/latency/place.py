@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Literal, get_args
 
 import torch
-from attrs import frozen
+from attrs import field, frozen
 from torch import Tensor, nn
-from torch.export import ExportedProgram
 
-from spacelang_runtime.export.sessions.session import Array, Session
+from spacelang_runtime.atomic import replace
+from spacelang_runtime.engine.record import versions
+from spacelang_runtime.export.sessions.opened import opened
+from spacelang_runtime.export.sessions.session import Array
+from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.timing import Bench
 
 Runtime = Literal["onnxruntime", "openvino", "executorch"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
+SUFFIXES: Mapping[Runtime, str] = MappingProxyType(
+    {"onnxruntime": ".onnx", "openvino": ".xml", "executorch": ".pte"}
+)
 NOISE = 4  # inputs of noise that ranges of int8 are taken from: how long it takes does not depend on them
 
 
 @frozen
 class Place:
-    """threads: of one answer; None: as the runtime has it. rounds: timings of each, of which the median counts."""
+    """threads: of one answer; None: as the runtime has it. rounds: timings of each, of which the median counts.
+    programs: a folder where what is exported is kept, and taken from; None: it is exported anew each time."""
 
     runtime: Runtime
     threads: int | None = 1
     int8: bool = False
     batch: int = 1
-    rounds: int = 9
+    rounds: int = 25
+    programs: Path | None = field(default=None, eq=False)
 
     @property
     def bench(self) -> Bench:
@@ -34,40 +49,68 @@ class Place:
         return Bench(torch.device("cpu"), "fp32", self.batch, self.rounds)
 
 
-def passing(module: nn.Module, given: Tensor, place: Place) -> tuple[Callable[[], object], str]:
+def passing(name: str, module: nn.Module, given: Tensor, place: Place) -> tuple[Callable[[], object], str]:
     """A pass of a module over one input, loaded into a runtime, and the runtime's name and version.
 
-    Raises `Failure` where the runtime is not installed.
+    name: tells the module from all others; one that was kept under it is not exported again. Raises `Failure` where
+    the runtime is not installed.
     """
-    with torch.no_grad():
-        program = torch.export.export(module.eval(), (given,))
-    session = _session(program, given, place)
+    with _folder(place) as folder:
+        path = folder / f"{_key(name, given, place)}{SUFFIXES[place.runtime]}"
+        if not path.is_file():
+            _export(module, given, place, path)
+        session = opened(path, place.threads)
     array: Array = given.contiguous().numpy()
     return lambda: session.answer(array), session.runtime
 
 
-def _session(program: ExportedProgram, given: Tensor, place: Place) -> Session:
+@contextmanager
+def _folder(place: Place) -> Iterator[Path]:
+    if place.programs is None:
+        with TemporaryDirectory() as folder:
+            yield Path(folder)
+        return
+    try:
+        place.programs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(f"{place.programs} is no folder for programs: {error.strerror}", "name another") from None
+    yield place.programs
+
+
+def _key(name: str, given: Tensor, place: Place) -> str:
+    """The same for the same module, exported by the same packages in the same precision."""
+    try:
+        made_for = version(place.runtime)
+    except PackageNotFoundError:
+        made_for = "not installed"
+    facts = [name, list(given.shape), place.int8, place.runtime, made_for, versions()]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _export(module: nn.Module, given: Tensor, place: Place, path: Path) -> None:
+    """Write a module's program for a runtime."""
+    with torch.no_grad():
+        program = torch.export.export(module.eval(), (given,))
     ranges = torch.randn(NOISE * len(given), *given.shape[1:]) if place.int8 else None
     match place.runtime:
         case "onnxruntime":
             from spacelang_runtime.export import onnx_file
-            from spacelang_runtime.export.sessions import onnx
 
             onnx_file.require_installed()
             content = onnx_file.content(program, {})
             if ranges is not None:
                 content = onnx_file.quantised(content, ranges, len(given))
-            return onnx.open_(content, place.threads)
+            replace(path, lambda file: file.write(content))
         case "openvino":
             from spacelang_runtime.export import openvino_file
-            from spacelang_runtime.export.sessions import openvino
 
             model = openvino_file.converted(program)
+            model.reshape(list(given.shape))  # the converter leaves sizes free, which cost time in every pass
             if ranges is not None:
                 model = openvino_file.quantised(model, ranges, len(given))
-            return openvino.open_(model, place.threads)
+            openvino_file.save(model, path)
         case "executorch":
             from spacelang_runtime.export import executorch_file
-            from spacelang_runtime.export.sessions import executorch
 
-            return executorch.open_(executorch_file.lowered(program, {}, ranges), place.threads)
+            made = executorch_file.lowered(program, {}, ranges)
+            replace(path, lambda file: file.write(made))

@@ -135,13 +135,11 @@ class Alone(nn.Module):
         super().__init__()
         self.cut = windows_
         width = given.out.in_features
-        self.value, self.out = nn.Linear(given.qkv.in_features, width), given.out
-        with torch.no_grad():
-            self.value.weight.copy_(given.qkv.weight[2 * width :])
-            self.value.bias.copy_(given.qkv.bias[2 * width :])
-            if given.relative is not None:
-                ways = Ways(given.relative, windows_)
-                self.value.bias += (ways.value_rows + ways.value_columns).flatten().repeat(given.heads)
+        weight, bias = given.qkv.weight.detach()[2 * width :], given.qkv.bias.detach()[2 * width :]
+        if given.relative is not None:
+            ways = Ways(given.relative.detach(), windows_)
+            bias = bias + (ways.value_rows + ways.value_columns).flatten().repeat(given.heads)
+        self.value, self.out = _linear(weight, bias), given.out
 
     def forward(self, x: Tensor, run: Pass) -> Tensor:
         mixed: Tensor = self.out(self.value(x))
@@ -149,19 +147,21 @@ class Alone(nn.Module):
 
 
 class Attention(nn.Module):
-    """See `nn.network.Attention`. The queries' weights hold the factor 1/√d."""
+    """See `nn.network.Attention`. The queries' weights hold the factor 1/√d. Queries, keys and values are layers of
+    their own: cutting their product apart takes runtimes longer than three products do."""
 
     def __init__(self, given: network.Attention, windows_: Cut) -> None:
         super().__init__()
         self.heads = given.heads
         self.cut = windows_
         width = given.out.in_features
-        self.qkv = nn.Linear(given.qkv.in_features, 3 * width)
-        with torch.no_grad():
-            scale = torch.ones(3 * width)
-            scale[:width] = (width // self.heads) ** -0.5
-            self.qkv.weight.copy_(scale[:, None] * given.qkv.weight)
-            self.qkv.bias.copy_(scale * given.qkv.bias)
+        scales = (width // self.heads) ** -0.5, 1.0, 1.0
+        self.query, self.key, self.value = (
+            _linear(scale * weight, scale * bias)
+            for scale, weight, bias in zip(
+                scales, given.qkv.weight.detach().chunk(3), given.qkv.bias.detach().chunk(3), strict=True
+            )
+        )
         self.out = given.out
         self.bias = None
         if given.bias is not None:
@@ -176,8 +176,8 @@ class Attention(nn.Module):
         x = windows.split(x, self.cut)
         tokens = x.shape[1]
         q, k, v = (
-            part.reshape(-1, tokens, self.heads, part.shape[-1] // self.heads).transpose(1, 2)
-            for part in self.qkv(x).chunk(3, -1)
+            part(x).reshape(-1, tokens, self.heads, self.out.in_features // self.heads).transpose(1, 2)
+            for part in (self.query, self.key, self.value)
         )
         scores = q @ k.transpose(2, 3)
         if self.ways is not None:
@@ -200,3 +200,12 @@ class Attention(nn.Module):
         if self.cut not in run.masks:
             run.masks[self.cut] = ((self.of_queries + run.zero) @ self.of_keys).unsqueeze(1)
         return run.masks[self.cut]
+
+
+def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    """A linear layer with copies of these."""
+    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)
+    return layer

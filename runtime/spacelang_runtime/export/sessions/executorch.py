@@ -15,13 +15,17 @@ TOLD = "spacelang"  # the method of a program that tells of it
 
 
 def open_(model: Path | bytes, threads: int | None = None) -> Session:
-    """A file, or its content. threads: ExecuTorch's pool for Python cannot be told how many; 1 is had by running it
-    on one core. Raises `Failure` where it is not installed."""
+    """A file, or its content. threads: of the one pool that all programs of a process answer by, those that were
+    opened before not excepted; None: as it is. Raises `Failure` where it is not installed."""
     try:
+        from executorch.extension.pybindings.portable_lib import _threadpool_get_thread_count as count
+        from executorch.extension.pybindings.portable_lib import _unsafe_reset_threadpool as resize
         from executorch.runtime import Runtime, Verification
     except ImportError as error:
         raise absent(error, "ExecuTorch", "executorch") from None
 
+    if threads and count() != threads:
+        resize(threads)
     content = model if isinstance(model, bytes) else model.read_bytes()
     program = Runtime.get().load_program(content, verification=Verification.Minimal)
     forward = program.load_method("forward")
