@@ -128,7 +128,7 @@ def test_the_same_command_again_does_no_work_and_says_the_same(refined: Path, tm
 
 def test_no_rounds_are_a_judgement_of_the_space_alone(tmp_path: Path) -> None:
     (tmp_path / "digits.space").write_text(DIGITS, encoding="utf-8")
-    spacelang("refine", "digits.space", "--rounds", "0", *PAPER, *TRAINING, here=tmp_path)
+    spacelang("refine", "digits.space", "--rounds", "0", *SMALL, *TRAINING, here=tmp_path)
     assert [path.parent.name for path in tmp_path.glob("runs/*/judgement.json")] == ["digits-1"]
     assert not list(tmp_path.glob("digits_2.space"))
 
