@@ -13,14 +13,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
 import timm
 import torch
+from sandwich import times
 from timm.models.swin_transformer import SwinTransformerBlock
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -79,17 +78,9 @@ def checked(theirs: nn.Module, ours: nn.Module, images: Tensor, labels: Tensor) 
     return {"float32": exact[1], "bf16": found[0], "bf16, worst": found[1], "timm": own[0], "timm, worst": own[1]}
 
 
-def times(step: Callable[[], object], steps: int = 8) -> list[float]:
-    """Milliseconds of each of so many steps, after two others."""
-    for _ in range(2):
-        step()
-    marks = [torch.cuda.Event(enable_timing=True) for _ in range(steps + 1)]
-    marks[0].record()
-    for mark in marks[1:]:
-        step()
-        mark.record()
-    torch.cuda.synchronize()
-    return [a.elapsed_time(b) for a, b in pairwise(marks)]
+def timed(model: nn.Module, images: Tensor, labels: Tensor) -> list[float]:
+    """Milliseconds of each of eight steps, after two others."""
+    return times(lambda _: gradients_only(model, images, labels), 8, 2)
 
 
 def main() -> None:
@@ -116,8 +107,7 @@ def main() -> None:
     peaks = {}
     for _ in range(options.rounds):
         for name, model in (("timm", theirs), ("ours", ours)):
-            torch.cuda.reset_peak_memory_stats()
-            found[name] += times(partial(gradients_only, model, images, labels))
+            found[name] += timed(model, images, labels)
             peaks[name] = torch.cuda.max_memory_allocated() / 2**30
     medians = {name: statistics.median(each) for name, each in found.items()}
     figures = {
