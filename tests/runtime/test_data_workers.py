@@ -101,6 +101,35 @@ def test_workers_end_with_a_parent_that_is_killed_while_their_results_are_under_
     assert not alive(workers)
 
 
+EARLY = """
+import os, signal, time
+from spacelang_runtime.data.workers import worked
+
+parent = os.getpid()
+
+def begin():
+    print(os.getpid(), flush=True)
+    os.kill(parent, signal.SIGKILL)
+    while os.getppid() == parent:
+        time.sleep(0.01)
+
+os.register_at_fork(after_in_child=begin)
+next(worked(abs, range(100), 1))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+def test_a_worker_ends_whose_parent_is_killed_before_it_has_begun():
+    with subprocess.Popen([sys.executable, "-c", EARLY], text=True, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+    assert parent.returncode == -signal.SIGKILL
+    ended = time.monotonic() + 30
+    while alive([worker]) and time.monotonic() < ended:
+        time.sleep(0.1)
+    assert not alive([worker])
+
+
 def alive(workers: list[int]) -> list[int]:
     """Those that run; a process that has ended may wait for whoever asks how."""
     states = {pid: Path(f"/proc/{pid}/stat") for pid in workers}

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing import parent_process
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -136,13 +137,16 @@ def _belong_to_the_parent(worker: int) -> None:
     signal.signal(signal.SIGTERM, first)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
     sys.excepthook = _unless_nobody_listens
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
 
 
-def _end_with(parent: int) -> None:
+def _end_with_the_parent() -> None:
     """End this process once its parent is gone. One that was killed takes no results, and where these are large
-    torch's own worker waits for that without end."""
-    while os.getppid() == parent:
+    torch's own worker waits for that without end; so it does where the parent was gone before the worker had asked
+    whose child it is. A pipe that ends with the parent tells that as well (other processes that the parent has
+    forked may hold it open)."""
+    first, parent = os.getppid(), parent_process()
+    while os.getppid() == first and (parent is None or parent.is_alive()):
         time.sleep(PAUSE)
     os._exit(1)
 
