@@ -211,12 +211,13 @@ def begun_with(asked: TrainRequest, weights: str, taught: float, runs: Path) -> 
     from spacelang_runtime.engine.record import Distillation, Initial
     from spacelang_runtime.tasks.supernet.known import known
 
-    _, preprocessing = known(weights, runs)  # a name that is wrong is told before data is looked at
+    begins = known(weights, runs)  # a name that is wrong is told before data is looked at
     return attrs.evolve(
         asked,
         initial=Initial(weights),
         distillation=Distillation(weights, taught) if taught else None,
-        preprocessing=preprocessing,
+        preprocessing=begins.preprocessing,
+        learned=begins.learned,
     )
 
 

@@ -13,10 +13,33 @@ from image_folder import image_folder
 from safetensors.torch import load_file, save_file
 
 from spacelang import notation
+from spacelang_runtime.engine.run import Run, every
 from spacelang_runtime.engine.wilson import wilson
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import DIGEST, save
 from spacelang_runtime.preprocessing import Preprocessing
+
+TOY = ("--set", "batch=2", "--set", "min_learning_rate=0")
+HELD = "0.34 of every class held out for the test by seed 3"
+TINY = """\
+edition 2026
+space tiny
+image = 16
+patch = 4
+classes = 3
+head_dim = 8
+stage 1 {
+  depth in 1..2
+  embed = 16
+  each layer {
+    heads  = 2
+    qkv    = 16
+    mlp    = 2
+    window = 4
+  }
+}
+train { holdout = 0.2 }
+"""
 
 
 def write(weights: dict[str, torch.Tensor], folder: Path) -> None:
@@ -119,6 +142,10 @@ def test_weights_that_are_no_numbers_are_refused_by_name(spacelang, tmp_path: Pa
     assert f"1 of the {weights[name].numel()} weights of {name} are NaN or infinite" in said.err
 
 
+def newest(runs: Path) -> Run:
+    return max(every(runs), key=lambda run: run.record.created)
+
+
 def of_one_split(folder: Path) -> Path:
     """Photos that nobody has parted, six of each class."""
     data = image_folder(folder / "parted", train=6, val=1, classes=("a", "b", "c"))
@@ -148,6 +175,36 @@ def test_a_model_is_not_tested_on_the_images_of_its_training(spacelang, tmp_path
     warning = "it may have learned from some of the images that are tested"
     assert warning in spacelang(*asked, "--test-share", "0.5").err
     assert warning not in own.err
+
+
+def test_what_learns_on_is_not_tested_on_the_images_of_its_training(spacelang, tmp_path: Path) -> None:
+    data = of_one_split(tmp_path)
+    share = ("--test-share", "0.34", "--test-seed", "3")
+    made, runs = learned_from(spacelang, data, tmp_path, *share), tmp_path / "runs"
+    small = ("--data", str(data), "--steps", "1", *TOY, "--workers", "0", "--runs", str(runs))
+    tune = ("finetune", made, *small, "--force", "-o", str(tmp_path / "n"))
+    (tmp_path / "s.space").write_text(TINY)
+    train = ("train", str(tmp_path / "s.space"), *small, "--weights")
+    another, warning = ("--test-share", "0.34"), f"trained on whole, with {HELD}: they may have learned from some"
+    for asked, words, warned in (
+        (tune, another, True),
+        (tune, share, False),
+        (tune, (), False),
+        ((*train, made), (), False),
+        ((*train, "tiny-1"), another, True),
+    ):
+        said = spacelang(*asked, *words)
+        assert said.code == 0, said.err
+        assert (warning in said.err) == warned
+        assert ("--test-share 0.34 --test-seed 3 holds out those" in said.err) == warned
+        if not words:
+            assert f"whole has no test split: as where the weights come from, {HELD}" in said.err
+            data_of = newest(runs).record.data
+            assert (data_of.test_share, data_of.test_seed) == (0.34, 3)
+    anew = spacelang(*tune, "--from-scratch", "--test-share", "0.34")
+    assert warning not in anew.err, "nothing of it is left"
+    others = photos(tmp_path / "others", 3)
+    assert warning not in spacelang(*tune[:3], str(others / "train"), *tune[4:], "--test-share", "0.5").err
 
 
 def test_that_all_images_are_tested_is_said(spacelang, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from spacelang_runtime.data.fit import fitting
 from spacelang_runtime.data.forms.known import listed
 from spacelang_runtime.data.in_memory import preload, room
 from spacelang_runtime.data.labelled import LabelledSplit, labelled, require_channels
+from spacelang_runtime.data.learned import Learned, held_out_again
 from spacelang_runtime.data.mixup import mixed
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.data.pictures import Files, Grey, Held, Pictures
@@ -43,8 +44,8 @@ class Dataset:
     classes: names in alphabetical order; a label is an index into them. fingerprint: SHA-256 over names and sizes
     of the files, to know the data again. files: what there is of each class, in words. form: what the data
     was taken for; understood: the same with what it has, in a line. preprocessing: how pictures become what is
-    scored, and its mean and deviation what is trained on too. skipped: the broken images met so far, by name, with
-    the reason.
+    scored, and its mean and deviation what is trained on too. held_out: for the test, of data without a test split.
+    skipped: the broken images met so far, by name, with the reason.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Dataset:
     frame: Frame
     recipe: Train
     preprocessing: Preprocessing
+    held_out: TestShare | None
     workers: int
     say: Callable[[str], None]
     train: Split
@@ -184,14 +186,16 @@ def open_dataset(
     say: Callable[[str], None],
     preprocessing: Preprocessing | None = None,
     held_out: TestShare | None = None,
+    learned: Learned | None = None,
 ) -> Dataset:
     """The data at `where`: "digits", or data of any form that is known (`forms`; "./digits" is a folder).
 
     frame: its image side and channels are what pictures are turned into; its classes are not looked at. recipe: its
     seed, batch, augmentation and holdout. workers: processes that decode and augment; 0: none. say: told what a
     person should know, in one line each. preprocessing: what is scored by; None: chosen by the sizes of the
-    training images (`preprocessing.chosen`). held_out: for the test, of data without a test split. Files are
-    listed, not read, but for those sizes. Raises `Failure` for data that cannot be used.
+    training images (`preprocessing.chosen`). held_out: for the test, of data without a test split;
+    learned: what the weights that train on were trained on (`held_out_again`). Files are listed, not read, but for
+    those sizes. Raises `Failure` for data that cannot be used.
     """
     require_channels(frame)
     if where == "digits":
@@ -200,12 +204,13 @@ def open_dataset(
         listing = listed(where)
         for line in listing.said:  # before anything is refused, which they may tell the reason of
             say(line)
+        held_out = held_out_again(listing, held_out, learned, say)
         found = source(listing, 2 * frame.image, held_out)
     for line in found.said:
         say(line)
     every = found.train
-    held_out = stratified(every.labels, every.rank, round(recipe.holdout * len(every)))
-    if recipe.holdout and not held_out.any():
+    searched = stratified(every.labels, every.rank, round(recipe.holdout * len(every)))
+    if recipe.holdout and not searched.any():
         raise Failure(
             f"{found.name}: holdout {float(recipe.holdout):g} of {len(every)} training images is none, "
             "and the search would have nothing to score on",
@@ -227,10 +232,11 @@ def open_dataset(
         frame=frame,
         recipe=recipe,
         preprocessing=seen,
+        held_out=held_out,
         workers=workers,
         say=say,
-        train=every.take(~held_out),
-        search=scored(every.take(held_out)),
+        train=every.take(~searched),
+        search=scored(every.take(searched)),
         test=scored(found.test),
         room=room(),
         skip=skip,

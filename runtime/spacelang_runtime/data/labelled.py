@@ -17,14 +17,14 @@ from spacelang_runtime.data.decode import ANY_SIDE
 from spacelang_runtime.data.digits import digits
 from spacelang_runtime.data.forms.known import listed
 from spacelang_runtime.data.frame import Framing
-from spacelang_runtime.data.learned import Learned
+from spacelang_runtime.data.learned import Learned, same
 from spacelang_runtime.data.listing import TESTS, Listing
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.data.pictures import Files, Grey
 from spacelang_runtime.data.prefetch import whole
 from spacelang_runtime.data.skipped import Skipped
 from spacelang_runtime.data.source import Split
-from spacelang_runtime.data.splits import TestShare, source, tested, training
+from spacelang_runtime.data.splits import TestShare, tested, training
 from spacelang_runtime.data.workers import worked
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
@@ -164,7 +164,7 @@ def _held_out(
 ) -> TestShare | None:
     """What is tested of data of one split: what is asked for, else what the training of a model has held out of it;
     None where it is to be tested as a whole."""
-    own = learned.share if learned is not None and _is(listing, learned) else None
+    own = learned.share if learned is not None and same(listing, learned) else None
     if asked is None and own is None:
         say(
             f"{listing.name} has no test split: all of its images are tested, those of the model's training too if "
@@ -178,14 +178,6 @@ def _held_out(
             "that are tested; leave out --test-share to test those that it has not seen"
         )
     return asked or own
-
-
-def _is(listing: Listing, learned: Learned) -> bool:
-    """Whether data of one split is what was learned from."""
-    try:
-        return source(listing, ANY_SIDE, learned.share).fingerprint == learned.fingerprint
-    except Failure:  # it cannot even be parted so
-        return False
 
 
 def open_training(
@@ -211,7 +203,7 @@ def open_training(
         listing = listed(where)
         for line in listing.said:
             say(line)
-        if held_out is None and learned is not None and listing.part(*TESTS) is None and _is(listing, learned):
+        if held_out is None and learned is not None and listing.part(*TESTS) is None and same(listing, learned):
             held_out = learned.share
         name, (classes, split) = listing.name, training(listing, 2 * frame.image, held_out)
     return labelled(name, classes, split, frame, preprocessing, workers, Skipped(say))

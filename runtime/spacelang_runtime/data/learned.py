@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import frozen
 
-from spacelang_runtime.data.splits import TestShare
+from spacelang_runtime.data.decode import ANY_SIDE
+from spacelang_runtime.data.listing import TESTS, Listing
+from spacelang_runtime.data.splits import TestShare, source
+from spacelang_runtime.failure import Failure
 
 
 @frozen
@@ -30,3 +33,33 @@ def from_notes(notes: Mapping[str, Any]) -> Learned | None:
     if not isinstance(share, int | float) or not 0 < share < 1 or not isinstance(seed, int):
         return None
     return Learned(TestShare(float(share), seed), digest) if isinstance(digest, str) else None
+
+
+def same(listing: Listing, learned: Learned) -> bool:
+    """Whether data of one split is what was learned from."""
+    try:
+        return source(listing, ANY_SIDE, learned.share).fingerprint == learned.fingerprint
+    except Failure:  # it cannot even be parted so
+        return False
+
+
+def held_out_again(
+    listing: Listing, asked: TestShare | None, learned: Learned | None, say: Callable[[str], None]
+) -> TestShare | None:
+    """What is held out for the test where weights that have learned from some data learn on.
+
+    Of the same data it is by default what they have not seen, which is said; so is that another part is asked for.
+    Of other data it is what is asked for.
+    """
+    if learned is None or asked == learned.share or listing.part(*TESTS) is not None or not same(listing, learned):
+        return asked
+    if asked is None:
+        say(f"{listing.name} has no test split: as where the weights come from, {learned.share}")
+        return learned.share
+    seed = f" --test-seed {learned.share.seed}" if learned.share.seed else ""
+    say(
+        f"warning: the weights to begin with were trained on {listing.name}, with {learned.share}: they may have "
+        f"learned from some of the images that are held out for the test now; --test-share "
+        f"{learned.share.share:g}{seed} holds out those that they have not seen"
+    )
+    return asked

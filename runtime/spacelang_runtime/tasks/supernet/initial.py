@@ -16,7 +16,7 @@ def begin_with(initial: Initial, model: Supernet, runs: Path, say: Callable[[str
     """Put the weights of the network that a training begins with into their places in its supernet; what it does
     not have stays as it was drawn. runs: where runs are looked for by name. Raises `Failure` where it does not
     fit."""
-    network, _ = known(initial.model, runs)
+    network = known(initial.model, runs).network
     part = fitted(network, model, initial.model)
     inherit(model, part.architecture, part.weights)
     own, classes = network.architecture.frame.classes, model.frame.classes

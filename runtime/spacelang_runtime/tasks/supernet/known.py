@@ -5,22 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from attrs import frozen
 
 from spacelang.lower.lowered import lower
+from spacelang_runtime.data.learned import Learned, from_notes, to_notes
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.nn.network import Network
-from spacelang_runtime.nn.saved import load, preprocessing_of
+from spacelang_runtime.nn.saved import load, notes_of, preprocessing_of
 from spacelang_runtime.preprocessing import Preprocessing
 
 
-def known(text: str, runs: Path) -> tuple[Network, Preprocessing]:
-    """The network that a text names, and what it reads images by. runs: where runs are looked for by name. Raises
-    `Failure` where there is none."""
+@frozen(eq=False)
+class Known:
+    """A network that has learned. preprocessing: what it reads images by. learned: what from, as far as it has to
+    be known where images are held out for a test."""
+
+    network: Network
+    preprocessing: Preprocessing
+    learned: Learned | None
+
+
+def known(text: str, runs: Path) -> Known:
+    """The network that a text names. runs: where runs are looked for by name. Raises `Failure` where there is
+    none."""
     if (Path(text) / "config.json").is_file():
-        return load(text), preprocessing_of(text)
+        return Known(load(text), preprocessing_of(text), from_notes(notes_of(text)))
     run = find(runs, text)
-    lowered = lower(run.space)
+    lowered, data = lower(run.space), run.record.data
     network = extract(trained(run, lowered, torch.device("cpu")), lowered.largest)
-    return network, run.record.preprocessing or Preprocessing()
+    learned = from_notes(to_notes(data.test_share, data.test_seed, data.fingerprint))
+    return Known(network, run.record.preprocessing or Preprocessing(), learned)

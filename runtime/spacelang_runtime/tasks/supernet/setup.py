@@ -11,7 +11,7 @@ from spacelang import notation
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.recipe import Train
 from spacelang.space import Space
-from spacelang_runtime.data import Dataset, TestShare, open_dataset
+from spacelang_runtime.data import Dataset, Learned, TestShare, open_dataset
 from spacelang_runtime.data.fit import fitted
 from spacelang_runtime.engine.checkpoint import load
 from spacelang_runtime.engine.create import create
@@ -41,8 +41,9 @@ class TrainRequest:
     for the test, where it has no test split. steps, budget (seconds): limits, where the recipe's epochs are not
     meant. micro: images that a process takes at a time (0: all). network: the line of the one network to train,
     where the whole space is not meant; initial, distillation, finish: what that begins with, and learns from
-    besides. preprocessing: what it has been scored by until now; None: to be chosen for the data. fingerprint: of
-    the data, where it has to be what it was. keep: see `Record`."""
+    besides. preprocessing: what it has been scored by until now; None: to be chosen for the data. learned: what the
+    weights that it begins with were trained on. fingerprint: of the data, where it has to be what it was. keep: see
+    `Record`."""
 
     space: Space
     source: str
@@ -61,6 +62,7 @@ class TrainRequest:
     fingerprint: str = ""
     keep: str = "last"
     held_out: TestShare | None = None
+    learned: Learned | None = None
 
 
 def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say) -> SupernetSetup:
@@ -80,7 +82,9 @@ def opened(
     space = request.space
     _require_parts(space.train, world)
     recipe, preprocessing = space.train, request.preprocessing
-    dataset = open_dataset(request.data, space.frame, recipe, workers, say, preprocessing, request.held_out)
+    dataset = open_dataset(
+        request.data, space.frame, recipe, workers, say, preprocessing, request.held_out, request.learned
+    )
     if dataset.form not in PLAIN:
         say(dataset.understood)
     if request.fingerprint and dataset.fingerprint != request.fingerprint:
@@ -187,7 +191,7 @@ def continued(
 
 
 def _recorded(request: TrainRequest, dataset: Dataset) -> Data:
-    share = request.held_out or TestShare(0.0)
+    share = dataset.held_out or TestShare(0.0)
     data = Data(request.data, dataset.name, dataset.fingerprint, dataset.classes)
     return attrs.evolve(data, test_share=share.share, test_seed=share.seed, form=dataset.form)
 

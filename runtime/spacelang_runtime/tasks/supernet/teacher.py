@@ -103,10 +103,11 @@ def teacher_of(
         own_classes = model.num_classes
         teacher: nn.Module = of_timm(model, shown)
     else:
-        network, learned = known(text, runs)
-        frame = network.architecture.frame
+        one = known(text, runs)
+        frame = one.network.architecture.frame
         own_classes = frame.classes
-        teacher = Teacher(network, shown.moments(frame.channels), learned.moments(frame.channels))
+        moments = shown.moments(frame.channels), one.preprocessing.moments(frame.channels)
+        teacher = Teacher(one.network, *moments)
     if own_classes != classes:
         raise Failure(
             f"the teacher {text} tells {own_classes} classes apart, and the data has {classes}",
