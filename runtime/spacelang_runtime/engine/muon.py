@@ -4,8 +4,8 @@
 
 with Nesterov's momentum, the decay beside the gradient, and the scale that gives an update the size of one of
 AdamW's, so that one learning rate and one decay serve both (Liu et al., 2025, arXiv 2502.16982).
-`torch.optim.Muon` is the same, matrix after matrix; here all that are of the same sides, or of these turned round,
-are one product.
+`torch.optim.Muon` is the same, matrix after matrix; here all that are of like sides, or of these turned round, are
+one product, the smaller ones padded with zeros (`padding`).
 
 **q, k and v** are three matrices, each made orthogonal by itself: they are three maps of the same tokens, which no
 product ever uses as one. As one matrix of three times the rows, the one with the largest gradient would have most
@@ -19,16 +19,19 @@ the formula gives to a matrix so small: no part needs a scale of its own.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
-from attrs import frozen
+from attrs import Factory, field, frozen
 from torch import Tensor
 
 from spacelang_runtime.engine.distributed import training_dtype
 from spacelang_runtime.engine.gradient import ALIGNMENT, Gradient, rounded
-from spacelang_runtime.engine.newton_schulz import orthogonalised
+from spacelang_runtime.engine.newton_schulz import orthogonalise_
+from spacelang_runtime.engine.padding import Sides, padded
 
 MOMENTUM = 0.95
 SCALE = 0.2  # the root mean square of AdamW's updates
@@ -46,7 +49,7 @@ class Matrices:
     columns: int
 
     @property
-    def sides(self) -> tuple[int, int]:
+    def sides(self) -> Sides:
         """The shorter and the longer one."""
         return min(self.rows, self.columns), max(self.rows, self.columns)
 
@@ -61,6 +64,22 @@ class Stretch:
 
 
 @frozen(eq=False)
+class Batches:
+    """Where matrices are made orthogonal, and how they come there.
+
+    batches: those that are padded to the same sides [matrices, shorter side, longer side]. inside: a stretch's
+    part of its batch, without the padding [parameters, matrices, shorter side, longer side]; outside: the same
+    matrices as they lie in the gradient. flat: a stretch of the gradient; scales: what it is multiplied by.
+    """
+
+    batches: Sequence[Tensor]
+    inside: Sequence[Tensor]
+    outside: Sequence[Tensor]
+    flat: Sequence[Tensor]
+    scales: Sequence[float]
+
+
+@frozen(eq=False)
 class Muon:
     """What updates matrices by their gradient. gradient: theirs alone; weights, momentum: as it lies. dtype: of the
     products."""
@@ -70,21 +89,28 @@ class Muon:
     momentum: Tensor
     stretches: Sequence[Stretch]
     dtype: torch.dtype
+    _batches: Batches = field(init=False, default=Factory(lambda self: self._batched(), takes_self=True))
 
     def step(self, rate: float) -> None:
-        """One update at a learning rate."""
-        self.momentum.lerp_(self.gradient.values, 1 - MOMENTUM)
-        ahead = self.gradient.values.lerp(self.momentum, MOMENTUM)
-        for sides, alike in self._by_sides().items():
-            counts = [stretch.many * stretch.matrices.count for stretch in alike]
-            batch = self.weights.new_empty((sum(counts), *sides), dtype=self.dtype)
-            for stretch, part in zip(alike, batch.split(counts), strict=True):
-                view = self._upright(stretch, ahead)
-                part.view(view.shape).copy_(view)
-            for stretch, part in zip(alike, orthogonalised(batch).split(counts), strict=True):
-                view, own = self._upright(stretch, self.weights), stretch.matrices.rate * rate
-                view.mul_(1 - own * stretch.matrices.decay)
-                view.add_(part.view(view.shape), alpha=-own * SCALE * math.sqrt(sides[1]))
+        """One update at a learning rate. It uses the gradient up, in whose place it is made."""
+        self._orthogonalise()
+        for (own, decay), alike in groupby(self.stretches, lambda one: (one.matrices.rate, one.matrices.decay)):
+            stretches = list(alike)
+            part = slice(self._span(stretches[0]).start, self._span(stretches[-1]).stop)
+            weights = self.weights[part]
+            weights.mul_(1 - own * rate * decay)
+            weights.add_(self.gradient.values[part], alpha=-own * rate)
+
+    def _orthogonalise(self) -> None:
+        """Put in the gradient's place what an update at a rate of 1 takes off the weights."""
+        values, places = self.gradient.values, self._batches
+        self.momentum.lerp_(values, 1 - MOMENTUM)
+        values.lerp_(self.momentum, MOMENTUM)
+        torch._foreach_copy_(places.inside, places.outside)
+        for batch in places.batches:
+            orthogonalise_(batch)
+        torch._foreach_copy_(places.outside, places.inside)
+        torch._foreach_mul_(places.flat, places.scales)
 
     def state(self) -> dict[int, dict[str, Tensor]]:
         """The momentum of each parameter, under torch's name of it."""
@@ -95,20 +121,43 @@ class Muon:
         for index, piece in enumerate(self._pieces()):
             piece.copy_(kept[index]["momentum_buffer"])
 
-    def _by_sides(self) -> dict[tuple[int, int], list[Stretch]]:
-        alike: dict[tuple[int, int], list[Stretch]] = {}
+    def _batched(self) -> Batches:
+        counts: Counter[Sides] = Counter()
         for stretch in self.stretches:
-            alike.setdefault(stretch.matrices.sides, []).append(stretch)
-        return alike
+            counts[stretch.matrices.sides] += stretch.many * stretch.matrices.count
+        batch_of = padded(counts)
+        inside: dict[Stretch, Tensor] = {}
+        batches = []
+        for sides in sorted(set(batch_of.values())):
+            alike = [stretch for stretch in self.stretches if batch_of[stretch.matrices.sides] == sides]
+            many = [stretch.many * stretch.matrices.count for stretch in alike]
+            batches.append(self.weights.new_zeros((sum(many), *sides), dtype=self.dtype))
+            for stretch, part in zip(alike, batches[-1].split(many), strict=True):
+                shorter, longer = stretch.matrices.sides
+                whole = part.view(stretch.many, stretch.matrices.count, *sides)
+                inside[stretch] = whole[..., :shorter, :longer]
+        values = self.gradient.values
+        return Batches(
+            batches,
+            [inside[stretch] for stretch in self.stretches],
+            [self._upright(stretch, values) for stretch in self.stretches],
+            [values[self._span(stretch)] for stretch in self.stretches],
+            [SCALE * math.sqrt(stretch.matrices.sides[1]) for stretch in self.stretches],
+        )
+
+    def _span(self, stretch: Stretch) -> slice:
+        """Where a stretch lies, with the space after each of its parameters."""
+        begin, alike = self.gradient.starts[stretch.first], stretch.matrices
+        return slice(begin, begin + stretch.many * rounded(alike.count * alike.rows * alike.columns, ALIGNMENT))
 
     def _upright(self, stretch: Stretch, vector: Tensor) -> Tensor:
         """A stretch of a vector as matrices [parameters, matrices, shorter side, longer side]."""
         count, rows, columns = stretch.matrices.count, stretch.matrices.rows, stretch.matrices.columns
-        apart = rounded(count * rows * columns, ALIGNMENT)
+        span = self._span(stretch)
         view = vector.as_strided(
             (stretch.many, count, rows, columns),
-            (apart, rows * columns, columns, 1),
-            vector.storage_offset() + self.gradient.starts[stretch.first],
+            ((span.stop - span.start) // stretch.many, rows * columns, columns, 1),
+            vector.storage_offset() + span.start,
         )
         return view if rows <= columns else view.mT
 

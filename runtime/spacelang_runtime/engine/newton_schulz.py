@@ -15,11 +15,11 @@ STEPS = 5
 LEAST = 1e-7  # a matrix of a smaller norm is not scaled up to 1, and one of zeros stays that
 
 
-def orthogonalised(matrices: Tensor) -> Tensor:
-    """Each of the matrices [n, rows, columns], rows <= columns, made orthogonal, all in the same few products, in
-    their own type. What they lie in is overwritten."""
+def orthogonalise_(matrices: Tensor) -> None:
+    """Make each of the matrices [n, rows, columns], rows <= columns, orthogonal where it lies, all in the same few
+    products, in their own type."""
     x = matrices.div_(torch.linalg.matrix_norm(matrices, keepdim=True).clamp(min=LEAST))
-    for _ in range(STEPS):
-        gram = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=B, alpha=C), x, beta=A)
-    return x
+    for step in range(STEPS):
+        gram = torch.bmm(x, x.mT)
+        change = torch.baddbmm(gram, gram, gram, beta=B, alpha=C)
+        x = torch.baddbmm(x, change, x, beta=A, out=matrices if step == STEPS - 1 else None)

@@ -31,7 +31,8 @@ class Optimizer:
     adamw: AdamW
 
     def step(self, rate: float) -> None:
-        """One update at a learning rate. Every process has the new weights afterwards."""
+        """One update at a learning rate, which may use the gradient up. Every process has the new weights
+        afterwards."""
         if self.muon:
             self.muon.step(rate)
         self.adamw.step(rate)
