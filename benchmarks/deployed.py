@@ -39,8 +39,8 @@ from spacelang.source import read
 from spacelang_runtime.app import whole as searching
 from spacelang_runtime.app.latency import place_of, processor, whole
 from spacelang_runtime.atomic import replace_json
-from spacelang_runtime.export.latency.place import Place, passing
-from spacelang_runtime.export.pace import pace_of
+from spacelang_runtime.export.latency.place import RuntimeTarget, passing
+from spacelang_runtime.export.pass_latency import pass_latency
 from spacelang_runtime.export.portable.portable import portable
 from spacelang_runtime.export.sessions.opened import opened
 from spacelang_runtime.export.written import Written
@@ -150,9 +150,9 @@ def times(given: argparse.Namespace) -> None:
         if suffix not in given.suffixes:
             continue
         session = opened(kept.folder / f"{name}-{seed}{suffix}", threads=1, batch=1)
-        pace = pace_of(session, (3, found["side"], found["side"]), 1)
-        kept.add(unit, {**found, "ms": pace.milliseconds, "busy": pace.busy})
-        print(f"{unit}: {pace.milliseconds:.3g} ms, others busy: {pace.busy:.2f}", flush=True)
+        latency = pass_latency(session, (3, found["side"], found["side"]), 1)
+        kept.add(unit, {**found, "ms": latency.milliseconds, "busy": latency.busy})
+        print(f"{unit}: {latency.milliseconds:.3g} ms, others busy: {latency.busy:.2f}", flush=True)
 
 
 def table(given: argparse.Namespace) -> None:
@@ -170,9 +170,9 @@ def table(given: argparse.Namespace) -> None:
         apart = [one["difference"] for one in rows if one["difference"] is not None]
         worst = f"{max(apart):.1e}" if apart else "not run"
         took = [one["ms"] for one in rows if "ms" in one]
-        pace = f"{min(took):.3g} to {max(took):.3g}, mean {mean(took):.3g}" if took else ""
+        latency = f"{min(took):.3g} to {max(took):.3g}, mean {mean(took):.3g}" if took else ""
         share = max(one["share"] for one in rows)
-        print(f"| `{name}` | {len(rows)} | {suffix} | {worst} | {share:.3f} | {pace} |")
+        print(f"| `{name}` | {len(rows)} | {suffix} | {worst} | {share:.3f} | {latency} |")
     busy = max((one["busy"] for one in known.values() if one.get("busy") is not None), default=0.0)
     said = ", ".join(f"{package} {number}" for package, number in known["versions"].items())
     print(f"\n{processor()}; others kept at most {busy:.2f} cores busy; {said}")
@@ -189,7 +189,7 @@ def peer(given: argparse.Namespace) -> None:
     ours = portable(of_swin(theirs).eval())
     images = torch.randn(1, 3, 224, 224)
     for runtime in ("onnxruntime", "openvino"):
-        place = Place(runtime, 1, rounds=given.rounds, programs=given.kept)
+        place = RuntimeTarget(runtime, 1, rounds=given.rounds, programs=given.kept)
         both = {"timm": theirs, "ours": ours}
         passes = {name: passing(f"swin_s3_tiny_224 {name}", one, images, place)[0] for name, one in both.items()}
         answers = {name: torch.from_numpy(run()) for name, run in passes.items()}  # type: ignore[arg-type]
@@ -215,7 +215,7 @@ def bounded(given: argparse.Namespace) -> None:
 
     facts = json.loads(Path(given.table).read_text())
     where, run, kept = place_of(facts), sl.open_run(given.run), Kept.at(given.kept)
-    assert isinstance(where, Place), "the table is of another machine"
+    assert isinstance(where, RuntimeTarget), "the table is of another machine"
     where = attrs.evolve(where, programs=given.kept)
     searching.place_of = lambda _: where  # type: ignore[assignment]
     space, began = run.space.with_costs(given.table), time.monotonic()

@@ -288,7 +288,7 @@ def floor(lowered: Lowered, batch: int, flops: float, bandwidth: float, steps: i
         for architecture in group:
             moved = 0
             for block in plan.of_architecture(architecture):
-                if isinstance(block, plan.Block):
+                if isinstance(block, plan.TransformerBlock):
                     tokens = block.side**2 + block.token
                     products = (
                         2 * (block.embed + block.hidden) + (block.embed + 3 * block.qkv) + block.qkv + block.embed

@@ -38,11 +38,11 @@ from spacelang_runtime.engine.create import create
 from spacelang_runtime.engine.distributed import choose, precision
 from spacelang_runtime.engine.evaluate import evaluate
 from spacelang_runtime.engine.record import Data, Limits, Record
-from spacelang_runtime.engine.run import Run, find
+from spacelang_runtime.engine.run import RunFolder, find
 from spacelang_runtime.engine.supernet import trained_at, untrained
 from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.search.algorithms import ALGORITHMS
-from spacelang_runtime.search.evolve import Method, Outcome, evolve
+from spacelang_runtime.search.evolve import Method, SearchOutcome, evolve
 from spacelang_runtime.search.images import place
 from spacelang_runtime.search.journal_file import open_journal
 from spacelang_runtime.search.pool import Dispatcher, follow, join
@@ -178,7 +178,7 @@ def search(asked: argparse.Namespace) -> dict[str, object] | None:
         }
 
 
-def _run(folder: Path, lowered: Lowered) -> Run:
+def _run(folder: Path, lowered: Lowered) -> RunFolder:
     space = lowered.space
     record = Record("supernet", Data("noise", "noise", ""), Limits(1), "", (), space=space.name)
     return create(folder, record, "", space)
@@ -317,7 +317,7 @@ def _several(values: Sequence[float]) -> str:
     return f"{mean(values):.2%} (" + ", ".join(f"{value:.2%}" for value in values) + ")"
 
 
-def _trained(asked: argparse.Namespace) -> tuple[Run, Lowered, Scorer, int]:
+def _trained(asked: argparse.Namespace) -> tuple[RunFolder, Lowered, Scorer, int]:
     run = find(Path("runs"), asked.run)
     lowered, device = lower(run.space), choose(asked.device)
     model, step = trained_at(run, lowered, device)
@@ -326,14 +326,14 @@ def _trained(asked: argparse.Namespace) -> tuple[Run, Lowered, Scorer, int]:
     return run, lowered, Scorer(model, place(held_out, dataset.frame, device), normalise), step
 
 
-def _searched(run: Run, lowered: Lowered, recipe, method: Method, scorer: Scorer, step: int) -> Outcome:
+def _searched(run: RunFolder, lowered: Lowered, recipe, method: Method, scorer: Scorer, step: int) -> SearchOutcome:
     with join(str(scorer.device)) as pool:
         dispatch = Dispatcher(pool, scorer.judge, len(scorer.images))
         return evolve(run, lowered, recipe, method, dispatch, step, lambda _: None)
 
 
 @contextlib.contextmanager
-def _apart(run: Run):
+def _apart(run: RunFolder):
     """The run in a folder of its own, with no journal yet."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / run.name

@@ -21,7 +21,7 @@ from spacelang.lower.cost import MEASURES
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.lower.subset import new, taken
 from spacelang.recipe import Bound, Evolve, Refine, Train
-from spacelang.space import Derived, Dimension, Option, Require, Space, dimensions
+from spacelang.space import Derived, Dimension, Option, Requirement, Space, dimensions
 
 Change = Literal["same", "wider", "narrower", "moved", "incomparable"]
 Recipe = Literal["train", "evolve", "refine"]
@@ -185,7 +185,7 @@ def _rules(space: Space) -> list[str]:
     return [_rule(require) for require in space.requires]
 
 
-def _rule(require: Require) -> str:
+def _rule(require: Requirement) -> str:
     each = "" if require.level == "network" else f"each {require.level}: "
     text = f"require {each}{show(require.expression)}"
     return text if require.stage is None else f"stage {require.stage} {{ {text} }}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spacelang.check.lineage import Loader, Refusal
+from spacelang.check.lineage import Loader, UnreadableFile
 from spacelang.diagnostics import nearest
 from spacelang.source import NotAText, Source, read
 
@@ -21,23 +21,23 @@ def loader(name: str) -> Loader:
     """Reads the files that the text called `name` is made from, inside its project's folder alone."""
     project = folder_of(Path(name))
 
-    def load(other: str) -> Source | Refusal:
+    def load(other: str) -> Source | UnreadableFile:
         path = Path(other)
         try:
             real = path.resolve()
             if not real.is_relative_to(project):
                 leads = f"{other} leads to {real}" if path.absolute() != real else f"{other} lies elsewhere"
                 message = f"{leads}, outside the project's folder {project}"
-                return Refusal("E0604", message, "copy that file into the project")
+                return UnreadableFile("E0604", message, "copy that file into the project")
             if real.is_dir():
-                return Refusal("E0603", f"{other} is a folder", "name a .space file")
+                return UnreadableFile("E0603", f"{other} is a folder", "name a .space file")
             if not real.is_file():
-                return Refusal("E0603", f"there is no file {other}", _near(path))
+                return UnreadableFile("E0603", f"there is no file {other}", _near(path))
             return Source(other, read(real).text)
         except NotAText as reason:
-            return Refusal("E0603", f"{other} {reason}", "name a .space file, saved as UTF-8")
+            return UnreadableFile("E0603", f"{other} {reason}", "name a .space file, saved as UTF-8")
         except (OSError, RuntimeError, ValueError) as error:  # unreadable; a circle of links; a name no file has
-            return Refusal("E0603", f"{other} cannot be read: {error}")
+            return UnreadableFile("E0603", f"{other} cannot be read: {error}")
 
     return load
 

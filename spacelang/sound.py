@@ -20,7 +20,7 @@ from spacelang.language.measures import KNOWN
 from spacelang.names import Kind, undefined
 from spacelang.outside import shown
 from spacelang.recipe import Bound, Mutate, Sandwich, Steps
-from spacelang.space import Derived, Dimension, Option, Require, Searched, Settled, Space, StageSpace
+from spacelang.space import Derived, Dimension, Option, Requirement, Searched, Settled, Space, StageSpace
 
 MOST = LARGEST**2  # of any number of a space, or of a recipe
 _FRAME = ("image", "patch", "channels", "classes")
@@ -103,7 +103,7 @@ def _acyclic(number: int, stage: StageSpace) -> None:
         raise NotSound(f"stage {number}, {error.args[1][0]!r}: it follows from itself") from None
 
 
-def _require(require: Require) -> None:
+def _require(require: Requirement) -> None:
     _expression("'requires'", require.expression)
     match require.level:
         case "network":

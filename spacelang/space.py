@@ -97,7 +97,7 @@ def steady(stage: StageSpace) -> tuple[str, ...]:
 
 
 @frozen
-class Require:
+class Requirement:
     """A condition that every stage, or every layer, of the space meets, or the network as a whole.
 
     stage: the number (from 1) of the only stage it speaks of, or None where it speaks of all. A condition on the
@@ -125,7 +125,7 @@ class Space:
     edition: int
     frame: Frame
     stages: tuple[StageSpace, ...]
-    requires: tuple[Require, ...] = ()
+    requires: tuple[Requirement, ...] = ()
     train: Train = Train()
     evolve: Evolve = Evolve()
     refine: Refine = Refine()

@@ -24,7 +24,7 @@ from spacelang_runtime.data import cache
 from spacelang_runtime.engine.create import create_with
 from spacelang_runtime.engine.provenance import provenance
 from spacelang_runtime.engine.record import Data, Initial, Limits, Record
-from spacelang_runtime.engine.run import Run, find, open_run
+from spacelang_runtime.engine.run import RunFolder, find, open_run
 from spacelang_runtime.engine.supernet import trained_at
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn import saved, swin_file
@@ -217,7 +217,7 @@ def _transfers() -> dict[str, Door]:
         read_recipe(opened)
 
     return {
-        "recipe.json": Door(run.folder / "recipe.json", lambda: read_recipe(Run(run.folder, record))),
+        "recipe.json": Door(run.folder / "recipe.json", lambda: read_recipe(RunFolder(run.folder, record))),
         "run.json of a transfer": Door(run.folder / "run.json", lambda: whole(run.folder)),
         "transfer.json": Door(earlier / "transfer.json", lambda: whole(earlier)),
     }

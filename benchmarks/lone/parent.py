@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from spacelang.space import Space
-from spacelang_runtime.engine.run import Run, find
+from spacelang_runtime.engine.run import RunFolder, find
 from spacelang_runtime.failure import Failure
 
 
-def parent(folder: str) -> Run:
+def parent(folder: str) -> RunFolder:
     """The run in a folder. Raises `Failure` where there is none."""
     return find(Path(folder).parent, Path(folder).name)
 

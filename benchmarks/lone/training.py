@@ -27,7 +27,7 @@ from spacelang_runtime.data.decoded import decoded
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.evaluate import evaluate
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.engine.step import Step
 from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.engine.train import train
@@ -35,7 +35,7 @@ from spacelang_runtime.failure import Stopped
 from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.nn.inherit import inherit
 from spacelang_runtime.nn.supernet import Supernet
-from spacelang_runtime.search.images import Images
+from spacelang_runtime.search.images import ScoringImages
 from spacelang_runtime.search.images import place as placed
 from spacelang_runtime.tasks.finetune import narrowest, recipe_of
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
@@ -60,8 +60,8 @@ class Trainer:
     keep: bool  # the runs of what was trained
     say: Callable[[str], None]
     fingerprint: str = field(init=False)  # of the data
-    test: Images = field(init=False)
-    held_out: Images | None = field(init=False)
+    test: ScoringImages = field(init=False)
+    held_out: ScoringImages | None = field(init=False)
     _supernet: Supernet | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -173,7 +173,7 @@ class Trainer:
             "held_out": None if self.held_out is None else _score(model, architecture, self.held_out),
         }
 
-    def _parent(self) -> tuple[Run, Supernet]:
+    def _parent(self) -> tuple[RunFolder, Supernet]:
         """The run of the supernet, and the supernet on the device."""
         run = parent(self.plan.run)
         if self._supernet is None:
@@ -192,6 +192,6 @@ class Trainer:
             torch.cuda.reset_peak_memory_stats()
 
 
-def _score(model: Supernet, architecture: Architecture, images: Images) -> dict[str, float]:
+def _score(model: Supernet, architecture: Architecture, images: ScoringImages) -> dict[str, float]:
     tested = evaluate(model, images.batches(), normalise, images.device, architecture)
     return {"accuracy": tested.top1, "loss": tested.loss, "images": tested.images}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Place = str | os.PathLike[str]
 
 
-class Learned(Protocol):
+class TrainedTransfer(Protocol):
     """A transfer. task: `detect`, `segment` or `vqa`. model: the folder of its model."""
 
     @property
@@ -25,7 +25,7 @@ class Learned(Protocol):
 
 
 def predict(
-    learned: Learned,
+    learned: TrainedTransfer,
     photo: Place,
     question: str | None = None,
     *,

@@ -19,7 +19,7 @@ from spacelang.refinement.loop import RULES, Rule
 
 
 @frozen
-class Asked:
+class RefineRequest:
     """How every space is trained and judged: all that the outcome of a refinement depends on, but its first space.
 
     data: a folder, or `digits`. test_share: how much of it is held out for the test, and by which seed. train,
@@ -49,7 +49,7 @@ class Asked:
         return every if self.test_share[0] else {name: of for name, of in every.items() if name != "test_share"}
 
 
-def asked_for(
+def refine_request(
     data: str | None,
     *,
     test_share: float | str | None,
@@ -67,11 +67,11 @@ def asked_for(
     search: bool,
     finish: str | float | None,
     preview: bool = False,
-) -> Asked:
+) -> RefineRequest:
     """What the words of `sl.refine` ask for. preview: whether it is only a look at how things work. Raises
     `NotAnOption` for a word that is none."""
     held = held_out(test_share, test_seed)
-    return Asked(
+    return RefineRequest(
         data=data or "digits",
         train=lines(train, "train"),
         steps=steps,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from spacelang.api.architecture import Architecture
 from spacelang.api.error import NotAnOption
 from spacelang.api.ranges import WORKERS, whole
-from spacelang.api.trained import Say, Trained, silent
+from spacelang.api.trained import Say, TrainedRun, silent
 
 if TYPE_CHECKING:
     from spacelang_runtime.app.evaluate import Tested
@@ -18,7 +18,7 @@ Observe = Callable[[float, str], None]
 
 
 def evaluate(
-    run: Trained,
+    run: TrainedRun,
     *what: str | Architecture,
     random: int = 0,
     split: Split = "test",
@@ -58,8 +58,8 @@ def evaluate(
     whole("random", random, 0)
     whole("seed", seed, 0)
     whole("workers", workers, *WORKERS)
-    from spacelang_runtime.app.evaluate import How, of_run
+    from spacelang_runtime.app.evaluate import EvaluationOptions, of_run
 
     names = [str(one) for one in what] or ["best"]
-    how = How(device, workers, say, observe, data)
-    return of_run(run.kept, run.space.lowered, names, random, split, seed, classes, how, inherited)
+    options = EvaluationOptions(device, workers, say, observe, data)
+    return of_run(run.kept, run.space.lowered, names, random, split, seed, classes, options, inherited)

@@ -9,27 +9,27 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from spacelang.api.evolve import Bounded, Tables, budgets, request, tables
-from spacelang.api.finish import How, finished, requests, share_of
+from spacelang.api.finish import FinishOptions, finished, requests, share_of
 from spacelang.api.measures import Amount, Further
 from spacelang.api.method import Words
 from spacelang.api.ranges import WORKERS, whole
 from spacelang.api.recipe import Settings
-from spacelang.api.searched import Searched, winner
+from spacelang.api.searched import SearchResults, winner
 from spacelang.api.space import Space
-from spacelang.api.trained import Say, Trained, silent
+from spacelang.api.trained import Say, TrainedRun, silent
 from spacelang.api.worded import worded
 from spacelang.recipe import Score
 
 if TYPE_CHECKING:
     from spacelang_runtime.search.algorithms import Algorithm
-    from spacelang_runtime.search.outcome import Ended, Scored
+    from spacelang_runtime.search.outcome import Ended, ScoredCandidate
 
-Observe = Callable[["Scored | Ended"], None]
+Observe = Callable[["ScoredCandidate | Ended"], None]
 
 
 @worded
 def search(
-    run: Trained,
+    run: TrainedRun,
     *,
     flops: Amount | list[Amount] | None = None,
     params: Amount | None = None,
@@ -54,7 +54,7 @@ def search(
     workers: int | None = None,
     observe: Observe = silent,
     say: Say = silent,
-) -> Searched:
+) -> SearchResults:
     """Find the best network of the run's space within bounds, by evolution over its trained supernet; as
     `spacelang evolve`, with its words.
 
@@ -105,21 +105,21 @@ def search(
     bounded = Bounded(asked, named, bounds, tables(cost), settings, space, force)
     searches, measures = request(run.kept, bounded, words, finish is not None, say)
 
-    from spacelang_runtime.app.bench import Place
+    from spacelang_runtime.app.bench import ScoringOptions
     from spacelang_runtime.app.finish import finish as finish_
-    from spacelang_runtime.app.learn import Manner
+    from spacelang_runtime.app.learn import TrainingOptions
     from spacelang_runtime.app.search import search as search_
     from spacelang_runtime.app.watching import watched_by
 
-    place = Place(device, images, None if data is None else str(data), workers)
+    place = ScoringOptions(device, images, None if data is None else str(data), workers)
     outcomes = search_(attrs.evolve(searches, place=place), watched_by(observe), say)
     done: dict[Any, Any] = {}
     if finish is not None and outcomes:
         chosen = [one.best.architecture for one in outcomes]
-        made = finish_(requests(run.kept, chosen, How(finish)), Manner(device, workers), say=say)
+        made = finish_(requests(run.kept, chosen, FinishOptions(finish)), TrainingOptions(device, workers), say=say)
         done = {one.architecture.digest: finished(one) for one in made}
     found = zip(asked, outcomes, strict=bool(outcomes))
-    return Searched(
+    return SearchResults(
         run.kept.name,
         tuple(winner(budget, one, measures, done.get(one.best.architecture.digest)) for budget, one in found),
         run.kept.record.preview,

@@ -26,7 +26,7 @@ from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang_runtime.app.search import SearchRequest
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
 
 PREVIEW = {"population": 8, "parents": 4, "generations": 2, "crossover": 3, "mutation": 3}
 
@@ -50,7 +50,7 @@ class Bounded:
 
 
 def request(
-    run: Run, bounded: Bounded, words: Words, finish: bool = False, say: Say = silent
+    run: RunFolder, bounded: Bounded, words: Words, finish: bool = False, say: Say = silent
 ) -> tuple[SearchRequest, Measures]:
     """The searches that are asked for, each of which some network can win, and the measures of their costs.
 
@@ -113,7 +113,7 @@ def tables(given: Tables | None) -> tuple[Path, ...]:
     return (Path(given),) if isinstance(given, str | os.PathLike) else tuple(map(Path, given))
 
 
-def _finishable(run: Run, words: Words) -> None:
+def _finishable(run: RunFolder, words: Words) -> None:
     """Refuse, before the search, what cannot be finished after it."""
     from spacelang_runtime.tasks.finish import require_finishable
 

@@ -11,7 +11,7 @@ from attrs import frozen
 from spacelang.api.architecture import Architecture
 from spacelang.api.held_out import held_out
 from spacelang.api.model import Model
-from spacelang.api.trained import Say, Trained, silent
+from spacelang.api.trained import Say, TrainedRun, silent
 
 Format = Literal[
     "safetensors", "timm", "hf", "swin", "torch-export", "onnx", "openvino", "executorch", "litert", "coreml"
@@ -30,7 +30,7 @@ class Exported:
 
 
 def export(
-    run: Trained,
+    run: TrainedRun,
     output: str | os.PathLike[str],
     what: str | Architecture = "best",
     *,
@@ -78,7 +78,9 @@ def export(
     return Exported(made.path, Architecture(made.architecture), made.said, made.preview)
 
 
-def model(run: Trained, what: str | Architecture = "best", *, inherited: bool = False, say: Say = silent) -> Model:
+def model(
+    run: TrainedRun, what: str | Architecture = "best", *, inherited: bool = False, say: Say = silent
+) -> Model:
     """A network of the run, with the weights of its finish where it has one.
 
     Args:

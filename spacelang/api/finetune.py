@@ -29,7 +29,7 @@ from spacelang_runtime.failure import Failure
 if TYPE_CHECKING:
     from spacelang_runtime.app.train import Resume
     from spacelang_runtime.engine.record import Distillation
-    from spacelang_runtime.engine.run import Run as Kept
+    from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.tasks.supernet.setup import TrainRequest
 
 Place = str | os.PathLike[str]
@@ -141,10 +141,10 @@ def finetune(
 
     from spacelang_runtime.app.finetune import FinetuneRequest
     from spacelang_runtime.app.finetune import finetune as finetune_
-    from spacelang_runtime.app.learn import Manner
+    from spacelang_runtime.app.learn import TrainingOptions
 
-    manner = Manner(device, workers, checkpointing=checkpointing)
-    made = finetune_(FinetuneRequest(asked, place, force), Path(runs), manner, steps_to(observe), say)
+    options = TrainingOptions(device, workers, checkpointing=checkpointing)
+    made = finetune_(FinetuneRequest(asked, place, force), Path(runs), options, steps_to(observe), say)
     if made is None:
         raise Failure("this process only helped", "the leading one, of rank 0, has what was trained")
     return Finetuned(Run(made.run), made.output, Architecture(made.architecture), made.origin)
@@ -204,7 +204,7 @@ def request(
     )
 
 
-def of_finetune(name: str, runs: Path) -> Kept:
+def of_finetune(name: str, runs: Path) -> RunFolder:
     """The run of finetune of a name. Raises `Failure` where it is one of a whole space."""
     from spacelang_runtime.engine.run import find
 

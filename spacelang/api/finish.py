@@ -17,17 +17,17 @@ from spacelang.api.error import NotAnOption
 from spacelang.api.ranges import WORKERS, between, whole
 from spacelang.api.recipe import Settings, lines, train_recipe
 from spacelang.api.steps import Observe, steps_to
-from spacelang.api.trained import Say, Trained, silent
+from spacelang.api.trained import Say, TrainedRun, silent
 
 if TYPE_CHECKING:
     from spacelang import architecture as core
-    from spacelang_runtime.engine.finished import Finished as Kept
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.finished import FinishResult
+    from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.tasks.finish import FinishRequest
 
 
 @frozen
-class How:
+class FinishOptions:
     """How networks are finished. share: of the supernet's seconds, such as `"5%"`. final: whether the held-out
     images are learned from too. taught: the largest network's part of a target. settings: lines of the recipe
     changed."""
@@ -69,22 +69,29 @@ class Finished:
 
 
 def requests(
-    run: Run, architectures: Sequence[core.Architecture], how: How, command: Sequence[str] = ()
+    run: RunFolder, architectures: Sequence[core.Architecture], options: FinishOptions, command: Sequence[str] = ()
 ) -> tuple[FinishRequest, ...]:
     """What is asked for, one for each network. Raises `Failure` for a run whose networks cannot be finished, and
     `NotAnOption` for words that are none."""
-    share, overrides = share_of(how.share, "share"), lines(how.settings)
+    share, overrides = share_of(options.share, "share"), lines(options.settings)
     from spacelang_runtime.tasks.finish import FinishRequest, recipe_of, require_finishable
 
     require_finishable(run)
-    own = recipe_of(run.space.train, how.final)
-    recipe = train_recipe(own, how.settings)
+    own = recipe_of(run.space.train, options.final)
+    recipe = train_recipe(own, options.settings)
     if recipe.holdout != own.holdout:
         raise NotAnOption("settings holdout", "the held-out images are learned from by --final alone")
     frame = run.space.frame
     return tuple(
         FinishRequest(
-            run, attrs.evolve(one, frame=frame), share, recipe, how.final, how.taught, tuple(command), overrides
+            run,
+            attrs.evolve(one, frame=frame),
+            share,
+            recipe,
+            options.final,
+            options.taught,
+            tuple(command),
+            overrides,
         )
         for one in dict.fromkeys(architectures)
     )
@@ -100,7 +107,7 @@ def share_of(given: str | float | Fraction, asked: str) -> Fraction:
         raise NotAnOption(asked, str(reason)) from None
 
 
-def finished(one: Kept) -> Finished:
+def finished(one: FinishResult) -> Finished:
     """What the runtime has finished, as the front door hands it out."""
     return Finished(
         Architecture(one.architecture), one.inherited, one.accuracy, one.steps, one.seconds, Path(one.run.model)
@@ -108,7 +115,7 @@ def finished(one: Kept) -> Finished:
 
 
 def finish(
-    run: Trained,
+    run: TrainedRun,
     *what: str | Architecture,
     share: str | float = "5%",
     final: bool = False,
@@ -143,11 +150,11 @@ def finish(
     between("taught", taught, 0, 1)
     whole("workers", workers, *WORKERS)
     from spacelang_runtime.app.finish import finish as finish_
-    from spacelang_runtime.app.learn import Manner
+    from spacelang_runtime.app.learn import TrainingOptions
     from spacelang_runtime.search.target import resolve
     from spacelang_runtime.tasks.finish import require_finishable
 
     require_finishable(run.kept)
     chosen = [resolve(str(one), run.kept, run.space.lowered) for one in what or ("best",)]
-    asked = requests(run.kept, chosen, How(share, final, taught, settings))
-    return tuple(map(finished, finish_(asked, Manner(device, workers), steps_to(observe), say)))
+    asked = requests(run.kept, chosen, FinishOptions(share, final, taught, settings))
+    return tuple(map(finished, finish_(asked, TrainingOptions(device, workers), steps_to(observe), say)))

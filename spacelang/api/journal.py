@@ -21,7 +21,16 @@ from pathlib import Path
 
 from attrs import define
 
-from spacelang.api.kept import Answer, Generation, Held, Row, agreeing, answer, candidate, generation
+from spacelang.api.kept import (
+    AnswerRow,
+    CandidateRow,
+    GenerationRow,
+    JournalContents,
+    agreeing,
+    answer,
+    candidate,
+    generation,
+)
 from spacelang_runtime.failure import Failure
 
 KIND, VERSION = 0x736C6F73, 1
@@ -48,7 +57,7 @@ CREATE TABLE answer (
 
 
 @define(eq=False)
-class Journal:
+class SearcherJournal:
     """An open journal, at one search of it. synced: when an answer was last forced onto the disk."""
 
     path: Path
@@ -56,7 +65,7 @@ class Journal:
     search: int
     synced: float = 0.0
 
-    def propose(self, generation: Generation, rows: Sequence[Row]) -> None:
+    def propose(self, generation: GenerationRow, rows: Sequence[CandidateRow]) -> None:
         """Keep a generation; of one that was kept already, the same again."""
         with refused(self.path), self.database as db:
             db.execute(
@@ -71,7 +80,7 @@ class Journal:
                 ],
             )
 
-    def answer(self, number: int, given: Answer) -> None:
+    def answer(self, number: int, given: AnswerRow) -> None:
         """Keep an answer, the `number`-th from 0."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         late = time.monotonic() - self.synced > _DEAR
@@ -86,14 +95,14 @@ class Journal:
         if late:
             self.synced = time.monotonic()
 
-    def held(self) -> Held:
+    def held(self) -> JournalContents:
         """What is kept. Raises `Failure` where a row holds what was never written there."""
         with refused(self.path):
             made = self._rows("generation, answers, fresh, kept", "generation")
             rows = self._rows("generation, line, operator, parents", "candidate", "generation, place")
             told = self._rows("line, score", "answer", "number")
             return agreeing(
-                Held(
+                JournalContents(
                     tuple(generation(*one) for one in made),
                     tuple(candidate(*one) for one in rows),
                     tuple(answer(*one) for one in told),
@@ -109,7 +118,7 @@ class Journal:
         self.database.close()
 
 
-def open_journal(path: Path, account: str) -> Journal:
+def open_journal(path: Path, account: str) -> SearcherJournal:
     """The journal of a file, at the search of this account; both are made where they are not there.
 
     Raises `Failure` where the file is something else, is in use, or cannot be written.
@@ -127,7 +136,7 @@ def open_journal(path: Path, account: str) -> Journal:
             db.execute("INSERT OR IGNORE INTO search (account, began) VALUES (?, ?)", (account, now))
         (number,) = database.execute("SELECT search FROM search WHERE account = ?", (account,)).fetchone()
         stack.pop_all()
-        return Journal(path, database, number)
+        return SearcherJournal(path, database, number)
 
 
 def _prepare(database: sqlite3.Connection, path: Path) -> None:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
     from spacelang.refinement.account import Account
     from spacelang.refinement.next import Next
-    from spacelang_runtime.app.bench import Bench
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.app.bench import ScoringSetup
+    from spacelang_runtime.engine.run import RunFolder
 
 Say = Callable[[str], None]
 PREVIEW = {"samples": 24, "top": 2, "per_choice": 3}
@@ -156,7 +156,7 @@ def recipe_of(
     return recipe
 
 
-def judge(where: Bench, source: Source, recipe: Refine, watching: Any) -> Judged:
+def judge(where: ScoringSetup, source: Source, recipe: Refine, watching: Any) -> Judged:
     """Measure the space of a run, and find the next one. source: the text of the space. watching: what watches the
     `Progress` of the measurement, given the run.
 
@@ -175,7 +175,7 @@ def judge(where: Bench, source: Source, recipe: Refine, watching: Any) -> Judged
     return Judged(account, following, None if isnan(loss) else loss, found.scored, found.seconds)
 
 
-def warn_of_few(images: int, run: Run, say: Say) -> None:
+def warn_of_few(images: int, run: RunFolder, say: Say) -> None:
     """Say so where a space is to be moved by few held-out images; of a preview, all is said."""
     if images < FEW and not run.record.preview:
         say(
@@ -184,7 +184,7 @@ def warn_of_few(images: int, run: Run, say: Say) -> None:
         )
 
 
-def source_of(run: Run) -> Source:
+def source_of(run: RunFolder) -> Source:
     """The text of a run's space, under the name of the file that it came from while that says the same."""
     for word in run.record.command:
         path = Path(word)

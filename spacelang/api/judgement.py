@@ -12,7 +12,7 @@ from spacelang.api.measures import Amount
 from spacelang.api.method import score_of
 from spacelang.api.ranges import WORKERS, whole
 from spacelang.api.recipe import Settings
-from spacelang.api.trained import Say, Trained, silent
+from spacelang.api.trained import Say, TrainedRun, silent
 from spacelang.api.worded import worded
 from spacelang.recipe import Score
 from spacelang_runtime.failure import Failure
@@ -25,7 +25,7 @@ Observe = Callable[["Progress"], None]
 
 @worded
 def judge(
-    run: Trained,
+    run: TrainedRun,
     *,
     flops: Amount | None = None,
     params: Amount | None = None,
@@ -67,10 +67,10 @@ def judge(
     told_by = score_of(score)
     recipe = recipe_of(lowered, run.kept.record.preview, settings, {"flops": flops, "params": params}, told_by, say)
 
-    from spacelang_runtime.app.bench import Place, bench
+    from spacelang_runtime.app.bench import ScoringOptions, bench
     from spacelang_runtime.app.watching import watched_by
 
-    place = Place(device, images, None if data is None else str(data), workers)
+    place = ScoringOptions(device, images, None if data is None else str(data), workers)
     with bench(run.kept, lowered, place, say) as where:
         if where is None:
             raise Failure("this process only helped", "the leading one, of rank 0, has what was found")

@@ -10,7 +10,7 @@ from spacelang.outside import finite, shown
 
 
 @frozen
-class Generation:
+class GenerationRow:
     """What a generation was made from. answers: how many had come, in all. fresh: how many of its networks were
     new. kept: the lines of the networks that were kept."""
 
@@ -21,7 +21,7 @@ class Generation:
 
 
 @frozen
-class Row:
+class CandidateRow:
     """A candidate: the line of its network, what made it, the lines of its parents."""
 
     generation: int
@@ -31,7 +31,7 @@ class Row:
 
 
 @frozen
-class Answer:
+class AnswerRow:
     """The score of a network, None where it failed."""
 
     line: str
@@ -39,32 +39,32 @@ class Answer:
 
 
 @frozen
-class Held:
+class JournalContents:
     """What a journal holds of a search: its generations and their candidates in order, and all answers in the order
     told."""
 
-    generations: tuple[Generation, ...] = ()
-    candidates: tuple[Row, ...] = ()
-    answers: tuple[Answer, ...] = ()
+    generations: tuple[GenerationRow, ...] = ()
+    candidates: tuple[CandidateRow, ...] = ()
+    answers: tuple[AnswerRow, ...] = ()
 
 
-def generation(*columns: object) -> Generation:
+def generation(*columns: object) -> GenerationRow:
     """A row of that table. Raises `NotAJournal`."""
     from spacelang_runtime.search.journal_rows import row
 
     number, came, new, kept = row(columns, int, int, int, str)
-    return Generation(number, came, new, _lines(kept))
+    return GenerationRow(number, came, new, _lines(kept))
 
 
-def candidate(*columns: object) -> Row:
+def candidate(*columns: object) -> CandidateRow:
     """A row of that table. Raises `NotAJournal`."""
     from spacelang_runtime.search.journal_rows import row
 
     at, line, operator, parents = row(columns, int, str, str, str)
-    return Row(at, line, operator, _lines(parents))
+    return CandidateRow(at, line, operator, _lines(parents))
 
 
-def answer(*columns: object) -> Answer:
+def answer(*columns: object) -> AnswerRow:
     """A row of that table. Raises `NotAJournal`."""
     from spacelang_runtime.search.journal_rows import NotAJournal, row, told
 
@@ -72,10 +72,10 @@ def answer(*columns: object) -> Answer:
     numbers = None if score == "null" else tuple(told(score, list))
     if numbers is not None and not (numbers and all(map(finite, numbers))):
         raise NotAJournal(f"a row holds {shown(score)}, which is never written there")
-    return Answer(line, numbers)
+    return AnswerRow(line, numbers)
 
 
-def agreeing(held: Held) -> Held:
+def agreeing(held: JournalContents) -> JournalContents:
     """What a journal holds, which goes together. Raises `NotAJournal` where it does not."""
     from spacelang_runtime.search.journal_rows import NotAJournal
 

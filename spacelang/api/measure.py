@@ -16,9 +16,9 @@ from spacelang.api.trained import silent
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.app.latency import Table
+    from spacelang_runtime.app.latency import LatencyTable
     from spacelang_runtime.app.watching import Measuring
-    from spacelang_runtime.export.latency.place import Place
+    from spacelang_runtime.export.latency.place import RuntimeTarget
     from spacelang_runtime.search.timing import Bench
 
 Named = str | os.PathLike[str]
@@ -33,7 +33,7 @@ class Measured:
     table: the value that the runtime works on."""
 
     path: Path
-    table: Table
+    table: LatencyTable
 
     @property
     def error(self) -> float | None:
@@ -86,7 +86,7 @@ class MeasureRequest:
     whole."""
 
     lowered: Lowered
-    where: Place | Bench
+    where: RuntimeTarget | Bench
     output: Path
     check: int
 
@@ -216,12 +216,12 @@ def _place(
     precision: str | None,
     device: str,
     programs: Path | None,
-) -> Place:
-    from spacelang_runtime.export.latency.place import RUNTIMES, Place
+) -> RuntimeTarget:
+    from spacelang_runtime.export.latency.place import RUNTIMES, RuntimeTarget
 
     named = next((name for name in RUNTIMES if name == runtime), None)
     if named is None:
         raise NotAnOption("runtime", f"{runtime!r} is none of torch, {', '.join(RUNTIMES)}")
     if precision is not None or device not in ("auto", "cpu"):
         raise NotAnOption("precision, device", f"{named} runs on the CPU, in fp32 or --int8")
-    return Place(named, threads or 1, int8, batch or 1, rounds, programs)
+    return RuntimeTarget(named, threads or 1, int8, batch or 1, rounds, programs)

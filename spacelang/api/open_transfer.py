@@ -12,7 +12,7 @@ from spacelang.runs import called
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
-    from spacelang_runtime.engine.run import Run as Kept
+    from spacelang_runtime.engine.run import RunFolder
 
 
 def open_transfer(
@@ -46,7 +46,7 @@ def open_transfer(
     return Transfer(run, (None if step is None else figures_of(run, step)) or {})
 
 
-def require_trained(run: Kept) -> None:
+def require_trained(run: RunFolder) -> None:
     """Refuse a transfer that has kept no model yet."""
     if not (run.model / "config.json").is_file():
         raise Failure(

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from spacelang.refinement.error import Real
     from spacelang.refinement.next import Next
     from spacelang.refinement.paired import Profile
-    from spacelang.refinement.ruler import Told
+    from spacelang.refinement.ruler import PerImageScores
     from spacelang.refinement.sample import Sample
-    from spacelang.refinement.slope import Measured
+    from spacelang.refinement.slope import MeasuredSpace
     from spacelang.refinement.subspace import Subspace, Unmoved
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.refine.measure import Measurement
 
 
 @frozen(eq=False)
-class Panel:
+class NetworkPanel:
     """The networks that a space is judged by. left: what of it has no slope. account: what they were drawn by, as
     text."""
 
@@ -41,7 +41,7 @@ class Panel:
     account: str
 
 
-def panel(lowered: Lowered, recipe: Refine) -> Panel:
+def panel(lowered: Lowered, recipe: Refine) -> NetworkPanel:
     """The networks that a space is judged by, which follow from it and its recipe."""
     from spacelang.lower.bounds import windows
     from spacelang.refinement.sample import drawn
@@ -51,20 +51,22 @@ def panel(lowered: Lowered, recipe: Refine) -> Panel:
     samples = drawn(lowered, recipe, windows(recipe.bounds, lowered.chain), parts)
     drawing = {name: getattr(recipe, name) for name in ("samples", "per_choice", "seed", "bounds")}
     record = {"space": interchange.digest(lowered.space), **drawing}
-    return Panel(lowered, recipe, parts, left, samples, json.dumps(record, default=str, sort_keys=True))
+    return NetworkPanel(lowered, recipe, parts, left, samples, json.dumps(record, default=str, sort_keys=True))
 
 
-def told_of(measurement: Measurement) -> Told:
+def told_of(measurement: Measurement) -> PerImageScores:
     """What was measured, as arrays."""
     import numpy as np
 
-    from spacelang.refinement.ruler import Told
+    from spacelang.refinement.ruler import PerImageScores
 
     losses = np.stack([one.losses for one in measurement.answers]).astype(np.float32)
-    return Told(losses, np.stack([~one.right for one in measurement.answers]).astype(np.float32))
+    return PerImageScores(losses, np.stack([~one.right for one in measurement.answers]).astype(np.float32))
 
 
-def judged(run: Run, by: Panel, source: Source, told: Told, expected: ToCome | None = None) -> tuple[Account, Next]:
+def judged(
+    run: RunFolder, by: NetworkPanel, source: Source, told: PerImageScores, expected: ToCome | None = None
+) -> tuple[Account, Next]:
     """How good the space of a run is, and the next one. source: its text. told: what the panel does. expected:
     what it is to be judged by instead, once all is learned."""
     import numpy as np
@@ -112,7 +114,7 @@ def judged(run: Run, by: Panel, source: Source, told: Told, expected: ToCome | N
     return account, next_
 
 
-def _quality(by: Panel, errors: Real, doubts: Sequence[float] = ()) -> Measured:
+def _quality(by: NetworkPanel, errors: Real, doubts: Sequence[float] = ()) -> MeasuredSpace:
     """What errors of a panel say of its space."""
     from spacelang.refinement.slope import measured as measured_by
 
@@ -121,7 +123,7 @@ def _quality(by: Panel, errors: Real, doubts: Sequence[float] = ()) -> Measured:
     return measured_by(by.samples, errors, by.parts, share, confidence, recipe.seed, doubts=doubts)
 
 
-def profiled(by: Panel, told: Told, expected: ToCome | None = None) -> Profile:
+def profiled(by: NetworkPanel, told: PerImageScores, expected: ToCome | None = None) -> Profile:
     """What the space is compared with others by."""
     from spacelang.refinement.paired import profile
 
@@ -130,7 +132,7 @@ def profiled(by: Panel, told: Told, expected: ToCome | None = None) -> Profile:
     return profile(told, recipe.top / recipe.samples, recipe.seed, expected, networks)
 
 
-def keep(run: Run, account: Account, number: int) -> None:
+def keep(run: RunFolder, account: Account, number: int) -> None:
     """Keep a judgement in its run: as a file, and in the journal with its measurement."""
     from spacelang.refinement.account import to_record
     from spacelang_runtime.atomic import replace_json

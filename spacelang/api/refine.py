@@ -13,7 +13,7 @@ import attrs
 from attrs import define
 
 from spacelang.amount import counted
-from spacelang.api.asked import Asked, asked_for
+from spacelang.api.asked import RefineRequest, refine_request
 from spacelang.api.load import made
 from spacelang.api.measures import Amount
 from spacelang.api.ranges import whole
@@ -21,7 +21,7 @@ from spacelang.api.recipe import Settings, train_recipe
 from spacelang.api.space import Space
 from spacelang.api.spaces import panel_of, tried
 from spacelang.api.steps import steps_to
-from spacelang.api.supernets import Manner, Watched, leading, require_torchrun, shared
+from spacelang.api.supernets import RefinementObservers, RefinementOptions, leading, require_torchrun, shared
 from spacelang.api.time import Time
 from spacelang.api.train import fits_digits, require_limits
 from spacelang.api.trained import Say, silent
@@ -29,7 +29,7 @@ from spacelang.api.worded import worded
 from spacelang.project import loader
 from spacelang.recipe import Score
 from spacelang.refinement.curve import Curve
-from spacelang.refinement.loop import Candidate, Finding, Outcome, Rule, refined
+from spacelang.refinement.loop import CandidateSpace, Finding, RefinementOutcome, Rule, refined
 from spacelang.source import Source
 from spacelang_runtime.failure import Failure
 
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from spacelang_runtime.engine.step import Step
     from spacelang_runtime.refine.measure import Progress
     from spacelang_runtime.refine.refinement import Refinement
-    from spacelang_runtime.search.outcome import Ended, Scored
+    from spacelang_runtime.search.outcome import Ended, ScoredCandidate
 
-Observe = Callable[["Step | Progress | Scored | Ended | Outcome"], None]
+Observe = Callable[["Step | Progress | ScoredCandidate | Ended | RefinementOutcome"], None]
 
 
 @define(frozen=True, slots=False, repr=False)
@@ -49,7 +49,7 @@ class Refined:
     tried, which was kept, which is the best, and why it ends there."""
 
     folder: Path
-    outcome: Outcome
+    outcome: RefinementOutcome
 
     @cached_property
     def space(self) -> Space:
@@ -143,7 +143,7 @@ def refine(
         workers: processes that read images; None: as many as suit.
         runs: the folder of all runs.
         observe: told of each `Step` of a training, `Progress` of a judgement, network of a search, and of the
-            `Outcome` so far after each space.
+            `RefinementOutcome` so far after each space.
         say: told in lines what a person is to know.
 
     Raises:
@@ -160,7 +160,7 @@ def refine(
     if data is None and not fits_digits(space.checked):
         raise Failure(f"which images is {space.name} to be trained on?", 'name a folder of them, or data="digits"')
     train_recipe(space.checked.train, train, asked="train")
-    words = asked_for(
+    words = refine_request(
         None if data is None else str(data),
         test_share=test_share,
         test_seed=test_seed,
@@ -180,18 +180,18 @@ def refine(
     from spacelang_runtime.app.watching import watched_by
 
     watched = watched_by(observe)
-    seen = Watched(steps_to(observe), watched, watched)
-    manner = Manner(seen, device, workers, Path(runs), say)
-    return gone_through(space.source, words, manner, rounds, None if into is None else Path(into), observe)
+    seen = RefinementObservers(steps_to(observe), watched, watched)
+    options = RefinementOptions(seen, device, workers, Path(runs), say)
+    return gone_through(space.source, words, options, rounds, None if into is None else Path(into), observe)
 
 
 def gone_through(
     source: Source,
-    asked: Asked,
-    manner: Manner,
+    asked: RefineRequest,
+    options: RefinementOptions,
     rounds: int | None,
     into: Path | None,
-    observe: Callable[[Outcome], None],
+    observe: Callable[[RefinementOutcome], None],
 ) -> Refined:
     """A refinement from its first space to its end. source: the text of the first. observe: told of each space."""
     from spacelang_runtime.engine.lock import remove_empty, sole_writer
@@ -199,20 +199,20 @@ def gone_through(
 
     require_torchrun()
     first = made(source).checked
-    by = panel_of(asked, manner, first, asked.preview)
+    by = panel_of(asked, options, first, asked.preview)
     words = {"space": source.text, **asked.values(), "score": by.recipe.score}
-    refinement = begun(manner.runs, first.name, words)
+    refinement = begun(options.runs, first.name, words)
     folder = refinement.folder
     path = Path(source.name)
     beside = into or (path.parent if path.exists() else Path())
     count = by.recipe.rounds if rounds is None else rounds
     if not leading():
-        return Refined(folder, _loop(source, asked, manner, count, refinement, by.recipe, beside, observe))
+        return Refined(folder, _loop(source, asked, options, count, refinement, by.recipe, beside, observe))
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with sole_writer(folder):
             refinement = reread(refinement)
-            return Refined(folder, _loop(source, asked, manner, count, refinement, by.recipe, beside, observe))
+            return Refined(folder, _loop(source, asked, options, count, refinement, by.recipe, beside, observe))
     finally:
         with suppress(OSError):
             remove_empty(folder)
@@ -220,35 +220,35 @@ def gone_through(
 
 def _loop(
     source: Source,
-    asked: Asked,
-    manner: Manner,
+    asked: RefineRequest,
+    options: RefinementOptions,
     rounds: int,
     refinement: Refinement,
     recipe: Refine,
     beside: Path,
-    observe: Callable[[Outcome], None],
-) -> Outcome:
+    observe: Callable[[RefinementOutcome], None],
+) -> RefinementOutcome:
     """The loop, with every space tried on the disk."""
     curves: list[Curve | None] = []
 
-    def judge(candidate: Candidate) -> Finding:
-        shared(manner.device, lambda: _vacant(refinement, candidate, beside))
-        finding = tried(asked, manner, refinement, curves[0] if curves else None, candidate)
+    def judge(candidate: CandidateSpace) -> Finding:
+        shared(options.device, lambda: _vacant(refinement, candidate, beside))
+        finding = tried(asked, options, refinement, curves[0] if curves else None, candidate)
         curves.append(finding.account.curve)
         return finding
 
-    def seen(now: Outcome) -> None:
+    def seen(now: RefinementOutcome) -> None:
         if leading():
             _keep(refinement, now, beside)
             observe(now)
 
-    start = Candidate(1, made(source).name, source)
+    start = CandidateSpace(1, made(source).name, source)
     now = refined(start, recipe, rounds, asked.rule, judge, loader(source.name), seen)
     seen(now)
     return now
 
 
-def _vacant(refinement: Refinement, candidate: Candidate, beside: Path) -> None:
+def _vacant(refinement: Refinement, candidate: CandidateSpace, beside: Path) -> None:
     """Refuse a candidate in whose place another file lies."""
     text, path = candidate.source.text.encode(), beside / Path(candidate.source.name).name
     if candidate.parent is not None and path.exists() and path.read_bytes() != text:
@@ -258,7 +258,7 @@ def _vacant(refinement: Refinement, candidate: Candidate, beside: Path) -> None:
         )
 
 
-def _keep(refinement: Refinement, now: Outcome, beside: Path) -> None:
+def _keep(refinement: Refinement, now: RefinementOutcome, beside: Path) -> None:
     """Keep what was decided, the space where it was kept, and the page with its figures."""
     from spacelang.canvas import save
     from spacelang.refinement.figures import distributions, moved, slopes

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from spacelang.api.trained import Trained
+from spacelang.api.trained import TrainedRun
 
 
-def report(run: Trained, output: str | os.PathLike[str] | None = None) -> Path:
+def report(run: TrainedRun, output: str | os.PathLike[str] | None = None) -> Path:
     """Write the run as one HTML page that needs no web, and say where it is; as `spacelang report`.
 
     Args:

@@ -20,7 +20,7 @@ from spacelang.api.space import Space
 from spacelang.api.trained import Say, silent
 
 if TYPE_CHECKING:
-    from spacelang_runtime.engine.run import Run as Kept
+    from spacelang_runtime.engine.run import RunFolder
 
 _MOST = 1_000_000  # networks of a search
 
@@ -33,7 +33,7 @@ class Run:
     last search, `cheapest` of its finalists that are no worse, `largest`, `smallest`, a name, a line, a JSON file.
     """
 
-    kept: Kept
+    kept: RunFolder
 
     # Each verb stands in a file of its own.
     search = _evolution.search

@@ -15,13 +15,13 @@ from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang.api.evolve import Budget
-    from spacelang_runtime.search.candidate import Candidate as Kept
+    from spacelang_runtime.search.candidate import Candidate
     from spacelang_runtime.search.finalists import Estimate
-    from spacelang_runtime.search.outcome import Outcome
+    from spacelang_runtime.search.outcome import SearchOutcome
 
 
 @frozen
-class Candidate:
+class ScoredNetwork:
     """A network that was scored. accuracy: the share right of the held-out images that the search reads. loss: its
     mean cross-entropy on them; None where the search was for a front. costs: by measure, in the units of the
     tables. apart: the 95 % interval by which its mean score is worse than the best one's; None of the best
@@ -51,9 +51,9 @@ class Winner:
     """
 
     budget: Budget
-    best: Candidate
-    level: tuple[Candidate, ...]
-    front: tuple[Candidate, ...]
+    best: ScoredNetwork
+    level: tuple[ScoredNetwork, ...]
+    front: tuple[ScoredNetwork, ...]
     images: int
     estimate: Estimate | None
     hypervolume: float | None
@@ -70,7 +70,7 @@ class Winner:
 
 
 @define(frozen=True, slots=False, repr=False)
-class Searched:
+class SearchResults:
     """What the searches of a call have found, one for each budget: a sequence of `Winner`.
 
     run: the name of the run, of whose networks `best` is from now on that of the last search. preview: the run was
@@ -117,7 +117,7 @@ class Searched:
         return self._last.estimate
 
     @property
-    def front(self) -> tuple[Candidate, ...]:
+    def front(self) -> tuple[ScoredNetwork, ...]:
         """What nothing beats in all goals, from the least accurate on; empty where there is one goal."""
         return self._last.front
 
@@ -144,13 +144,15 @@ class Searched:
         return of_records(repr(self)[1:-1], self.records())
 
 
-def winner(budget: Budget, outcome: Outcome, measures: Measures, finished: Finished | None) -> Winner:
+def winner(budget: Budget, outcome: SearchOutcome, measures: Measures, finished: Finished | None) -> Winner:
     """What a search of the runtime has found, as the front door hands it out."""
 
-    def made(one: Kept, accuracy: float, loss: float | None, apart: Sequence[float] | None = None) -> Candidate:
+    def made(
+        one: Candidate, accuracy: float, loss: float | None, apart: Sequence[float] | None = None
+    ) -> ScoredNetwork:
         costs = {name: measures.plain(name, value) for name, value in one.costs.items()}
         ends = None if apart is None else (apart[0], apart[1])
-        return Candidate(Architecture(one.architecture), accuracy, loss, costs, ends)
+        return ScoredNetwork(Architecture(one.architecture), accuracy, loss, costs, ends)
 
     return Winner(
         budget,

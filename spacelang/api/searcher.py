@@ -28,14 +28,14 @@ from spacelang.api.exactly import exactly
 from spacelang.api.feasible import feasible
 from spacelang.api.found import Found, Scored
 from spacelang.api.goals import Direction, Score, Values, directions, values
-from spacelang.api.journal import DAMAGED, Journal, open_journal
-from spacelang.api.kept import Answer, Generation, Row
+from spacelang.api.journal import DAMAGED, SearcherJournal, open_journal
+from spacelang.api.kept import AnswerRow, CandidateRow, GenerationRow
 from spacelang.api.load import spaced
 from spacelang.api.measures import Amount, Further
 from spacelang.api.ranges import whole
 from spacelang.api.recipe import Settings, evolve_recipe
 from spacelang.api.space import Space
-from spacelang.api.walk import Candidate, Walk
+from spacelang.api.walk import SearchCandidate, SearchState
 from spacelang.api.worded import worded
 from spacelang.language.domain import SEED
 from spacelang.lower.bounds import windows
@@ -88,7 +88,7 @@ class Searcher:
         recipe = evolve_recipe(space.lowered, space.measured, given, settings, partial(_untabled, space))
         self.recipe = recipe if seed is None else evolve(recipe, seed=seed)
         self.candidates = candidates
-        self._walk = Walk(
+        self._walk = SearchState(
             lowered=space.lowered,
             recipe=self.recipe,
             windows=windows(self.recipe.bounds, space.lowered.chain),
@@ -98,12 +98,12 @@ class Searcher:
         )
         feasible(space.lowered, self.recipe.bounds, space.measured)
         self._lock = threading.RLock()
-        self._waiting: deque[Candidate] = deque()
-        self._out: dict[str, Candidate] = {}
+        self._waiting: deque[SearchCandidate] = deque()
+        self._out: dict[str, SearchCandidate] = {}
         self._handed = 0  # networks that were handed out, here or by whoever held the journal before
         self._over = False
-        self._fresh: list[Candidate] | None = None  # of a generation that the journal has not taken yet
-        self._journal: Journal | None = None
+        self._fresh: list[SearchCandidate] | None = None  # of a generation that the journal has not taken yet
+        self._journal: SearcherJournal | None = None
         if journal is not None:
             self._journal = open_journal(Path(journal), self._account())
             with ExitStack() as unread:
@@ -121,7 +121,7 @@ class Searcher:
         """
         whole("number", number, 0)
         with self._lock:
-            batch: list[Candidate] = []
+            batch: list[SearchCandidate] = []
             while len(batch) < number and not self._spent:
                 if self._waiting:
                     candidate = self._waiting.popleft()
@@ -148,7 +148,7 @@ class Searcher:
             if scores.get(candidate.name) is not None or (candidate.name in scores and numbers is None):
                 return False
             if self._journal is not None:
-                self._journal.answer(len(self._walk.told), Answer(candidate.architecture.line, numbers))
+                self._journal.answer(len(self._walk.told), AnswerRow(candidate.architecture.line, numbers))
             self._take(candidate, numbers)
             return True
 
@@ -205,8 +205,11 @@ class Searcher:
         self._fresh = fresh
         if self._journal is not None:
             kept = tuple(walk.known[individual.name].architecture.line for individual in walk.kept)
-            rows = [Row(walk.generation, one.architecture.line, one.operator, one.parents) for one in walk.members]
-            self._journal.propose(Generation(walk.generation, walk.came, len(fresh), kept), rows)
+            rows = [
+                CandidateRow(walk.generation, one.architecture.line, one.operator, one.parents)
+                for one in walk.members
+            ]
+            self._journal.propose(GenerationRow(walk.generation, walk.came, len(fresh), kept), rows)
         self._fresh = None
         self._waiting.extend(fresh)
         return True
@@ -222,7 +225,7 @@ class Searcher:
         if given > 1 and walk.algorithm in _OF_ONE:
             raise Failure(f"{walk.algorithm} is after one number, and a score has {given}", "algorithm='nsga2'")
 
-    def _candidate(self, architecture: Architecture) -> Candidate:
+    def _candidate(self, architecture: Architecture) -> SearchCandidate:
         """The network as the search knows it; one that was never proposed is looked up in the space."""
         found = self._walk.known.get(architecture.digest)
         if found is not None:
@@ -234,7 +237,7 @@ class Searcher:
             )
         return self._walk.made(genotype, None, "told")
 
-    def _take(self, candidate: Candidate, numbers: Values | None) -> None:
+    def _take(self, candidate: SearchCandidate, numbers: Values | None) -> None:
         """An answer that is on the disk, if it is to be."""
         held = candidate.name in self._out or candidate.name in self._walk.scores
         if candidate.generation is not None and not held:
@@ -242,7 +245,7 @@ class Searcher:
         self._out.pop(candidate.name, None)
         self._walk.take(candidate, numbers)
 
-    def _scored(self, candidate: Candidate) -> Scored:
+    def _scored(self, candidate: SearchCandidate) -> Scored:
         return Scored(
             architecture=candidate.architecture,
             score=self._walk.scores.get(candidate.name),
@@ -265,11 +268,11 @@ class Searcher:
             record["costs"] = digest(chain)
         return json.dumps(record, default=str, sort_keys=True)
 
-    def _resume(self, journal: Journal) -> None:
+    def _resume(self, journal: SearcherJournal) -> None:
         """Take up what a journal holds, in the order in which it came: the answers, the generations, and what was
         never answered."""
         walk, held, taken = self._walk, journal.held(), 0
-        rows: dict[int, list[Row]] = {}
+        rows: dict[int, list[CandidateRow]] = {}
         for row in held.candidates:
             rows.setdefault(row.generation, []).append(row)
         try:
@@ -292,7 +295,7 @@ class Searcher:
         except (Failure, ValueError) as reason:
             raise Failure(f"{journal.path} is damaged: {reason}", DAMAGED) from None
 
-    def _retake(self, answers: Sequence[Answer]) -> None:
+    def _retake(self, answers: Sequence[AnswerRow]) -> None:
         """Answers that a journal holds."""
         for answer in answers:
             self._agree(answer.score)

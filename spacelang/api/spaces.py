@@ -8,53 +8,57 @@ from typing import TYPE_CHECKING
 import attrs
 
 from spacelang import notation
-from spacelang.api.asked import Asked
-from spacelang.api.finish import How, requests
+from spacelang.api.asked import RefineRequest
+from spacelang.api.finish import FinishOptions, requests
 from spacelang.api.judge import recipe_of, warn_of_few
-from spacelang.api.panel import Panel, judged, keep, panel, profiled, told_of
-from spacelang.api.supernets import SHARES, Manner, leading, shared, trained
+from spacelang.api.panel import NetworkPanel, judged, keep, panel, profiled, told_of
+from spacelang.api.supernets import SHARES, RefinementOptions, leading, shared, trained
 from spacelang.api.trained import silent
 from spacelang.lower.cost import price
 from spacelang.recipe import Refine
 from spacelang.refinement.account import Best, Costs, Footing
 from spacelang.refinement.curve import Curve, ToCome, curve, to_come
 from spacelang.refinement.kept import from_json, to_json
-from spacelang.refinement.loop import Candidate, Finding
+from spacelang.refinement.loop import CandidateSpace, Finding
 from spacelang.runs import AGAIN
 from spacelang.space import Space as Checked
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
-    from spacelang.refinement.ruler import Told
-    from spacelang_runtime.app.bench import Place
-    from spacelang_runtime.engine.run import Run
+    from spacelang.refinement.ruler import PerImageScores
+    from spacelang_runtime.app.bench import ScoringOptions
+    from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.refine.measure import Measurement
     from spacelang_runtime.refine.refinement import Refinement
 
 
 def tried(
-    asked: Asked, manner: Manner, refinement: Refinement, first: Curve | None, candidate: Candidate
+    asked: RefineRequest,
+    options: RefinementOptions,
+    refinement: Refinement,
+    first: Curve | None,
+    candidate: CandidateSpace,
 ) -> Finding:
     """What is found of a candidate: what was kept of it, or what comes of trying it now. first: how the first space
     learns; None of that one. refinement: names its folder; its record there grows."""
     path = refinement.folder / f"{Path(candidate.source.name).stem}.json"
-    kept = shared(manner.device, lambda: _kept(path, candidate))
+    kept = shared(options.device, lambda: _kept(path, candidate))
     if kept is not None:
         return kept
-    run = trained(asked, manner, refinement, candidate, None)
+    run = trained(asked, options, refinement, candidate, None)
     shares = {"paper": (), "guarded": (), "extrapolated": SHARES if first is None else SHARES[:1]}[asked.rule]
-    shorter = [trained(asked, manner, refinement, candidate, share) for share in shares]
-    by = panel_of(asked, manner, run.space, run.record.preview)
-    parts = [_measured(asked, manner, one, by) for one in shorter]
-    whole = _measured(asked, manner, run, by)
-    best = _searched(asked, manner, run, by.recipe) if asked.search or asked.finish else None
-    finished = _finished(asked, manner, run, best) if asked.finish and best else None
+    shorter = [trained(asked, options, refinement, candidate, share) for share in shares]
+    by = panel_of(asked, options, run.space, run.record.preview)
+    parts = [_measured(asked, options, one, by) for one in shorter]
+    whole = _measured(asked, options, run, by)
+    best = _searched(asked, options, run, by.recipe) if asked.search or asked.finish else None
+    finished = _finished(asked, options, run, best) if asked.finish and best else None
 
     def found() -> Finding:
         assert whole is not None, "the leading process measures"
         told = told_of(whole)
         if candidate.number == 1:  # of all spaces alike
-            warn_of_few(told.losses.shape[1], run, manner.say)
+            warn_of_few(told.losses.shape[1], run, options.say)
         before = [told_of(part) for part in parts if part is not None]
         along, expected = _expected(by, told, before, first)
         account, _ = judged(run, by, candidate.source, told, expected)
@@ -66,20 +70,22 @@ def tried(
         _write(path, to_json(found, candidate.source.text))
         return found
 
-    return shared(manner.device, found)
+    return shared(options.device, found)
 
 
-def panel_of(asked: Asked, manner: Manner, space: Checked, small: bool) -> Panel:
+def panel_of(asked: RefineRequest, options: RefinementOptions, space: Checked, small: bool) -> NetworkPanel:
     """The networks that a space is judged by. small: in a preview."""
     from spacelang.lower.lowered import lower
 
     lowered = lower(space)
     bounds = {"flops": asked.flops, "params": asked.params}
-    say = manner.say if leading() else silent
+    say = options.say if leading() else silent
     return panel(lowered, recipe_of(lowered, small, asked.settings, bounds, asked.score, say))
 
 
-def _expected(by: Panel, told: Told, before: list[Told], first: Curve | None) -> tuple[Curve | None, ToCome | None]:
+def _expected(
+    by: NetworkPanel, told: PerImageScores, before: list[PerImageScores], first: Curve | None
+) -> tuple[Curve | None, ToCome | None]:
     """How the space learns, and what is expected of its networks; before: after a half, and a quarter, of the
     training."""
     if not before:
@@ -88,7 +94,7 @@ def _expected(by: Panel, told: Told, before: list[Told], first: Curve | None) ->
     return along, to_come(before[0], told, along, by.samples, by.parts)
 
 
-def _kept(path: Path, candidate: Candidate) -> Finding | None:
+def _kept(path: Path, candidate: CandidateSpace) -> Finding | None:
     try:
         return from_json(path.read_text(encoding="utf-8"), candidate.source.text) if path.exists() else None
     except (OSError, ValueError) as reason:
@@ -101,7 +107,9 @@ def _write(path: Path, text: str) -> None:
     replace(path, lambda file: file.write(text.encode()))
 
 
-def _measured(asked: Asked, manner: Manner, run: Run, by: Panel) -> Measurement | None:
+def _measured(
+    asked: RefineRequest, options: RefinementOptions, run: RunFolder, by: NetworkPanel
+) -> Measurement | None:
     """What the networks of a panel do with the weights of a run; None in a process that only helps. What the run's
     journal has in full needs no weights."""
     from spacelang_runtime.app.bench import bench
@@ -113,16 +121,16 @@ def _measured(asked: Asked, manner: Manner, run: Run, by: Panel) -> Measurement 
     def there() -> Measurement | None:
         return looked_up(run, by.samples, by.account, state.step, by.recipe.score) if leading() else None
 
-    if shared(manner.device, lambda: there() is not None):
+    if shared(options.device, lambda: there() is not None):
         return there()
-    with bench(run, by.lowered, _place(asked, manner), manner.say) as where:
+    with bench(run, by.lowered, _place(asked, options), options.say) as where:
         if where is None:
             return None
-        with manner.watched.judging(run) as watch:
+        with options.watched.judging(run) as watch:
             return measure(run, by.samples, by.account, where.dispatch, where.step, watch, by.recipe.score)
 
 
-def _searched(asked: Asked, manner: Manner, run: Run, recipe: Refine) -> Best | None:
+def _searched(asked: RefineRequest, options: RefinementOptions, run: RunFolder, recipe: Refine) -> Best | None:
     """The best network of a space inside the bounds; None in a process that only helps."""
     from spacelang.lower.lowered import lower
     from spacelang_runtime.app.search import SearchRequest, search
@@ -132,9 +140,9 @@ def _searched(asked: Asked, manner: Manner, run: Run, recipe: Refine) -> Best | 
     own = lowered.space.evolve
     how = (attrs.evolve(own, bounds=recipe.bounds), Method(score=asked.score or own.score))
     found = search(
-        SearchRequest(run, lowered, lowered, (how,), place=_place(asked, manner)),
-        manner.watched.searching,
-        manner.say,
+        SearchRequest(run, lowered, lowered, (how,), place=_place(asked, options)),
+        options.watched.searching,
+        options.say,
     )
     if not found:
         return None
@@ -142,29 +150,29 @@ def _searched(asked: Asked, manner: Manner, run: Run, recipe: Refine) -> Best | 
     return Best(notation.write(best.architecture), 1 - found[0].accuracy, best.flops, best.params)
 
 
-def _finished(asked: Asked, manner: Manner, run: Run, best: Best | None) -> Best | None:
+def _finished(asked: RefineRequest, options: RefinementOptions, run: RunFolder, best: Best | None) -> Best | None:
     """The best network of a space trained on alone; None in a process that only helps."""
     from spacelang_runtime.app import learn
     from spacelang_runtime.app.finish import finish
 
-    line = shared(manner.device, lambda: best.line if best else "")
-    wanted = requests(run, [notation.read(line)], How(asked.finish or 0), manner.command)
-    training = learn.Manner(manner.device, manner.workers, again=AGAIN)
-    done = finish(wanted, training, manner.watched.training, manner.say)
+    line = shared(options.device, lambda: best.line if best else "")
+    wanted = requests(run, [notation.read(line)], FinishOptions(asked.finish or 0), options.command)
+    training = learn.TrainingOptions(options.device, options.workers, again=AGAIN)
+    done = finish(wanted, training, options.watched.training, options.say)
     if not done:
         return None
     cost = price(notation.read(line))
     return Best(line, 1 - (done[0].accuracy or 0.0), cost.flops, cost.params)
 
 
-def _place(asked: Asked, manner: Manner) -> Place:
+def _place(asked: RefineRequest, options: RefinementOptions) -> ScoringOptions:
     """Where networks are scored."""
-    from spacelang_runtime.app.bench import Place
+    from spacelang_runtime.app.bench import ScoringOptions
 
-    return Place(manner.device, asked.images, workers=manner.workers)
+    return ScoringOptions(options.device, asked.images, workers=options.workers)
 
 
-def _footing(by: Panel, run: Run, shorter: list[Run]) -> Footing:
+def _footing(by: NetworkPanel, run: RunFolder, shorter: list[RunFolder]) -> Footing:
     """What the E-T error of a space stands on."""
     flops = [sample.flops for sample in by.samples if sample.given is None]
     params = [sample.params for sample in by.samples if sample.given is None]

@@ -11,24 +11,23 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 from attrs import frozen
 
-from spacelang.api.asked import Asked
+from spacelang.api.asked import RefineRequest
 from spacelang.api.load import made
 from spacelang.api.train import preview, request
 from spacelang.api.trained import Say, silent
-from spacelang.refinement.loop import Candidate
+from spacelang.refinement.loop import CandidateSpace
 from spacelang.runs import AGAIN
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
-    from spacelang_runtime.app.learn import Begun
-    from spacelang_runtime.app.learn import Trained as Learned
+    from spacelang_runtime.app.learn import Begun, TrainingSummary
     from spacelang_runtime.app.watching import Watching
     from spacelang_runtime.engine.distributed import World
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.engine.step import Step
     from spacelang_runtime.refine.measure import Progress
     from spacelang_runtime.refine.refinement import Refinement
-    from spacelang_runtime.search.outcome import Ended, Scored
+    from spacelang_runtime.search.outcome import Ended, ScoredCandidate
     from spacelang_runtime.tasks.supernet.objective import SupernetSetup
     from spacelang_runtime.tasks.supernet.setup import TrainRequest
 
@@ -38,19 +37,19 @@ SHARES = (Fraction(1, 2), Fraction(1, 4))  # of the length, of the shorter train
 
 
 @frozen(eq=False)
-class Watched:
+class RefinementObservers:
     """From where a refinement is watched: its trainings and finishes, its judgements, its searches."""
 
-    training: Watching[Begun, Step | Learned]
-    judging: Watching[Run, Progress]
-    searching: Watching[Run, Scored | Ended]
+    training: Watching[Begun, Step | TrainingSummary]
+    judging: Watching[RunFolder, Progress]
+    searching: Watching[RunFolder, ScoredCandidate | Ended]
 
 
 @frozen(eq=False)
-class Manner:
+class RefinementOptions:
     """What the outcome does not depend on. command: what is kept of how each run came about."""
 
-    watched: Watched
+    watched: RefinementObservers
     device: str = "auto"
     workers: int | None = None
     runs: Path = Path("runs")
@@ -85,8 +84,12 @@ def shared(device: str, make: Callable[[], Of]) -> Of:
 
 
 def trained(
-    asked: Asked, manner: Manner, refinement: Refinement, candidate: Candidate, share: Fraction | None
-) -> Run:
+    asked: RefineRequest,
+    options: RefinementOptions,
+    refinement: Refinement,
+    candidate: CandidateSpace,
+    share: Fraction | None,
+) -> RunFolder:
     """The run of a candidate, trained to its end. share: of the length; None: the whole."""
     from spacelang_runtime.app import learn
     from spacelang_runtime.app.workers import readers
@@ -96,32 +99,32 @@ def trained(
     from spacelang_runtime.refine.refinement import reread
     from spacelang_runtime.tasks.supernet.setup import continued, new
 
-    how = learn.Manner(manner.device, manner.workers, again=AGAIN)
-    with join(manner.device) as world:
-        say = manner.say if world.is_main else silent
-        known = _known(manner, refinement, candidate, share) if world.is_main else None
+    training = learn.TrainingOptions(options.device, options.workers, again=AGAIN)
+    with join(options.device) as world:
+        say = options.say if world.is_main else silent
+        known = _known(options, refinement, candidate, share) if world.is_main else None
         name, ended = broadcast(world, known)
         if name is not None and ended:
             say(f"{name} is trained")
-            return find(manner.runs, name)
+            return find(options.runs, name)
         inherited = None
         if name is not None:
-            setup = continued(find(manner.runs, name), world, readers(manner.workers), say)
+            setup = continued(find(options.runs, name), world, readers(options.workers), say)
         else:
-            request = _request(asked, manner, refinement, candidate, share, world)
-            setup = new(request, manner.runs, world, readers(manner.workers), say)
+            request = _request(asked, options, refinement, candidate, share, world)
+            setup = new(request, options.runs, world, readers(options.workers), say)
             if asked.inherit and candidate.parent is not None:
-                inherited = _inherited(setup, manner, refinement, candidate.parent, world)
+                inherited = _inherited(setup, options, refinement, candidate.parent, world)
                 say(f"{inherited:.0%} of the weights of {setup.run.name} begin as those of the space before ended")
             if world.is_main:
                 _record(reread(refinement), candidate, share, setup.run.name, inherited)
         with sole_writer(setup.run.folder):
-            learn.learn(setup, world, how, manner.watched.training)
-        return find(manner.runs, setup.run.name)
+            learn.learn(setup, world, training, options.watched.training)
+        return find(options.runs, setup.run.name)
 
 
 def _known(
-    manner: Manner, refinement: Refinement, candidate: Candidate, share: Fraction | None
+    options: RefinementOptions, refinement: Refinement, candidate: CandidateSpace, share: Fraction | None
 ) -> tuple[str | None, bool]:
     """The run that was begun for a candidate before, and whether it has ended; None where it is to be begun."""
     from spacelang_runtime.engine.run import find
@@ -132,9 +135,9 @@ def _known(
     names = () if one is None else one.shorter if share else (one.run,)
     place = SHARES.index(share) if share else 0
     name = names[place] if place < len(names) else None
-    if name is None or not (manner.runs / name).is_dir():
+    if name is None or not (options.runs / name).is_dir():
         return None, False
-    run = find(manner.runs, name)
+    run = find(options.runs, name)
     if run.source != candidate.source.text:
         raise Failure(
             f"{candidate.source.name} is not what {run.name} was trained on",
@@ -145,10 +148,10 @@ def _known(
 
 
 def _request(
-    asked: Asked,
-    manner: Manner,
+    asked: RefineRequest,
+    options: RefinementOptions,
     refinement: Refinement,
-    candidate: Candidate,
+    candidate: CandidateSpace,
     share: Fraction | None,
     world: World,
 ) -> TrainRequest:
@@ -166,18 +169,20 @@ def _request(
         budget=asked.budget,
         settings=lines,
         test_share=asked.test_share,
-        command=manner.command,
+        command=options.command,
     )
     whole = preview(whole) if asked.preview else whole
     if share is None:
         return whole
     first = broadcast(world, reread(refinement).rounds[candidate.number - 1].run if world.is_main else None)
-    limits = find(manner.runs, first).record.limits
+    limits = find(options.runs, first).record.limits
     budget = None if limits.budget is None else float(share) * limits.budget
     return attrs.evolve(whole, steps=max(1, round(share * limits.steps)), budget=budget)
 
 
-def _inherited(setup: SupernetSetup, manner: Manner, refinement: Refinement, parent: int, world: World) -> float:
+def _inherited(
+    setup: SupernetSetup, options: RefinementOptions, refinement: Refinement, parent: int, world: World
+) -> float:
     """Begin with what the supernet of the space before has in common; the share of the weights that is."""
     from spacelang.lower.lowered import lower
     from spacelang_runtime.engine import supernet
@@ -187,13 +192,13 @@ def _inherited(setup: SupernetSetup, manner: Manner, refinement: Refinement, par
     from spacelang_runtime.refine.refinement import reread
 
     name = broadcast(world, reread(refinement).rounds[parent - 1].run if world.is_main else None)
-    before = find(manner.runs, name)
+    before = find(options.runs, name)
     weights = supernet.trained(before, lower(before.space), world.device).state_dict()
     return float(inherit(setup.model, weights))
 
 
 def _record(
-    refinement: Refinement, candidate: Candidate, share: Fraction | None, name: str, inherited: float | None
+    refinement: Refinement, candidate: CandidateSpace, share: Fraction | None, name: str, inherited: float | None
 ) -> None:
     """Keep which run trains a candidate."""
     from spacelang_runtime.refine.refinement import Round, keep, with_round

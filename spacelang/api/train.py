@@ -23,7 +23,7 @@ from spacelang.space import Space as Checked
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
-    from spacelang_runtime.app.learn import Manner
+    from spacelang_runtime.app.learn import TrainingOptions
     from spacelang_runtime.tasks.supernet.setup import TrainRequest
 
 _EVERY = "5m"
@@ -104,10 +104,10 @@ def train(
     if weights is not None:
         asked = begun_with(asked, str(weights), taught, Path(runs))
 
-    from spacelang_runtime.app.learn import Manner
+    from spacelang_runtime.app.learn import TrainingOptions
 
-    manner = Manner(device, workers, pause, profile, shard, checkpointing)
-    return trained(asked, Path(runs), manner, observe, say)
+    options = TrainingOptions(device, workers, pause, profile, shard, checkpointing)
+    return trained(asked, Path(runs), options, observe, say)
 
 
 def resume(
@@ -146,13 +146,13 @@ def resume(
     limit = None if budget is None else time_of(budget, "budget")
     pause = time_of(every, "every")
 
-    from spacelang_runtime.app.learn import Manner
+    from spacelang_runtime.app.learn import TrainingOptions
     from spacelang_runtime.app.train import Resume
 
     where = None if data is None else str(data)
-    manner = Manner(device, workers, pause, profile, shard, checkpointing)
+    options = TrainingOptions(device, workers, pause, profile, shard, checkpointing)
     asked = Resume(run.kept, steps, limit, micro or 0, where)
-    return trained(asked, run.folder.parent, manner, observe, say)
+    return trained(asked, run.folder.parent, options, observe, say)
 
 
 def require_limits(steps: int | None, micro: int | None, workers: int | None) -> None:
@@ -162,11 +162,11 @@ def require_limits(steps: int | None, micro: int | None, workers: int | None) ->
     whole("workers", workers, *WORKERS)
 
 
-def trained(asked: Any, runs: Path, manner: Manner, observe: Observe, say: Say) -> Run:
+def trained(asked: Any, runs: Path, options: TrainingOptions, observe: Observe, say: Say) -> Run:
     """The run of a training, new or gone on with, when it has ended."""
     from spacelang_runtime.app.train import train
 
-    return Run(train(asked, runs, manner, steps_to(observe), say).run)
+    return Run(train(asked, runs, options, steps_to(observe), say).run)
 
 
 def request(

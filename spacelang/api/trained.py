@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from spacelang.api.space import Space
-    from spacelang_runtime.engine.run import Run as Kept
+    from spacelang_runtime.engine.run import RunFolder
 
 Say = Callable[[str], None]
 
 
-class Trained(Protocol):
+class TrainedRun(Protocol):
     """A run. kept: the value that the runtime works on. space: the one whose supernet it is."""
 
     @property
-    def kept(self) -> Kept: ...
+    def kept(self) -> RunFolder: ...
     @property
     def space(self) -> Space: ...
     @property

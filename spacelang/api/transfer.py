@@ -21,7 +21,7 @@ from spacelang_runtime.failure import Failure
 if TYPE_CHECKING:
     from spacelang_runtime.app.train import Resume
     from spacelang_runtime.app.watching import Measuring
-    from spacelang_runtime.engine.run import Run as Kept
+    from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.engine.step import Step
     from spacelang_runtime.tasks.recipe import Recipe
     from spacelang_runtime.tasks.transfer.setup import TransferRequest
@@ -37,7 +37,7 @@ class Transfer:
     """A training of a network on another task. kept: the value that the runtime works on. figures: on the test
     images at its end, the main one first, each between 0 and 1, or None where there is nothing to measure on."""
 
-    kept: Kept
+    kept: RunFolder
     figures: Figures
 
     predict = _answer.predict  # in a file of its own
@@ -73,14 +73,14 @@ class Transfer:
     ) -> Figures:
         """The figures of its model on the test images of its data, or of another folder. multi_scale: of `segment`,
         at several scales and mirrored."""
-        from spacelang_runtime.app.learn import Manner
+        from spacelang_runtime.app.learn import TrainingOptions
         from spacelang_runtime.app.transfer import measure
 
         if multi_scale and self.task != "segment":
             raise NotAnOption("multi_scale", "it goes with segment")
         where = None if data is None else Path(data)
         figures: Figures = (
-            measure(self.model, self.kept, where, multi_scale, Manner(device, workers), say=say) or {}
+            measure(self.model, self.kept, where, multi_scale, TrainingOptions(device, workers), say=say) or {}
         )
         return figures
 
@@ -163,7 +163,7 @@ def transfer(
         begins = (Path(str(model)), Path(data), random_weights, None if bert is None else Path(bert))
         asked = request(chosen, *begins, (steps, limit), changed)
 
-    from spacelang_runtime.app.learn import Manner
+    from spacelang_runtime.app.learn import TrainingOptions
     from spacelang_runtime.app.transfer import Transferred
     from spacelang_runtime.app.transfer import transfer as transfer_
     from spacelang_runtime.app.watching import watched_by
@@ -172,8 +172,8 @@ def transfer(
         if not isinstance(seen, Transferred):
             observe(seen)
 
-    manner = Manner(device, workers, profile=profile)
-    done = transfer_(asked, Path(runs), manner, watched_by(watch), watched_by(watch), say)
+    options = TrainingOptions(device, workers, profile=profile)
+    done = transfer_(asked, Path(runs), options, watched_by(watch), watched_by(watch), say)
     if done is None:
         raise Failure("this process only helped", "the leading one, of rank 0, has what was trained")
     return Transfer(done.run, done.figures)

@@ -23,7 +23,7 @@ _DRAWN = 64  # networks that a generation after such a one draws anew
 
 
 @frozen
-class Candidate:
+class SearchCandidate:
     """A network of the search: where it lies in the chain, and what made it, in which generation.
 
     generation: None where it was told without having been asked. parents: lines.
@@ -43,7 +43,7 @@ class Candidate:
 
 
 @define
-class Walk:
+class SearchState:
     """A search in progress, whoever hands out its networks.
 
     algorithm: None: by the number of goals. endless: it does not end with the generations of the recipe. known: all
@@ -58,15 +58,15 @@ class Walk:
     directions: tuple[Direction, ...]
     algorithm: Algorithm | None
     endless: bool
-    known: dict[str, Candidate] = field(factory=dict)
+    known: dict[str, SearchCandidate] = field(factory=dict)
     scores: dict[str, Values | None] = field(factory=dict)
     told: list[str] = field(factory=list)
-    members: list[Candidate] = field(factory=list)
+    members: list[SearchCandidate] = field(factory=list)
     kept: tuple[Individual, ...] = ()
     generation: int = -1
     came: int = 0
     idle: int = 0
-    _places: dict[Genotype, Candidate] = field(factory=dict)
+    _places: dict[Genotype, SearchCandidate] = field(factory=dict)
 
     @property
     def goals(self) -> int:
@@ -80,15 +80,15 @@ class Walk:
 
     def made(
         self, genotype: Genotype, generation: int | None, operator: str, parents: tuple[str, ...] = ()
-    ) -> Candidate:
+    ) -> SearchCandidate:
         """The network of a genotype, as the search knows it or new; it is not the search's until it is added."""
         if genotype in self._places:
             return self._places[genotype]
         flops = cost(self.lowered.chain, genotype)[self.lowered.chain.measures.index("flops")]
         network = Architecture(self.lowered.architecture(genotype))
-        return Candidate(network, genotype, generation, operator, parents, flops)
+        return SearchCandidate(network, genotype, generation, operator, parents, flops)
 
-    def add(self, candidate: Candidate) -> bool:
+    def add(self, candidate: SearchCandidate) -> bool:
         """Make a network one of the search; whether it is new."""
         new = (
             self.known.setdefault(candidate.name, candidate) is candidate and candidate.genotype not in self._places
@@ -96,13 +96,13 @@ class Walk:
         self._places[candidate.genotype] = self.known[candidate.name]
         return new
 
-    def take(self, candidate: Candidate, numbers: Values | None) -> None:
+    def take(self, candidate: SearchCandidate, numbers: Values | None) -> None:
         """The answer of a network."""
         self.add(candidate)
         self.scores[candidate.name] = numbers
         self.told.append(candidate.name)
 
-    def individual(self, candidate: Candidate) -> Individual:
+    def individual(self, candidate: SearchCandidate) -> Individual:
         """A network with its score, as the algorithms take it."""
         from spacelang_runtime.search.algorithms import Individual
 
@@ -110,7 +110,7 @@ class Walk:
         assert numbers is not None, "asked of what has a score"
         return Individual(candidate.genotype, point(numbers, self.directions), candidate.name)
 
-    def step(self) -> list[Candidate] | None:
+    def step(self) -> list[SearchCandidate] | None:
         """The new networks of the next generation, made from all answers so far; None where the search is over."""
         from spacelang_runtime.search.algorithms import survivors
 
@@ -138,7 +138,7 @@ class Walk:
         full.sort(key=lambda one: (one.point, self.known[one.name].flops, one.name))
         return full[:count]
 
-    def _news(self) -> Iterator[Candidate]:
+    def _news(self) -> Iterator[SearchCandidate]:
         """The networks whose scores the next generation is the first to know: late ones, then those of the
         generation at hand in the order proposed."""
         current = {member.name for member in self.members}

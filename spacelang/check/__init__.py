@@ -16,7 +16,7 @@ from attrs import frozen
 from spacelang.check.declared import unit
 from spacelang.check.dimensions import stage_spaces
 from spacelang.check.feasible import feasible
-from spacelang.check.lineage import Loader, Member, inherited, lineage, nothing, placed
+from spacelang.check.lineage import LineageFile, Loader, inherited, lineage, nothing, placed
 from spacelang.check.outline import Outline, numbered, outline
 from spacelang.check.recipes import evolve_recipe, refine_recipe, train_recipe
 from spacelang.check.rules import requires
@@ -61,7 +61,7 @@ def compile_text(source: Source, load: Loader = nothing) -> Checked:
 _ABSENCES = ("E0201", "E0202", "E0210", "E0211", "E0212", "E0228")
 
 
-def check(*members: Member) -> Checked:
+def check(*members: LineageFile) -> Checked:
     """The space that the files of a lineage describe together, the eldest first."""
     found: list[Diagnostic] = []
     layouts = _outlines(members, found)
@@ -84,7 +84,7 @@ def check(*members: Member) -> Checked:
     return Checked(None if errors(found) else space, tuple(found), replaced(layouts))
 
 
-def _outlines(members: tuple[Member, ...], found: list[Diagnostic]) -> list[Outline]:
+def _outlines(members: tuple[LineageFile, ...], found: list[Diagnostic]) -> list[Outline]:
     layouts: list[Outline] = []
     for member in members:
         own: list[Diagnostic] = []
@@ -93,7 +93,7 @@ def _outlines(members: tuple[Member, ...], found: list[Diagnostic]) -> list[Outl
     return layouts
 
 
-def _narrowings(members: tuple[Member, ...], whole: Checked) -> Iterator[Diagnostic]:
+def _narrowings(members: tuple[LineageFile, ...], whole: Checked) -> Iterator[Diagnostic]:
     """What keeps the files of a lineage from being narrower than those that they narrow. whole: what they describe
     together."""
     for number, member in enumerate(members):

@@ -22,7 +22,7 @@ from spacelang.lower.price import charged, price
 from spacelang.lower.too_many import TooMany
 from spacelang.recipe import Evolve, Refine
 from spacelang.source import Span
-from spacelang.space import Derived, Require, Searched, Settled, Space, dimensions, steady
+from spacelang.space import Derived, Requirement, Searched, Settled, Space, dimensions, steady
 
 _MOST_DRAWN = 4  # rules with the values under them
 Values = Mapping[str, Number]
@@ -133,7 +133,7 @@ def _no_total(space: Space, block: Span) -> Diagnostic:
     return Diagnostic("E0350", message, places[-1], tuple(places[:-1]), notes, help_)
 
 
-def _reached(space: Space, rule: Require) -> str:
+def _reached(space: Space, rule: Requirement) -> str:
     """The least and the most that the totals of a rule come to in a space without it."""
     left = legal(space)
     if not isinstance(left, Legal) or not all(left.stages):
@@ -150,7 +150,7 @@ def _reached(space: Space, rule: Require) -> str:
     return "; ".join(told)
 
 
-def _fewest(space: Space) -> list[Require]:
+def _fewest(space: Space) -> list[Requirement]:
     """Rules that leave nothing together, and something once any one of them is left out."""
     kept = list(space.requires)
     for rule in space.requires:

@@ -10,14 +10,14 @@ from spacelang.language.measures import KNOWN
 from spacelang.language.vocabulary import KEYWORDS
 from spacelang.syntax import tree
 
-Declarations = Mapping[str, tree.Measure]
+Declarations = Mapping[str, tree.MeasureStatement]
 
 
-def declared(file: tree.File, inherited: Declarations, found: list[Diagnostic]) -> dict[str, tree.Measure]:
+def declared(file: tree.File, inherited: Declarations, found: list[Diagnostic]) -> dict[str, tree.MeasureStatement]:
     """The measures that a file knows besides the language's. inherited: of the files that it is made from."""
-    own: dict[str, tree.Measure] = {}
+    own: dict[str, tree.MeasureStatement] = {}
     for statement in file.statements:
-        if not isinstance(statement, tree.Measure):
+        if not isinstance(statement, tree.MeasureStatement):
             continue
         name, before = statement.name.text, inherited.get(statement.name.text)
         if name in own:
@@ -36,12 +36,12 @@ def declared(file: tree.File, inherited: Declarations, found: list[Diagnostic]) 
     return {**inherited, **own}
 
 
-def unit(measure: tree.Measure) -> str:
+def unit(measure: tree.MeasureStatement) -> str:
     """The unit of a measure; empty where it has none."""
     return measure.unit.text if measure.unit else ""
 
 
-def no_name(word: tree.Word) -> Diagnostic | None:
+def no_name(word: tree.Identifier) -> Diagnostic | None:
     """What keeps a word from being the name of a measure of one's own."""
     from spacelang.language.words import NAMES  # a space that declares nothing need not wait for it
 

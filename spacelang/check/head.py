@@ -37,9 +37,9 @@ def complete(edition: int | None, name: str | None, found: list[Diagnostic]) -> 
         found.append(Diagnostic("E0202", "the space has no name", top, help=help_))
 
 
-def inside_a_block(statement: tree.Edition | tree.SpaceName | tree.Extends | tree.Measure) -> Diagnostic:
+def inside_a_block(statement: tree.Edition | tree.SpaceName | tree.Extends | tree.MeasureStatement) -> Diagnostic:
     """The finding for a statement of the head, or a declaration, that stands in a block."""
-    if isinstance(statement, tree.Measure):
+    if isinstance(statement, tree.MeasureStatement):
         message, help_ = "a measure is declared at the root, outside all blocks", "move it out of the block"
         return Diagnostic("E0218", message, Label(statement.span), help=help_)
     message, help_ = "this stands at the head of a file, outside all blocks", "move it to the top"

@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 
 @frozen
-class Refusal:
+class UnreadableFile:
     """Why the text of a file cannot be had."""
 
     code: str
@@ -32,28 +32,30 @@ class Refusal:
     help: str | None = None
 
 
-Loader = Callable[[str], Source | Refusal]
+Loader = Callable[[str], Source | UnreadableFile]
 
 
-def nothing(name: str) -> Refusal:
+def nothing(name: str) -> UnreadableFile:
     """The loader of a text that stands alone."""
-    return Refusal("E0603", f"there is no file {name} here", "save the text beside the file that it is made from")
+    return UnreadableFile(
+        "E0603", f"there is no file {name} here", "save the text beside the file that it is made from"
+    )
 
 
 def texts(files: Mapping[str, str]) -> Loader:
     """The loader that knows these texts by their names."""
 
-    def load(name: str) -> Source | Refusal:
+    def load(name: str) -> Source | UnreadableFile:
         if name in files:
             return Source(name, files[name])
         near = nearest(name, files)
-        return Refusal("E0603", f"there is no file {name}", f"did you mean {near}?" if near else None)
+        return UnreadableFile("E0603", f"there is no file {name}", f"did you mean {near}?" if near else None)
 
     return load
 
 
 @frozen
-class Member:
+class LineageFile:
     """One file of a lineage. link: the line by which it names the file before it; None for the eldest."""
 
     source: Source
@@ -65,14 +67,14 @@ class Member:
 class Lineage:
     """The files of a space, the eldest first and the text at hand last, and what was wrong on the way."""
 
-    members: tuple[Member, ...]
+    members: tuple[LineageFile, ...]
     diagnostics: tuple[Diagnostic, ...]
     whole: bool = True  # whether every statement of every file could be read
 
 
 def lineage(source: Source, load: Loader) -> Lineage:
     """All texts that a text is made from. Paths are relative to the file in which they stand."""
-    members: list[Member] = []
+    members: list[LineageFile] = []
     found: list[Diagnostic] = []
     whole = True
     while True:
@@ -82,7 +84,7 @@ def lineage(source: Source, load: Loader) -> Lineage:
             parsed = placed(parsed, source)
         found += parsed.diagnostics
         link = _link(parsed.file, found)
-        members.insert(0, Member(source, parsed.file, link))
+        members.insert(0, LineageFile(source, parsed.file, link))
         other = _other(source, link, members, load) if link else None
         if isinstance(other, Diagnostic):
             found.append(other)
@@ -132,7 +134,7 @@ def _link(file: tree.File, found: list[Diagnostic]) -> tree.Extends | None:
     return first
 
 
-def _other(source: Source, link: tree.Extends, members: Sequence[Member], load: Loader) -> Source | Diagnostic:
+def _other(source: Source, link: tree.Extends, members: Sequence[LineageFile], load: Loader) -> Source | Diagnostic:
     """The text that a link names, or what keeps it from being read."""
     path, label = link.path.text, Label(link.path.span)
     if not path or not path.isprintable() or re.match(r"/|~|[A-Za-z]:", path) or "\\" in path:
@@ -154,7 +156,7 @@ def _other(source: Source, link: tree.Extends, members: Sequence[Member], load: 
     if len(members) == MOST_FILES:
         return Diagnostic("E0606", f"more than {MOST_FILES} files are made from one another", label)
     loaded = load(name)
-    if isinstance(loaded, Refusal):
+    if isinstance(loaded, UnreadableFile):
         return Diagnostic(loaded.code, loaded.message, label, help=loaded.help)
     return loaded
 

@@ -19,7 +19,7 @@ STAGE = (*STAGE_DIMENSIONS, *LAYER)  # what is said of a layer farther out is th
 ROOT = (*FRAME, *(name for name in STAGE if name not in FRAME))
 
 
-def misplaced(name: tree.Word, known: tuple[str, ...], where: str) -> Diagnostic:
+def misplaced(name: tree.Identifier, known: tuple[str, ...], where: str) -> Diagnostic:
     """The finding for a name that its scope does not have. known: those that it has."""
     homes: Mapping[str, tuple[str, ...]] = {
         "at the root, outside all blocks": FRAME,

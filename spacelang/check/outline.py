@@ -69,17 +69,17 @@ def outline(file: tree.File, found: list[Diagnostic], inherited: Declarations = 
                     help_ = "give the other a file of its own"
                     found.append(Diagnostic("E0203", "a file describes one space", Label(span), help=help_))
                 layout.name = name.text
-            case tree.Measure():
+            case tree.MeasureStatement():
                 pass  # declared above
             case tree.Extends():
                 pass  # where it may stand, and what it brings, is the business of the lineage
             case tree.Setting() | tree.Choice():
                 _line(statement, ROOT, "the root", layout.root, layout, found)
-            case tree.Block(head=tree.Word("stage"), each=True, body=body):
+            case tree.Block(head=tree.Identifier("stage"), each=True, body=body):
                 _stage_body(body, None, layout.each_stage, layout.each_layer, layout, found)
-            case tree.Block(head=tree.Word("stage"), number=tree.Literal() as number):
+            case tree.Block(head=tree.Identifier("stage"), number=tree.Literal() as number):
                 _stage(layout, statement, number, found)
-            case tree.Block(head=tree.Word("layer"), each=True, body=body):
+            case tree.Block(head=tree.Identifier("layer"), each=True, body=body):
                 _layer_body(body, layout.each_layer, layout, found)
             case tree.Block(head=word, each=False, number=None) if word.text in RECIPES:
                 if word.text in layout.recipes:
@@ -129,7 +129,7 @@ def _stage_body(
         match statement:
             case tree.Setting() | tree.Choice():
                 _line(statement, STAGE, "a stage", lines, layout, found)
-            case tree.Block(head=tree.Word("layer"), each=True, body=inner):
+            case tree.Block(head=tree.Identifier("layer"), each=True, body=inner):
                 _layer_body(inner, layer, layout, found)
             case tree.Block():
                 if unknown_block(statement, "a stage", found) == "layer":
@@ -138,7 +138,7 @@ def _stage_body(
                     layer |= own | layer  # what two numbered layers say is not said twice in one place
             case tree.Require():
                 _rule(statement, number, "stage", layout, found)
-            case tree.Edition() | tree.SpaceName() | tree.Extends() | tree.Measure():
+            case tree.Edition() | tree.SpaceName() | tree.Extends() | tree.MeasureStatement():
                 found.append(head.inside_a_block(statement))
 
 
@@ -161,7 +161,7 @@ def _layer_body(
             case tree.Block():
                 if unknown_block(statement, "a layer", found) == "layer":
                     _layer_body(statement.body, layer, layout, found)
-            case tree.Edition() | tree.SpaceName() | tree.Extends() | tree.Measure():
+            case tree.Edition() | tree.SpaceName() | tree.Extends() | tree.MeasureStatement():
                 found.append(head.inside_a_block(statement))
 
 
@@ -198,9 +198,9 @@ def _rule(
             layout.rules.append(Rule(whole, stage, statement))
         case None:
             found.append(_of_nothing(statement, layout.measures))
-        case tree.Word("stage" | "layer" as level):
+        case tree.Identifier("stage" | "layer" as level):
             layout.rules.append(Rule(level, stage, statement))
-        case tree.Word(text, span):
+        case tree.Identifier(text, span):
             near = nearest(text, ("stage", "layer"))
             help_ = f"did you mean `each {near}`?" if near else "write `each stage` or `each layer`"
             fix = Fix(span, near) if near else None
@@ -244,7 +244,7 @@ def numbered(layout: Outline, found: list[Diagnostic]) -> None:
             )
 
 
-def _repeated(name: tree.Word, first: Span, what: str | None = None) -> Diagnostic:
+def _repeated(name: tree.Identifier, first: Span, what: str | None = None) -> Diagnostic:
     return Diagnostic(
         "E0217",
         f"`{what or name.text}` is said twice in the same place",

@@ -72,7 +72,7 @@ def _with(
 
 def _block(name: str, changes: Mapping[str, str]) -> tree.Block:
     lines = tuple(line for change in changes.items() for line in _setting(*change))
-    return tree.Block(tree.Word(name, Span(0, 0)), False, None, lines, Span(0, 0))
+    return tree.Block(tree.Identifier(name, Span(0, 0)), False, None, lines, Span(0, 0))
 
 
 def _setting(name: str, value: str) -> tuple[tree.Statement, ...]:

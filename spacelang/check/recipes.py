@@ -31,9 +31,9 @@ def train_recipe(layout: Outline, found: list[Diagnostic], under: Train = Train(
     bounds: list[Bound] = []
     for statement in rest:
         match statement:
-            case tree.Setting(name=tree.Word("sandwich"), value=value):
+            case tree.Setting(name=tree.Identifier("sandwich"), value=value):
                 values["sandwich"] = _sandwich(value, found)
-            case tree.Require(each=None | tree.Word("stage") as each, condition=condition):
+            case tree.Require(each=None | tree.Identifier("stage") as each, condition=condition):
                 bounds += bounds_of(condition, found, layout.measures, each_stage=each is not None)
             case other:
                 found.append(_foreign(other, "train"))
@@ -68,11 +68,11 @@ def evolve_recipe(layout: Outline, found: list[Diagnostic], under: Evolve = Evol
     bounds: list[Bound] = []
     for statement in rest:
         match statement:
-            case tree.Block(head=tree.Word("mutate"), each=False, number=None) if "mutate" not in values:
+            case tree.Block(head=tree.Identifier("mutate"), each=False, number=None) if "mutate" not in values:
                 shares, others = _settings(statement, "mutate", under.mutate, found)
                 found += [_foreign(other, "mutate") for other in others]
                 values["mutate"] = attrs.evolve(under.mutate, **shares)
-            case tree.Require(each=None | tree.Word("stage") as each, condition=condition):
+            case tree.Require(each=None | tree.Identifier("stage") as each, condition=condition):
                 bounds += bounds_of(condition, found, layout.measures, each_stage=each is not None)
             case other:
                 found.append(_foreign(other, "evolve"))
@@ -97,11 +97,11 @@ def refine_recipe(layout: Outline, found: list[Diagnostic], under: Refine = Refi
     bounds: list[Bound] = []
     for statement in rest:
         match statement:
-            case tree.Block(head=tree.Word("steps"), each=False, number=None) if "steps" not in values:
+            case tree.Block(head=tree.Identifier("steps"), each=False, number=None) if "steps" not in values:
                 lengths, others = _settings(statement, "steps", under.steps, found)
                 found += [_foreign(other, "steps") for other in others]
                 values["steps"] = attrs.evolve(under.steps, **lengths)
-            case tree.Require(each=None | tree.Word("stage") as each, condition=condition):
+            case tree.Require(each=None | tree.Identifier("stage") as each, condition=condition):
                 bounds += bounds_of(condition, found, layout.measures, each_stage=each is not None)
             case other:
                 found.append(_foreign(other, "refine"))
@@ -229,7 +229,7 @@ def _foreign(statement: tree.Statement, where: str) -> Diagnostic:
             known = f"`{where}` has the block `{own}`" if own else f"`{where}` has no blocks"
             message = f"`{where}` has no block `{head.text}`"
             return Diagnostic("E0412", message, Label(span), help=f"{known}; recipes stand at the root")
-        case tree.Measure():
+        case tree.MeasureStatement():
             return inside_a_block(statement)
         case other:
             message = "this stands at the head of a file, outside all blocks"

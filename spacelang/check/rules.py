@@ -27,13 +27,13 @@ from spacelang.language.dimensions import LAYER_NAMES
 from spacelang.lower.layers import constants
 from spacelang.names import undefined
 from spacelang.source import Span
-from spacelang.space import Require, StageSpace
+from spacelang.space import Requirement, StageSpace
 from spacelang.syntax import tree
 
 
 def requires(
     layout: Outline, frame: Frame, stages: Sequence[StageSpace], found: list[Diagnostic]
-) -> tuple[Require, ...]:
+) -> tuple[Requirement, ...]:
     """The requires whose expressions have a value in their scope; the others are reported."""
     kept = []
     for rule in layout.rules:
@@ -58,7 +58,7 @@ def requires(
             if wrong := next((bad for part in parts_ if (bad := _no_limit(part, rule.level, frame))), None):
                 found.append(wrong)
             else:
-                kept += [Require(rule.level, rule.stage, part) for part in parts_]
+                kept += [Requirement(rule.level, rule.stage, part) for part in parts_]
     return tuple(kept)
 
 

@@ -11,7 +11,7 @@ from spacelang.language.dimensions import LAYER_NAMES
 
 
 @frozen
-class Candidate:
+class ScopedLine:
     """The line that speaks for a dimension of a stage and the scope it stands in."""
 
     line: Line
@@ -39,15 +39,15 @@ def replaced(layouts: Sequence[Outline]) -> tuple[Replaced, ...]:
     )
 
 
-def candidates(layouts: Sequence[Outline], number: int, name: str) -> list[Candidate]:
+def candidates(layouts: Sequence[Outline], number: int, name: str) -> list[ScopedLine]:
     """The lines that could decide a dimension of a stage, the nearest first: by scope, then by file."""
-    found: list[Candidate] = []
+    found: list[ScopedLine] = []
     for scope in (f"stage {number}, each layer", f"stage {number}", "each layer", "each stage", "the root"):
         for layout in reversed(layouts):
             line = _scope(layout, number, scope).get(name)
             if line is not None:
                 source = line.span.source
-                found.append(Candidate(line, f"{scope} of {source.name}" if source else scope))
+                found.append(ScopedLine(line, f"{scope} of {source.name}" if source else scope))
     return found
 
 

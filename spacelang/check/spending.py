@@ -13,14 +13,14 @@ from spacelang.lower.cells import Legal
 from spacelang.lower.cost import MEASURES, cost
 from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.lowered import existing, network
-from spacelang.lower.plan import Block, Head, Merge, of_architecture
+from spacelang.lower.plan import Head, Merge, TransformerBlock, of_architecture
 from spacelang.lower.price import price
 from spacelang.recipe import Bound
 from spacelang.space import Space
 
 
 @frozen
-class Refusal:
+class UnmetBounds:
     """Why bounds cannot be met: in one line, with what the network that comes closest spends, and what to do."""
 
     message: str
@@ -54,7 +54,7 @@ def ends(space: Space, left: Legal) -> Ends:
     return Ends(least, most)
 
 
-def beyond(bound: Bound, found: Ends) -> Refusal | None:
+def beyond(bound: Bound, found: Ends) -> UnmetBounds | None:
     """Why no network of a space meets one bound, or None where it lies within what the space costs."""
     if bound.measure not in MEASURES:
         return None
@@ -76,10 +76,10 @@ def needless(bound: Bound, found: Ends) -> tuple[int, int] | None:
     return (low, high) if bound.holds(low) and bound.holds(high) else None
 
 
-def _refusal(measure: str, asked: str, kind: str, network: Architecture) -> Refusal:
+def _refusal(measure: str, asked: str, kind: str, network: Architecture) -> UnmetBounds:
     total = spent(network, measure)
     word = "least" if kind == "smallest" else "most"
-    return Refusal(
+    return UnmetBounds(
         f"no network has {measure} of {asked}: the {kind} has {short(total)}",
         (f"where the {kind} network spends them:\n{arithmetic(network, measure)}",),
         f"the {word} that can be met is {spaced(total)}: move the bound, or give the stages "
@@ -87,7 +87,7 @@ def _refusal(measure: str, asked: str, kind: str, network: Architecture) -> Refu
     )
 
 
-def unmet(bounds: Sequence[Bound], near: Mapping[str, Near], found: Ends) -> Refusal:
+def unmet(bounds: Sequence[Bound], near: Mapping[str, Near], found: Ends) -> UnmetBounds:
     """Why no network meets all of these bounds, which is known already.
 
     near: by measure, the values next to its bound that networks have under the other bounds. The first bound that
@@ -97,7 +97,7 @@ def unmet(bounds: Sequence[Bound], near: Mapping[str, Near], found: Ends) -> Ref
     return next((refusal for refusal in alone if refusal), None) or _together(bounds, near, found)
 
 
-def _together(bounds: Sequence[Bound], near: Mapping[str, Near], found: Ends) -> Refusal:
+def _together(bounds: Sequence[Bound], near: Mapping[str, Near], found: Ends) -> UnmetBounds:
     asked = " and ".join(map(str, bounds))
     notes = []
     for measure, values in near.items():
@@ -109,7 +109,7 @@ def _together(bounds: Sequence[Bound], near: Mapping[str, Near], found: Ends) ->
         if name in near:
             table = arithmetic(found.least[name], name)
             notes.append(f"where the network with the least {name} spends them:\n{table}")
-    return Refusal(f"no network has {asked}", tuple(notes), "move one of the bounds to a value that can be met")
+    return UnmetBounds(f"no network has {asked}", tuple(notes), "move one of the bounds to a value that can be met")
 
 
 def _to_the_last(value: Number) -> str:
@@ -130,7 +130,7 @@ def arithmetic(network: Architecture, measure: str) -> str:
     for part in of_architecture(network):
         own = int(getattr(cost(part), measure))
         match part:
-            case Block(stage=stage):
+            case TransformerBlock(stage=stage):
                 stages[stage] += own
             case Merge():
                 merged += own

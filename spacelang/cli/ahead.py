@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from spacelang.amount import clock, counted, short, short_clock, spaced
 
 if TYPE_CHECKING:
-    from spacelang_runtime.app.ahead import Ahead
+    from spacelang_runtime.app.ahead import DryRun
 
 NAMED = 12  # classes
 
 
-def show(made: Ahead, what: str) -> None:
+def show(made: DryRun, what: str) -> None:
     """Print what a training would be. what: is trained, in words."""
     from spacelang_runtime.engine.schedule import expected_updates, schedule
 
@@ -30,14 +30,14 @@ def show(made: Ahead, what: str) -> None:
         f"{counted(limits.steps / per_epoch, 'epoch', '{:.3g}'.format)})"
         + (f", at most {clock(limits.budget)}" if limits.budget else "")
     )
-    rate, updates = schedule(recipe, per_epoch), expected_updates(limits, 1, made.pace)
+    rate, updates = schedule(recipe, per_epoch), expected_updates(limits, 1, made.step_time)
     about, last = "about " if updates < limits.steps else "", max(1, round(updates))
     for share in sorted({0.0, rate.warmup, 0.5, 1.0}):
         step = max(1, round(share * last))
         print(f"          {about}step {spaced(step)}: learning rate {rate.rate(step / last, updates):.2e}")
     many = f" ×{made.processes}" if made.processes > 1 else ""
-    pace = f"{short_clock(made.pace)} a step on {made.device}{many}"
-    print(f"time      about {clock(made.seconds)}: {pace}, by some that were made")
+    step_time = f"{short_clock(made.step_time)} a step on {made.device}{many}"
+    print(f"time      about {clock(made.seconds)}: {step_time}, by some that were made")
     where = "the GPU" if made.device.startswith("cuda") else "the process"
     print(
         f"memory    {made.states / 2**30:.2f} GiB for weights, gradients and moments; "

@@ -12,7 +12,7 @@ from spacelang.cli.terminal import console, fail, grid, refused, say, say_once
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
-    from spacelang_runtime.app.attention import Looked
+    from spacelang_runtime.app.attention import InspectedNetwork
 
 
 def attention(
@@ -75,16 +75,16 @@ def attention(
     print(f"{png}, {svg}: {drawn.heads} heads of stage {drawn.stage}, block {drawn.block}, seen from {x},{y}")
 
 
-def _looked(what: str | None, network: str | None, data: str | None, runs: Path) -> Looked:
+def _looked(what: str | None, network: str | None, data: str | None, runs: Path) -> InspectedNetwork:
     """The network meant, what to call it, and what it is scored by."""
-    from spacelang_runtime.app.attention import Looked
+    from spacelang_runtime.app.attention import InspectedNetwork
 
     if what is not None and (Path(what) / "config.json").is_file():
         from spacelang_runtime.nn.saved import load, preprocessing_of
 
         if network is not None:
             fail(f"{what} is a model, a network by itself", "leave --network out")
-        return Looked(load(what), Path(what).resolve().name, preprocessing_of(what))
+        return InspectedNetwork(load(what), Path(what).resolve().name, preprocessing_of(what))
     from spacelang_runtime.engine.latest import serving
     from spacelang_runtime.search.target import OF_A_RUN
 
@@ -106,7 +106,7 @@ def _looked(what: str | None, network: str | None, data: str | None, runs: Path)
     if run.record.preview:
         say("this run is a PREVIEW: its maps mean nothing")
     model = extract(trained(run, lowered, torch.device("cpu")), architecture)
-    return Looked(model, f"{meant} of {run.name}", of_run(run, say, data))
+    return InspectedNetwork(model, f"{meant} of {run.name}", of_run(run, say, data))
 
 
 def _pixel(at: str, side: int) -> tuple[int, int]:
@@ -122,7 +122,7 @@ def _pixel(at: str, side: int) -> tuple[int, int]:
     return x, y
 
 
-def _similarity(looked: Looked, folder: Path, count: int, output: Path) -> None:
+def _similarity(looked: InspectedNetwork, folder: Path, count: int, output: Path) -> None:
     from spacelang_runtime.app.attention import draw_similarity, similarity
 
     architecture = looked.network.architecture

@@ -16,9 +16,9 @@ from spacelang.cli.watch import Show, progress
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from spacelang_runtime.search.outcome import Ended, Scored
+    from spacelang_runtime.search.outcome import Ended, ScoredCandidate
 
-Watch = Callable[["Scored | Ended"], None]
+Watch = Callable[["ScoredCandidate | Ended"], None]
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def board(title: str) -> Iterator[Watch]:
             yield lambda seen: _plain(seen, show)
 
 
-def line(seen: Scored) -> str:
+def line(seen: ScoredCandidate) -> str:
     """How far a search is, in one line."""
     parts = [f"generation {seen.generation}", f"best {seen.best:.2%}"]
     if seen.fresh and seen.seconds > 1:
@@ -41,10 +41,10 @@ def line(seen: Scored) -> str:
     return "  ".join([*parts, f"{clock(left)} left"])
 
 
-def _plain(seen: Scored | Ended, show: Show) -> None:
-    from spacelang_runtime.search.outcome import Scored
+def _plain(seen: ScoredCandidate | Ended, show: Show) -> None:
+    from spacelang_runtime.search.outcome import ScoredCandidate
 
-    if isinstance(seen, Scored):
+    if isinstance(seen, ScoredCandidate):
         show(seen.done / seen.asked, line(seen))
 
 
@@ -53,7 +53,7 @@ class _Board:
     """What the live view shows: the last candidate and the last generation that were judged."""
 
     title: str
-    scored: Scored | None = None
+    scored: ScoredCandidate | None = None
     ended: Ended | None = None
 
     def __rich__(self) -> RenderableType:
@@ -91,12 +91,12 @@ def _live(title: str) -> Iterator[Watch]:
     from rich.console import Console
     from rich.live import Live
 
-    from spacelang_runtime.search.outcome import Scored
+    from spacelang_runtime.search.outcome import ScoredCandidate
 
     shown = _Board(title)
 
-    def watch(seen: Scored | Ended) -> None:
-        if isinstance(seen, Scored):
+    def watch(seen: ScoredCandidate | Ended) -> None:
+        if isinstance(seen, ScoredCandidate):
             shown.scored = seen
         else:
             shown.ended = seen

@@ -18,9 +18,9 @@ from spacelang.cli.watch import progress
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
-    from spacelang_runtime.app.evaluate import How, Row, Split
+    from spacelang_runtime.app.evaluate import EvaluationOptions, Row, Split
     from spacelang_runtime.engine.latest import Need
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
 
 
 def evaluate(
@@ -57,12 +57,15 @@ def evaluate(
     runs: Runs = RUNS,
 ) -> None:
     """Measure networks on the test images, which neither training nor search has touched."""
-    from spacelang_runtime.app.evaluate import SPLITS, How
+    from spacelang_runtime.app.evaluate import SPLITS, EvaluationOptions
 
     images = next((known for known in SPLITS if known == split), None)
     if images is None:
         raise typer.BadParameter("it is test or search", param_hint="--split")
-    names, how = what or [], How(device, workers, say, data=data, held_out=held_out(test_share, test_seed))
+    names, options = (
+        what or [],
+        EvaluationOptions(device, workers, say, data=data, held_out=held_out(test_share, test_seed)),
+    )
     if run is None and (meant := next((name for name in names if is_run(name, runs)), None)):
         run, names = meant, [name for name in names if name != meant]
     names = names or ["best"]
@@ -73,7 +76,7 @@ def evaluate(
                 f"a model's folder has no {'random networks' if random else 'images held out for a search'}",
                 "those are a run's: spacelang eval best --run RUN",
             )
-        results = [_model(Path(name), data, classes, how) for name in names]
+        results = [_model(Path(name), data, classes, options) for name in names]
     else:
         if test_share is not None:
             fail("a run is tested on the test images that it has", "leave out --test-share")
@@ -84,7 +87,7 @@ def evaluate(
                 f"{models[0]} has weights of its own, and the others are networks of a run",
                 "test them one after the other; or say --run RUN, to give all of them the weights of that run",
             )
-        results = _networks(names, run, runs, random, seed, images, classes, how, inherited)
+        results = _networks(names, run, runs, random, seed, images, classes, options, inherited)
     if as_json:
         print(json.dumps(results, indent=2))
     else:
@@ -106,7 +109,7 @@ def _networks(
     seed: int,
     split: Split,
     by_class: bool,
-    how: How,
+    options: EvaluationOptions,
     inherited: bool,
 ) -> list[Row]:
     from spacelang.lower.lowered import lower
@@ -121,14 +124,14 @@ def _networks(
     from spacelang_runtime.app.evaluate import of_run
 
     with progress(f"eval {found.name}") as show_:
-        seen = evolve(how, observe=show_)
+        seen = evolve(options, observe=show_)
         rows: list[Row] = of_run(found, lowered, names, random, split, seed, by_class, seen, inherited).records()
     if by_class:
         _keep(found, split, rows[: len(names)])
     return rows
 
 
-def _keep(run: Run, split: str, rows: list[Row]) -> None:
+def _keep(run: RunFolder, split: str, rows: list[Row]) -> None:
     """Keep what was measured by class, for the report of the run; where it cannot be, it is told all the same."""
     from spacelang_runtime.engine.by_class import keep
     from spacelang_runtime.failure import Failure
@@ -162,7 +165,7 @@ def _no_model(names: list[str]) -> NoReturn:
 _OWN = "name a folder that spacelang export wrote; a run is tested on its own data"
 
 
-def _model(folder: Path, data: str | None, by_class: bool, how: How) -> Row:
+def _model(folder: Path, data: str | None, by_class: bool, options: EvaluationOptions) -> Row:
     if data is None:
         fail(f"which images is {folder} to be tested on?", f"name them: spacelang eval {folder} --data FOLDER")
 
@@ -170,5 +173,5 @@ def _model(folder: Path, data: str | None, by_class: bool, how: How) -> Row:
 
     with progress(f"eval {folder}") as show_:
         tested = of_model if folder.is_dir() else of_file
-        (measured,) = tested(folder, data, by_class, evolve(how, observe=show_)).records()
+        (measured,) = tested(folder, data, by_class, evolve(options, observe=show_)).records()
     return measured

@@ -10,7 +10,7 @@ import attrs
 import typer
 
 from spacelang.api.evolve import Bounded, budgets, request
-from spacelang.api.finish import How, requests, share_of
+from spacelang.api.finish import FinishOptions, requests, share_of
 from spacelang.api.method import Words
 from spacelang.cli.board import board
 from spacelang.cli.options import (
@@ -110,12 +110,12 @@ def evolve(
         bounded = Bounded(asked, named, bound, cost or (), settings, narrow, force)
         searches, measures = request(found, bounded, words, finish is not None, say_once)
 
-    from spacelang_runtime.app.bench import Place
+    from spacelang_runtime.app.bench import ScoringOptions
     from spacelang_runtime.app.finish import finish as finish_
-    from spacelang_runtime.app.learn import Manner
+    from spacelang_runtime.app.learn import TrainingOptions
     from spacelang_runtime.app.search import search
 
-    searches = attrs.evolve(searches, place=Place(device, images, data))
+    searches = attrs.evolve(searches, place=ScoringOptions(device, images, data))
     with resumable():
         outcomes = search(searches, lambda of: board(f"evolve {of.name}"), say)
     if not outcomes:  # of a process that only helps
@@ -123,8 +123,8 @@ def evolve(
     finished = ()
     if finish is not None:
         chosen = [one.best.architecture for one in outcomes]
-        finishes = requests(found, chosen, How(finish), sys.argv[1:])
-        finished = finish_(finishes, Manner(device, again=AGAIN), watching(), say)
+        finishes = requests(found, chosen, FinishOptions(finish), sys.argv[1:])
+        finished = finish_(finishes, TrainingOptions(device, again=AGAIN), watching(), say)
     if len(outcomes) > 1:
         show_budgets(found, asked, outcomes, finished, measures, as_json)
     elif as_json:

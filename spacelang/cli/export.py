@@ -15,7 +15,7 @@ from spacelang.runs import RUNS
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
-    from spacelang_runtime.app.model import Model
+    from spacelang_runtime.app.model import SavedModel
 
 FORMATS = {
     "safetensors": "a folder with config.json and model.safetensors",
@@ -108,7 +108,7 @@ def _is_folder(what: str) -> bool:
     return (Path(what) / "config.json").is_file()
 
 
-def _of_run(what: str, run: str | None, runs: Path, inherited: bool) -> Model:
+def _of_run(what: str, run: str | None, runs: Path, inherited: bool) -> SavedModel:
     from spacelang.lower.lowered import lower
     from spacelang_runtime.app.export import of_run
     from spacelang_runtime.engine.latest import serving

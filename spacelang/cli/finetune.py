@@ -89,7 +89,7 @@ def finetune(
 
     from spacelang_runtime.app.finetune import FinetuneRequest
     from spacelang_runtime.app.finetune import finetune as finetune_
-    from spacelang_runtime.app.learn import Manner
+    from spacelang_runtime.app.learn import TrainingOptions
     from spacelang_runtime.app.train import Resume
 
     if dry_run and resume:
@@ -103,15 +103,15 @@ def finetune(
         given = compiled(open_text(recipe)).train if recipe else Train()
         new = request(model, str(data), scratch, given, settings, learned, limits, sys.argv[1:], keep)
         asked = attrs.evolve(new, held_out=held_out(test_share, test_seed))
-    manner = Manner(device, workers, checkpointing=checkpointing)
+    options = TrainingOptions(device, workers, checkpointing=checkpointing)
     if output is None or dry_run:
         from spacelang.cli.ahead import show
         from spacelang_runtime.app.ahead import ahead
 
-        if (ahead_ := ahead(asked, manner, say)) is not None:
+        if (ahead_ := ahead(asked, options, say)) is not None:
             show(ahead_, f"the network of {model}")
         return
-    made = finetune_(FinetuneRequest(asked, output, force), runs, manner, watching(), say)
+    made = finetune_(FinetuneRequest(asked, output, force), runs, options, watching(), say)
     if made is not None:
         learned_from = made.run.record.data
         held = f" --test-share {learned_from.test_share:g}" if learned_from.test_share else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spacelang.amount import clock, short
-from spacelang.api.finish import How, finished, requests, share_of
+from spacelang.api.finish import FinishOptions, finished, requests, share_of
 from spacelang.api.recipe import lines
 from spacelang.cli.options import AsJson, Device, Runs, Workers
 from spacelang.cli.terminal import console, grid, say, say_once
@@ -19,7 +19,7 @@ from spacelang.lower.cost import price
 from spacelang.runs import AGAIN, RUNS, called
 
 if TYPE_CHECKING:
-    from spacelang_runtime.engine.finished import Finished
+    from spacelang_runtime.engine.finished import FinishResult
 
 
 def finish(
@@ -57,7 +57,7 @@ def finish(
 
     from spacelang.lower.lowered import lower
     from spacelang_runtime.app.finish import finish as finish_
-    from spacelang_runtime.app.learn import Manner
+    from spacelang_runtime.app.learn import TrainingOptions
     from spacelang_runtime.engine.latest import serving
     from spacelang_runtime.search.target import resolve
     from spacelang_runtime.tasks.finish import require_finishable
@@ -66,8 +66,8 @@ def finish(
     require_finishable(found)
     lowered = lower(found.space)
     chosen = [resolve(name, found, lowered) for name in networks or ["best"]]
-    asked = requests(found, chosen, How(share, final, taught, settings), sys.argv[1:])
-    results = finish_(asked, Manner(device, workers, again=AGAIN), watching(), say)
+    asked = requests(found, chosen, FinishOptions(share, final, taught, settings), sys.argv[1:])
+    results = finish_(asked, TrainingOptions(device, workers, again=AGAIN), watching(), say)
     if not results:  # of a process that only helps
         return
     if as_json:
@@ -78,7 +78,7 @@ def finish(
     say(f"next: spacelang eval {words} --run {called(found.folder)}")
 
 
-def show(results: Sequence[Finished]) -> None:
+def show(results: Sequence[FinishResult]) -> None:
     """Print what was finished, a network a line."""
     rows = []
     for one in results:
@@ -96,7 +96,7 @@ def show(results: Sequence[Finished]) -> None:
     console().print(grid(heading, rows))
 
 
-def shown(one: Finished) -> list[str]:
+def shown(one: FinishResult) -> list[str]:
     """What a finish has come to, in columns: its accuracy on held-out images, steps, time, model."""
     return [share_shown(one.accuracy), str(one.steps), clock(one.seconds), str(one.run.model)]
 

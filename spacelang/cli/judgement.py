@@ -16,12 +16,12 @@ from spacelang.recipe import Bound, Refine
 
 if TYPE_CHECKING:
     from spacelang.refinement.account import Account
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.refine.measure import Progress
 
 
 @contextmanager
-def watching(run: Run) -> Iterator[Callable[[Progress], None]]:
+def watching(run: RunFolder) -> Iterator[Callable[[Progress], None]]:
     """What shows a measurement."""
     with resumable(), progress(f"judge {run.name}") as show:
 

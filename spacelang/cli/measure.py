@@ -16,7 +16,7 @@ from spacelang.cli.texts import loaded
 from spacelang.cli.watch import progress
 
 if TYPE_CHECKING:
-    from spacelang_runtime.app.latency import Table
+    from spacelang_runtime.app.latency import LatencyTable
 
 
 def measure(
@@ -69,7 +69,7 @@ def measure(
     _show(done.table, space, output)
 
 
-def _show(table: Table, space: Path, output: Path) -> None:
+def _show(table: LatencyTable, space: Path, output: Path) -> None:
     times = [timing.median for timing in table.timings.values()]
     console().print(
         grid(

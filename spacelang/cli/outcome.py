@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
     from spacelang.recipe import Evolve
     from spacelang_runtime.app.search import SearchRequest
-    from spacelang_runtime.engine.finished import Finished
-    from spacelang_runtime.engine.run import Run
-    from spacelang_runtime.search.outcome import Outcome
+    from spacelang_runtime.engine.finished import FinishResult
+    from spacelang_runtime.engine.run import RunFolder
+    from spacelang_runtime.search.outcome import SearchOutcome
 
 _FEW = 10**6  # networks of a space that a search could exhaust
 
 
 def show_outcome(
-    request: SearchRequest, outcome: Outcome, measures: Measures, finished: Sequence[Finished]
+    request: SearchRequest, outcome: SearchOutcome, measures: Measures, finished: Sequence[FinishResult]
 ) -> None:
     """Print what one search has found, and what to do with it."""
     run, best = request.run, outcome.best
@@ -68,7 +68,9 @@ def show_outcome(
     say(f"next: spacelang eval best --run {where}, or spacelang export best -o model/ --run {where}")
 
 
-def outcome_as_json(run: Run, outcome: Outcome, measures: Measures, finished: Sequence[Finished]) -> str:
+def outcome_as_json(
+    run: RunFolder, outcome: SearchOutcome, measures: Measures, finished: Sequence[FinishResult]
+) -> str:
     """What one search has found, for a program."""
     from spacelang.architecture import to_json
 
@@ -103,10 +105,10 @@ def outcome_as_json(run: Run, outcome: Outcome, measures: Measures, finished: Se
 
 
 def show_budgets(
-    run: Run,
+    run: RunFolder,
     asked: Sequence[object],
-    outcomes: Sequence[Outcome],
-    finished: Sequence[Finished],
+    outcomes: Sequence[SearchOutcome],
+    finished: Sequence[FinishResult],
     measures: Measures,
     as_json: bool,
 ) -> None:
@@ -149,7 +151,7 @@ def show_budgets(
     say(f"next: spacelang export {outcomes[0].best.architecture.name} -o model/ --run {where}")
 
 
-def _record(one: Finished) -> object:
+def _record(one: FinishResult) -> object:
     return of_front(one).records()[0]
 
 
@@ -166,7 +168,7 @@ def _fewer(lowered: Lowered, recipe: Evolve, networks: int) -> str:
     return f"the recipe ends with {counted(networks, 'different network')}; for more: --set generations=NUMBER"
 
 
-def print_front(outcome: Outcome, measures: Measures) -> None:
+def print_front(outcome: SearchOutcome, measures: Measures) -> None:
     """The networks of a front, from the least accurate on."""
     names = list(outcome.best.costs)
     rows = [
@@ -178,7 +180,7 @@ def print_front(outcome: Outcome, measures: Measures) -> None:
     say(f"hypervolume {outcome.volume:.4f} of the field from accuracy 0 at the highest cost to 1 at the lowest")
 
 
-def print_finalists(outcome: Outcome, measures: Measures) -> None:
+def print_finalists(outcome: SearchOutcome, measures: Measures) -> None:
     """The finalists that cannot be told from the best, and what the best is to be expected to do on other
     images."""
     if level := outcome.level:

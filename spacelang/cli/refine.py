@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from spacelang.api.asked import asked_for
+from spacelang.api.asked import refine_request
 from spacelang.api.error import SpaceError
 from spacelang.api.load import made
 from spacelang.api.refine import gone_through
-from spacelang.api.supernets import Manner, Watched, leading
+from spacelang.api.supernets import RefinementObservers, RefinementOptions, leading
 from spacelang.api.train import fits_digits
 from spacelang.api.trained import silent
 from spacelang.check import override
@@ -38,7 +38,7 @@ from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import console, fail, grid, refused, say, say_once
 from spacelang.cli.texts import open_text, told
 from spacelang.cli.training import watching
-from spacelang.refinement.loop import Outcome
+from spacelang.refinement.loop import RefinementOutcome
 from spacelang.runs import RUNS
 
 
@@ -102,7 +102,7 @@ def refine(
     small = data is None and not fits_digits(first)
     if small:
         say_once("no --data: a PREVIEW on the built-in digits, resized. Its numbers mean nothing.")
-    asked = asked_for(
+    asked = refine_request(
         data,
         test_share=test_share,
         test_seed=test_seed,
@@ -120,21 +120,21 @@ def refine(
         finish=finish,
         preview=small,
     )
-    watched = Watched(watching(), judging, lambda run: board(f"evolve {run.name}"))
-    manner = Manner(watched, device, workers, runs, say if leading() else silent, tuple(sys.argv[1:]))
+    watched = RefinementObservers(watching(), judging, lambda run: board(f"evolve {run.name}"))
+    options = RefinementOptions(watched, device, workers, runs, say if leading() else silent, tuple(sys.argv[1:]))
     with resumable(), refused():
-        done = gone_through(source, asked, manner, rounds, into, _seen)
+        done = gone_through(source, asked, options, rounds, into, _seen)
     if leading():
         _end(done.outcome)
         say(f"figures: {done.folder / 'report.html'}")
 
 
-def _seen(now: Outcome) -> None:
+def _seen(now: RefinementOutcome) -> None:
     if not now.reason:
         _show(now)
 
 
-def _show(now: Outcome) -> None:
+def _show(now: RefinementOutcome) -> None:
     """Print what was found of the space that was tried last, and what became of it."""
     from spacelang.refinement.evidence import said
     from spacelang.refinement.report import verdict
@@ -160,7 +160,7 @@ def _show(now: Outcome) -> None:
         show_difference(made(before.source).diff(made(trial.candidate.source)))
 
 
-def _end(outcome: Outcome) -> None:
+def _end(outcome: RefinementOutcome) -> None:
     from spacelang.refinement.evidence import said
     from spacelang.refinement.report import verdict
 

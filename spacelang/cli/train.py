@@ -35,7 +35,7 @@ from spacelang.runs import RUNS, called, resuming
 from spacelang.space import Space
 
 if TYPE_CHECKING:
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.tasks.supernet.setup import TrainRequest
 
 
@@ -106,20 +106,20 @@ def train(
     if dry_run and begins is None:
         fail("a dry run looks at a training that has not begun", "leave --resume out")
 
-    from spacelang_runtime.app.learn import Manner
+    from spacelang_runtime.app.learn import TrainingOptions
     from spacelang_runtime.app.train import Resume as Again
     from spacelang_runtime.app.train import train as train_
 
-    manner = Manner(device, workers, pause, profile, shard, checkpointing)
+    options = TrainingOptions(device, workers, pause, profile, shard, checkpointing)
     if dry_run and begins is not None:
         from spacelang.cli.ahead import show
         from spacelang_runtime.app.ahead import ahead
 
-        if (made := ahead(begins, manner, say)) is not None:
+        if (made := ahead(begins, options, say)) is not None:
             show(made, f"the supernet of {begins.space.name}")
         return
     asked = begins or Again(_to_resume(space, runs), steps, limit, micro or 0, data)
-    trained = train_(asked, runs, manner, watching(photo), say)
+    trained = train_(asked, runs, options, watching(photo), say)
     whole = trained.run.space
     bounds = whole.evolve.bounds
     tabled = [bound.measure for bound in bounds if bound.of_a_table]
@@ -169,7 +169,7 @@ def _preview(asked: TrainRequest, path: str) -> TrainRequest:
     return small
 
 
-def _to_resume(name: str | None, runs: Path) -> Run:
+def _to_resume(name: str | None, runs: Path) -> RunFolder:
     """The run of that name, or of the space in that file; the latest with a checkpoint, where none is given."""
     from spacelang_runtime.engine.latest import serving
     from spacelang_runtime.engine.run import every

@@ -12,10 +12,10 @@ from spacelang.cli.terminal import say
 from spacelang.cli.watch import progress
 
 if TYPE_CHECKING:
-    from spacelang_runtime.app.learn import Begun, Trained
+    from spacelang_runtime.app.learn import Begun, TrainingSummary
     from spacelang_runtime.engine.step import Observe, Step
 
-Watch = Callable[["Step | Trained"], None]
+Watch = Callable[["Step | TrainingSummary"], None]
 
 
 def watching(photo: Path | None = None) -> Callable[[Begun], AbstractContextManager[Watch]]:
@@ -23,7 +23,7 @@ def watching(photo: Path | None = None) -> Callable[[Begun], AbstractContextMana
 
     @contextmanager
     def watched(begun: Begun) -> Iterator[Watch]:
-        from spacelang_runtime.app.learn import Trained
+        from spacelang_runtime.app.learn import TrainingSummary
 
         setup, world = begun.setup, begun.world
         run, dataset = setup.run, setup.dataset
@@ -31,11 +31,11 @@ def watching(photo: Path | None = None) -> Callable[[Begun], AbstractContextMana
         sizes += f", {len(dataset.search)} held out for the search" if len(dataset.search) else ""
         many = f" ×{world.size}" if world.size > 1 else ""
         say(f"run {run.name}: {dataset.name}, {sizes}; {world.device}{many}")
-        ended: list[Trained] = []
+        ended: list[TrainingSummary] = []
         with progress(f"train {run.name}") as show, _looking(begun, photo) as look:
 
-            def watch(seen: Step | Trained) -> None:
-                if isinstance(seen, Trained):
+            def watch(seen: Step | TrainingSummary) -> None:
+                if isinstance(seen, TrainingSummary):
                     ended.append(seen)
                     return
                 show(seen.progress, line(seen))
@@ -74,7 +74,7 @@ def say_of(step: Step) -> None:
         say(step.notice)
 
 
-def _say_end(trained: Trained, where: str) -> None:
+def _say_end(trained: TrainingSummary, where: str) -> None:
     took = f"{clock(trained.state.elapsed)}, {trained.waited:.0%} of it waiting for data"
     say(f"trained {trained.run.name}: {counted(trained.state.step, 'step')} in {took}{where}")
     if trained.figures:

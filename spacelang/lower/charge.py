@@ -23,7 +23,7 @@ from spacelang.lower.chain import EVERY, Window
 from spacelang.lower.form import Limited, limited
 from spacelang.lower.layers import Unbuildable, constants, derivation_order, numbers, options
 from spacelang.lower.too_many import TooMany
-from spacelang.space import Derived, Require, Space
+from spacelang.space import Derived, Requirement, Space
 
 MOST = 2**61  # of what a total comes to in whole numbers: the arithmetic of chains has words of 64 bits
 
@@ -75,7 +75,7 @@ def _wanted(space: Space) -> Iterator[_Wanted]:
                 yield _Wanted(_name(show(bound.total), stage), stage, ((bound.total, 1),), None, None)
 
 
-def _limits(space: Space, rule: Require, one: Limited) -> Iterator[_Wanted]:
+def _limits(space: Space, rule: Requirement, one: Limited) -> Iterator[_Wanted]:
     """What a limit asks of each stage that it speaks of, or of the network."""
     stages: Sequence[int | None] = (None,)
     if rule.level == "stage":

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from spacelang.architecture import Architecture
 from spacelang.language.measures import EXACT
-from spacelang.lower.plan import Block, Blueprint, Head, Merge, Plan, Stem, Tokens, of_architecture
+from spacelang.lower.plan import Blueprint, Head, Merge, Plan, Stem, Tokens, TransformerBlock, of_architecture
 
 MEASURES = EXACT
 
@@ -58,7 +58,7 @@ def params(blueprint: Blueprint) -> int:
             return embed * (channels * patch**2 + 1) + 2 * embed * norm
         case Tokens(side=side, embed=embed, token=token, absolute=absolute):
             return embed * token + (side**2 + token) * embed * absolute
-        case Block(embed=c, heads=heads, qkv=q, hidden=hidden):
+        case TransformerBlock(embed=c, heads=heads, qkv=q, hidden=hidden):
             norms = 4 * c
             attention = 3 * q * (c + 1) + c * (q + 1)
             mlp = hidden * (c + 1) + c * (hidden + 1)
@@ -86,7 +86,7 @@ def macs(blueprint: Blueprint) -> int:
             return side**2 * embed * channels * patch**2
         case Tokens():
             return 0
-        case Block(side=side, embed=c, qkv=q, hidden=hidden, token=token):
+        case TransformerBlock(side=side, embed=c, qkv=q, hidden=hidden, token=token):
             span = blueprint.span
             whole = blueprint.window == "global"
             padded = side if whole else -(-side // span) * span

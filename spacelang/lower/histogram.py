@@ -29,7 +29,7 @@ class Scatter:
 
 
 @frozen(eq=False)
-class Histogram:
+class CostHistogram:
     """How many genotypes cost each single value of a measure."""
 
     measure: str
@@ -44,7 +44,7 @@ class Histogram:
         return tuple(self.count(window) for window in windows)
 
 
-def histogram(chain: Chain, measure: str) -> Histogram | None:
+def histogram(chain: Chain, measure: str) -> CostHistogram | None:
     """How many genotypes cost each value of a measure.
 
     Value by value for a single stage, whose sums are few; else on a grid, in one pass from the last stage to
@@ -58,17 +58,17 @@ def histogram(chain: Chain, measure: str) -> Histogram | None:
     ends = reaches(known, stages, (axis,)).whole
     whole = bounded_chain(known, pattern, {measure: EVERY}, every=True) if chain.limits else None
     if ends is None or (chain.limits and whole is None):
-        return Histogram(measure, ())
+        return CostHistogram(measure, ())
     if len(stages) == 1:
         own = whole.own[0] if whole else ()
         found = stage_sums(known, stages[0], (axis,), weights(stages[0], Law.UNIFORM), exact=True, own=own)
-        return Histogram(measure, (Scatter(found.cost[0], found.weight),))
+        return CostHistogram(measure, (Scatter(found.cost[0], found.weight),))
     step = step_of(known, axis)
     if whole and not (whole.free and whole.axes == (axis,)):  # totals bind
         return None
     if (ends[1][0] - ends[0][0]) // step >= LONGEST:
         return None
-    return Histogram(measure, tuple(spectrum(known, stages, axis, step).values()))
+    return CostHistogram(measure, tuple(spectrum(known, stages, axis, step).values()))
 
 
 def strata(window: Window, number: int) -> tuple[Window, ...]:

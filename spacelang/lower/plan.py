@@ -40,7 +40,7 @@ class Tokens:
 
 
 @frozen
-class Block:
+class TransformerBlock:
     """One transformer layer: LayerNorm, attention, LayerNorm, MLP, each half with its residual.
 
     side: of the map it works on, in tokens. token: whether a class token stands before that map.
@@ -88,7 +88,7 @@ class Head:
     classes: int
 
 
-Blueprint = Stem | Tokens | Block | Merge | Head
+Blueprint = Stem | Tokens | TransformerBlock | Merge | Head
 Plan = tuple[Blueprint, ...]
 
 
@@ -171,11 +171,11 @@ def tokens(frame: Frame, embed: int) -> Tokens:
     return Tokens(frame.side(0), embed, frame.token == "class", "absolute" in frame.position)
 
 
-def block(frame: Frame, stage: int, index: int, embed: int, layer: LayerShape) -> Block:
+def block(frame: Frame, stage: int, index: int, embed: int, layer: LayerShape) -> TransformerBlock:
     """A layer in its place: every second one of a stage is shifted by half a window, unless it sees all."""
     side = frame.side(stage)
     covers = layer.window == "global" or layer.window >= side
-    return Block(
+    return TransformerBlock(
         stage=stage,
         index=index,
         side=side,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from spacelang import project
-from spacelang.check.lineage import Loader, Refusal
+from spacelang.check.lineage import Loader, UnreadableFile
 from spacelang.source import Source
 
 
@@ -16,9 +16,9 @@ def loader(name: str, buffers: Mapping[str, str]) -> Loader:
     """
     on_disk = project.loader(name)
 
-    def load(other: str) -> Source | Refusal:
+    def load(other: str) -> Source | UnreadableFile:
         buffer = on_disk(other)
-        if other in buffers and not (isinstance(buffer, Refusal) and buffer.code == "E0604"):
+        if other in buffers and not (isinstance(buffer, UnreadableFile) and buffer.code == "E0604"):
             return Source(other, buffers[other])
         return buffer
 

@@ -23,7 +23,7 @@ class Target:
     span: Span
 
 
-def path_at(file: tree.File, offset: int) -> tree.Word | None:
+def path_at(file: tree.File, offset: int) -> tree.Identifier | None:
     """The path of another space that stands at an offset."""
     for statement in file.statements:
         if isinstance(statement, tree.Extends) and statement.path.span.start <= offset <= statement.path.span.end:

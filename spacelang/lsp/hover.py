@@ -10,7 +10,7 @@ from fractions import Fraction
 from attrs import frozen
 
 from spacelang.check import compile_text
-from spacelang.check.lineage import Loader, Member, lineage
+from spacelang.check.lineage import LineageFile, Loader, lineage
 from spacelang.expression import decimal
 from spacelang.infix import show
 from spacelang.language.dimensions import LAYER_DIMENSIONS, STAGE_DIMENSIONS
@@ -80,7 +80,7 @@ def hover(source: Source, offset: int, load: Loader) -> Hover | None:
 class _Facts:
     """What is known of the text: its files, their lines, and, where it has no errors, the space."""
 
-    members: Sequence[Member]
+    members: Sequence[LineageFile]
     known: Sequence[Occurrence]
     space: Space | None
     legal: Legal | None
@@ -187,7 +187,7 @@ def _number(facts: _Facts, source: Source, span: Span) -> Iterator[str]:
         yield "\n".join([f"`{name}` of {text}: how many networks {kind}", "", *rows])
 
 
-def _file(path: tree.Word, source: Source, load: Loader) -> Hover:
+def _file(path: tree.Identifier, source: Source, load: Loader) -> Hover:
     """The space that another file describes."""
     name = posixpath.normpath(posixpath.join(posixpath.dirname(source.name), path.text))
     other = load(name)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import frozen
 
-from spacelang.check.lineage import Member
+from spacelang.check.lineage import LineageFile
 from spacelang.lsp.context import Level
 from spacelang.source import Source
 from spacelang.syntax import tree
@@ -45,7 +45,7 @@ class Occurrence:
                 return recipe
 
 
-def places(members: Sequence[Member]) -> tuple[Occurrence, ...]:
+def places(members: Sequence[LineageFile]) -> tuple[Occurrence, ...]:
     """All settings and choices of a lineage, the eldest file first."""
     return tuple(place for m in members for place in _places(m.file.statements, "root", None, m.source))
 
@@ -57,20 +57,20 @@ def _places(
         match statement:
             case tree.Setting() | tree.Choice():
                 yield Occurrence(statement, level, stage, source)
-            case tree.Block(head=tree.Word("stage"), number=number, body=body):
+            case tree.Block(head=tree.Identifier("stage"), number=number, body=body):
                 one = int(number.value) if number and number.value.denominator == 1 else None
                 yield from _places(body, "stage", one, source)
-            case tree.Block(head=tree.Word("layer"), body=body):
+            case tree.Block(head=tree.Identifier("layer"), body=body):
                 yield from _places(body, "layer", stage, source)
             case tree.Block(
-                head=tree.Word("train" | "evolve" | "mutate" | "refine" | "steps" as recipe), body=body
+                head=tree.Identifier("train" | "evolve" | "mutate" | "refine" | "steps" as recipe), body=body
             ):
                 yield from _places(body, recipe, None, source)
             case _:
                 pass
 
 
-def stages(members: Sequence[Member]) -> tuple[int, ...]:
+def stages(members: Sequence[LineageFile]) -> tuple[int, ...]:
     """The numbers of the stages that a lineage has."""
     numbers = {
         int(statement.number.value)

@@ -51,7 +51,7 @@ def rename(source: Source, offset: int, name: str) -> tuple[Fix, ...] | Refused:
     statements = parse(source).file.statements
     old = source.excerpt(span)
     if span in _places(statements, old):  # of a measure, and not of the space
-        wrong = no_name(tree.Word(name, span))
+        wrong = no_name(tree.Identifier(name, span))
         if wrong is not None:
             return Refused(f"{wrong.message}: {wrong.help}")
         if name in _declared(statements) and name != old:
@@ -65,14 +65,14 @@ def rename(source: Source, offset: int, name: str) -> tuple[Fix, ...] | Refused:
 
 
 def _declared(statements: Iterable[tree.Statement]) -> list[str]:
-    return [statement.name.text for statement in statements if isinstance(statement, tree.Measure)]
+    return [statement.name.text for statement in statements if isinstance(statement, tree.MeasureStatement)]
 
 
 def _places(statements: Iterable[tree.Statement], name: str) -> Iterator[Span]:
     """Where a measure is declared and spoken of, in order."""
     for statement in statements:
         match statement:
-            case tree.Measure(name=word) if word.text == name:
+            case tree.MeasureStatement(name=word) if word.text == name:
                 yield word.span
             case tree.Block(body=body):
                 yield from _places(body, name)

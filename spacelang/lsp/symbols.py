@@ -48,7 +48,7 @@ def _symbols(source: Source, statements: Iterable[tree.Statement], ends: dict[in
         match statement:
             case tree.SpaceName(name, span):
                 yield Symbol(name.text, "space", "space", span, name.span)
-            case tree.Measure(name, unit, span):
+            case tree.MeasureStatement(name, unit, span):
                 yield Symbol(name.text, f"measure {unit.text if unit else ''}".strip(), "measure", span, name.span)
             case tree.Setting(name, _, span):
                 detail = source.text[name.span.end : span.end].strip()

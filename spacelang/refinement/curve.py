@@ -32,7 +32,7 @@ import numpy as np
 from attrs import frozen
 
 from spacelang.refinement.error import Real
-from spacelang.refinement.ruler import Floats, Told
+from spacelang.refinement.ruler import Floats, PerImageScores
 from spacelang.refinement.sample import Sample
 from spacelang.refinement.subspace import Subspace
 
@@ -52,7 +52,7 @@ class Curve:
         return self.rate / (1 - self.rate)
 
 
-def curve(quarter: Told, half: Told, whole: Told) -> Curve:
+def curve(quarter: PerImageScores, half: PerImageScores, whole: PerImageScores) -> Curve:
     """The curve of the same networks after a quarter, a half and the whole of a training."""
     one, two, three = (of.losses.mean(axis=1, dtype=np.float64) for of in (quarter, half, whole))
     last, first = two - three, float((one - two).mean())
@@ -68,7 +68,7 @@ class ToCome:
     coefficients), and the standard deviation of what it leaves, in nats; both already multiplied by the curve's
     factor."""
 
-    told: Told
+    told: PerImageScores
     doubts: tuple[float, ...]
     plane: Real
     noise: float
@@ -78,7 +78,9 @@ class ToCome:
         return self.noise * float(np.linalg.norm(weights @ self.plane))
 
 
-def to_come(half: Told, whole: Told, along: Curve, samples: Sequence[Sample], parts: Sequence[Subspace]) -> ToCome:
+def to_come(
+    half: PerImageScores, whole: PerImageScores, along: Curve, samples: Sequence[Sample], parts: Sequence[Subspace]
+) -> ToCome:
     """What networks are expected to do once all is learned, from what they did after the half and the whole of a
     training. parts: by which they differ."""
     options = np.array([[_mean(part, sample) for part in parts] for sample in samples]).reshape(len(samples), -1)
@@ -94,7 +96,7 @@ def to_come(half: Told, whole: Told, along: Curve, samples: Sequence[Sample], pa
     falls = (half.losses - whole.losses).mean(axis=1, dtype=np.float64)
     rest = falls - basis @ (basis.T @ falls)
     noise = along.factor * float(np.sqrt(rest @ rest / max(1, len(falls) - basis.shape[1])))
-    expected = Told(taken_off(half.losses, whole.losses), taken_off(half.wrong, whole.wrong))
+    expected = PerImageScores(taken_off(half.losses, whole.losses), taken_off(half.wrong, whole.wrong))
     return ToCome(expected, tuple((noise * np.linalg.norm(back[1:], axis=1)).tolist()), basis, noise)
 
 

@@ -41,7 +41,7 @@ REFUSED = "every move that its slopes ask for was tried and taken back"
 
 
 @frozen
-class Candidate:
+class CandidateSpace:
     """A space to be trained and judged. number: from 1, in the order tried. parent: the number of the space that it
     was moved from; None of the first. moves: that make it of that one."""
 
@@ -65,14 +65,14 @@ class Trial:
     """A candidate, what was found of it, and whether it was kept. difference: its E-T error less that of the space
     that it was moved from; None of the first."""
 
-    candidate: Candidate
+    candidate: CandidateSpace
     finding: Finding
     difference: Interval | None
     kept: bool
 
 
 @frozen
-class Outcome:
+class RefinementOutcome:
     """How a refinement ended, or how far it is. best: the number of the space that it ends with. reason: why it
     ends; empty while it goes on. held: the dimensions that were refused alone."""
 
@@ -93,17 +93,17 @@ class Outcome:
 
 
 def refined(
-    first: Candidate,
+    first: CandidateSpace,
     recipe: Refine,
     rounds: int,
     rule: Rule,
-    judge: Callable[[Candidate], Finding],
+    judge: Callable[[CandidateSpace], Finding],
     load: Loader = nothing,
-    observe: Callable[[Outcome], None] = lambda _: None,
-) -> Outcome:
+    observe: Callable[[RefinementOutcome], None] = lambda _: None,
+) -> RefinementOutcome:
     """Search spaces from the first on. rounds: how many next ones are tried at most. observe: told of each
     trial."""
-    now = Outcome((Trial(first, judge(first), None, True),), 1)
+    now = RefinementOutcome((Trial(first, judge(first), None, True),), 1)
     observe(now)
     waiting: list[tuple[Place, ...]] | None = None  # groups to be tried from the best; None: not yet said
     while True:
@@ -132,7 +132,7 @@ def refined(
 
 
 def _tried(
-    now: Outcome, following: Next, rule: Rule, recipe: Refine, judge: Callable[[Candidate], Finding]
+    now: RefinementOutcome, following: Next, rule: Rule, recipe: Refine, judge: Callable[[CandidateSpace], Finding]
 ) -> Trial:
     """The next candidate, trained and judged."""
     best, last = now.answer, now.trials[-1].candidate
@@ -140,13 +140,13 @@ def _tried(
     path = Path(best.candidate.source.name)
     source = Source(str(path.with_name(f"{next_name(Path(last.source.name).stem)}.space")), following.text)
     moves = tuple(move for move in following.moves if move.taken)
-    candidate = Candidate(len(now.trials) + 1, following.name, source, best.candidate.number, moves)
+    candidate = CandidateSpace(len(now.trials) + 1, following.name, source, best.candidate.number, moves)
     finding = judge(candidate)
     apart = difference(best.finding.profile, finding.profile, recipe.score)
     return Trial(candidate, finding, apart, rule == "paper" or apart.high <= MARGIN)
 
 
-def _moved(now: Outcome, group: Sequence[Place], recipe: Refine, load: Loader) -> Next:
+def _moved(now: RefinementOutcome, group: Sequence[Place], recipe: Refine, load: Loader) -> Next:
     """What follows from the best where a group of its dimensions alone moves."""
     best = now.answer
     slopes = [move.slope for move in best.finding.account.moves]

@@ -22,7 +22,7 @@ from attrs import frozen
 
 from spacelang.recipe import Score
 from spacelang.refinement.curve import ToCome
-from spacelang.refinement.ruler import Floats, Told
+from spacelang.refinement.ruler import Floats, PerImageScores
 from spacelang.refinement.slope import Interval, spread
 
 MARGIN = 0.002  # by which a space that is kept may be worse, at most: a fifth of a point
@@ -50,7 +50,7 @@ class Profile:
 
 
 def profile(
-    told: Told, share: float, seed: int, expected: ToCome | None = None, networks: int | None = None
+    told: PerImageScores, share: float, seed: int, expected: ToCome | None = None, networks: int | None = None
 ) -> Profile:
     """The profile of a space from its first networks (None: all), those that were drawn for all. expected: what
     they are judged by, where it is not what they do. share: of them, the best."""

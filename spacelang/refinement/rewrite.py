@@ -17,7 +17,7 @@ from spacelang.expression import Number, decimal
 from spacelang.source import Source
 from spacelang.space import Searched, Space, of_a_stage
 from spacelang.syntax.format import laid_out
-from spacelang.syntax.pieces import Block, Line, Node, Piece, pieces
+from spacelang.syntax.pieces import Lexeme, Node, SourceBlock, SourceLine, pieces
 
 MARK = "# refine "  # what the comments behind moved lines begin with
 
@@ -86,30 +86,30 @@ def _rename(nodes: Sequence[Node], name: str) -> None:
     """Give the space another name. One that narrowed another space now extends it: what moves may leave it."""
     for node in nodes:
         match node:
-            case Line(pieces=[Piece(text="space"), *_]):
+            case SourceLine(pieces=[Lexeme(text="space"), *_]):
                 node.pieces[:] = _pieces(f"space {name}")
-            case Line(pieces=[Piece(text="narrows"), path]):
+            case SourceLine(pieces=[Lexeme(text="narrows"), path]):
                 node.pieces[:] = _pieces(f"extends {path.text}")
 
 
-def _found(nodes: Sequence[Node], source: Source, offset: int) -> Line:
+def _found(nodes: Sequence[Node], source: Source, offset: int) -> SourceLine:
     """The line of the text that begins at an offset."""
     at = source.position(offset)
     return next(
         node
         for node in _all(nodes)
-        if isinstance(node, Line) and (node.pieces[0].line, node.pieces[0].column) == (at.line, at.column)
+        if isinstance(node, SourceLine) and (node.pieces[0].line, node.pieces[0].column) == (at.line, at.column)
     )
 
 
 def _all(nodes: Sequence[Node]) -> Iterator[Node]:
     for node in nodes:
         yield node
-        if isinstance(node, Block):
+        if isinstance(node, SourceBlock):
             yield from _all(node.body)
 
 
-def _replace(line: Line, evidence: Sequence[str], options: tuple[Number, ...]) -> None:
+def _replace(line: SourceLine, evidence: Sequence[str], options: tuple[Number, ...]) -> None:
     name = line.pieces[0].text
     as_range = any(piece.text == ".." for piece in line.pieces)
     inside = [piece.text for piece in line.pieces if piece.kind == "COMMENT"]
@@ -125,30 +125,32 @@ def _insert(nodes: list[Node], place: Place, change: Changed, space: Space) -> N
         body = _block(nodes, f"stage {stage}").body
         if not of_a_stage(space.stages[stage - 1], dimension):
             body = _block(body, "each layer").body
-    line = Line(_pieces(f"{dimension} in {domain(change.options, True)}"), False, [change.evidence])
-    said = [at for at, node in enumerate(body) if isinstance(node, Line) and node.pieces[0].kind == "NAME"]
+    line = SourceLine(_pieces(f"{dimension} in {domain(change.options, True)}"), False, [change.evidence])
+    said = [at for at, node in enumerate(body) if isinstance(node, SourceLine) and node.pieces[0].kind == "NAME"]
     if not said and not stage:  # behind the lines of the head
-        said = [at for at, node in enumerate(body) if isinstance(node, Line) and node.pieces[0].text != "require"]
+        said = [
+            at for at, node in enumerate(body) if isinstance(node, SourceLine) and node.pieces[0].text != "require"
+        ]
     body.insert(said[-1] + 1 if said else 0, line)
 
 
-def _block(body: list[Node], head: str) -> Block:
+def _block(body: list[Node], head: str) -> SourceBlock:
     """The block with this header, which is made at the end where there is none."""
     for node in body:
-        if isinstance(node, Block) and " ".join(piece.text for piece in node.head) == head:
+        if isinstance(node, SourceBlock) and " ".join(piece.text for piece in node.head) == head:
             node.together = False
             return node
-    made = Block(_pieces(f"{head} {{}}", head=True), blank=False)
+    made = SourceBlock(_pieces(f"{head} {{}}", head=True), blank=False)
     body.append(made)
     return made
 
 
-def _pieces(statement: str, head: bool = False) -> list[Piece]:
+def _pieces(statement: str, head: bool = False) -> list[Lexeme]:
     (node,) = pieces(Source("", statement + "\n"))
     match node:
-        case Block(head=found) if head:
+        case SourceBlock(head=found) if head:
             return found
-        case Line(pieces=found):
+        case SourceLine(pieces=found):
             return found
     raise AssertionError(statement)
 

@@ -14,20 +14,20 @@ Floats = NDArray[np.floating[Any]]  # of single precision where many are held
 
 
 @frozen(eq=False)
-class Told:
+class PerImageScores:
     """What networks do on images, (networks, images) each. losses: cross-entropy in nats. wrong: 1 where the image
     was told wrong."""
 
     losses: Floats
     wrong: Floats
 
-    def first(self, networks: int) -> Told:
+    def first(self, networks: int) -> PerImageScores:
         """Those of the first networks."""
-        return Told(self.losses[:networks], self.wrong[:networks])
+        return PerImageScores(self.losses[:networks], self.wrong[:networks])
 
 
 @frozen
-class Line:
+class RegressionLine:
     """The least-squares line of error on loss over some networks. slope: error per nat; 0 or less where losses do
     not differ, or rise where errors fall."""
 
@@ -40,14 +40,14 @@ class Line:
         return self.error + self.slope * (losses - self.loss)
 
 
-def line(losses: Real, errors: Real) -> Line:
+def line(losses: Real, errors: Real) -> RegressionLine:
     """The line through networks' mean losses and errors."""
     apart = losses - losses.mean()
     slope = float(apart @ errors) / (float(apart @ apart) or 1.0)
-    return Line(slope, float(losses.mean()), float(errors.mean()))
+    return RegressionLine(slope, float(losses.mean()), float(errors.mean()))
 
 
-def smoothed(told: Told, expected: Told | None = None) -> Real:
+def smoothed(told: PerImageScores, expected: PerImageScores | None = None) -> Real:
     """The error that the loss of each network stands for: on the least-squares line of error on loss over them all.
 
     It has the unit and the mean of the errors counted, and less of the luck of which images were held out: two

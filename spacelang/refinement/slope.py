@@ -91,7 +91,7 @@ class Slope:
 
 
 @frozen
-class Measured:
+class MeasuredSpace:
     """A space as measured: its quality, the slopes, and the errors of the networks that were drawn for all."""
 
     quality: Quality
@@ -108,7 +108,7 @@ def measured(
     seed: int = 0,
     resamples: int = RESAMPLES,
     doubts: Sequence[float] = (),
-) -> Measured:
+) -> MeasuredSpace:
     """What drawn networks and their errors (shares from 0 to 1) say of a space. A subspace of which only one option
     was seen has no slope, and is left out. doubts: of each subspace, a standard deviation of its slope that does
     not come from the draws."""
@@ -140,7 +140,7 @@ def measured(
         line = _line(part, shares, seen, ranked, np.ones((1, len(ranked))), share)
         bent = _line(part, shares, seen, ranked, times, share)
         slopes.append(_slope(part, seen, line, interval(float(line.slope[0]), bent.slope, doubt)))
-    return Measured(quality, tuple(slopes), tuple(ranked[whole > 0].tolist()))
+    return MeasuredSpace(quality, tuple(slopes), tuple(ranked[whole > 0].tolist()))
 
 
 def spread(errors: Real, share: float, seed: int = 0, resamples: int = RESAMPLES) -> float:

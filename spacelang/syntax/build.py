@@ -29,8 +29,8 @@ def _span(meta: Meta) -> Span:
     return Span(meta.start_pos, meta.end_pos)
 
 
-def _word(token: Token) -> tree.Word:
-    return tree.Word(str(token), place(token))
+def _word(token: Token) -> tree.Identifier:
+    return tree.Identifier(str(token), place(token))
 
 
 @v_args(meta=True)
@@ -85,13 +85,13 @@ class Builder(Transformer[Token, tree.File]):
         return tree.SpaceName(_word(parts[0]), _span(meta))
 
     def extends(self, meta: Meta, parts: list[Any]) -> tree.Extends:
-        return tree.Extends(tree.Word(str(parts[0])[1:-1], place(parts[0])), False, _span(meta))
+        return tree.Extends(tree.Identifier(str(parts[0])[1:-1], place(parts[0])), False, _span(meta))
 
     def narrows(self, meta: Meta, parts: list[Any]) -> tree.Extends:
-        return tree.Extends(tree.Word(str(parts[0])[1:-1], place(parts[0])), True, _span(meta))
+        return tree.Extends(tree.Identifier(str(parts[0])[1:-1], place(parts[0])), True, _span(meta))
 
-    def measure(self, meta: Meta, parts: list[Any]) -> tree.Measure:
-        return tree.Measure(_word(parts[0]), _word(parts[1]) if parts[1] else None, _span(meta))
+    def measure(self, meta: Meta, parts: list[Any]) -> tree.MeasureStatement:
+        return tree.MeasureStatement(_word(parts[0]), _word(parts[1]) if parts[1] else None, _span(meta))
 
     def setting(self, meta: Meta, parts: list[Any]) -> tree.Setting:
         return tree.Setting(_word(parts[0]), parts[1], _span(meta))

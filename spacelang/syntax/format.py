@@ -14,8 +14,8 @@ from attrs import evolve, frozen
 from spacelang.diagnostics import Diagnostic, errors
 from spacelang.source import Source
 from spacelang.syntax.parse import parse
-from spacelang.syntax.pieces import Block, Line, Node, Note, pieces
-from spacelang.syntax.wrap import WIDTH, Row, joined, rows
+from spacelang.syntax.pieces import Node, Note, SourceBlock, SourceLine, pieces
+from spacelang.syntax.wrap import WIDTH, WrappedLine, joined, rows
 
 _GAP = 3  # blanks between code and the comment behind it
 
@@ -41,11 +41,11 @@ def laid_out(nodes: Sequence[Node]) -> str:
     return "".join(f"{line}\n" for line in _lines(_body(nodes, 0)))
 
 
-def _body(nodes: Sequence[Node], indent: int) -> list[Row | None]:
+def _body(nodes: Sequence[Node], indent: int) -> list[WrappedLine | None]:
     """The rows of a block's statements, or of a file's; None is an empty line."""
     written = [_node(node, indent, pad) for node, pad in zip(nodes, _pads(nodes), strict=True)]
-    wide = [isinstance(node, Block) and len(own) > 1 for node, own in zip(nodes, written, strict=True)]
-    body: list[Row | None] = []
+    wide = [isinstance(node, SourceBlock) and len(own) > 1 for node, own in zip(nodes, written, strict=True)]
+    body: list[WrappedLine | None] = []
     for at, own in enumerate(written):
         if at and _apart(nodes, wide, at, root=indent == 0):
             body.append(None)
@@ -83,53 +83,57 @@ def _pads(nodes: Sequence[Node]) -> list[int]:
 
 def _is_aligned(node: Node) -> bool:
     """Whether a node is a setting or a choice."""
-    return isinstance(node, Line) and node.pieces[0].kind == "NAME"
+    return isinstance(node, SourceLine) and node.pieces[0].kind == "NAME"
 
 
 def _name(node: Node) -> int:
     """The length of a line's first word."""
-    return len(node.pieces[0].text) if isinstance(node, Line) else 0
+    return len(node.pieces[0].text) if isinstance(node, SourceLine) else 0
 
 
-def _node(node: Node, indent: int, pad: int) -> list[Row | None]:
+def _node(node: Node, indent: int, pad: int) -> list[WrappedLine | None]:
     match node:
         case Note(text):
-            return [Row(indent, text)]
-        case Line(parts, behind=behind):
+            return [WrappedLine(indent, text)]
+        case SourceLine(parts, behind=behind):
             return _behind(list(rows(parts, indent, pad)), behind)
-        case Block(head, opening=opening, body=body, behind=behind):
+        case SourceBlock(head, opening=opening, body=body, behind=behind):
             title = joined(head)
             if not body and not opening:
-                return _behind([Row(indent, f"{title} {{}}")], behind)
+                return _behind([WrappedLine(indent, f"{title} {{}}")], behind)
             single = _single(evolve(node, behind=[]))
             if single and indent + len(single) <= WIDTH:
-                return _behind([Row(indent, single)], behind)
-            opened = _behind([Row(indent, f"{title} {{")], opening)
-            return [*opened, *_body(body, indent + 2), *_behind([Row(indent, "}")], behind)]
+                return _behind([WrappedLine(indent, single)], behind)
+            opened = _behind([WrappedLine(indent, f"{title} {{")], opening)
+            return [*opened, *_body(body, indent + 2), *_behind([WrappedLine(indent, "}")], behind)]
 
 
 def _single(node: Node) -> str | None:
     """A statement on one line, unless it is a block that its author wrote on several, or holds a comment."""
     match node:
-        case Line(parts, behind=[]):
+        case SourceLine(parts, behind=[]):
             written = rows(parts, 0)
             return written[0].code if len(written) == 1 else None
-        case Block(head, opening=[], body=[inner], together=True, behind=[]):
+        case SourceBlock(head, opening=[], body=[inner], together=True, behind=[]):
             inside = _single(inner)
             return f"{joined(head)} {{ {inside} }}" if inside else None
         case _:
             return None
 
 
-def _behind(own: list[Row], comments: Sequence[str]) -> list[Row | None]:
+def _behind(own: list[WrappedLine], comments: Sequence[str]) -> list[WrappedLine | None]:
     """Rows with the comment behind the last of them, and those that go on below it."""
     if not comments:
         return [*own]
     last = own[-1]
-    return [*own[:-1], Row(last.indent, last.code, comments[0]), *(Row(last.indent, "", c) for c in comments[1:])]
+    return [
+        *own[:-1],
+        WrappedLine(last.indent, last.code, comments[0]),
+        *(WrappedLine(last.indent, "", c) for c in comments[1:]),
+    ]
 
 
-def _lines(body: Sequence[Row | None]) -> list[str]:
+def _lines(body: Sequence[WrappedLine | None]) -> list[str]:
     """The rows as text. The comments behind neighbouring rows of one level stand in a column."""
     lines: list[str] = []
     for key, group in groupby(body, _level):
@@ -145,6 +149,6 @@ def _lines(body: Sequence[Row | None]) -> list[str]:
     return lines
 
 
-def _level(row: Row | None) -> tuple[int, bool] | None:
+def _level(row: WrappedLine | None) -> tuple[int, bool] | None:
     """What neighbouring rows share that are written together; None for an empty line."""
     return (row.indent, bool(row.comment)) if row else None

@@ -6,13 +6,13 @@ from lark import Token
 
 from spacelang.diagnostics import Fix
 from spacelang.source import Span
-from spacelang.syntax.reader import Reader
+from spacelang.syntax.reader import TokenReader
 from spacelang.syntax.scan import DEEPEST_NESTING, place, put
 from spacelang.syntax.statement import Statement
 from spacelang.syntax.words import BRANCHES, LOOPS, loop_meant
 
 
-def close_indented(reader: Reader, token: Token) -> None:
+def close_indented(reader: TokenReader, token: Token) -> None:
     """A line no deeper than a header without a brace ends its block."""
     while token.type != "_LINE" and reader.indented and reader.depth == reader.indented[-1][1]:
         column = reader.column(token)
@@ -26,7 +26,7 @@ def close_indented(reader: Reader, token: Token) -> None:
         reader.depth -= 1
 
 
-def opens_by_indentation(reader: Reader, statement: Statement) -> bool:
+def opens_by_indentation(reader: TokenReader, statement: Statement) -> bool:
     """Whether this line is the header of a block whose lines are indented and have no braces."""
     tokens, kinds = statement.tokens, statement.kinds
     colon = bool(kinds) and kinds[-1] == "COLON"
@@ -62,7 +62,7 @@ def opens_by_indentation(reader: Reader, statement: Statement) -> bool:
     return True
 
 
-def _braced(reader: Reader, header: int, after: Span) -> Fix:
+def _braced(reader: TokenReader, header: int, after: Span) -> Fix:
     """The block in braces: from behind its header to the last of its lines."""
     end = after.end
     for i in range(reader.at, len(reader.tokens)):
@@ -81,7 +81,7 @@ def _braced(reader: Reader, header: int, after: Span) -> Fix:
     return Fix(Span(after.start, end), f" {{{body}\n{' ' * (header - 1)}}}")
 
 
-def dashes(reader: Reader, statement: Statement) -> list[Token] | None:
+def dashes(reader: TokenReader, statement: Statement) -> list[Token] | None:
     """`depth:` over lines that begin with a dash, read as a set."""
     after = reader.following()
     if statement.kinds not in (["NAME", "COLON"], ["NAME"], ["NAME", "EQUAL"]) or after is None:

@@ -17,7 +17,7 @@ from spacelang.syntax.scan import place
 
 
 @frozen
-class Piece:
+class Lexeme:
     """A token or a comment. kind: the token's, or COMMENT. line: the number of its line."""
 
     kind: str
@@ -35,20 +35,20 @@ class Note:
 
 
 @define
-class Line:
+class SourceLine:
     """A statement that is no block: its tokens, with the comments inside its brackets. behind: the comment that
     follows it on its last line, and those that go on in the same column below."""
 
-    pieces: list[Piece]
+    pieces: list[Lexeme]
     blank: bool
     behind: list[str] = field(factory=list)
 
 
 @define
-class Block:
+class SourceBlock:
     """A block. opening: the comments behind its `{`. together: whether the author wrote it on one line."""
 
-    head: list[Piece]
+    head: list[Lexeme]
     blank: bool
     opening: list[str] = field(factory=list)
     body: list[Node] = field(factory=list)
@@ -56,7 +56,7 @@ class Block:
     behind: list[str] = field(factory=list)
 
 
-Node = Note | Line | Block
+Node = Note | SourceLine | SourceBlock
 
 
 def pieces(source: Source) -> list[Node]:
@@ -65,16 +65,16 @@ def pieces(source: Source) -> list[Node]:
     return _Reader([_piece(source, mark) for mark in marks]).body()
 
 
-def _piece(source: Source, token: Token) -> Piece:
+def _piece(source: Source, token: Token) -> Lexeme:
     at = source.position(place(token).start)
-    return Piece(token.type, str(token), at.line, at.column)
+    return Lexeme(token.type, str(token), at.line, at.column)
 
 
 @define
 class _Reader:
     """Reads nodes off a row of pieces. last: the line on which what was read so far ends."""
 
-    row: list[Piece]
+    row: list[Lexeme]
     at: int = 0
     last: int = 0
 
@@ -95,13 +95,13 @@ class _Reader:
     def _blank(self, before: list[Node]) -> bool:
         return bool(before) and self.row[self.at].line > self.last + 1
 
-    def _take(self) -> Piece:
+    def _take(self) -> Lexeme:
         piece = self.row[self.at]
         self.at, self.last = self.at + 1, piece.line
         return piece
 
-    def _statement(self, blank: bool) -> Line | Block:
-        found: list[Piece] = []
+    def _statement(self, blank: bool) -> SourceLine | SourceBlock:
+        found: list[Lexeme] = []
         depth = 0
         while self.at < len(self.row):
             piece = self.row[self.at]
@@ -112,18 +112,18 @@ class _Reader:
                 break
             depth += {"LPAR": 1, "LBRACE": 1, "RPAR": -1, "RBRACE": -1}.get(piece.kind, 0)
             found.append(self._take())
-        return Line(found, blank, self._behind())
+        return SourceLine(found, blank, self._behind())
 
-    def _block(self, head: list[Piece], blank: bool) -> Block:
+    def _block(self, head: list[Lexeme], blank: bool) -> SourceBlock:
         opened = self._take()
         opening = self._behind()
         body = self.body()
         closed = self._take()
-        return Block(head, blank, opening, body, opened.line == closed.line, self._behind())
+        return SourceBlock(head, blank, opening, body, opened.line == closed.line, self._behind())
 
     def _behind(self) -> list[str]:
         """The comment on the line that was read last, and those that go on below it in its column."""
-        found: list[Piece] = []
+        found: list[Lexeme] = []
         at = self.at
         while at < len(self.row):
             piece = self.row[at]

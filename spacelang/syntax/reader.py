@@ -10,7 +10,7 @@ from spacelang.source import Source
 
 
 @define
-class Reader:
+class TokenReader:
     """The tokens on their way through, and the blocks that indentation alone has opened."""
 
     source: Source

@@ -12,7 +12,7 @@ from spacelang.diagnostics import Diagnostic, Fix
 from spacelang.source import Source
 from spacelang.syntax.habits import read_as_meant
 from spacelang.syntax.indented import close_indented, dashes, opens_by_indentation
-from spacelang.syntax.reader import Reader
+from spacelang.syntax.reader import TokenReader
 from spacelang.syntax.scan import place, put
 from spacelang.syntax.statement import Statement
 from spacelang.syntax.words import foreign_word, loop_meant
@@ -20,7 +20,7 @@ from spacelang.syntax.words import foreign_word, loop_meant
 
 def mended(source: Source, tokens: list[Token], found: list[Diagnostic]) -> list[Token]:
     """The tokens with every plain slip put right; what was put right is added to `found`."""
-    reader = Reader(source, tokens, found)
+    reader = TokenReader(source, tokens, found)
     while reader.at < len(tokens):
         token = tokens[reader.at]
         if reader.at in reader.dropped:
@@ -39,7 +39,7 @@ def mended(source: Source, tokens: list[Token], found: list[Diagnostic]) -> list
     return reader.kept
 
 
-def _closing(reader: Reader, token: Token) -> None:
+def _closing(reader: TokenReader, token: Token) -> None:
     if reader.indented and reader.depth == reader.indented[-1][1]:
         reader.indented.pop()  # a block without its `{` but with its `}`
     reader.depth = max(0, reader.depth - 1)
@@ -47,7 +47,7 @@ def _closing(reader: Reader, token: Token) -> None:
     reader.at += 1
 
 
-def _statement(reader: Reader) -> None:
+def _statement(reader: TokenReader) -> None:
     """One statement, or the header of a block, is read, put right where that is plain, and kept."""
     tokens, start = reader.tokens, reader.at
     last, end = _extent(tokens, start)
@@ -120,7 +120,7 @@ def _header(statement: Statement) -> tuple[list[Token], bool]:
             return statement.tokens, True
 
 
-def _drop_closing(reader: Reader) -> None:
+def _drop_closing(reader: TokenReader) -> None:
     """Take the `}` of the block just opened out of what is still to be read, and go on on a new line."""
     depth = 0
     for i in range(reader.at, len(reader.tokens)):

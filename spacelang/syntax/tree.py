@@ -9,7 +9,7 @@ from spacelang.source import Span
 
 
 @frozen
-class Word:
+class Identifier:
     """A name where it was written."""
 
     text: str
@@ -32,7 +32,7 @@ class Edition:
 
 @frozen
 class SpaceName:
-    name: Word
+    name: Identifier
     span: Span
 
 
@@ -40,17 +40,17 @@ class SpaceName:
 class Extends:
     """`extends "path"`, or `narrows "path"`: the space that this one is made from."""
 
-    path: Word
+    path: Identifier
     narrows: bool
     span: Span
 
 
 @frozen
-class Measure:
+class MeasureStatement:
     """`measure name unit`: something that a whole network is measured by, besides what the language knows."""
 
-    name: Word
-    unit: Word | None
+    name: Identifier
+    unit: Identifier | None
     span: Span
 
 
@@ -58,7 +58,7 @@ class Measure:
 class Setting:
     """`name = value`: decided."""
 
-    name: Word
+    name: Identifier
     value: Expression
     span: Span
 
@@ -88,7 +88,7 @@ Domain = SetOf | Range
 class Choice:
     """`name in set`: searched."""
 
-    name: Word
+    name: Identifier
     domain: Domain
     span: Span
 
@@ -97,7 +97,7 @@ class Choice:
 class Block:
     """`each stage { … }`, `stage 2 { … }`, `train { … }`. span: its header, not its body."""
 
-    head: Word
+    head: Identifier
     each: bool
     number: Literal | None
     body: tuple[Statement, ...]
@@ -108,12 +108,12 @@ class Block:
 class Require:
     """`require condition` or `require each NAME: condition`."""
 
-    each: Word | None
+    each: Identifier | None
     condition: Expression
     span: Span
 
 
-Statement = Edition | SpaceName | Extends | Measure | Setting | Choice | Block | Require
+Statement = Edition | SpaceName | Extends | MeasureStatement | Setting | Choice | Block | Require
 
 
 @frozen

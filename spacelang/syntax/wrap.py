@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from attrs import evolve, frozen
 
-from spacelang.syntax.pieces import Piece
+from spacelang.syntax.pieces import Lexeme
 
 WIDTH = 100
 _OPENERS, _CLOSERS = ("LPAR", "LBRACE"), ("RPAR", "RBRACE")
@@ -22,7 +22,7 @@ _TIGHT_AFTER = {"(", "{", ".", ".."}
 
 
 @frozen
-class Row:
+class WrappedLine:
     """A line of text: how far in it begins, its code, and the comment behind that. A comment on a line of its own
     is code here; one that goes on below another has no code."""
 
@@ -31,12 +31,12 @@ class Row:
     comment: str = ""
 
 
-def rows(pieces: Sequence[Piece], indent: int, pad: int = 0) -> list[Row]:
+def rows(pieces: Sequence[Lexeme], indent: int, pad: int = 0) -> list[WrappedLine]:
     """A statement. pad: blanks to put behind its first word, to bring `=` or `in` into a column."""
     return _Layout(_tidy(pieces), indent, pad).rows()
 
 
-def joined(pieces: Sequence[Piece]) -> str:
+def joined(pieces: Sequence[Lexeme]) -> str:
     """Pieces on one line, one blank where blanks belong."""
     text = ""
     for at, piece in enumerate(pieces):
@@ -44,7 +44,7 @@ def joined(pieces: Sequence[Piece]) -> str:
     return text
 
 
-def _gap(pieces: Sequence[Piece], at: int) -> str:
+def _gap(pieces: Sequence[Lexeme], at: int) -> str:
     """What stands before a piece."""
     if at == 0:
         return ""
@@ -54,15 +54,15 @@ def _gap(pieces: Sequence[Piece], at: int) -> str:
     return "" if tight else " "
 
 
-def _sign(pieces: Sequence[Piece], at: int) -> bool:
+def _sign(pieces: Sequence[Lexeme], at: int) -> bool:
     """Whether a piece is the minus of a negative, which clings to what follows."""
     operand = ("NUMBER", "NAME", "RPAR", "COMMENT")
     return pieces[at].kind == "MINUS" and (at == 0 or pieces[at - 1].kind not in operand)
 
 
-def _tidy(pieces: Sequence[Piece]) -> list[Piece]:
+def _tidy(pieces: Sequence[Lexeme]) -> list[Lexeme]:
     """The pieces with commas before the comments that stood before them."""
-    tidy: list[Piece] = []
+    tidy: list[Lexeme] = []
     for piece in pieces:
         at = len(tidy)
         if piece.kind == "COMMA":
@@ -76,7 +76,7 @@ def _tidy(pieces: Sequence[Piece]) -> list[Piece]:
 class _Layout:
     """The layout of one statement; see above for when a bracket is open."""
 
-    def __init__(self, pieces: list[Piece], indent: int, pad: int) -> None:
+    def __init__(self, pieces: list[Lexeme], indent: int, pad: int) -> None:
         self.pieces, self.indent, self.pad = pieces, indent, pad
         self.pairs, self.around = _brackets(pieces)
         self.ends = _ends(pieces)
@@ -97,10 +97,10 @@ class _Layout:
         own = [at for at in range(opener + 1, closer) if self.around[at] == opener]
         return any(self.pieces[b].line > self.pieces[b - 1].line for b in (*own, closer))
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[WrappedLine]:
         """The rows."""
-        done: list[Row] = []
-        row: list[Piece] = []  # the pieces of the row at hand
+        done: list[WrappedLine] = []
+        row: list[Lexeme] = []  # the pieces of the row at hand
         inside: list[tuple[int, int]] = []  # the open brackets around it, each with the row on which it stands
         depth = 0
 
@@ -108,7 +108,7 @@ class _Layout:
             nonlocal row
             if row:
                 code = self._code(row, first=not done)
-                done.append(Row(self.indent + 2 * depth, code, comment))
+                done.append(WrappedLine(self.indent + 2 * depth, code, comment))
             row = []
 
         for at, piece in enumerate(self.pieces):
@@ -118,7 +118,7 @@ class _Layout:
                     flush(piece.text)
                 else:
                     flush()
-                    done.append(Row(self.indent + 2 * len({number for _, number in inside}), piece.text))
+                    done.append(WrappedLine(self.indent + 2 * len({number for _, number in inside}), piece.text))
                 continue
             if at in self.ends and self.around[at] not in self.open:
                 continue
@@ -134,16 +134,16 @@ class _Layout:
                 if self.pieces[at + 1].kind != "COMMENT" or self.pieces[at + 1].line > piece.line:
                     flush()
             if inside and self._last_option(at, inside[-1][0]):
-                row.append(Piece("COMMA", ",", piece.line, piece.column))
+                row.append(Lexeme("COMMA", ",", piece.line, piece.column))
         flush()
         return done
 
-    def _code(self, row: list[Piece], first: bool) -> str:
+    def _code(self, row: list[Lexeme], first: bool) -> str:
         if first and self.pad:
             return row[0].text + " " * self.pad + " " + joined(row[1:])
         return joined(row)
 
-    def _breaks(self, at: int, opener: int, row: list[Piece], depth: int) -> bool:
+    def _breaks(self, at: int, opener: int, row: list[Lexeme], depth: int) -> bool:
         """Whether a row ends before a piece that stands in an open bracket."""
         piece, before = self.pieces[at], self.pieces[at - 1]
         if self.around[at] != opener or piece.kind in ("COMMA", *_CLOSERS):
@@ -152,7 +152,7 @@ class _Layout:
             return piece.line > before.line
         return before.kind == "COMMA" and (piece.line > before.line or self._overflows(at, opener, row, depth))
 
-    def _overflows(self, at: int, opener: int, row: list[Piece], depth: int) -> bool:
+    def _overflows(self, at: int, opener: int, row: list[Lexeme], depth: int) -> bool:
         """Whether the option of a set that begins here is too much for the row."""
         last = next(
             b
@@ -170,7 +170,7 @@ class _Layout:
         return after == self.pairs[opener]
 
 
-def _brackets(pieces: Sequence[Piece]) -> tuple[dict[int, int], list[int | None]]:
+def _brackets(pieces: Sequence[Lexeme]) -> tuple[dict[int, int], list[int | None]]:
     """Where each bracket opens and closes; and for each piece the opener of the bracket that it stands in."""
     pairs: dict[int, int] = {}
     around: list[int | None] = []
@@ -184,7 +184,7 @@ def _brackets(pieces: Sequence[Piece]) -> tuple[dict[int, int], list[int | None]
     return pairs, around
 
 
-def _ends(pieces: Sequence[Piece]) -> set[int]:
+def _ends(pieces: Sequence[Lexeme]) -> set[int]:
     """The commas behind the last options of sets."""
     words = [at for at, piece in enumerate(pieces) if piece.kind != "COMMENT"]
     return {a for a, b in pairwise(words) if pieces[a].kind == "COMMA" and pieces[b].kind == "RBRACE"}

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import spacelang as sl
-from spacelang.api.journal import Journal
+from spacelang.api.journal import SearcherJournal
 from spacelang_runtime.search.algorithms import Algorithm
 from spacelang_runtime.search.candidate import Goals, Result
 from spacelang_runtime.search.evolution import Evolution
@@ -296,14 +296,14 @@ def test_a_generation_that_the_journal_did_not_take_is_not_lost(
     space: sl.Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk is full, then has room again: the search goes on as if nothing had been, and so does its journal."""
-    journal, propose, full = tmp_path / "own.sqlite", Journal.propose, [True, False, True, True]
+    journal, propose, full = tmp_path / "own.sqlite", SearcherJournal.propose, [True, False, True, True]
 
     def refusing(*given: Any) -> None:
         if full and full.pop():
             raise sl.Failure("the disk is full")
         propose(*given)
 
-    monkeypatch.setattr(Journal, "propose", refusing)
+    monkeypatch.setattr(SearcherJournal, "propose", refusing)
     with sl.Searcher(space, candidates=30, settings=SMALL, journal=journal) as searcher:
         for _ in range(40):
             with suppress(sl.Failure):

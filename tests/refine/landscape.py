@@ -15,12 +15,12 @@ from spacelang.lower.lowered import lower
 from spacelang.recipe import Refine
 from spacelang.refinement.account import Account
 from spacelang.refinement.curve import Curve, curve, to_come
-from spacelang.refinement.loop import Candidate, Finding, Outcome, Rule, refined
+from spacelang.refinement.loop import CandidateSpace, Finding, RefinementOutcome, Rule, refined
 from spacelang.refinement.next import Next, next_space
 from spacelang.refinement.paired import profile
-from spacelang.refinement.ruler import Told, smoothed
+from spacelang.refinement.ruler import PerImageScores, smoothed
 from spacelang.refinement.sample import Sample, drawn
-from spacelang.refinement.slope import Measured, measured
+from spacelang.refinement.slope import MeasuredSpace, measured
 from spacelang.refinement.subspace import Subspace, subspaces
 from spacelang.source import Source
 from spacelang.space import Space
@@ -142,7 +142,7 @@ def options(text: str) -> dict[Place, tuple[Number, ...]]:
     return {(p.stage, p.dimension): p.options for p in parts_of(text)}
 
 
-def one_round(text: str, land: Landscape, recipe: Refine, seed: int) -> tuple[Next, Measured]:
+def one_round(text: str, land: Landscape, recipe: Refine, seed: int) -> tuple[Next, MeasuredSpace]:
     """Draw, score on the landscape, and move."""
     parts, samples = networks(text, recipe, seed)
     (errors,) = scored(parts, samples, land, seed, [1.0])
@@ -176,14 +176,14 @@ def scored(
     ]
 
 
-def loop(land: Landscape, recipe: Refine, rounds: int, rule: Rule, seed: int) -> Outcome:
+def loop(land: Landscape, recipe: Refine, rounds: int, rule: Rule, seed: int) -> RefinementOutcome:
     """The whole loop on a landscape. Its images are all alike but for how hard they are."""
     hard = np.random.default_rng(seed).normal(0.0, 0.05, 100)
     hard -= hard.mean()
     share = recipe.top / recipe.samples
     first: list[Curve] = []
 
-    def judge(candidate: Candidate) -> Finding:
+    def judge(candidate: CandidateSpace) -> Finding:
         own = 1000 * seed + candidate.number
         parts, samples = networks(candidate.source.text, recipe, own)
         errors_ = scored(parts, samples, land, own, (0.25, 0.5, 1.0))
@@ -199,18 +199,18 @@ def loop(land: Landscape, recipe: Refine, rounds: int, rule: Rule, seed: int) ->
             account(candidate, recipe, found, following), profile(whole, share, own, later, len(found.errors))
         )
 
-    return refined(Candidate(1, "land", Source("land.space", SPACE)), recipe, rounds, rule, judge)
+    return refined(CandidateSpace(1, "land", Source("land.space", SPACE)), recipe, rounds, rule, judge)
 
 
-def told(errors: np.ndarray, hard: np.ndarray, seed: int) -> Told:
+def told(errors: np.ndarray, hard: np.ndarray, seed: int) -> PerImageScores:
     """Networks on images, of which each has its own luck with each network."""
     luck = np.random.default_rng(seed).normal(0.0, 0.02, (len(errors), len(hard)))
     luck -= luck.mean(axis=1, keepdims=True)
     values = errors[:, None] + hard[None] + luck
-    return Told(values, values)
+    return PerImageScores(values, values)
 
 
-def account(candidate: Candidate, recipe: Refine, found: Measured, following: Next) -> Account:
+def account(candidate: CandidateSpace, recipe: Refine, found: MeasuredSpace, following: Next) -> Account:
     """The account of a space on a landscape."""
     return Account(
         space=candidate.name,

@@ -6,14 +6,14 @@ import pytest
 from spacelang.recipe import Refine
 from spacelang.refinement.curve import SLOWEST, Curve, curve, to_come
 from spacelang.refinement.paired import difference, profile
-from spacelang.refinement.ruler import Told, smoothed
+from spacelang.refinement.ruler import PerImageScores, smoothed
 
 from .landscape import SPACE, networks
 
 
-def told(losses: np.ndarray, images: int = 4) -> Told:
+def told(losses: np.ndarray, images: int = 4) -> PerImageScores:
     values = np.repeat(losses[:, None], images, axis=1)
-    return Told(values, values)
+    return PerImageScores(values, values)
 
 
 @pytest.mark.parametrize("power", [0.7, 1.0, 2.0])
@@ -52,9 +52,9 @@ def test_noisy_falls_make_the_slopes_doubtful() -> None:
 def test_errors_by_loss_have_the_unit_of_errors() -> None:
     losses = np.array([[0.5, 1.5], [1.0, 2.0], [1.5, 2.5]])
     wrong = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    np.testing.assert_allclose(smoothed(Told(losses, wrong)), [0.0, 0.5, 1.0])
+    np.testing.assert_allclose(smoothed(PerImageScores(losses, wrong)), [0.0, 0.5, 1.0])
     np.testing.assert_allclose(
-        smoothed(Told(losses, wrong[::-1])), [1.0, 0.5, 0.0]
+        smoothed(PerImageScores(losses, wrong[::-1])), [1.0, 0.5, 0.0]
     )  # no line that rises: as counted
 
 
@@ -64,11 +64,11 @@ def test_a_pair_of_spaces_differs_by_what_was_added_whatever_the_images_are_like
     networks_ = chance.normal(0.0, 0.1, 200)[:, None]
     losses = 2.0 + networks_ + hard[None]
     wrong = 0.5 + 0.1 * (losses - 2.0)  # a nat of loss is a tenth of error
-    one = profile(Told(losses, wrong), 0.05, 0)
-    other = profile(Told(losses + 0.3, wrong + 0.03), 0.05, 0)
+    one = profile(PerImageScores(losses, wrong), 0.05, 0)
+    other = profile(PerImageScores(losses + 0.3, wrong + 0.03), 0.05, 0)
     for score in ("loss", "accuracy"):
         found = difference(one, other, score)
         assert found.value == pytest.approx(0.03)
         assert 0 < found.high - found.value < 0.006, "images that are hard for all do not blur it"
     with pytest.raises(ValueError, match="cannot be paired"):
-        difference(one, profile(Told(losses[:, :9], wrong[:, :9]), 0.05, 0), "loss")
+        difference(one, profile(PerImageScores(losses[:, :9], wrong[:, :9]), 0.05, 0), "loss")

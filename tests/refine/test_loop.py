@@ -4,7 +4,16 @@ from attrs import evolve
 
 from spacelang.recipe import Refine
 from spacelang.refinement.account import Account
-from spacelang.refinement.loop import NOTHING, REFUSED, SPENT, Candidate, Finding, Outcome, Rule, refined
+from spacelang.refinement.loop import (
+    NOTHING,
+    REFUSED,
+    SPENT,
+    CandidateSpace,
+    Finding,
+    RefinementOutcome,
+    Rule,
+    refined,
+)
 from spacelang.refinement.next import next_space
 from spacelang.refinement.paired import Profile, Scale
 from spacelang.refinement.rewrite import Place
@@ -14,7 +23,7 @@ from spacelang.source import Source
 
 from .landscape import SPACE, compiled, options
 
-FIRST = Candidate(1, "land", Source("land.space", SPACE))
+FIRST = CandidateSpace(1, "land", Source("land.space", SPACE))
 WIDTH, DEPTH, MLP = (1, "embed"), (2, "depth"), (3, "mlp")
 
 
@@ -28,7 +37,7 @@ def judge(errors: dict[frozenset[Place], float], asked: dict[Place, float], spre
     """A judge to whom the slopes of every space are these, in shares a step, and the error of a space depends on
     which dimensions are not where the first space has them."""
 
-    def judged(candidate: Candidate) -> Finding:
+    def judged(candidate: CandidateSpace) -> Finding:
         text = candidate.source.text
         first, now = options(SPACE), options(text)
         moved = frozenset(place for place in first if now[place] != first[place])
@@ -60,7 +69,7 @@ def judge(errors: dict[frozenset[Place], float], asked: dict[Place, float], spre
     return judged
 
 
-def went(outcome: Outcome) -> list[tuple[str, bool]]:
+def went(outcome: RefinementOutcome) -> list[tuple[str, bool]]:
     """What was moved in each trial, and whether it was kept."""
     return [
         (" ".join(sorted(f"{m.slope.part.stage}.{m.slope.part.dimension}" for m in one.candidate.moves)), one.kept)
@@ -74,7 +83,7 @@ def loop(
     rule: Rule = "guarded",
     rounds: int = 9,
     spread=0.0,
-) -> Outcome:
+) -> RefinementOutcome:
     return refined(FIRST, Refine(), rounds, rule, judge(errors, asked, spread))
 
 

@@ -8,7 +8,7 @@ import pytest
 from spacelang.lower.lowered import lower
 from spacelang.recipe import Refine
 from spacelang.refinement.sample import Sample, drawn
-from spacelang.refinement.slope import Measured, measured
+from spacelang.refinement.slope import MeasuredSpace, measured
 from spacelang.refinement.subspace import Subspace, subspaces
 
 from .landscape import SPACE, compiled
@@ -25,7 +25,7 @@ def value(part: Subspace, sample: Sample) -> float:
     return sum(s * float(o / part.step) for s, o in zip(shares, part.options, strict=True))
 
 
-def of(part: Subspace, found: Measured) -> float:
+def of(part: Subspace, found: MeasuredSpace) -> float:
     return next(s.slope.value for s in found.slopes if s.part == part)
 
 

@@ -19,9 +19,9 @@ from spacelang.resources import folder
 from spacelang.source import read
 from spacelang_runtime.engine.create import create
 from spacelang_runtime.engine.record import Data, Limits, Record
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.search.answers import Answers
-from spacelang_runtime.search.evolve import Ended, Method, Outcome, Scored
+from spacelang_runtime.search.evolve import Ended, Method, ScoredCandidate, SearchOutcome
 from spacelang_runtime.search.evolve import evolve as search
 from spacelang_runtime.search.pool import Dispatcher, Pool
 from spacelang_runtime.search.scoring import Fidelity, Subnet, Verdict, judged
@@ -69,24 +69,24 @@ class Pretender:
         return Verdict(subnet.digest, told, used, 0.001, "nowhere")
 
 
-def new_run(runs: Path) -> Run:
+def new_run(runs: Path) -> RunFolder:
     space = digits().space
     record = Record("supernet", Data("d", "d", ""), Limits(1), "cpu", (), space="digits")
     return create(runs, record, "", space)
 
 
 def searched(
-    run: Run,
+    run: RunFolder,
     judge: Pretender,
     method: Method = Method(),
     recipe: Evolve = RECIPE,
     pool: Pool = Pool(0, 1, CPU),
-    observe: Callable[[Scored | Ended], None] = lambda seen: None,
+    observe: Callable[[ScoredCandidate | Ended], None] = lambda seen: None,
     feasible: Feasible | None = None,
-) -> Outcome:
+) -> SearchOutcome:
     return search(run, digits(), recipe, method, Dispatcher(pool, judge, IMAGES), 1, observe, feasible)
 
 
-def timeless(outcome: Outcome) -> Outcome:
+def timeless(outcome: SearchOutcome) -> SearchOutcome:
     """An outcome without what may differ between two searches of the same account."""
     return evolve(outcome, seconds=0.0, scored=0)

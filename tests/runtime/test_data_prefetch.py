@@ -13,14 +13,14 @@ import torch
 from image_folder import image_folder, opened
 
 from spacelang_runtime.data import resident
-from spacelang_runtime.data.batch import Images
+from spacelang_runtime.data.batch import ImageBatch
 from spacelang_runtime.data.prefetch import _by_thread, whole
 from spacelang_runtime.failure import Failure
 
 
-def piece(start: int, count: int, broken: str = "") -> Images:
+def piece(start: int, count: int, broken: str = "") -> ImageBatch:
     images = torch.arange(start, start + count, dtype=torch.uint8).view(-1, 1, 1, 1)
-    return Images(images, torch.arange(start, start + count), [(broken, "why")] if broken else [])
+    return ImageBatch(images, torch.arange(start, start + count), [(broken, "why")] if broken else [])
 
 
 def test_a_batch_is_its_pieces_one_after_the_other():

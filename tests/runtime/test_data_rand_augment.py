@@ -9,7 +9,7 @@ from PIL import Image
 from timm.data import auto_augment as timm
 
 from spacelang_runtime.data.augment import erased, noise, rectangles
-from spacelang_runtime.data.rand_augment import OPERATIONS, TONES, Turn, drawn, rand_augment
+from spacelang_runtime.data.rand_augment import OPERATIONS, TONES, AugmentOp, drawn, rand_augment
 
 NAMES = {
     "invert": "Invert",
@@ -45,7 +45,7 @@ def stacked(pictures: list[Image.Image]) -> torch.Tensor:
 
 
 def ours(operation: str, level: float, sign: float) -> torch.Tensor:
-    turn = Turn(*(np.full(len(PHOTOS), value) for value in (OPERATIONS.index(operation), level, sign)))
+    turn = AugmentOp(*(np.full(len(PHOTOS), value) for value in (OPERATIONS.index(operation), level, sign)))
     return rand_augment(stacked(PHOTOS), [turn]).int()
 
 
@@ -84,7 +84,7 @@ def test_what_is_moved_goes_where_pillow_puts_it(operation, level, sign, monkeyp
 def test_each_image_has_its_own_turns_and_the_others_stay():
     images = stacked(PHOTOS)
     operations = np.array([OPERATIONS.index(n) for n in ("invert", "rotate", "equalize", "sharpness")] + [-1])
-    turn = Turn(operations, np.full(5, 9.0), np.ones(5))
+    turn = AugmentOp(operations, np.full(5, 9.0), np.ones(5))
     together = rand_augment(images.clone(), [turn])
     for row in range(5):
         alone = rand_augment(images[row : row + 1].clone(), [turn.take(np.array([row]))])
@@ -95,7 +95,7 @@ def test_each_image_has_its_own_turns_and_the_others_stay():
 def test_grey_images_are_distorted_too():
     images = stacked(PHOTOS)[:, :1]
     for operation in range(len(OPERATIONS)):
-        turn = Turn(np.full(5, operation), np.full(5, 9.0), np.ones(5))
+        turn = AugmentOp(np.full(5, operation), np.full(5, 9.0), np.ones(5))
         assert rand_augment(images.clone(), [turn]).shape == images.shape
 
 

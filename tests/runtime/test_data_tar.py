@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spacelang_runtime.data.forms.tar import AHEAD, BLOCK, Walk
+from spacelang_runtime.data.forms.tar import AHEAD, BLOCK, TarReader
 
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "GNU": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
 SIZES = {"small": (0, 1, 7, 511, 512, 513, 1024), "mixed": (2, 900, 3_000, 200_000), "large": (30_000, 70_000)}
@@ -49,7 +49,7 @@ def test_the_walk_finds_the_names_places_and_sizes_that_tarfile_finds(form, size
             real = tar._find_link_target(one) if one.islnk() else one
             if real.isreg():
                 expected.append((one.name.encode(), real.offset_data, real.size))
-    walk = Walk(path)
+    walk = TarReader(path)
     assert [tuple(member) for member in walk] == expected
     assert walk.cut is None
     assert walk.links == links > 0
@@ -58,7 +58,7 @@ def test_the_walk_finds_the_names_places_and_sizes_that_tarfile_finds(form, size
 @pytest.mark.parametrize("sizes", SIZES)
 def test_what_a_member_begins_with_can_be_had_on_the_way(sizes, tmp_path):
     path = written(tmp_path / "a.tar", tarfile.USTAR_FORMAT, SIZES[sizes])
-    whole, walk = path.read_bytes(), Walk(path)
+    whole, walk = path.read_bytes(), TarReader(path)
     for member in walk:
         for most in (0, 1, 256, AHEAD, 10**9):
             end = member.start + min(most, member.size)
@@ -84,10 +84,10 @@ def damaged(header: bytes, at: int, field: bytes) -> bytes:
 )
 def test_a_header_that_is_none_ends_the_walk_at_its_place(change, tmp_path):
     path = written(tmp_path / "a.tar", tarfile.USTAR_FORMAT, SIZES["small"])
-    members, whole = list(Walk(path)), path.read_bytes()
+    members, whole = list(TarReader(path)), path.read_bytes()
     place = members[40].start - BLOCK
     path.write_bytes(whole[:place] + change(whole[place : place + BLOCK]) + whole[place + BLOCK :])
-    walk = Walk(path)
+    walk = TarReader(path)
     assert list(walk) == members[:40]
     assert walk.cut is not None
     assert walk.cut[0] == place
@@ -98,4 +98,4 @@ def test_a_size_that_pax_tells_in_no_digits_is_that_of_the_header(tmp_path):
         member = tarfile.TarInfo("a.jpg")
         member.size, member.pax_headers = 3, {"size": "three"}
         tar.addfile(member, io.BytesIO(b"abc"))
-    assert [(member.name, member.size) for member in Walk(tmp_path / "a.tar")] == [(b"a.jpg", 3)]
+    assert [(member.name, member.size) for member in TarReader(tmp_path / "a.tar")] == [(b"a.jpg", 3)]

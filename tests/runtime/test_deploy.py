@@ -18,7 +18,7 @@ from spacelang_runtime.data import TestShare, open_split
 from spacelang_runtime.data.decode import ANY_SIDE
 from spacelang_runtime.data.forms.known import listed
 from spacelang_runtime.data.labelled import open_training
-from spacelang_runtime.data.learned import Learned
+from spacelang_runtime.data.learned import TrainingData
 from spacelang_runtime.data.splits import source
 from spacelang_runtime.export.metadata import metadata, told_by
 from spacelang_runtime.export.sessions.opened import opened
@@ -127,7 +127,7 @@ def test_int8_of_one_split_takes_its_ranges_from_images_that_are_not_tested(
     assert (len(training), len(tested)) == (9, 6)
     pictures = [image.numpy().tobytes() for split in (training, tested) for image in split.first(15)]
     assert len(set(pictures)) == 15
-    learned = Learned(held_out, source(listed(str(shown)), ANY_SIDE, held_out).fingerprint)
+    learned = TrainingData(held_out, source(listed(str(shown)), ANY_SIDE, held_out).fingerprint)
     assert len(open_training(str(shown), frame, seen, 0, lambda _: None, None, learned)) == 9
 
     words = ("export", str(folder), "-o", str(tmp_path / "m.onnx"), "--int8", "--data", str(shown))

@@ -14,7 +14,7 @@ from spacelang.lower.costs import blocks
 from spacelang.lower.lowered import lower
 from spacelang_runtime.app import latency
 from spacelang_runtime.engine.run import find
-from spacelang_runtime.export.latency.place import Place
+from spacelang_runtime.export.latency.place import RuntimeTarget
 from spacelang_runtime.search.timing import Timing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,9 +66,9 @@ def test_the_commands_of_the_page_run(spacelang, searched: Path, monkeypatch, ne
         entries = dict.fromkeys(blocks(lowered.legal), 1e-3)
         timings = dict.fromkeys(entries, Timing(1e-3, 1e-3, 1e-3, 1e-3))
 
-        def measure(_, where: Place, *others: object, **words: object) -> latency.Table:
-            assert where == Place("onnxruntime", 1)
-            return latency.Table("mini", "elsewhere", where, "none", entries, timings, None, (0.01,), 0.0)
+        def measure(_, where: RuntimeTarget, *others: object, **words: object) -> latency.LatencyTable:
+            assert where == RuntimeTarget("onnxruntime", 1)
+            return latency.LatencyTable("mini", "elsewhere", where, "none", entries, timings, None, (0.01,), 0.0)
 
         monkeypatch.setattr(latency, "measure", measure)
     for line in BLOCKS[need]:

@@ -13,7 +13,7 @@ from image_folder import image_folder
 from safetensors.torch import load_file, save_file
 
 from spacelang import notation
-from spacelang_runtime.engine.run import Run, every
+from spacelang_runtime.engine.run import RunFolder, every
 from spacelang_runtime.engine.wilson import wilson
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import DIGEST, save
@@ -142,7 +142,7 @@ def test_weights_that_are_no_numbers_are_refused_by_name(spacelang, tmp_path: Pa
     assert f"1 of the {weights[name].numel()} weights of {name} are NaN or infinite" in said.err
 
 
-def newest(runs: Path) -> Run:
+def newest(runs: Path) -> RunFolder:
     return max(every(runs), key=lambda run: run.record.created)
 
 

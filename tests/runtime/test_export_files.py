@@ -12,7 +12,7 @@ from spacelang import notation
 from spacelang_runtime.app.export import require_known
 from spacelang_runtime.export import program
 from spacelang_runtime.export.metadata import metadata
-from spacelang_runtime.export.portable.network import TransformerLayer
+from spacelang_runtime.export.portable.network import PortableTransformerLayer
 from spacelang_runtime.export.portable.portable import portable
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
@@ -58,7 +58,7 @@ def test_onnxruntime_computes_what_torch_does_of_weights_and_no_table_of_pairs(l
     assert written.weights == 4 * sum(parameter.numel() for parameter in model.parameters())
     assert session.get_modelmeta().custom_metadata_map == told(model)
 
-    layers = [part for part in portable(model).parts.values() if isinstance(part, TransformerLayer)]
+    layers = [part for part in portable(model).parts.values() if isinstance(part, PortableTransformerLayer)]
     assert len(layers) == model.architecture.depth
     windows = {layer.attention.cut.window[0] * layer.attention.cut.window[1] for layer in layers}
     for name in ("model.onnx", "folded.onnx"):

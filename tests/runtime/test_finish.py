@@ -23,7 +23,7 @@ from spacelang_runtime.engine import probe
 from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.finished import finished, folder_of
 from spacelang_runtime.engine.probe import mean_step_time
-from spacelang_runtime.engine.run import Run, find, write_state
+from spacelang_runtime.engine.run import RunFolder, find, write_state
 from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.failure import Failure, Stopped
 from spacelang_runtime.nn.extract import extract
@@ -54,7 +54,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     shutil.copytree(made, tmp_path / "runs")
     found = find(tmp_path / "runs")
     assert found.state is not None
@@ -63,16 +63,16 @@ def run(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return found
 
 
-def request(run: Run, share: Fraction = Fraction(1, 10), **more: Any) -> FinishRequest:
+def request(run: RunFolder, share: Fraction = Fraction(1, 10), **more: Any) -> FinishRequest:
     recipe = recipe_of(run.space.train, more.get("final", False))
     return FinishRequest(run, lower(run.space).smallest, share, recipe, **more)
 
 
-def supernet(run: Run) -> Any:
+def supernet(run: RunFolder) -> Any:
     return trained(run, lower(run.space), ALONE.device)
 
 
-def test_a_share_of_the_seconds_becomes_steps_which_its_record_keeps(run: Run) -> None:
+def test_a_share_of_the_seconds_becomes_steps_which_its_record_keeps(run: RunFolder) -> None:
     asked = request(run)
     setup = begun(asked, supernet(run), ALONE, 0, lambda _: None)
     record = setup.run.record
@@ -81,13 +81,13 @@ def test_a_share_of_the_seconds_becomes_steps_which_its_record_keeps(run: Run) -
     assert find(run.folder.parent) == run, "a finish is no run of the folder of runs"
 
 
-def test_seconds_are_those_of_all_processes(run: Run) -> None:
+def test_seconds_are_those_of_all_processes(run: RunFolder) -> None:
     assert run.state is not None
     many = evolve(run, record=evolve(run.record, processes=8))
     assert seconds_of(many, Fraction(1, 4), 2) == pytest.approx(run.state.elapsed)
 
 
-def test_it_begins_with_the_inherited_weights_and_stays_off_the_held_out_images(run: Run) -> None:
+def test_it_begins_with_the_inherited_weights_and_stays_off_the_held_out_images(run: RunFolder) -> None:
     model = supernet(run)
     setup = begun(request(run), model, ALONE, 0, lambda _: None)
     own = setup.subnets.largest
@@ -103,7 +103,7 @@ def test_it_begins_with_the_inherited_weights_and_stays_off_the_held_out_images(
 
 
 @pytest.mark.parametrize("taught", [0.0, 0.5])
-def test_interrupted_it_makes_exactly_the_steps_that_are_left(run: Run, taught: float) -> None:
+def test_interrupted_it_makes_exactly_the_steps_that_are_left(run: RunFolder, taught: float) -> None:
     asked, model = request(run, taught=taught), supernet(run)
     whole: list[Any] = []
     setup = begun(asked, model, ALONE, 0, lambda _: None)
@@ -131,7 +131,7 @@ def test_interrupted_it_makes_exactly_the_steps_that_are_left(run: Run, taught: 
     assert all(torch.equal(weights[name], tensor) for name, tensor in uncut.items())
 
 
-def test_stopped_before_its_first_checkpoint_it_begins_with_the_inherited_weights_again(run: Run) -> None:
+def test_stopped_before_its_first_checkpoint_it_begins_with_the_inherited_weights_again(run: RunFolder) -> None:
     asked, model = request(run), supernet(run)
     first = begun(asked, model, ALONE, 0, lambda _: None)  # killed here
     again = begun(asked, model, ALONE, 0, lambda _: None)
@@ -139,7 +139,7 @@ def test_stopped_before_its_first_checkpoint_it_begins_with_the_inherited_weight
     assert all(torch.equal(first.model.state_dict()[k], t) for k, t in again.model.state_dict().items())
 
 
-def test_another_share_recipe_or_training_is_another_finish(run: Run) -> None:
+def test_another_share_recipe_or_training_is_another_finish(run: RunFolder) -> None:
     asked, model = request(run), supernet(run)
     own = begun(asked, model, ALONE, 0, lambda _: None).run
     assert kept(asked) == own
@@ -151,7 +151,7 @@ def test_another_share_recipe_or_training_is_another_finish(run: Run) -> None:
     assert kept(asked) is None, "the supernet has learned more since"
 
 
-def test_its_model_says_where_it_comes_from(run: Run) -> None:
+def test_its_model_says_where_it_comes_from(run: RunFolder) -> None:
     asked, model = request(run), supernet(run)
     setup = begun(asked, model, ALONE, 0, lambda _: None)
     learn(setup)
@@ -167,7 +167,7 @@ def test_its_model_says_where_it_comes_from(run: Run) -> None:
     assert all(torch.equal(learned[name], tensor) for name, tensor in load(done.model).state_dict().items())
 
 
-def test_a_final_one_tells_nothing_of_the_held_out_images(run: Run) -> None:
+def test_a_final_one_tells_nothing_of_the_held_out_images(run: RunFolder) -> None:
     asked, model = request(run, final=True), supernet(run)
     setup = begun(asked, model, ALONE, 0, lambda _: None)
     learn(setup)
@@ -178,7 +178,7 @@ def test_a_final_one_tells_nothing_of_the_held_out_images(run: Run) -> None:
     assert "| Accuracy |" not in (setup.run.model / "README.md").read_text()
 
 
-def test_images_that_have_changed_are_refused(run: Run) -> None:
+def test_images_that_have_changed_are_refused(run: RunFolder) -> None:
     changed = evolve(run, record=evolve(run.record, data=evolve(run.record.data, fingerprint="another")))
     with pytest.raises(Failure, match=f"digits is not what {run.name} was trained on"):
         begun(request(changed), supernet(run), ALONE, 0, lambda _: None)
@@ -192,7 +192,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_finished_is_refused(name: str, run: Run) -> None:
+def test_what_cannot_be_finished_is_refused(name: str, run: RunFolder) -> None:
     changes, told = REFUSED[name]
     with pytest.raises(Failure, match=told):
         require_finishable(evolve(run, record=evolve(run.record, **changes)))

@@ -17,7 +17,7 @@ from spacelang_runtime.fused import learn as learning
 from spacelang_runtime.fused import pieces as recording
 from spacelang_runtime.fused.attention import by_windows
 from spacelang_runtime.fused.backend import backend
-from spacelang_runtime.fused.pieces import Piece
+from spacelang_runtime.fused.pieces import RecordedStep
 from spacelang_runtime.fused.weights import weights
 from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.tasks.supernet.objective import decaying_first
@@ -142,7 +142,7 @@ def test_a_training_keeps_so_many_pieces_and_no_more(monkeypatch: pytest.MonkeyP
         book.learn(model, draw(lowered, rng), images, targets, 0.0, 1.0)
     (pieces,) = book._pieces.values()
     assert len(pieces._pieces) == 5
-    assert all(isinstance(piece, Piece) for piece in pieces._pieces.values())
+    assert all(isinstance(piece, RecordedStep) for piece in pieces._pieces.values())
 
 
 @pytest.mark.gpu

@@ -20,7 +20,7 @@ from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.search.halving import rungs
-from spacelang_runtime.search.images import Images, batch_of, beginning, cuts, place
+from spacelang_runtime.search.images import ScoringImages, batch_of, beginning, cuts, place
 from spacelang_runtime.search.scoring import Fidelity, Scorer, Subnet
 
 FRAME = Frame(16, 4, 3, 3, ("bias",), "none", "mean", True)
@@ -180,7 +180,7 @@ def test_images_are_the_same_wherever_they_lie(where) -> None:
 @pytest.mark.parametrize("begin", [0, 1, 250, 299])
 def test_from_where_they_begin_every_image_comes_once_in_the_fixed_order(begin: int) -> None:
     numbers = torch.arange(300)
-    images = Images(numbers, numbers, CPU, "device", 64, begin)
+    images = ScoringImages(numbers, numbers, CPU, "device", 64, begin)
     expected = torch.roll(numbers, -begin)
     for start, end in ((0, 300), (96, 200), (200, 300)):
         seen = [torch.cat(part) for part in zip(*images.batches(start, end), strict=True)]

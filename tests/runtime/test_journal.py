@@ -14,12 +14,20 @@ from spacelang_runtime.refine.measurement import begin, judgements, keep
 from spacelang_runtime.search.answers import Answers
 from spacelang_runtime.search.journal import Journal
 from spacelang_runtime.search.journal_file import open_journal
-from spacelang_runtime.search.journal_rows import Conditions, Entry, Finalist, Generation, Judged, Proposed, Search
+from spacelang_runtime.search.journal_rows import (
+    Conditions,
+    Finalist,
+    GenerationSummary,
+    NetworkRow,
+    PartialScore,
+    Proposed,
+    Search,
+)
 from spacelang_runtime.search.journal_writer import recorded
 from spacelang_runtime.search.scoring import Verdict
 
-ONE = Entry("a" * 64, "line one", 100, 10)
-TWO = Entry("b" * 64, "line two", 90, 9)
+ONE = NetworkRow("a" * 64, "line one", 100, 10)
+TWO = NetworkRow("b" * 64, "line two", 90, 9)
 RIGHT = Answers(np.arange(50) % 5 != 0, (np.arange(50) / 40).astype(np.float16))  # 40 of 50
 OTHER = Answers(RIGHT.right[::-1], RIGHT.losses[::-1])
 KEPT = Path(__file__).parent / "journals"
@@ -126,8 +134,8 @@ def test_what_was_judged_on_fewer_images_comes_after_the_others(tmp_path: Path) 
 
 
 def test_a_generation_is_kept_as_it_first_ended(tmp_path: Path) -> None:
-    generation = Generation(0, 40, 0.01, 70, 30, None, (ONE.architecture,), 50, 0.25)
-    judged_ = {ONE.architecture: Judged(50, 40, 0.25), TWO.architecture: Judged(20, 16)}
+    generation = GenerationSummary(0, 40, 0.01, 70, 30, None, (ONE.architecture,), 50, 0.25)
+    judged_ = {ONE.architecture: PartialScore(50, 40, 0.25), TWO.architecture: PartialScore(20, 16)}
     with open_journal(tmp_path) as journal:
         search = proposed(journal)
         for _ in range(2):  # a search that goes on tells it again
@@ -280,7 +288,7 @@ def test_the_documented_questions_are_answered_of_the_last_search_alone(tmp_path
     filled(tmp_path)
     with open_journal(tmp_path) as journal:
         other = journal.search("another", 6, 40)
-        journal.propose(other, 0, [Proposed(Entry("c" * 64, "line three", 80, 8), "draw", ())])
+        journal.propose(other, 0, [Proposed(NetworkRow("c" * 64, "line three", 80, 8), "draw", ())])
         journal.propose(other, 1, [Proposed(TWO, "crossover", ("c" * 64,))])
         assert other.number == 2
     asked = SCHEMA.read_text(encoding="utf-8").split("```sql\n")[1:]
@@ -289,9 +297,9 @@ def test_the_documented_questions_are_answered_of_the_last_search_alone(tmp_path
         last = journal.search("last", 5, 50)
         children = [Proposed(ONE, "draw", ()), Proposed(TWO, "mutation", (ONE.architecture,))]
         journal.propose(last, 0, children)
-        generation = Generation(0, 40, 0.0, 100, 0, None, (ONE.architecture,))
+        generation = GenerationSummary(0, 40, 0.0, 100, 0, None, (ONE.architecture,))
         journal.close_generation(
-            last, generation, {ONE.architecture: Judged(50, 40), TWO.architecture: Judged(50, 30)}
+            last, generation, {ONE.architecture: PartialScore(50, 40), TWO.architecture: PartialScore(50, 30)}
         )
         journal.close_search(last, TWO.architecture)
         best, operators, ancestors = (

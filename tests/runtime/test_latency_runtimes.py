@@ -21,8 +21,8 @@ from spacelang_runtime.export import busy
 from spacelang_runtime.export.latency import place as place_
 from spacelang_runtime.export.latency.correction import fitted
 from spacelang_runtime.export.latency.measured import whole
-from spacelang_runtime.export.latency.pieces import Attention, Mlp, pieces_of
-from spacelang_runtime.export.latency.place import Place
+from spacelang_runtime.export.latency.pieces import TimedAttention, TimedMlp, pieces_of
+from spacelang_runtime.export.latency.place import RuntimeTarget
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.latency import keys
 from spacelang_runtime.search.timing import Timing
@@ -58,7 +58,7 @@ def test_halves_of_layers_are_fewer_than_layers_and_make_every_block() -> None:
     pieces = {piece for several in found.values() for piece in several}
     assert len(pieces) < 0.7 * len(found)
     halves = [several for key, several in found.items() if ":h" in key]
-    assert all(isinstance(one, Attention) and isinstance(other, Mlp) for one, other in halves)
+    assert all(isinstance(one, TimedAttention) and isinstance(other, TimedMlp) for one, other in halves)
 
 
 def test_a_correction_finds_the_line_that_made_the_times() -> None:
@@ -85,23 +85,25 @@ def test_a_machine_is_busy_where_others_work(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_table_of_a_runtime_is_made_corrected_and_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
     monkeypatch.setattr(latency, "FITTED", 2)
-    lowered, place = micro(), Place("openvino", rounds=2)
+    lowered, place = micro(), RuntimeTarget("openvino", rounds=2)
     table = latency.measure(lowered, place, checked=1)
     kept = json.loads(json.dumps(record(table)))
     assert set(kept["entries"]) == set(pieces_of(lowered))
     assert kept["correction"]["networks"] == 2
     assert kept["check"]["networks"] == 1
     assert read_table(json.dumps(kept)).measure == "latency"
-    assert place_of(kept) == Place("openvino", 1)
+    assert place_of(kept) == RuntimeTarget("openvino", 1)
     assert place_of({**kept, "device": "another"}) is None
-    assert (place_of({**kept, "runtime": "onnxruntime", "precision": "int8"})) == Place("onnxruntime", 1, True)
+    assert (place_of({**kept, "runtime": "onnxruntime", "precision": "int8"})) == RuntimeTarget(
+        "onnxruntime", 1, True
+    )
 
 
 def test_what_was_exported_is_kept_and_timed_without_exporting_it_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
-    place = Place("openvino", rounds=1, programs=tmp_path / "programs")
+    place = RuntimeTarget("openvino", rounds=1, programs=tmp_path / "programs")
     networks = [micro().largest, micro().smallest]
     whole(networks, place)
     assert len(list((tmp_path / "programs").glob("*.xml"))) == 2
@@ -115,9 +117,11 @@ def test_what_is_off_or_was_measured_beside_others_is_marked_and_wants_force(tmp
     timing = Timing(1e-3, 1e-3, 0.9e-3, 1.1e-3)
     path = tmp_path / "t.json"
 
-    def table(errors: tuple[float, ...], others: float) -> latency.Table:
-        place = Place("openvino")
-        return latency.Table("s", "d", place, "r", {"stem/8": 1e-3}, {"stem/8": timing}, None, errors, others)
+    def table(errors: tuple[float, ...], others: float) -> latency.LatencyTable:
+        place = RuntimeTarget("openvino")
+        return latency.LatencyTable(
+            "s", "d", place, "r", {"stem/8": 1e-3}, {"stem/8": timing}, None, errors, others
+        )
 
     latency.write(table((0.04, 0.06), 0.05), path)
     assert told_by(path, 1, force=False).facts["marks"] == []

@@ -20,7 +20,7 @@ from spacelang import notation
 from spacelang.lower.lowered import lower
 from spacelang.recipe import Train
 from spacelang_runtime.engine.evaluate import evaluate_all
-from spacelang_runtime.engine.run import Run, find
+from spacelang_runtime.engine.run import RunFolder, find
 from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.engine.train import TrainingResult, train
 from spacelang_runtime.failure import Failure, Interrupted
@@ -51,7 +51,7 @@ def learn(setup: SupernetSetup, watch: Callable[[Any], None] = _quiet, looks: in
 
 
 @pytest.fixture(scope="module")
-def looked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[Any], TrainingResult]:
+def looked(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, list[Any], TrainingResult]:
     """A run with its steps."""
     steps: list[Any] = []
     setup = setup_in(tmp_path_factory.mktemp("looked"))
@@ -59,7 +59,7 @@ def looked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[Any], Tr
     return setup.run, steps, result
 
 
-def same_weights(one: Run, other: Run) -> bool:
+def same_weights(one: RunFolder, other: RunFolder) -> bool:
     kept, theirs = (torch.load(run.checkpoint, weights_only=True) for run in (one, other))
     return all(
         torch.equal(tensor, theirs[part][name])
@@ -69,7 +69,7 @@ def same_weights(one: Run, other: Run) -> bool:
 
 
 def test_with_looks_and_without_a_training_is_the_same_bit_for_bit(
-    looked: tuple[Run, list[Any], TrainingResult], tmp_path: Path
+    looked: tuple[RunFolder, list[Any], TrainingResult], tmp_path: Path
 ) -> None:
     run, steps, result = looked
     plain: list[Any] = []
@@ -82,7 +82,7 @@ def test_with_looks_and_without_a_training_is_the_same_bit_for_bit(
 
 
 def test_a_run_that_was_cut_between_looks_repeats_the_uncut_one(
-    looked: tuple[Run, list[Any], TrainingResult], tmp_path: Path
+    looked: tuple[RunFolder, list[Any], TrainingResult], tmp_path: Path
 ) -> None:
     run, steps, result = looked
     setup, seen = setup_in(tmp_path), []
@@ -102,7 +102,7 @@ def test_a_run_that_was_cut_between_looks_repeats_the_uncut_one(
 
 @pytest.mark.parametrize("when", ["in the last step", "after it"])
 def test_a_run_that_was_stopped_before_its_last_look_makes_it_when_it_goes_on(
-    looked: tuple[Run, list[Any], TrainingResult], tmp_path: Path, when: str
+    looked: tuple[RunFolder, list[Any], TrainingResult], tmp_path: Path, when: str
 ) -> None:
     setup = setup_in(tmp_path)
     whole = training(setup)
@@ -133,7 +133,7 @@ def test_a_run_that_was_stopped_before_its_last_look_makes_it_when_it_goes_on(
     assert same_weights(setup.run, looked[0])
 
 
-def test_a_look_tells_what_an_evaluation_tells(looked: tuple[Run, list[Any], TrainingResult]) -> None:
+def test_a_look_tells_what_an_evaluation_tells(looked: tuple[RunFolder, list[Any], TrainingResult]) -> None:
     """The last look, of the averaged weights, on the first held-out images."""
     run, _, result = looked
     lowered = lower(run.space)
@@ -156,7 +156,7 @@ def test_a_look_tells_what_an_evaluation_tells(looked: tuple[Run, list[Any], Tra
 
 
 def test_each_tenth_of_the_way_is_in_the_steps_in_tensorboard_and_in_the_report(
-    looked: tuple[Run, list[Any], TrainingResult],
+    looked: tuple[RunFolder, list[Any], TrainingResult],
 ) -> None:
     run, steps, result = looked
     curves = curves_of(run)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from networks import stirred
 from torch import Tensor
 
-from spacelang.lower.plan import Block
+from spacelang.lower.plan import TransformerBlock
 from spacelang_runtime.nn.network import Attention
 from spacelang_runtime.ops import position_embedding
 from spacelang_runtime.ops.attention import additions, attend
@@ -23,7 +23,7 @@ Place = tuple[int, int] | None  # row and column; None: the class token
 def attention(
     heads: int, width: int, window: int | str, side: int, shifted: bool, token: bool, bias: bool, relative: int
 ) -> Attention:
-    block = Block(
+    block = TransformerBlock(
         stage=0, index=int(shifted), side=side, token=token, embed=4, heads=heads, qkv=heads * width,
         head_width=width, hidden=8, window=window, shift=0, bias=bias, relative=relative,
     )  # fmt: skip

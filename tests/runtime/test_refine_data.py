@@ -9,7 +9,7 @@ from image_folder import write_image
 from test_refine import DIGITS, SMALL, spacelang
 
 import spacelang as sl
-from spacelang.api.asked import Asked
+from spacelang.api.asked import RefineRequest
 from spacelang_runtime.engine.run import every
 
 SETTINGS = {"samples": 24, "top": 2, "per_choice": 4}
@@ -62,5 +62,5 @@ def test_what_is_no_share_is_refused(share: float, here: Path) -> None:
 
 
 def test_words_without_a_share_name_the_refinements_that_they_named_before_there_was_one() -> None:
-    assert "test_share" not in Asked().values()
-    assert Asked(test_share=(0.2, 0)).values()["test_share"] == (0.2, 0)
+    assert "test_share" not in RefineRequest().values()
+    assert RefineRequest(test_share=(0.2, 0)).values()["test_share"] == (0.2, 0)

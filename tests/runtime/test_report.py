@@ -11,7 +11,7 @@ from searching import Pretender, digits, new_run, searched
 
 from spacelang.amount import spaced, unit_of
 from spacelang_runtime.engine import by_class
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.engine.wilson import wilson
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.report import classes, figures, page
@@ -23,13 +23,13 @@ SECTIONS = ("Accuracy against cost", "Generations", "Which options win", "Lineag
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     run = new_run(tmp_path_factory.mktemp("report"))
     searched(run, Pretender(), Method("paper", risk=0.01))
     return run
 
 
-def test_the_story_is_that_of_the_search(run: Run) -> None:
+def test_the_story_is_that_of_the_search(run: RunFolder) -> None:
     story = summary_of(run)
     assert story is not None
     assert story.ended
@@ -41,13 +41,13 @@ def test_the_story_is_that_of_the_search(run: Run) -> None:
     assert {member.operator for member in line.values() if not member.parents} == {"draw"}
 
 
-def test_the_page_needs_nothing_from_elsewhere(run: Run) -> None:
+def test_the_page_needs_nothing_from_elsewhere(run: RunFolder) -> None:
     text = page(run, digits())
     assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=['\"](?!data:)", text)
     assert all(f"<h2>{title}</h2>" in text for title in SECTIONS)
 
 
-def test_the_page_says_what_networks_were_ranked_by_and_what_a_race_has_spared(run: Run) -> None:
+def test_the_page_says_what_networks_were_ranked_by_and_what_a_race_has_spared(run: RunFolder) -> None:
     text = page(run, digits())
     last = summary_of(run).generations[-1]
     assert "paper, for accuracy, ranked by loss" in text
@@ -68,7 +68,7 @@ def browser() -> str | None:
 
 
 @pytest.mark.skipif(browser() is None, reason="needs a browser: apt install chromium")
-def test_in_a_browser_the_page_draws_and_answers_the_pointer(run: Run, tmp_path: Path) -> None:
+def test_in_a_browser_the_page_draws_and_answers_the_pointer(run: RunFolder, tmp_path: Path) -> None:
     """Renders without a word on the console, with no request to the web; a point tells its network when hovered."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
     path = tmp_path / "report.html"
@@ -122,7 +122,7 @@ _OUTSIDE = """() => {
 
 
 @pytest.mark.skipif(browser() is None, reason="needs a browser: apt install chromium")
-def test_figures_are_whole_on_a_narrow_screen(run: Run, tmp_path: Path) -> None:
+def test_figures_are_whole_on_a_narrow_screen(run: RunFolder, tmp_path: Path) -> None:
     """At 420 pixels no word is cut off, and no legend lies over what is drawn."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
     path = tmp_path / "report.html"
@@ -153,7 +153,7 @@ def test_the_axis_of_costs_is_written_as_the_text_is_and_keeps_to_the_space() ->
     assert "s}" not in figure.data[0].hovertemplate
 
 
-def test_dots_lie_where_their_axis_says(run: Run) -> None:
+def test_dots_lie_where_their_axis_says(run: RunFolder) -> None:
     story = summary_of(run)
     assert story is not None
     figure = figures.accuracy_and_cost(story)
@@ -163,7 +163,7 @@ def test_dots_lie_where_their_axis_says(run: Run) -> None:
     assert sorted(figure.data[1].x) == [cost / unit for cost in costs]
 
 
-def test_classes_that_were_measured_are_shown(run: Run, tmp_path: Path) -> None:
+def test_classes_that_were_measured_are_shown(run: RunFolder, tmp_path: Path) -> None:
     copy = attrs.evolve(run, folder=Path(shutil.copytree(run.folder, tmp_path / run.name)))
     assert "Classes of" not in page(copy, digits())
     told = [{"class": name, "top1_interval": list(wilson(right, 4))} for name, right in (("ant", 3), ("bee", 4))]
@@ -183,7 +183,7 @@ def test_classes_that_were_measured_are_shown(run: Run, tmp_path: Path) -> None:
     assert "eval --classes" in failure.value.remedy
 
 
-def test_the_command_writes_it_beside_the_run(run: Run, spacelang) -> None:
+def test_the_command_writes_it_beside_the_run(run: RunFolder, spacelang) -> None:
     said = spacelang("report", run.name, "--runs", str(run.folder.parent))
     assert said.code == 0, said.err
     assert Path(said.out.strip()).stat().st_size > 10**6

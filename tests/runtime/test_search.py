@@ -22,7 +22,7 @@ from spacelang_runtime.search.algorithms import ALGORITHMS
 from spacelang_runtime.search.answers import Answers
 from spacelang_runtime.search.candidate import Goals, Result
 from spacelang_runtime.search.evolution import Evolution
-from spacelang_runtime.search.evolve import Ended, Method, Scored
+from spacelang_runtime.search.evolve import Ended, Method, ScoredCandidate
 from spacelang_runtime.search.journal_file import look, open_journal
 from spacelang_runtime.search.pool import Pool, follow
 from spacelang_runtime.search.scoring import Fidelity, Verdict
@@ -73,7 +73,7 @@ def test_a_generous_race_saves_more(tmp_path: Path) -> None:
 def test_what_is_left_in_a_race_really_falls_short(tmp_path: Path) -> None:
     run, seen = new_run(tmp_path), []
     searched(run, Pretender(), RACED, observe=seen.append)
-    left = [s.candidate.architecture for s in seen if isinstance(s, Scored) and s.left]
+    left = [s.candidate.architecture for s in seen if isinstance(s, ScoredCandidate) and s.left]
     ends = [s for s in seen if isinstance(s, Ended)]
     loss = lambda architecture: answers(architecture).first(READ).loss  # noqa: E731
     weakest = max(loss(candidate.architecture) for candidate, _ in ends[-1].leaders)
@@ -82,9 +82,11 @@ def test_what_is_left_in_a_race_really_falls_short(tmp_path: Path) -> None:
 
 
 def test_halving_looks_at_few_images_and_ends_with_a_good_network(tmp_path: Path) -> None:
-    seen: list[Scored] = []
+    seen: list[ScoredCandidate] = []
     judge = Pretender()
-    found = searched(new_run(tmp_path), judge, observe=lambda s: seen.append(s) if isinstance(s, Scored) else None)
+    found = searched(
+        new_run(tmp_path), judge, observe=lambda s: seen.append(s) if isinstance(s, ScoredCandidate) else None
+    )
     losses = sorted(answers(s.candidate.architecture).first(READ).loss for s in seen)
     assert found.spent < 0.35 * (found.spent + found.saved)
     assert found.loss <= losses[len(losses) // 20]
@@ -294,13 +296,13 @@ def test_a_later_search_looks_at_no_image_again(tmp_path: Path) -> None:
 def test_every_algorithm_stays_inside_and_pays_for_what_it_may(tmp_path: Path, algorithm) -> None:
     goals = ("accuracy", "flops") if algorithm == "nsga2" else ("accuracy",)
     judge, recipe = Pretender(), attrs.evolve(RECIPE, generations=50)
-    seen: list[Scored] = []
+    seen: list[ScoredCandidate] = []
     found = searched(
         new_run(tmp_path),
         judge,
         Method(algorithm, goals, budget=40),
         recipe,
-        observe=lambda s: seen.append(s) if isinstance(s, Scored) else None,
+        observe=lambda s: seen.append(s) if isinstance(s, ScoredCandidate) else None,
     )
     assert len({digest for digest, _ in judge.looked}) == found.scored == found.networks == 40
     assert all(s.candidate.flops <= 100_000 for s in seen)

@@ -46,16 +46,16 @@ def test_a_slow_step_is_told_by_steps_of_few_images(
 ) -> None:
     made = setup(tmp_path, task)
     taken = clocked(monkeypatch, 60.0)
-    pace = probe.pace(made, ALONE)
+    step_time = probe.step_time(made, ALONE)
     few = 2 * made.data.multiple
     assert taken == [few]
-    assert pace == probe.Pace(60.0 * BATCH, few)
+    assert step_time == probe.StepTime(60.0 * BATCH, few)
 
 
 def test_a_quick_step_is_made_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = setup(tmp_path, "segment")
     taken = clocked(monkeypatch, 0.001)
-    assert probe.pace(made, ALONE) == probe.Pace(pytest.approx(0.001 * BATCH), BATCH)
+    assert probe.step_time(made, ALONE) == probe.StepTime(pytest.approx(0.001 * BATCH), BATCH)
     assert taken == [2, BATCH]
 
 
@@ -64,13 +64,13 @@ def test_a_step_between_is_told_by_as_many_images_as_take_a_second(
 ) -> None:
     made = setup(tmp_path, "segment")
     taken = clocked(monkeypatch, 0.25)
-    assert probe.pace(made, ALONE) == probe.Pace(0.25 * BATCH, 4)
+    assert probe.step_time(made, ALONE) == probe.StepTime(0.25 * BATCH, 4)
     assert taken == [2, 4]
 
 
 def test_processes_share_the_images_that_are_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = setup(tmp_path, "segment", processes=4)
     taken = clocked(monkeypatch, 60.0)
-    pace = probe.pace(made, World(3, 4, torch.device("cpu")))
+    step_time = probe.step_time(made, World(3, 4, torch.device("cpu")))
     assert taken == [2]
-    assert pace.seconds == 60.0 * BATCH / 4
+    assert step_time.seconds == 60.0 * BATCH / 4

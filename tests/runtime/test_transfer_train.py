@@ -18,7 +18,7 @@ from tiny_transfer import MAKE, RECIPES, network, recipe
 from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.resume import restarted
-from spacelang_runtime.engine.run import Run, find, write_state
+from spacelang_runtime.engine.run import RunFolder, find, write_state
 from spacelang_runtime.engine.step import Step
 from spacelang_runtime.engine.train import train
 from spacelang_runtime.failure import Failure, Interrupted
@@ -29,7 +29,7 @@ from spacelang_runtime.tasks.transfer.memory import estimate
 from spacelang_runtime.tasks.transfer.model import load
 from spacelang_runtime.tasks.transfer.objective import TransferSetup, training
 from spacelang_runtime.tasks.transfer.run import TASKS, measured
-from spacelang_runtime.tasks.transfer.setup import Opened, TransferRequest, new, resumed
+from spacelang_runtime.tasks.transfer.setup import TransferInputs, TransferRequest, new, resumed
 from spacelang_runtime.tasks.transfer.setup import opened as opened_by
 
 ALONE = World(0, 1, torch.device("cpu"))
@@ -53,7 +53,7 @@ def request(
     return TransferRequest(recipe(name, settings), place / family, place / name)
 
 
-def opened(request: TransferRequest, world: World = ALONE) -> Opened:
+def opened(request: TransferRequest, world: World = ALONE) -> TransferInputs:
     return opened_by(request, world, 0)
 
 
@@ -236,7 +236,7 @@ def test_each_measurement_is_made_once_wherever_a_run_was_cut(
     assert measured(cut.run) is None
     learn(resumed(find(tmp_path / "cut", tasks=("segment",)), ALONE, 0, None, None))
 
-    def figures(run: Run) -> list[tuple[int, dict[str, float]]]:
+    def figures(run: RunFolder) -> list[tuple[int, dict[str, float]]]:
         notes = [json.loads(line) for line in (run.folder / "journal.jsonl").read_text().splitlines()]
         return [(note["step"], note["figures"]) for note in notes if note["what"] == "measured"]
 

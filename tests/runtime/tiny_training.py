@@ -18,7 +18,7 @@ from spacelang_runtime.data import Batch
 from spacelang_runtime.engine.create import create
 from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.record import Data, Limits, Record
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.engine.step import Observe
 from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.engine.train import TrainingResult, train
@@ -88,7 +88,7 @@ class Noise:
             yield Batch(images[rank::world], targets[rank::world])
 
 
-def new_run(runs: Path, space: Space = SPACE, limits: Limits = Limits(12)) -> Run:
+def new_run(runs: Path, space: Space = SPACE, limits: Limits = Limits(12)) -> RunFolder:
     record = Record(
         task="supernet",
         data=Data("noise", "noise", "0", ("a", "b", "c", "d")),

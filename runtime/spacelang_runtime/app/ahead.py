@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from spacelang_runtime.app.learn import Manner
+from spacelang_runtime.app.learn import TrainingOptions
 from spacelang_runtime.app.watching import Say, silent
 from spacelang_runtime.app.workers import readers
 
@@ -25,11 +25,11 @@ PROBED = 3.0  # seconds of steps
 
 
 @frozen(eq=False)
-class Ahead:
+class DryRun:
     """A training that has not begun. space: with the recipe and the classes that it would have. told: what there
     is to be said of the data, in lines. params: of the supernet, or of the one network. states: bytes of their
-    weights, gradients and moments. pace: seconds a step. memory: the most bytes that some steps took: of the GPU,
-    or of the process."""
+    weights, gradients and moments. step_time: seconds a step. memory: the most bytes that some steps took: of
+    the GPU, or of the process."""
 
     space: Space
     dataset: Dataset
@@ -37,7 +37,7 @@ class Ahead:
     told: tuple[str, ...]
     params: int
     states: int
-    pace: float
+    step_time: float
     memory: int
     device: str
     processes: int
@@ -45,11 +45,11 @@ class Ahead:
     @property
     def seconds(self) -> float:
         """What the training would take."""
-        whole = self.limits.steps * self.pace
+        whole = self.limits.steps * self.step_time
         return whole if self.limits.budget is None else min(whole, self.limits.budget)
 
 
-def ahead(request: TrainRequest, manner: Manner = Manner(), say: Say = silent) -> Ahead | None:
+def ahead(request: TrainRequest, options: TrainingOptions = TrainingOptions(), say: Say = silent) -> DryRun | None:
     """What a training would be, of which nothing is kept. None in a process that only helped. Raises `Failure` for
     what cannot be trained."""
     from spacelang_runtime.engine.distributed import join
@@ -57,23 +57,23 @@ def ahead(request: TrainRequest, manner: Manner = Manner(), say: Say = silent) -
     from spacelang_runtime.tasks.supernet.setup import opened
 
     told: list[str] = []
-    with join(manner.device) as world:
-        asked, dataset = opened(request, world, readers(manner.workers), told.append, whole=True)
+    with join(options.device) as world:
+        asked, dataset = opened(request, world, readers(options.workers), told.append, whole=True)
         space = asked.space
         bounds = limits(space.train, dataset.steps_per_epoch(space.train.batch), asked.steps, asked.budget)
         heard = len(told)
-        params, states, pace = _probed(asked, dataset, bounds, manner, world)
+        params, states, step_time = _probed(asked, dataset, bounds, options, world)
         for line in told[heard:]:
             say(line)
         if not world.is_main:
             return None
         memory = _memory(world)
         own = (str(world.device), world.size)
-        return Ahead(space, dataset, bounds, tuple(told[:heard]), params, states, pace, memory, *own)
+        return DryRun(space, dataset, bounds, tuple(told[:heard]), params, states, step_time, memory, *own)
 
 
 def _probed(
-    asked: TrainRequest, dataset: Dataset, bounds: Limits, manner: Manner, world: World
+    asked: TrainRequest, dataset: Dataset, bounds: Limits, options: TrainingOptions, world: World
 ) -> tuple[int, int, float]:
     """The parameters that learn, the bytes that they take, and the seconds of a step."""
     from pathlib import Path
@@ -81,23 +81,23 @@ def _probed(
     from spacelang.lower.lowered import lower
     from spacelang_runtime.engine.probe import seconds_a_step
     from spacelang_runtime.engine.record import Data, Record
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.engine.supernet import untrained
     from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
     from spacelang_runtime.tasks.supernet.setup import subnets_in
 
     lowered = lower(asked.space)
     model = untrained(lowered, world.device)
-    model.checkpointing = manner.checkpointing
+    model.checkpointing = options.checkpointing
     data = Data(asked.data, dataset.name, dataset.fingerprint, dataset.classes)
     record = Record("supernet", data, bounds, str(world.device), (), network=asked.network)
-    run = Run(Path(), record)
+    run = RunFolder(Path(), record)
     setup = SupernetSetup(run, asked.space, model, subnets_in(run, lowered), dataset, bounds, micro=asked.micro)
-    pace = seconds_a_step(training(setup), world, PROBED, "stopped before there was anything to tell")
+    step_time = seconds_a_step(training(setup), world, PROBED, "stopped before there was anything to tell")
     params = sum(parameter.numel() for parameter in model.parameters())
     of_muon = model.matrices() if asked.space.train.optimizer == "muon" else {}
     matrices = sum(model.get_parameter(name).numel() for name in of_muon)
-    return params, STATE * (params - matrices) + OF_MUON * matrices, pace
+    return params, STATE * (params - matrices) + OF_MUON * matrices, step_time
 
 
 def _memory(world: World) -> int:

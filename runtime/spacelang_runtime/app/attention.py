@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @frozen(eq=False)
-class Looked:
+class InspectedNetwork:
     """A network whose heads are looked at. name: what it is called; preprocessing: what it is scored by."""
 
     network: Network
@@ -48,7 +48,7 @@ class Maps:
     at: tuple[int, int]
 
 
-def maps(of: Looked, request: MapsRequest) -> Maps:
+def maps(of: InspectedNetwork, request: MapsRequest) -> Maps:
     """Draw where every head of a layer looks from one place of a photo.
 
     Raises `Failure` for a layer that the network does not have, and for a figure that would replace the photo.
@@ -79,7 +79,7 @@ def maps(of: Looked, request: MapsRequest) -> Maps:
     return Maps(files, layer.heads, stage, block, (x, y))
 
 
-def similarity(of: Looked, folder: Path, images: int) -> list[Similarity]:
+def similarity(of: InspectedNetwork, folder: Path, images: int) -> list[Similarity]:
     """How alike the heads of every layer are, over so many images of a folder."""
     from spacelang_runtime.visualize.photo import batches
     from spacelang_runtime.visualize.similarity import similarities
@@ -87,7 +87,7 @@ def similarity(of: Looked, folder: Path, images: int) -> list[Similarity]:
     return similarities(of.network, batches(folder, of.network.architecture.frame, of.preprocessing, images))
 
 
-def draw_similarity(of: Looked, found: list[Similarity], output: Path) -> tuple[Path, Path]:
+def draw_similarity(of: InspectedNetwork, found: list[Similarity], output: Path) -> tuple[Path, Path]:
     """Write the figure of it, NAME.png and NAME.svg."""
     from spacelang_runtime.visualize import panels
 

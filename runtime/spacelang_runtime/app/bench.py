@@ -13,14 +13,14 @@ from spacelang_runtime.app.workers import readers
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.search.pool import Dispatcher
 
 _PREVIEW_IMAGES = 16
 
 
 @frozen
-class Place:
+class ScoringOptions:
     """Where networks are scored. device: `auto`, `cpu`, `cuda` or `cuda:N`. images: so many of those held out;
     None: all. data: where the run's data is now; None: where it was. workers: processes that read images; None:
     as many as suit."""
@@ -32,17 +32,17 @@ class Place:
 
 
 @frozen(eq=False)
-class Bench:
+class ScoringSetup:
     """All that scoring networks of a run takes. lowered: the run's space. step: of the weights."""
 
-    run: Run
+    run: RunFolder
     lowered: Lowered
     dispatch: Dispatcher
     step: int
 
 
 @contextmanager
-def bench(run: Run, lowered: Lowered, place: Place, say: Say) -> Iterator[Bench | None]:
+def bench(run: RunFolder, lowered: Lowered, place: ScoringOptions, say: Say) -> Iterator[ScoringSetup | None]:
     """The run with its weights and held-out images in place, as its sole writer; None in a process that only
     helped, at the end. lowered: the run's space.
 
@@ -79,10 +79,10 @@ def bench(run: Run, lowered: Lowered, place: Place, say: Say) -> Iterator[Bench 
                 return
             if run.record.preview:
                 say("this run is a PREVIEW, so is all that is measured on it: its numbers mean nothing")
-            yield Bench(run, lowered, Dispatcher(pool, scorer.judge, len(held_out), begin), step)
+            yield ScoringSetup(run, lowered, Dispatcher(pool, scorer.judge, len(held_out), begin), step)
 
 
-def _same_images(run: Run, say: Say) -> None:
+def _same_images(run: RunFolder, say: Say) -> None:
     """Say so where a run has scores of images that were made in another way than those that come."""
     from spacelang_runtime.search.journal_file import look
 

@@ -11,7 +11,7 @@ import attrs
 from attrs import frozen
 
 from spacelang.amount import short
-from spacelang_runtime.app.evaluate import How, of_file
+from spacelang_runtime.app.evaluate import EvaluationOptions, of_file
 from spacelang_runtime.app.watching import Say, silent
 from spacelang_runtime.app.workers import readers
 from spacelang_runtime.failure import Failure
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from spacelang.architecture import Frame
-    from spacelang_runtime.app.model import Model
+    from spacelang_runtime.app.model import SavedModel
     from spacelang_runtime.data import TestShare
-    from spacelang_runtime.export.deployed_card import Pace, Tested
+    from spacelang_runtime.export.deployed_card import PassLatency, QuantizationTest
     from spacelang_runtime.export.written import Calibration, Written
 
 Form = Literal["onnx", "openvino", "executorch", "litert", "coreml"]
@@ -73,7 +73,7 @@ def require(form: Form, how: Deployment) -> None:
         raise Failure("--test-share holds images out for the test of int8", "say --int8 as well, or leave it out")
 
 
-def deploy(model: Model, output: Path, form: Form, how: Deployment = Deployment()) -> str:
+def deploy(model: SavedModel, output: Path, form: Form, how: Deployment = Deployment()) -> str:
     """Write a file and its card; gives what was checked, in words.
 
     Raises `Failure` where a package is missing, where a converter refuses the network, where its runtime computes
@@ -83,12 +83,12 @@ def deploy(model: Model, output: Path, form: Form, how: Deployment = Deployment(
     if how.int8:
         return _in_int8(model, output, form, how)
     written = _write(model, output, form, how, None)
-    pace = _pace(model, output, form, how)
-    _card(model, output, how, written, pace, None)
-    return said(written, pace)
+    latency = _latency(model, output, form, how)
+    _card(model, output, how, written, latency, None)
+    return said(written, latency)
 
 
-def said(written: Written, pace: Pace | None) -> str:
+def said(written: Written, latency: PassLatency | None) -> str:
     """A file in few words."""
     where = written.with_
     apart = (
@@ -96,11 +96,13 @@ def said(written: Written, pace: Pace | None) -> str:
         if written.difference is None
         else f"{where} gives torch's logits to {written.difference:.0e}"
     )
-    time = "" if pace is None else f", {pace.milliseconds:.3g} ms a pass of {pace.batch}"
+    time = "" if latency is None else f", {latency.milliseconds:.3g} ms a pass of {latency.batch}"
     return f"{short(written.size)}B in {written.precision}; {apart}{time}"
 
 
-def _write(model: Model, output: Path, form: Form, how: Deployment, calibration: Calibration | None) -> Written:
+def _write(
+    model: SavedModel, output: Path, form: Form, how: Deployment, calibration: Calibration | None
+) -> Written:
     from spacelang_runtime.export.metadata import metadata
     from spacelang_runtime.export.written import fixed
 
@@ -129,29 +131,29 @@ def _write(model: Model, output: Path, form: Form, how: Deployment, calibration:
             return coreml_file.write(network, output, how.image, told, batch)
 
 
-def _in_int8(model: Model, output: Path, form: Form, how: Deployment) -> str:
+def _in_int8(model: SavedModel, output: Path, form: Form, how: Deployment) -> str:
     """Write a file in int8, and test it and the one in float32 on the same images."""
-    from spacelang_runtime.export.deployed_card import Tested
+    from spacelang_runtime.export.deployed_card import QuantizationTest
 
     images = _calibration(model, how)
     with TemporaryDirectory() as folder:
         plain = Path(folder) / f"float32{output.suffix}"
         before = _write(model, plain, form, how, None)
         right, count = _test(model, plain, how)
-        pace_before = _pace(model, plain, form, how)
+        latency_before = _latency(model, plain, form, how)
     written = _write(model, output, form, how, images)
     right_after, _ = _test(model, output, how)
-    pace = _pace(model, output, form, how)
-    assert pace_before is not None
-    tested = Tested(str(how.data), count, len(images), right, right_after, before.size, pace_before)
-    _card(model, output, how, written, pace, tested)
+    latency = _latency(model, output, form, how)
+    assert latency_before is not None
+    tested = QuantizationTest(str(how.data), count, len(images), right, right_after, before.size, latency_before)
+    _card(model, output, how, written, latency, tested)
     return (
-        f"{said(written, pace)}; of {count} test images {right / count:.2%} in float32 and "
+        f"{said(written, latency)}; of {count} test images {right / count:.2%} in float32 and "
         f"{right_after / count:.2%} in int8, {written.size / before.size:.2f} times the size"
     )
 
 
-def _calibration(model: Model, how: Deployment) -> Tensor:
+def _calibration(model: SavedModel, how: Deployment) -> Tensor:
     """The first training images, as test images are looked at; none is tested on."""
     from spacelang_runtime.data.labelled import open_training
     from spacelang_runtime.data.learned import from_notes
@@ -163,42 +165,47 @@ def _calibration(model: Model, how: Deployment) -> Tensor:
     return images
 
 
-def _frame(model: Model, how: Deployment) -> Frame:
+def _frame(model: SavedModel, how: Deployment) -> Frame:
     """With the side of the images that the file takes."""
     frame = model.network.architecture.frame
     return attrs.evolve(frame, image=how.image or frame.image)
 
 
-def _test(model: Model, path: Path, how: Deployment) -> tuple[int, int]:
+def _test(model: SavedModel, path: Path, how: Deployment) -> tuple[int, int]:
     """How many test images a file tells right, and of how many."""
     from spacelang_runtime.data.learned import from_notes
 
     assert how.data is not None
-    parted = How("cpu", how.workers, how.say, held_out=how.held_out, learned=from_notes(model.notes))
-    (row,) = of_file(path, how.data, how=parted).rows
+    parted = EvaluationOptions("cpu", how.workers, how.say, held_out=how.held_out, learned=from_notes(model.notes))
+    (row,) = of_file(path, how.data, options=parted).rows
     return round(row["top1"] * row["images"]), row["images"]
 
 
-def _pace(model: Model, path: Path, form: Form, how: Deployment) -> Pace | None:
-    from spacelang_runtime.export.pace import pace_of
+def _latency(model: SavedModel, path: Path, form: Form, how: Deployment) -> PassLatency | None:
+    from spacelang_runtime.export.pass_latency import pass_latency
     from spacelang_runtime.export.sessions.opened import opened
 
     if form == "coreml":
         return None
     frame = _frame(model, how)
-    return pace_of(
+    return pass_latency(
         opened(path, threads=1, batch=how.batch or 1), (frame.channels, frame.image, frame.image), threads=1
     )
 
 
 def _card(
-    model: Model, output: Path, how: Deployment, written: Written, pace: Pace | None, tested: Tested | None
+    model: SavedModel,
+    output: Path,
+    how: Deployment,
+    written: Written,
+    latency: PassLatency | None,
+    tested: QuantizationTest | None,
 ) -> None:
     from spacelang_runtime.atomic import replace
     from spacelang_runtime.export.deployed_card import card
 
     side = _frame(model, how).image
     text = card(
-        model.network.architecture, output.name, side, model.notes, model.preprocessing, written, pace, tested
+        model.network.architecture, output.name, side, model.notes, model.preprocessing, written, latency, tested
     )
     replace(card_of(output), lambda file: file.write(text.encode()))

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.data import LabelledSplit, Learned, TestShare
+    from spacelang_runtime.data import LabelledSplit, TestShare, TrainingData
     from spacelang_runtime.engine.evaluate import Evaluation
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
 
 FEW = 5  # classes, up to which the class of every image is among the first five
 
@@ -36,7 +36,7 @@ Observe = Callable[[float, str], None]  # the share that is done, and what to sa
 
 
 @frozen
-class How:
+class EvaluationOptions:
     """What does not change an answer. workers: processes that read. say: what a person would be told; observe: how
     many of the images have been seen. data: where that of a run is now, if not where it was trained. held_out:
     for the test, of a model's data that has no test split. learned: what a file was trained on; a folder tells."""
@@ -47,7 +47,7 @@ class How:
     observe: Observe = lambda _, __: None
     data: str | None = None
     held_out: TestShare | None = None
-    learned: Learned | None = None
+    learned: TrainingData | None = None
 
 
 @frozen(repr=False)
@@ -73,14 +73,14 @@ class Tested:
 
 
 def of_run(
-    run: Run,
+    run: RunFolder,
     lowered: Lowered,
     names: Sequence[str],
     random: int = 0,
     split: Split = "test",
     seed: int = 0,
     by_class: bool = False,
-    how: How = How(),
+    options: EvaluationOptions = EvaluationOptions(),
     inherited: bool = False,
 ) -> Tested:
     """Networks of a run, and the mean of random ones inside the search's bounds: with the weights of a network's
@@ -106,22 +106,22 @@ def of_run(
                 f"{name} was finished on the images that were held out for the search as well: --final",
                 "measure it on the test images, or as it was before: --inherited",
             )
-    drawn = _random(lowered, run.best, random, seed, how.say)
-    where = choose(how.device)
+    drawn = _random(lowered, run.best, random, seed, options.say)
+    where = choose(options.device)
     model = trained(run, lowered, where)
-    dataset = dataset_of(run, how.say, readers(how.workers, spare=0), how.data)
+    dataset = dataset_of(run, options.say, readers(options.workers, spare=0), options.data)
     images = dataset.test if split == "test" else dataset.search
     with_those = [one for one, finish in zip(chosen, finishes, strict=True) if finish is None]
     tested: list[Evaluation] = []
     if with_those or drawn:
-        with closing(_batches(images, where, how.observe)) as batches:
+        with closing(_batches(images, where, options.observe)) as batches:
             tested += evaluate_all(model, batches, images.normalise, where, [*with_those, *drawn])
     rows = []
     for name, architecture, finish in zip(names, chosen, finishes, strict=True):
         if finish is None:
             evaluation = tested.pop(0)
         else:
-            with closing(_batches(images, where, how.observe)) as batches:
+            with closing(_batches(images, where, options.observe)) as batches:
                 evaluation = evaluate(load(finish.model).to(where), batches, images.normalise, where)
         what = name if finish is None else f"{name}, finished"
         rows.append(row(what, architecture, evaluation, images.classes, by_class))
@@ -129,7 +129,12 @@ def of_run(
     return Tested(split, (*rows, *([averaged(others, images.classes)] if others else [])))
 
 
-def of_model(folder: str | os.PathLike[str], data: str, by_class: bool = False, how: How = How()) -> Tested:
+def of_model(
+    folder: str | os.PathLike[str],
+    data: str,
+    by_class: bool = False,
+    options: EvaluationOptions = EvaluationOptions(),
+) -> Tested:
     """A model's folder on the test images of some data. Raises `Failure` where they tell other classes apart."""
     from spacelang_runtime.data import open_split
     from spacelang_runtime.data.learned import from_notes
@@ -137,15 +142,15 @@ def of_model(folder: str | os.PathLike[str], data: str, by_class: bool = False, 
     from spacelang_runtime.engine.evaluate import evaluate
     from spacelang_runtime.nn.saved import load, notes_of, preprocessing_of, require_finite
 
-    where, folder = choose(how.device), Path(folder)
+    where, folder = choose(options.device), Path(folder)
     network = load(folder)
     require_finite(network, folder)
     network = network.float().to(where)  # whatever type or types the weights were kept in
     architecture = network.architecture
-    workers = readers(how.workers, spare=0)
+    workers = readers(options.workers, spare=0)
     preprocessing, notes = preprocessing_of(folder), notes_of(folder)
-    parted = (how.held_out, from_notes(notes))
-    images = open_split(data, architecture.frame, preprocessing, workers, how.say, *parted)
+    parted = (options.held_out, from_notes(notes))
+    images = open_split(data, architecture.frame, preprocessing, workers, options.say, *parted)
     if len(images.classes) != architecture.frame.classes:
         raise Failure(
             f"{folder} tells {architecture.frame.classes} classes apart, and {data} has {len(images.classes)}",
@@ -153,15 +158,20 @@ def of_model(folder: str | os.PathLike[str], data: str, by_class: bool = False, 
         )
     known = notes.get("classes")
     if known and list(images.classes) != known:
-        how.say(
+        options.say(
             f"the classes of {data} have other names than those that {folder} has learned: is it the same data?"
         )
-    with closing(_batches(images, where, how.observe)) as batches:
+    with closing(_batches(images, where, options.observe)) as batches:
         evaluation = evaluate(network, batches, images.normalise, where)
     return Tested("test", (row(str(folder), architecture, evaluation, images.classes, by_class),))
 
 
-def of_file(path: str | os.PathLike[str], data: str, by_class: bool = False, how: How = How()) -> Tested:
+def of_file(
+    path: str | os.PathLike[str],
+    data: str,
+    by_class: bool = False,
+    options: EvaluationOptions = EvaluationOptions(),
+) -> Tested:
     """A model's file as it will be used, in its own runtime on the CPU, on the test images of some data.
 
     Raises `Failure` where its runtime is not installed, and where the data tells other classes apart.
@@ -178,18 +188,20 @@ def of_file(path: str | os.PathLike[str], data: str, by_class: bool = False, how
     session = opened(path)
     told = told_by(session.told, str(path))
     architecture = told.architecture
-    workers = readers(how.workers, spare=0)
-    parted = (how.held_out, how.learned)
-    images = open_split(data, architecture.frame, told.preprocessing, workers, how.say, *parted)
+    workers = readers(options.workers, spare=0)
+    parted = (options.held_out, options.learned)
+    images = open_split(data, architecture.frame, told.preprocessing, workers, options.say, *parted)
     if len(images.classes) != architecture.frame.classes:
         raise Failure(
             f"{path} tells {architecture.frame.classes} classes apart, and {data} has {len(images.classes)}",
             "test it on data like that of its training",
         )
     if told.classes and images.classes != told.classes:
-        how.say(f"the classes of {data} have other names than those that {path} has learned: is it the same data?")
+        options.say(
+            f"the classes of {data} have other names than those that {path} has learned: is it the same data?"
+        )
     where = torch.device("cpu")
-    with closing(_batches(images, where, how.observe)) as batches:
+    with closing(_batches(images, where, options.observe)) as batches:
         evaluation = evaluate(Answering(session), batches, images.normalise, where)
     return Tested("test", (row(str(path), architecture, evaluation, images.classes, by_class),))
 

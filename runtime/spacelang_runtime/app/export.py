@@ -12,12 +12,12 @@ from attrs import frozen
 from spacelang.amount import short
 from spacelang.architecture import Architecture
 from spacelang_runtime.app.deploy import FORMS, Deployment, deploy, files_of, require
-from spacelang_runtime.app.model import Model, of_folder
+from spacelang_runtime.app.model import SavedModel, of_folder
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
 
 Format = Literal[
     "safetensors", "timm", "hf", "swin", "torch-export", "onnx", "openvino", "executorch", "litert", "coreml"
@@ -35,7 +35,7 @@ SUFFIX: Mapping[Format, str] = {form: suffix for suffix, form in SUFFIXES.items(
 
 
 @frozen
-class Exported:
+class ExportResult:
     """A model that was written. said: its size, and what was checked, in words. preview: it comes from a run that
     was only a look at how things work."""
 
@@ -101,8 +101,12 @@ def require_free(output: Path, form: Format) -> None:
 
 
 def of_run(
-    what: str, run: Run, lowered: Lowered, say: Callable[[str], None] = lambda _: None, inherited: bool = False
-) -> Model:
+    what: str,
+    run: RunFolder,
+    lowered: Lowered,
+    say: Callable[[str], None] = lambda _: None,
+    inherited: bool = False,
+) -> SavedModel:
     """A network of a run: `best`, `largest`, `smallest`, a name, a line.
 
     With the weights of its finish where it has one and `inherited` does not say otherwise; else with those that it
@@ -121,12 +125,12 @@ def of_run(
     if not inherited and (finish := finished(run, architecture)) is not None:
         return of_folder(str(finish.model))
     network = extract(trained(run, lowered, torch.device("cpu")), architecture)
-    return Model(network, provenance(run, architecture), preprocessing_of(run, say))
+    return SavedModel(network, provenance(run, architecture), preprocessing_of(run, say))
 
 
 def write(
-    model: Model, output: Path, form: Format, how: Deployment = Deployment(), force: bool = False
-) -> Exported:
+    model: SavedModel, output: Path, form: Format, how: Deployment = Deployment(), force: bool = False
+) -> ExportResult:
     """Write a model. how: of the formats that are files (`app.deploy`). force: replace what is there.
 
     Raises `Failure` where something else is there already, where a format cannot hold the network, and where
@@ -157,4 +161,4 @@ def write(
             from spacelang_runtime.nn.saved import save
 
             save(network, output, notes, force, seen)
-    return Exported(output, network.architecture, said, bool(notes.get("preview")))
+    return ExportResult(output, network.architecture, said, bool(notes.get("preview")))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from spacelang.runs import resuming
-from spacelang_runtime.app.learn import Begun, Manner, Trained, learn
+from spacelang_runtime.app.learn import Begun, TrainingOptions, TrainingSummary, learn
 from spacelang_runtime.app.train import Resume
 from spacelang_runtime.app.watching import Say, Watching, silent, watched_by
 from spacelang_runtime.app.workers import readers
@@ -17,7 +17,7 @@ from spacelang_runtime.app.workers import readers
 if TYPE_CHECKING:
     from spacelang.architecture import Architecture
     from spacelang_runtime.engine.distributed import World
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.engine.step import Step
     from spacelang_runtime.tasks.supernet.objective import SupernetSetup
     from spacelang_runtime.tasks.supernet.setup import TrainRequest
@@ -34,10 +34,10 @@ class FinetuneRequest:
 
 
 @frozen(eq=False)
-class Finetuned:
+class FinetuneResult:
     """A model that was written. origin: where its weights come from, in words."""
 
-    run: Run
+    run: RunFolder
     output: Path
     architecture: Architecture
     origin: str
@@ -46,10 +46,10 @@ class Finetuned:
 def finetune(
     request: FinetuneRequest,
     runs: Path,
-    manner: Manner = Manner(),
-    watching: Watching[Begun, Step | Trained] = watched_by(silent),
+    options: TrainingOptions = TrainingOptions(),
+    watching: Watching[Begun, Step | TrainingSummary] = watched_by(silent),
     say: Say = silent,
-) -> Finetuned | None:
+) -> FinetuneResult | None:
     """Train the network, and write its model; a run that has come to its end is written alone. None in a process
     that only helped.
 
@@ -65,15 +65,15 @@ def finetune(
     again = request.asked if isinstance(request.asked, Resume) else None
     if not request.force and (again is None or not _ended(again)):  # what has ended may have written a part of it
         require_new(request.output)
-    with sole_writer(again.run.folder) if again else nullcontext(), join(manner.device) as world:
+    with sole_writer(again.run.folder) if again else nullcontext(), join(options.device) as world:
         tell = say if world.is_main else silent
         if again is not None and _ended(again):
             tell(f"{again.run.name} is trained")
             run = again.run
         else:
-            setup = _begun(request, world, runs, manner.workers, tell)
+            setup = _begun(request, world, runs, options.workers, tell)
             stopped = f"go on with: {resuming(setup.run.folder, True, request.output)}"
-            run = learn(setup, world, evolve(manner, again=stopped), watching).run
+            run = learn(setup, world, evolve(options, again=stopped), watching).run
         return _written(run, request.output, request.force, say) if world.is_main else None
 
 
@@ -109,7 +109,7 @@ def _begun(request: FinetuneRequest, world: World, runs: Path, workers: int | No
     return setup
 
 
-def _written(run: Run, output: Path, force: bool, say: Say) -> Finetuned:
+def _written(run: RunFolder, output: Path, force: bool, say: Say) -> FinetuneResult:
     import torch
 
     from spacelang import notation
@@ -144,4 +144,4 @@ def _written(run: Run, output: Path, force: bool, say: Say) -> Finetuned:
         notes["held_out_accuracy"] = best.share
         notes["accuracy"] = f"{best.share:.2%} of the held-out images, the ones that chose its step"
     save(network, output, notes, force, preprocessing_of(run, say))
-    return Finetuned(run, output, architecture, how)
+    return FinetuneResult(run, output, architecture, how)

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from spacelang_runtime.app.learn import Begun, Manner, Trained, learn
+from spacelang_runtime.app.learn import Begun, TrainingOptions, TrainingSummary, learn
 from spacelang_runtime.app.watching import Say, Watching, silent, watched_by
 from spacelang_runtime.app.workers import readers
 
 if TYPE_CHECKING:
-    from spacelang_runtime.engine.finished import Finished
+    from spacelang_runtime.engine.finished import FinishResult
     from spacelang_runtime.engine.step import Step
     from spacelang_runtime.tasks.finish import FinishRequest
 
 
 def finish(
     requests: Sequence[FinishRequest],
-    manner: Manner = Manner(),
-    watching: Watching[Begun, Step | Trained] = watched_by(silent),
+    options: TrainingOptions = TrainingOptions(),
+    watching: Watching[Begun, Step | TrainingSummary] = watched_by(silent),
     say: Say = silent,
-) -> tuple[Finished, ...]:
+) -> tuple[FinishResult, ...]:
     """Finish networks of one run, one after the other; what has been finished so is not trained again. Empty in a
     process that only helps.
 
@@ -39,7 +39,7 @@ def finish(
     run, results = requests[0].run, []
     if said := unfinished(run):
         say(said)
-    with sole_writer(run.folder), join(manner.device) as world:
+    with sole_writer(run.folder), join(options.device) as world:
         tell = say if world.is_main else silent
         supernet = trained(run, lower(run.space), world.device)
         for request in requests:
@@ -47,10 +47,10 @@ def finish(
             if done is not None and ended(done):
                 tell(f"{request.architecture.name} has been finished so: {done.model}")
             else:
-                setup = begun(request, supernet, world, readers(manner.workers), tell)
+                setup = begun(request, supernet, world, readers(options.workers), tell)
                 state = setup.run.state
                 if state is None or not state.finished:
-                    learn(setup, world, manner, watching)
+                    learn(setup, world, options, watching)
                 if not world.is_main:
                     continue
                 write_model(setup, request, supernet, world)

@@ -7,7 +7,7 @@ from pathlib import Path
 from attrs import frozen
 
 from spacelang.amount import short
-from spacelang_runtime.app.model import Model
+from spacelang_runtime.app.model import SavedModel
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.files import WEIGHTS, require_folder
 
@@ -18,7 +18,7 @@ IMAGE = 224  # the side of the images of a file, where nothing is said
 class Imported:
     """A model that was written. said: its size, and where its weights come from, in words."""
 
-    model: Model
+    model: SavedModel
     said: str
 
 
@@ -62,7 +62,7 @@ def import_model(
     notes = {"name": network.architecture.name, "source": source, "origin": f"{source}, {origin}"}
     save(network, output, notes, force, preprocessing)
     sizes = f"{network.architecture.frame.image} pixels, {short(cost.params)} params, {short(cost.flops)} MACs"
-    return Imported(Model(network, notes, preprocessing), f"{sizes}, {origin}")
+    return Imported(SavedModel(network, notes, preprocessing), f"{sizes}, {origin}")
 
 
 def _name(source: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spacelang.architecture import Architecture
     from spacelang.lower.lowered import Lowered
     from spacelang_runtime.export.latency.correction import Correction
-    from spacelang_runtime.export.latency.place import Place
+    from spacelang_runtime.export.latency.place import RuntimeTarget
     from spacelang_runtime.search.timing import Bench, Timing
 
 CHECKED = 8  # networks that a table is checked on
@@ -30,14 +30,14 @@ Observe = Callable[[float, str], None]
 
 
 @frozen
-class Table:
+class LatencyTable:
     """A measured table. entries: seconds a block, by key, corrected; timings: of the blocks alone. errors: by which
     share it is off, for each network of the check. busy: cores that others kept at work meanwhile, where that is
     known. runtime: name and version. marks: why it is not to be trusted."""
 
     space: str
     device: str
-    where: Place | Bench
+    where: RuntimeTarget | Bench
     runtime: str
     entries: Mapping[str, float]
     timings: Mapping[str, Timing]
@@ -80,21 +80,21 @@ class Table:
 
 def measure(
     lowered: Lowered,
-    where: Place | Bench,
+    where: RuntimeTarget | Bench,
     checked: int = CHECKED,
     seed: int = 0,
     observe: Observe = lambda _, __: None,
-) -> Table:
+) -> LatencyTable:
     """Time every distinct block of a space, then random networks whole.
 
-    where: in torch (`Bench`), or in a runtime (`Place`), where networks besides those of the check correct what the
-    blocks say. checked: networks of the check. Raises `Failure` where a runtime is not installed, and where memory
-    does not hold what is timed.
+    where: in torch (`Bench`), or in a runtime (`RuntimeTarget`), where networks besides those of the check correct
+    what the blocks say. checked: networks of the check. Raises `Failure` where a runtime is not installed, and
+    where memory does not hold what is timed.
     """
     from spacelang_runtime.export.busy import watch
-    from spacelang_runtime.export.latency.place import Place
+    from spacelang_runtime.export.latency.place import RuntimeTarget
 
-    if isinstance(where, Place):
+    if isinstance(where, RuntimeTarget):
         return _in_runtime(lowered, where, checked, seed, observe)
     others = watch()
     timings, runtime = _in_torch(lowered, where, observe)
@@ -102,23 +102,27 @@ def measure(
     drawn = _drawn(lowered, checked, seed)
     errors = _errors(entries, drawn, whole(drawn, where, observe) if checked else [])
     device = device_of(where)
-    return Table(lowered.space.name, device, where, runtime, entries, timings, None, errors, others())
+    return LatencyTable(lowered.space.name, device, where, runtime, entries, timings, None, errors, others())
 
 
 def whole(
-    networks: Sequence[Architecture], where: Place | Bench, observe: Observe = lambda _, __: None
+    networks: Sequence[Architecture], where: RuntimeTarget | Bench, observe: Observe = lambda _, __: None
 ) -> list[float]:
     """Seconds that whole networks take."""
     from spacelang_runtime.export.latency import measured
-    from spacelang_runtime.export.latency.place import Place
+    from spacelang_runtime.export.latency.place import RuntimeTarget
     from spacelang_runtime.search.latency import whole as in_torch
 
     given = list(networks)
-    timings = measured.whole(given, where, observe) if isinstance(where, Place) else in_torch(given, where, observe)
+    timings = (
+        measured.whole(given, where, observe)
+        if isinstance(where, RuntimeTarget)
+        else in_torch(given, where, observe)
+    )
     return [timing.median for timing in timings]
 
 
-def _in_runtime(lowered: Lowered, place: Place, checked: int, seed: int, observe: Observe) -> Table:
+def _in_runtime(lowered: Lowered, place: RuntimeTarget, checked: int, seed: int, observe: Observe) -> LatencyTable:
     from spacelang_runtime.export.latency import measured
     from spacelang_runtime.export.latency.correction import fitted
 
@@ -129,7 +133,7 @@ def _in_runtime(lowered: Lowered, place: Place, checked: int, seed: int, observe
     line = fitted(alone, drawn[:FITTED], real[:FITTED])
     entries = {key: line.of(key, time) for key, time in alone.items()}
     errors = _errors(entries, drawn[FITTED:], real[FITTED:])
-    return Table(
+    return LatencyTable(
         lowered.space.name,
         device_of(place),
         place,
@@ -166,17 +170,17 @@ def _in_torch(lowered: Lowered, bench: Bench, observe: Observe) -> tuple[Mapping
     return timed(lowered, bench, observe), f"torch {torch.__version__}"
 
 
-def record(table: Table) -> dict[str, Any]:
+def record(table: LatencyTable) -> dict[str, Any]:
     """A table as its file has it: entries in milliseconds, and beside them how they came about."""
     from spacelang_runtime.engine.record import versions
-    from spacelang_runtime.export.latency.place import Place
+    from spacelang_runtime.export.latency.place import RuntimeTarget
 
     place = table.where
     # Three digits of the usual block: noise is larger, and the exact arithmetic likes whole steps that are few.
     digits = max(0, min(2 - floor(log10(median(1000 * entry for entry in table.entries.values()))), 9))
     at: dict[str, Any] = (
         {"threads": place.threads, "precision": "int8" if place.int8 else "fp32"}
-        if isinstance(place, Place)
+        if isinstance(place, RuntimeTarget)
         else {"precision": place.precision}
     )
     line = table.correction
@@ -185,7 +189,7 @@ def record(table: Table) -> dict[str, Any]:
         "unit": "ms",
         "space": table.space,
         "device": table.device,
-        "runtime": place.runtime if isinstance(place, Place) else "torch",
+        "runtime": place.runtime if isinstance(place, RuntimeTarget) else "torch",
         **at,
         "batch": place.batch,
         "rounds": place.rounds,
@@ -204,20 +208,20 @@ def record(table: Table) -> dict[str, Any]:
     }
 
 
-def write(table: Table, path: Path) -> None:
+def write(table: LatencyTable, path: Path) -> None:
     """Keep a table as a file."""
     from spacelang_runtime.atomic import replace_json
 
     replace_json(path, record(table))
 
 
-def device_of(where: Place | Bench) -> str:
+def device_of(where: RuntimeTarget | Bench) -> str:
     """The name of what is timed on."""
     import torch
 
-    from spacelang_runtime.export.latency.place import Place
+    from spacelang_runtime.export.latency.place import RuntimeTarget
 
-    if not isinstance(where, Place) and where.device.type == "cuda":
+    if not isinstance(where, RuntimeTarget) and where.device.type == "cuda":
         return torch.cuda.get_device_name(where.device)
     return processor()
 
@@ -232,19 +236,19 @@ def processor() -> str:
     return named or platform.processor() or platform.machine()
 
 
-def place_of(facts: Mapping[str, Any]) -> Place | Bench | None:
+def place_of(facts: Mapping[str, Any]) -> RuntimeTarget | Bench | None:
     """Where a table was measured, as its file tells; None where it does not tell, or that is not here."""
     from spacelang_runtime.engine.distributed import choose
-    from spacelang_runtime.export.latency.place import RUNTIMES, Place
+    from spacelang_runtime.export.latency.place import RUNTIMES, RuntimeTarget
     from spacelang_runtime.search.timing import PRECISIONS, Bench
 
     batch, precision, runtime, device = (facts.get(name) for name in ("batch", "precision", "runtime", "device"))
-    found: Place | Bench | None = None
+    found: RuntimeTarget | Bench | None = None
     if not isinstance(batch, int):
         return None
     if (named := next((one for one in RUNTIMES if one == runtime), None)) is not None:
         threads = facts.get("threads")
-        found = Place(named, threads if isinstance(threads, int) else None, precision == "int8", batch)
+        found = RuntimeTarget(named, threads if isinstance(threads, int) else None, precision == "int8", batch)
     elif runtime in (None, "torch") and (kind := next((one for one in PRECISIONS if one == precision), None)):
         found = Bench(choose("cpu" if device == processor() else "auto"), kind, batch)
     return found if found is not None and device_of(found) == device else None

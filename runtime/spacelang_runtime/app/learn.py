@@ -12,13 +12,13 @@ from spacelang_runtime.app.watching import Watching, silent
 if TYPE_CHECKING:
     from spacelang_runtime.engine.checkpoint import TrainerState
     from spacelang_runtime.engine.distributed import World
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.engine.step import Step
     from spacelang_runtime.tasks.supernet.objective import SupernetSetup
 
 
 @frozen
-class Manner:
+class TrainingOptions:
     """How a training is done, which changes nothing of what is learned.
 
     device: `auto`, `cpu`, `cuda` or `cuda:N`. workers: processes that read images; None: as many as suit. every:
@@ -46,12 +46,12 @@ class Begun:
 
 
 @frozen(eq=False)
-class Trained:
+class TrainingSummary:
     """A training that has come to its end. figures: of the last look at the held-out images, a share by network;
     empty where none are held out. waited: the share of its time spent waiting for data; advice: how to
     wait less, empty where there is nothing to say. skipped: files that could not be read, and why."""
 
-    run: Run
+    run: RunFolder
     state: TrainerState
     figures: Mapping[str, float | None]
     waited: float
@@ -59,7 +59,9 @@ class Trained:
     skipped: Mapping[str, str]
 
 
-def learn(setup: SupernetSetup, world: World, manner: Manner, watching: Watching[Begun, Step | Trained]) -> Trained:
+def learn(
+    setup: SupernetSetup, world: World, options: TrainingOptions, watching: Watching[Begun, Step | TrainingSummary]
+) -> TrainingSummary:
     """Train to the limits; the leading process is watched, and told of the end too.
 
     Raises `Stopped` where a user has stopped it, with how it goes on, and `Failure` as `engine.train` does.
@@ -71,23 +73,23 @@ def learn(setup: SupernetSetup, world: World, manner: Manner, watching: Watching
     from spacelang_runtime.tasks.supernet.objective import training
 
     dataset = setup.dataset
-    setup.model.checkpointing = manner.checkpointing
+    setup.model.checkpointing = options.checkpointing
 
-    def learned(watch: object) -> Trained:
+    def learned(watch: object) -> TrainingSummary:
         try:
             result = train(
-                training(setup), world, watch, profile=manner.profile, every=manner.every, shard=manner.shard
+                training(setup), world, watch, profile=options.profile, every=options.every, shard=options.shard
             )
         except Interrupted as stop:
-            raise Stopped(stop.message, manner.again or stop.remedy) from None
+            raise Stopped(stop.message, options.again or stop.remedy) from None
         state = result.state
         waited = state.waited / state.elapsed if state.elapsed else 0.0
         skipped = {file: why for part in all_gather(world, dataset.skipped) for file, why in part.items()}
-        return Trained(setup.run, state, result.figures, waited, advice(dataset, waited) or "", skipped)
+        return TrainingSummary(setup.run, state, result.figures, waited, advice(dataset, waited) or "", skipped)
 
     if not world.is_main:
         return learned(silent)
-    with watching(Begun(setup, world, manner.profile)) as watch:
+    with watching(Begun(setup, world, options.profile)) as watch:
         trained = learned(watch)
         watch(trained)
     return trained

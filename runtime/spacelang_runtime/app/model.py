@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @frozen(eq=False)
-class Model:
+class SavedModel:
     """A network with its weights, what is known of where it comes from, and how its images are prepared."""
 
     network: Network
@@ -20,8 +20,8 @@ class Model:
     preprocessing: Preprocessing
 
 
-def of_folder(folder: str) -> Model:
+def of_folder(folder: str) -> SavedModel:
     """The model of a folder. Raises `Failure` where there is none."""
     from spacelang_runtime.nn.saved import load, notes_of, preprocessing_of
 
-    return Model(load(folder), notes_of(folder), preprocessing_of(folder))
+    return SavedModel(load(folder), notes_of(folder), preprocessing_of(folder))

@@ -9,10 +9,10 @@ from spacelang_runtime.atomic import replace, require_place
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
 
 
-def report(run: Run, lowered: Lowered, output: Path | None = None) -> Path:
+def report(run: RunFolder, lowered: Lowered, output: Path | None = None) -> Path:
     """Write the page of a run, and say where it is.
 
     lowered: the space of the run. output: a file, or its folder; None: report.html in the run. Raises `Failure` for

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from spacelang_runtime.app.bench import Place, bench
+from spacelang_runtime.app.bench import ScoringOptions, bench
 from spacelang_runtime.app.watching import Say, Watching, silent, watched_by
-from spacelang_runtime.app.whole import Told, feasibility
+from spacelang_runtime.app.whole import MeasuredTable, feasibility
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
     from spacelang.recipe import Evolve
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.search.method import Method
-    from spacelang_runtime.search.outcome import Ended, Outcome, Scored
+    from spacelang_runtime.search.outcome import Ended, ScoredCandidate, SearchOutcome
 
 
 @frozen(eq=False)
@@ -27,19 +27,19 @@ class SearchRequest:
     latency was measured on this machine, what a search answers keeps its bound when it runs whole.
     """
 
-    run: Run
+    run: RunFolder
     whole: Lowered
     lowered: Lowered
     searches: tuple[tuple[Evolve, Method], ...]
-    tables: tuple[Told, ...] = ()
-    place: Place = Place()
+    tables: tuple[MeasuredTable, ...] = ()
+    place: ScoringOptions = ScoringOptions()
 
 
 def search(
     request: SearchRequest,
-    watching: Watching[Run, Scored | Ended] = watched_by(silent),
+    watching: Watching[RunFolder, ScoredCandidate | Ended] = watched_by(silent),
     say: Say = silent,
-) -> tuple[Outcome, ...]:
+) -> tuple[SearchOutcome, ...]:
     """What each search has found; empty in a process that only helped. Every score is kept as it comes, so that a
     search that was stopped goes on when it is asked for again.
 

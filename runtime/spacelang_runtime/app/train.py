@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from spacelang_runtime.app.learn import Begun, Manner, Trained, learn
+from spacelang_runtime.app.learn import Begun, TrainingOptions, TrainingSummary, learn
 from spacelang_runtime.app.watching import Say, Watching, silent, watched_by
 from spacelang_runtime.app.workers import readers
 
 if TYPE_CHECKING:
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.engine.step import Step
     from spacelang_runtime.tasks.supernet.setup import TrainRequest
 
@@ -24,7 +24,7 @@ class Resume:
     where its own are not meant. micro: images that a process takes at a time (0: as it had). data: where its data
     is now; None: where it was."""
 
-    run: Run
+    run: RunFolder
     steps: int | None = None
     budget: float | None = None
     micro: int = 0
@@ -34,10 +34,10 @@ class Resume:
 def train(
     asked: TrainRequest | Resume,
     runs: Path,
-    manner: Manner = Manner(),
-    watching: Watching[Begun, Step | Trained] = watched_by(silent),
+    options: TrainingOptions = TrainingOptions(),
+    watching: Watching[Begun, Step | TrainingSummary] = watched_by(silent),
     say: Say = silent,
-) -> Trained:
+) -> TrainingSummary:
     """Train what is asked for; a new run is a folder in `runs`.
 
     Where torchrun has started its processes again after one has died, the run that they had begun goes on. Raises
@@ -49,14 +49,14 @@ def train(
     from spacelang_runtime.tasks.supernet.setup import continued, new, resumed
 
     again = asked if isinstance(asked, Resume) else None
-    with sole_writer(again.run.folder) if again else nullcontext(), join(manner.device) as world:
+    with sole_writer(again.run.folder) if again else nullcontext(), join(options.device) as world:
         tell = say if world.is_main else silent
         run = restarted(runs, world, tell)
-        how = (world, readers(manner.workers), tell, asked.steps, asked.budget, asked.micro)
+        how = (world, readers(options.workers), tell, asked.steps, asked.budget, asked.micro)
         if run is not None:
             setup = continued(run, *how, begun=False)
         elif again is not None:
             setup = resumed(again.run, *how, again.data)
         else:
-            setup = new(asked, runs, world, readers(manner.workers), tell)
-        return learn(setup, world, manner, watching)
+            setup = new(asked, runs, world, readers(options.workers), tell)
+        return learn(setup, world, options, watching)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from spacelang_runtime.app.learn import Manner
+from spacelang_runtime.app.learn import TrainingOptions
 from spacelang_runtime.app.train import Resume
 from spacelang_runtime.app.watching import Measuring, Say, Watching, silent, watched_by
 from spacelang_runtime.app.workers import readers
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     import torch
 
     from spacelang_runtime.engine.distributed import World
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.engine.step import Step
     from spacelang_runtime.tasks.task import Figures
     from spacelang_runtime.tasks.transfer.memory import MemoryEstimate
     from spacelang_runtime.tasks.transfer.objective import TransferSetup
-    from spacelang_runtime.tasks.transfer.probe import Pace
-    from spacelang_runtime.tasks.transfer.setup import Opened, TransferRequest
+    from spacelang_runtime.tasks.transfer.probe import StepTime
+    from spacelang_runtime.tasks.transfer.setup import TransferInputs, TransferRequest
 
 
 @frozen(eq=False)
@@ -40,19 +40,19 @@ class Transferred:
     """A transfer that has come to its end. figures: on the test images, the main one first, each between 0 and 1 or
     None. memory: the most bytes of a GPU's that were in use; None elsewhere."""
 
-    run: Run
+    run: RunFolder
     figures: Figures
     memory: int | None = None
 
 
 @frozen(eq=False)
-class Ahead:
+class TransferDryRun:
     """What a training would be. memory: an estimate, for `at_once` images at a time of the `own` of a step that a
-    process takes. pace: of a step, of which some were made."""
+    process takes. step_time: of a step, of which some were made."""
 
-    opened: Opened
+    opened: TransferInputs
     memory: MemoryEstimate
-    pace: Pace
+    step_time: StepTime
     at_once: int
     own: int
     device: torch.device
@@ -62,14 +62,14 @@ class Ahead:
     def seconds(self) -> float:
         """What the steps would take; test images are not measured in that time."""
         limits = self.opened.limits
-        whole = limits.steps * self.pace.seconds
+        whole = limits.steps * self.step_time.seconds
         return whole if limits.budget is None else min(whole, limits.budget)
 
 
 def transfer(
     asked: TransferRequest | Resume,
     runs: Path,
-    manner: Manner = Manner(),
+    options: TrainingOptions = TrainingOptions(),
     looking: Watching[Path, Measuring] = watched_by(silent),
     watching: Watching[TransferBegun, Step | Measuring | Transferred] = watched_by(silent),
     say: Say = silent,
@@ -87,53 +87,55 @@ def transfer(
     from spacelang_runtime.tasks.transfer.setup import new, resumed
 
     again = asked if isinstance(asked, Resume) else None
-    workers = readers(manner.workers)
-    with sole_writer(again.run.folder) if again else nullcontext(), join(manner.device) as world:
+    workers = readers(options.workers)
+    with sole_writer(again.run.folder) if again else nullcontext(), join(options.device) as world:
         tell = say if world.is_main else silent
         if again is not None:
             setup = resumed(again.run, world, workers, again.steps, again.budget, again.micro, again.data, tell)
-            return _learned(setup, world, manner, watching, tell)
+            return _learned(setup, world, options, watching, tell)
         run = restarted(runs, world, tell, TASKS)
         if run is not None and run.checkpoint.exists():
             setup = resumed(run, world, workers, asked.steps, asked.budget, say=tell)
-            return _learned(setup, world, manner, watching, tell)
+            return _learned(setup, world, options, watching, tell)
         made = _looked(asked, world, workers, looking, tell)
         for line in made.looked.summary():
             tell(line)
-        return _learned(new(made, runs, world, workers), world, manner, watching, tell)
+        return _learned(new(made, runs, world, workers), world, options, watching, tell)
 
 
 def ahead(
     request: TransferRequest,
-    manner: Manner = Manner(),
+    options: TrainingOptions = TrainingOptions(),
     looking: Watching[Path, Measuring] = watched_by(silent),
     say: Say = silent,
-) -> Ahead | None:
+) -> TransferDryRun | None:
     """What a training would be, of which nothing is kept. None in a process that only helped."""
     from spacelang_runtime.engine.distributed import join, require_shares
     from spacelang_runtime.tasks.transfer.memory import estimate
-    from spacelang_runtime.tasks.transfer.probe import pace
+    from spacelang_runtime.tasks.transfer.probe import step_time
     from spacelang_runtime.tasks.transfer.setup import forgotten
 
-    with join(manner.device) as world:
+    with join(options.device) as world:
         tell = say if world.is_main else silent
-        workers = readers(manner.workers)
+        workers = readers(options.workers)
         made = _looked(request, world, workers, looking, tell)
         train, architecture = request.recipe.train, made.network.architecture
         require_shares(train.batch, world)
         own = train.batch // world.size
         at_once = min(own, train.micro) if train.micro else own
         memory = estimate(made.task, architecture, request.recipe, made.data.labels, at_once, world.device)
-        timed = pace(forgotten(made, world, workers), world, tell)
-        return Ahead(made, memory, timed, at_once, own, world.device, world.size) if world.is_main else None
+        timed = step_time(forgotten(made, world, workers), world, tell)
+        return (
+            TransferDryRun(made, memory, timed, at_once, own, world.device, world.size) if world.is_main else None
+        )
 
 
 def measure(
     folder: Path,
-    run: Run | None,
+    run: RunFolder | None,
     data: Path | None = None,
     multi_scale: bool = False,
-    manner: Manner = Manner(),
+    options: TrainingOptions = TrainingOptions(),
     watching: Watching[Path, Measuring] = watched_by(silent),
     say: Say = silent,
 ) -> Figures | None:
@@ -150,8 +152,8 @@ def measure(
     from spacelang_runtime.tasks.transfer.model import load
     from spacelang_runtime.tasks.transfer.setup import data_of
 
-    workers = readers(manner.workers)
-    with join(manner.device) as world:
+    workers = readers(options.workers)
+    with join(options.device) as world:
         trained = load(folder, world.device)
         chosen = task(trained.recipe.task)
         tell = say if world.is_main else silent
@@ -174,7 +176,7 @@ def measure(
 
 def _looked(
     request: TransferRequest, world: World, workers: int, looking: Watching[Path, Measuring], say: Say
-) -> Opened:
+) -> TransferInputs:
     from spacelang_runtime.tasks.task import silent as unseen
     from spacelang_runtime.tasks.transfer.setup import opened
 
@@ -192,7 +194,7 @@ def _looked(
 def _learned(
     setup: TransferSetup,
     world: World,
-    manner: Manner,
+    options: TrainingOptions,
     watching: Watching[TransferBegun, Step | Measuring | Transferred],
     say: Say,
 ) -> Transferred | None:
@@ -203,14 +205,14 @@ def _learned(
     from spacelang_runtime.tasks.transfer.objective import training
 
     if not world.is_main:
-        train(training(setup, unseen), world, silent, profile=manner.profile)
+        train(training(setup, unseen), world, silent, profile=options.profile)
         return None
-    with watching(TransferBegun(setup, world, manner.profile)) as watch:
+    with watching(TransferBegun(setup, world, options.profile)) as watch:
 
         def measuring(share: float, said: str) -> None:
             watch(Measuring(share, said))
 
-        figures = train(training(setup, measuring, say), world, watch, profile=manner.profile).figures
+        figures = train(training(setup, measuring, say), world, watch, profile=options.profile).figures
         memory = torch.cuda.max_memory_allocated(world.device) if world.device.type == "cuda" else None
         done = Transferred(setup.run, figures, memory)
         watch(done)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Told:
+class MeasuredTable:
     """A table of costs, as `measure` has made it. facts: what its file tells. scale: bounds are whole units of
     1 / scale of its unit."""
 
@@ -29,7 +29,7 @@ class Told:
     scale: int
 
 
-def told_by(path: Path, scale: int, force: bool) -> Told:
+def told_by(path: Path, scale: int, force: bool) -> MeasuredTable:
     """What the file of a table tells, which has been read as one before.
 
     Raises `Failure` where it was marked as not to be trusted, and `force` is not given.
@@ -41,11 +41,11 @@ def told_by(path: Path, scale: int, force: bool) -> Told:
             f"{path} is not to be trusted: {'; '.join(map(str, marks))}",
             "measure it anew on an idle machine: spacelang measure; or take it all the same: --force",
         )
-    return Told(facts, scale)
+    return MeasuredTable(facts, scale)
 
 
 def feasibility(
-    tables: Sequence[Told], bounds: Sequence[Bound], say: Say = silent
+    tables: Sequence[MeasuredTable], bounds: Sequence[Bound], say: Say = silent
 ) -> Callable[[Architecture], bool] | None:
     """What runs a network whole, where the table of latency was measured, and tells whether it keeps its bound.
 

@@ -13,9 +13,18 @@ stream of their own while the network trains on the batch before (`prefetch`).
 
 from spacelang_runtime.data.dataset import Dataset, open_dataset
 from spacelang_runtime.data.labelled import LabelledSplit, open_split
-from spacelang_runtime.data.learned import Learned
+from spacelang_runtime.data.learned import TrainingData
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.data.prefetch import Batch
 from spacelang_runtime.data.splits import TestShare
 
-__all__ = ["Batch", "Dataset", "LabelledSplit", "Learned", "TestShare", "normalise", "open_dataset", "open_split"]
+__all__ = [
+    "Batch",
+    "Dataset",
+    "LabelledSplit",
+    "TestShare",
+    "TrainingData",
+    "normalise",
+    "open_dataset",
+    "open_split",
+]

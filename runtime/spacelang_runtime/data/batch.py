@@ -27,7 +27,7 @@ LEAST, PIECE = 32, 3 * 2**20
 PATIENCE = 50  # broken images in a row before it is the disk that must be broken
 
 
-class Images(NamedTuple):
+class ImageBatch(NamedTuple):
     """images: uint8 [b, channels, side, side]. labels: int64 [b]. broken: (name, reason) of what cannot be read."""
 
     images: Tensor
@@ -60,7 +60,7 @@ class Views:
         """This rank's share of a batch."""
         return len(range(self.rank, self.schedule.batch, self.world))
 
-    def __call__(self, number: int) -> Images:
+    def __call__(self, number: int) -> ImageBatch:
         schedule, (step, part) = self.schedule, divmod(number, self.parts)
         place = (step, self.rank, self.world)
         rows = slice(part * self._own // self.parts, (part + 1) * self._own // self.parts)
@@ -71,7 +71,7 @@ class Views:
                 picture, indices[slot] = self.readable(int(indices[slot]), broken)
                 seed_generators(seed_of("view", schedule.seed, schedule.epoch(step), position))
                 views.append(self.view(picture))
-        return Images(torch.from_numpy(np.stack(views)), torch.from_numpy(self.labels[indices]), broken)
+        return ImageBatch(torch.from_numpy(np.stack(views)), torch.from_numpy(self.labels[indices]), broken)
 
     def readable(self, index: int, broken: list[tuple[str, str]]) -> tuple[Image.Image, int]:
         """A picture, or the next one that can be read, and its index. broken: told of those that cannot."""
@@ -94,7 +94,7 @@ class Boxes:
 
     views: Views
 
-    def __call__(self, step: int) -> Images:
+    def __call__(self, step: int) -> ImageBatch:
         views, schedule = self.views, self.views.schedule
         place = (step, views.rank, views.world)
         broken: list[tuple[str, str]] = []
@@ -105,11 +105,11 @@ class Boxes:
                 picture, boxes[slot, 0] = views.readable(int(indices[slot]), broken)
                 random.seed(seed_of("view", schedule.seed, schedule.epoch(step), position))  # a box draws no other
                 boxes[slot, 1:] = views.view.box(picture)
-        return Images(torch.from_numpy(boxes), torch.from_numpy(views.labels[boxes[:, 0]]), broken)
+        return ImageBatch(torch.from_numpy(boxes), torch.from_numpy(views.labels[boxes[:, 0]]), broken)
 
 
 @frozen
-class Framed:
+class FramedSplit:
     """The images of a split to score, framed, each batch in so many `parts`; the broken ones are left out."""
 
     split: Split
@@ -117,7 +117,7 @@ class Framed:
     batch: int
     parts: int
 
-    def __call__(self, number: int) -> Images:
+    def __call__(self, number: int) -> ImageBatch:
         batch, part = divmod(number, self.parts)
         indices = np.arange(batch * self.batch, min((batch + 1) * self.batch, len(self.split)))
         indices = indices[part * len(indices) // self.parts : (part + 1) * len(indices) // self.parts]
@@ -134,4 +134,4 @@ class Framed:
         if broken:
             images = images[readable]
         labels = self.split.labels[indices[readable]]
-        return Images(torch.from_numpy(images), torch.from_numpy(labels), broken)
+        return ImageBatch(torch.from_numpy(images), torch.from_numpy(labels), broken)

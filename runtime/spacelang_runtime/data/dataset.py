@@ -13,13 +13,13 @@ from spacelang.architecture import Frame
 from spacelang.recipe import Train
 from spacelang_runtime.data import resident
 from spacelang_runtime.data.augment import augmented, view_of
-from spacelang_runtime.data.batch import Boxes, Images, Views
+from spacelang_runtime.data.batch import Boxes, ImageBatch, Views
 from spacelang_runtime.data.digits import digits
 from spacelang_runtime.data.fit import fitting
 from spacelang_runtime.data.forms.known import listed
 from spacelang_runtime.data.in_memory import preload, room
 from spacelang_runtime.data.labelled import LabelledSplit, labelled, require_channels
-from spacelang_runtime.data.learned import Learned, held_out_again
+from spacelang_runtime.data.learned import TrainingData, held_out_again
 from spacelang_runtime.data.mixup import mixed
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.data.pictures import Files, Grey, Held, Pictures
@@ -139,7 +139,7 @@ class Dataset:
 
     def _views(
         self, schedule: Sampler, steps: range, rank: int, world: int, device: torch.device
-    ) -> Iterator[Images]:
+    ) -> Iterator[ImageBatch]:
         """The cropped images of steps, as bytes on a device."""
         pictures = self.train.pictures
         if isinstance(pictures, Grey):
@@ -148,7 +148,7 @@ class Dataset:
                 indices = torch.from_numpy(schedule.indices(step, rank, world))
                 views = random_crops(array[indices], self.recipe, step, rank, world)
                 views = views.repeat(1, self.frame.channels, 1, 1).to(device)
-                yield Images(views, labels[indices].to(device), [])
+                yield ImageBatch(views, labels[indices].to(device), [])
             return
         view = view_of(self.recipe, self.frame.image, self.frame.channels, self.preprocessing)
         held = self._hold(pictures, len(steps) * schedule.batch)
@@ -157,7 +157,7 @@ class Dataset:
             with closing(worked(Boxes(job), steps, self.workers, ahead=STEPS_AHEAD)) as pieces:
                 for drawn in whole(pieces, 1, device):
                     views = resident.crops(here, drawn.images, view.side, view.channels)
-                    yield Images(views, drawn.labels, drawn.broken)
+                    yield ImageBatch(views, drawn.labels, drawn.broken)
             return
         numbers = range(steps.start * job.parts, steps.stop * job.parts)
         pieces = worked(job, numbers, self.workers, pin=device.type == "cuda", ahead=STEPS_AHEAD * job.parts)
@@ -186,7 +186,7 @@ def open_dataset(
     say: Callable[[str], None],
     preprocessing: Preprocessing | None = None,
     held_out: TestShare | None = None,
-    learned: Learned | None = None,
+    learned: TrainingData | None = None,
 ) -> Dataset:
     """The data at `where`: "digits", or data of any form that is known (`forms`; "./digits" is a folder).
 

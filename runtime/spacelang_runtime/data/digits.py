@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spacelang_runtime.data.pictures import Grey
-from spacelang_runtime.data.source import Source, Split
+from spacelang_runtime.data.source import DataSource, Split
 from spacelang_runtime.data.stratify import ranks, stratified
 from spacelang_runtime.failure import Failure
 
 TEST = 360  # images of the test split, a fifth of the set
 
 
-def digits(side: int) -> Source:
+def digits(side: int) -> DataSource:
     """The digits resized (bicubic) to `side` pixels, with the same 360 test images on every machine."""
     ink, labels = written()
     # Sixteen levels of ink, spread over the range of a byte.
@@ -29,7 +29,7 @@ def digits(side: int) -> Source:
     every = Split(Grey(np.stack(resized)), labels, rank)
     test = stratified(labels, rank, TEST)
     fingerprint = sha256(drawn.tobytes() + labels.astype("<i8").tobytes()).hexdigest()
-    return Source("digits", tuple("0123456789"), every.take(~test), every.take(test), fingerprint)
+    return DataSource("digits", tuple("0123456789"), every.take(~test), every.take(test), fingerprint)
 
 
 def written() -> tuple[NDArray[np.int64], NDArray[np.int64]]:

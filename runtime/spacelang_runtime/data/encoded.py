@@ -139,7 +139,7 @@ class Extents:
         if self.deflated[index]:
             return BytesIO(self.read(index))
         path, start, stored = self.files[self.file[index]], int(self.start[index]), int(self.stored[index])
-        return BufferedReader(Stretch(path, start, stored))
+        return BufferedReader(FileSlice(path, start, stored))
 
     def stamps(self) -> Iterator[str]:
         for number in np.unique(self.file).tolist():
@@ -154,7 +154,7 @@ class Extents:
         return Extents(self.place, self.files, self.known_as, *(part[which] for part in parts))
 
 
-class Stretch(RawIOBase):
+class FileSlice(RawIOBase):
     """So many bytes of a file from a place on, as a file of their own."""
 
     def __init__(self, path: Path, start: int, size: int) -> None:

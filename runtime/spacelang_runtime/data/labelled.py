@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spacelang.architecture import Frame
-from spacelang_runtime.data.batch import LEAST, PIECE, Framed
+from spacelang_runtime.data.batch import LEAST, PIECE, FramedSplit
 from spacelang_runtime.data.decode import ANY_SIDE
 from spacelang_runtime.data.digits import digits
 from spacelang_runtime.data.forms.known import listed
 from spacelang_runtime.data.frame import Framing
-from spacelang_runtime.data.learned import Learned, same
+from spacelang_runtime.data.learned import TrainingData, same
 from spacelang_runtime.data.listing import TESTS, Listing
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.data.pictures import Files, Grey
@@ -76,7 +76,7 @@ class LabelledSplit:
         end with it.
         """
         parts = -(-batch // max(LEAST, PIECE // (self.frame.channels * self.frame.image**2)))
-        job = Framed(self.split, self.framing, batch, parts)
+        job = FramedSplit(self.split, self.framing, batch, parts)
         workers = self.workers if isinstance(self.pictures, Files) else 0
         numbers = range(parts * -(-len(self) // batch))
         pieces = worked(job, numbers, workers, pin=device.type == "cuda", ahead=BATCHES_AHEAD * parts)
@@ -123,7 +123,7 @@ def open_split(
     workers: int,
     say: Callable[[str], None],
     held_out: TestShare | None = None,
-    learned: Learned | None = None,
+    learned: TrainingData | None = None,
 ) -> LabelledSplit:
     """The test images at `where`: "digits", or those of data of any form; all of its images, where it is one
     split, or those held out of them. Training images are not looked at, and need not be there.
@@ -147,7 +147,7 @@ def open_split(
     return labelled(name, classes, split, frame, preprocessing, workers, Skipped(say))
 
 
-def _listed(where: str, held_out: TestShare | None, learned: Learned | None) -> Listing:
+def _listed(where: str, held_out: TestShare | None, learned: TrainingData | None) -> Listing:
     """The data at `where`: with its training images where some of these may have to be tested."""
     if held_out is None and learned is not None:
         try:
@@ -160,7 +160,7 @@ def _listed(where: str, held_out: TestShare | None, learned: Learned | None) -> 
 
 
 def _held_out(
-    listing: Listing, asked: TestShare | None, learned: Learned | None, say: Callable[[str], None]
+    listing: Listing, asked: TestShare | None, learned: TrainingData | None, say: Callable[[str], None]
 ) -> TestShare | None:
     """What is tested of data of one split: what is asked for, else what the training of a model has held out of it;
     None where it is to be tested as a whole."""
@@ -187,7 +187,7 @@ def open_training(
     workers: int,
     say: Callable[[str], None],
     held_out: TestShare | None = None,
-    learned: Learned | None = None,
+    learned: TrainingData | None = None,
 ) -> LabelledSplit:
     """The training images at `where`, looked at as test images are: what ranges of a quantised network are taken
     from.

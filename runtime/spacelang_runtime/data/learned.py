@@ -14,7 +14,7 @@ from spacelang_runtime.failure import Failure
 
 
 @frozen
-class Learned:
+class TrainingData:
     """The data of a training. share: held out of it for the test; fingerprint: of it, parted so."""
 
     share: TestShare
@@ -26,16 +26,16 @@ def to_notes(share: float, seed: int, fingerprint: str) -> dict[str, Any]:
     return {"fingerprint": fingerprint, "test_share": share, "test_seed": seed}
 
 
-def from_notes(notes: Mapping[str, Any]) -> Learned | None:
+def from_notes(notes: Mapping[str, Any]) -> TrainingData | None:
     """The data whose training images are to be kept out of a test; None where the data had a test split of its own,
     and where nobody knows."""
     share, seed, digest = (notes.get(name) for name in ("test_share", "test_seed", "fingerprint"))
     if not isinstance(share, int | float) or not 0 < share < 1 or not isinstance(seed, int):
         return None
-    return Learned(TestShare(float(share), seed), digest) if isinstance(digest, str) else None
+    return TrainingData(TestShare(float(share), seed), digest) if isinstance(digest, str) else None
 
 
-def same(listing: Listing, learned: Learned) -> bool:
+def same(listing: Listing, learned: TrainingData) -> bool:
     """Whether data of one split is what was learned from."""
     try:
         return source(listing, ANY_SIDE, learned.share).fingerprint == learned.fingerprint
@@ -44,7 +44,7 @@ def same(listing: Listing, learned: Learned) -> bool:
 
 
 def held_out_again(
-    listing: Listing, asked: TestShare | None, learned: Learned | None, say: Callable[[str], None]
+    listing: Listing, asked: TestShare | None, learned: TrainingData | None, say: Callable[[str], None]
 ) -> TestShare | None:
     """What is held out for the test where weights that have learned from some data learn on.
 

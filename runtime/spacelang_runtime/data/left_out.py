@@ -11,7 +11,7 @@ from attrs import frozen
 
 from spacelang.amount import counted
 from spacelang_runtime.data.decode import NAMED, SUFFIXES, shown
-from spacelang_runtime.data.tree import Entry, Tree
+from spacelang_runtime.data.tree import Tree, TreeEntry
 
 DEEP = 16  # links may lead in circles
 UNSAID = frozenset({"thumbs.db", "desktop.ini"})  # what a system puts beside pictures by itself
@@ -52,7 +52,7 @@ def together(parts: Iterable[LeftOut]) -> LeftOut:
     )
 
 
-def left_out(tree: Tree, path: Path, entries: Sequence[Entry]) -> LeftOut:
+def left_out(tree: Tree, path: Path, entries: Sequence[TreeEntry]) -> LeftOut:
     """What of a class's folder is left out. entries: what is in it."""
     files, folders = [], []
     for entry in entries:
@@ -65,7 +65,7 @@ def left_out(tree: Tree, path: Path, entries: Sequence[Entry]) -> LeftOut:
 
 def _images(tree: Tree, path: Path, deep: int = DEEP) -> int:
     """How many pictures are in a folder and in those inside of it."""
-    entries: list[Entry] = []
+    entries: list[TreeEntry] = []
     with suppress(OSError):  # one that may not be looked at
         entries = tree.scan(path)
     own = sum(entry.name.lower().endswith(SUFFIXES) for entry in entries if not entry.folder)

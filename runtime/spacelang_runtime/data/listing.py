@@ -17,7 +17,7 @@ WHOLE = ""  # the name of the only split of data that has not been parted
 
 
 @frozen
-class Part:
+class ListedSplit:
     """A split as it lies there, in any order.
 
     name: train, val, test, or `WHOLE`. names: [n], what each image's file is called, without its folders, which is
@@ -44,10 +44,10 @@ class Listing:
     form: str
     name: str
     place: Path
-    parts: tuple[Part, ...]
+    parts: tuple[ListedSplit, ...]
     said: tuple[str, ...] = ()
 
-    def part(self, *names: str) -> Part | None:
+    def part(self, *names: str) -> ListedSplit | None:
         """The first of these splits that is there."""
         by_name = {part.name: part for part in self.parts}
         return next((by_name[name] for name in names if name in by_name), None)

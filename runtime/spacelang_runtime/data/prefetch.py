@@ -13,7 +13,7 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
-from spacelang_runtime.data.batch import Images
+from spacelang_runtime.data.batch import ImageBatch
 
 Result = TypeVar("Result")
 PAUSE = 0.1  # seconds between two looks at whether all is over
@@ -27,7 +27,7 @@ class Batch:
     targets: Tensor = field(eq=False)
 
 
-def whole(pieces: Iterator[Images], parts: int, device: torch.device) -> Iterator[Images]:
+def whole(pieces: Iterator[ImageBatch], parts: int, device: torch.device) -> Iterator[ImageBatch]:
     """The images of each step, which come in so many pieces, as one batch of bytes on a device."""
     while step := list(islice(pieces, parts)):
         ends = torch.tensor([0, *(len(piece.labels) for piece in step)]).cumsum(0).tolist()
@@ -36,7 +36,7 @@ def whole(pieces: Iterator[Images], parts: int, device: torch.device) -> Iterato
         for piece, start, end in zip(step, ends, ends[1:], strict=False):
             images[start:end].copy_(piece.images, non_blocking=True)
             labels[start:end].copy_(piece.labels, non_blocking=True)
-        yield Images(images, labels, [broken for piece in step for broken in piece.broken])
+        yield ImageBatch(images, labels, [broken for piece in step for broken in piece.broken])
 
 
 def ahead(batches: Generator[Batch, None, None], device: torch.device) -> Iterator[Batch]:

@@ -31,7 +31,7 @@ Bytes = NDArray[np.uint8]
 
 
 @frozen(eq=False)
-class Turn:
+class AugmentOp:
     """One operation for each image. operation: index into `OPERATIONS`; -1: none. level: 0 to 10. sign: ±1."""
 
     operation: NDArray[np.int64]
@@ -42,21 +42,21 @@ class Turn:
         """The images that have one of these operations."""
         return np.flatnonzero(np.isin(self.operation, [OPERATIONS.index(name) for name in names]))
 
-    def take(self, which: slice | NDArray[np.int64]) -> Turn:
-        return Turn(self.operation[which], self.level[which], self.sign[which])
+    def take(self, which: slice | NDArray[np.int64]) -> AugmentOp:
+        return AugmentOp(self.operation[which], self.level[which], self.sign[which])
 
 
-def drawn(chance: np.random.Generator, count: int, magnitude: float) -> list[Turn]:
+def drawn(chance: np.random.Generator, count: int, magnitude: float) -> list[AugmentOp]:
     """What is done to so many images."""
     turns = []
     for _ in range(TURNS):
         operation = np.where(chance.random(count) < 0.5, chance.integers(len(OPERATIONS), size=count), -1)
         level = chance.normal(magnitude, SPREAD, count).clip(0, STRONGEST)
-        turns.append(Turn(operation, level, chance.choice([-1.0, 1.0], count)))
+        turns.append(AugmentOp(operation, level, chance.choice([-1.0, 1.0], count)))
     return turns
 
 
-def rand_augment(images: Tensor, turns: list[Turn]) -> Tensor:
+def rand_augment(images: Tensor, turns: list[AugmentOp]) -> Tensor:
     """Images (uint8 [b, 3 or 1, side, side]) after their turns; they are overwritten."""
     changes = ((TONES, _toned), (MOVES, _moved), (("color",), _colored), (("sharpness",), _sharpened))
     for turn in turns:
@@ -68,7 +68,7 @@ def rand_augment(images: Tensor, turns: list[Turn]) -> Tensor:
     return images
 
 
-def _toned(images: Tensor, turn: Turn) -> Tensor:
+def _toned(images: Tensor, turn: AugmentOp) -> Tensor:
     """Every tone replaced, by a table for each image and channel."""
     channels = images.shape[1]
     fixed = on(_tables(turn), images.device)
@@ -83,7 +83,7 @@ def _toned(images: Tensor, turn: Turn) -> Tensor:
     return tables.gather(2, pixels).view_as(images)
 
 
-def _tables(turn: Turn) -> Bytes:
+def _tables(turn: AugmentOp) -> Bytes:
     """[b, 256]: of the operations that do not look at the image; of the others, every tone as it is."""
     tones = np.arange(256)
     strength = turn.level[:, None] / STRONGEST
@@ -104,18 +104,18 @@ def _tables(turn: Turn) -> Bytes:
     return tables.astype(np.uint8)
 
 
-def _factor(turn: Turn) -> NDArray[np.float32]:
+def _factor(turn: AugmentOp) -> NDArray[np.float32]:
     """How far an enhancement goes: 1 leaves the image as it is."""
     return np.maximum(0.1, 1 + turn.sign * 0.9 * turn.level / STRONGEST).astype(np.float32)
 
 
-def _contrast(images: Tensor, pixels: Tensor, turn: Turn) -> Tensor:
+def _contrast(images: Tensor, pixels: Tensor, turn: AugmentOp) -> Tensor:
     mean = (grey(images).flatten(1).double().mean(1) + 0.5).floor().float()[:, None, None]
     tones = torch.arange(256, device=images.device).float()
     return _blend(mean, tones, on(_factor(turn), images.device)[:, None, None])
 
 
-def _auto_contrast(images: Tensor, pixels: Tensor, turn: Turn) -> Tensor:
+def _auto_contrast(images: Tensor, pixels: Tensor, turn: AugmentOp) -> Tensor:
     """The darkest tone of a channel becomes black, the lightest white."""
     low, high = (tone[..., None].double() for tone in pixels.aminmax(dim=2))
     tones = torch.arange(256, device=images.device).double()
@@ -124,7 +124,7 @@ def _auto_contrast(images: Tensor, pixels: Tensor, turn: Turn) -> Tensor:
     return torch.where(high > low, stretched, tones)
 
 
-def _equalize(images: Tensor, pixels: Tensor, turn: Turn) -> Tensor:
+def _equalize(images: Tensor, pixels: Tensor, turn: AugmentOp) -> Tensor:
     """All tones of a channel about equally frequent (Pillow's rounding)."""
     counts = torch.zeros(*pixels.shape[:2], 256, dtype=torch.int64, device=pixels.device)
     counts.scatter_add_(2, pixels, torch.ones_like(pixels))
@@ -136,7 +136,7 @@ def _equalize(images: Tensor, pixels: Tensor, turn: Turn) -> Tensor:
     return torch.where(step > 0, equal, tones)
 
 
-def _colored(images: Tensor, turn: Turn) -> Tensor:
+def _colored(images: Tensor, turn: AugmentOp) -> Tensor:
     if images.shape[1] == 1:
         return images
     return _blend(
@@ -144,7 +144,7 @@ def _colored(images: Tensor, turn: Turn) -> Tensor:
     )
 
 
-def _sharpened(images: Tensor, turn: Turn) -> Tensor:
+def _sharpened(images: Tensor, turn: AugmentOp) -> Tensor:
     """Away from, or towards, the image smoothed over its neighbours; the outermost pixels stay."""
     kernel = torch.ones(1, 1, 3, 3, device=images.device)
     kernel[0, 0, 1, 1] = 5
@@ -155,7 +155,7 @@ def _sharpened(images: Tensor, turn: Turn) -> Tensor:
     return _blend(smooth, images.float(), on(_factor(turn), images.device)[:, None, None, None])
 
 
-def _moved(images: Tensor, turn: Turn) -> Tensor:
+def _moved(images: Tensor, turn: AugmentOp) -> Tensor:
     """Turned, sheared or shifted."""
     mean, _ = moments(images.shape[1], images.device)
     fill = mean.round()
@@ -164,7 +164,7 @@ def _moved(images: Tensor, turn: Turn) -> Tensor:
     return (moved + fill).round_().clamp_(0, 255).to(torch.uint8)
 
 
-def _maps(turn: Turn) -> NDArray[np.float32]:
+def _maps(turn: AugmentOp) -> NDArray[np.float32]:
     """[b, 2, 3]: where in the image each pixel comes from, in coordinates from -1 to 1 (x, then y)."""
     strength = turn.sign * turn.level / STRONGEST
     maps = np.zeros((len(strength), 2, 3))

@@ -35,7 +35,7 @@ class Split:
 
 
 @frozen
-class Source:
+class DataSource:
     """Listed data. fingerprint: SHA-256 over what tells this data from other data. said: what else a
     person should know, in lines. files: what there is of each class of each split, in words.
     form: what the data was taken for; understood: the same with what it has, in a line."""

@@ -14,9 +14,9 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from spacelang_runtime.data.decode import shown
-from spacelang_runtime.data.listing import LAYOUT, TESTS, TRAIN, WHOLE, Listing, Part
+from spacelang_runtime.data.listing import LAYOUT, TESTS, TRAIN, WHOLE, ListedSplit, Listing
 from spacelang_runtime.data.pictures import Files
-from spacelang_runtime.data.source import Source, Split
+from spacelang_runtime.data.source import DataSource, Split
 from spacelang_runtime.data.stratify import ranks, stratified
 from spacelang_runtime.failure import Failure
 
@@ -38,7 +38,7 @@ class TestShare:
         return f"{self.share:g} of every class held out for the test by seed {self.seed}"
 
 
-def source(listing: Listing, most: int, held_out: TestShare | None = None) -> Source:
+def source(listing: Listing, most: int, held_out: TestShare | None = None) -> DataSource:
     """The training and the test split of a listing, whose own lines are for the caller to tell.
 
     most: limit of the shorter side in pixels when a picture is read. held_out: for the test, where the listing has
@@ -71,7 +71,7 @@ def source(listing: Listing, most: int, held_out: TestShare | None = None) -> So
         for values in (_names(part), split.labels.astype("<i8"), sizes.astype("<i8")):
             digest.update(values.tobytes())
         splits.append(split)
-    return Source(
+    return DataSource(
         name=listing.name,
         classes=classes,
         train=splits[0],
@@ -112,7 +112,7 @@ def understood(listing: Listing, splits: list[Split]) -> str:
     return f"{shown(listing.place)}: {listing.form}; {classes} classes; train {len(train)} images, {own}"
 
 
-def ordered(part: Part, most: int) -> tuple[Split, NDArray[np.int64]]:
+def ordered(part: ListedSplit, most: int) -> tuple[Split, NDArray[np.int64]]:
     """The images of a part by class and name, and their sizes in bytes."""
     order = _order(part)
     names, labels = part.names[order], part.labels[order]
@@ -131,12 +131,12 @@ def require_classes(classes: tuple[str, ...], place: str) -> None:
         raise Failure(f"{place}: one class, {classes[0]}, leaves nothing to tell apart", LAYOUT)
 
 
-def _order(part: Part) -> NDArray[np.int64]:
+def _order(part: ListedSplit) -> NDArray[np.int64]:
     """By class, then name, then size; images of one name and size in the order of the listing."""
     return np.lexsort((part.sizes, part.names, part.labels))
 
 
-def _names(part: Part) -> NDArray[np.bytes_]:
+def _names(part: ListedSplit) -> NDArray[np.bytes_]:
     """The names in order, in an array that is as wide as the longest."""
     names = part.names[_order(part)]
     return names.astype(f"S{max(1, int(np.char.str_len(names).max(initial=1)))}")
@@ -155,7 +155,7 @@ def _ranks(
     )
 
 
-def _require_same(train: Part, test: Part, place: str) -> tuple[str, ...]:
+def _require_same(train: ListedSplit, test: ListedSplit, place: str) -> tuple[str, ...]:
     """The classes of both. Raises `Failure` where one has a class that the other lacks."""
     differing = sorted(set(train.classes) ^ set(test.classes))
     if differing:
@@ -168,7 +168,7 @@ def _require_same(train: Part, test: Part, place: str) -> tuple[str, ...]:
     return train.classes
 
 
-def _parted(part: Part, held_out: TestShare, place: str) -> tuple[Part, Part]:
+def _parted(part: ListedSplit, held_out: TestShare, place: str) -> tuple[ListedSplit, ListedSplit]:
     """What is left of a part, and what is held out of it."""
     rank = _ranks(part.classes, part.labels, part.names, f"test {held_out.seed} ".encode())
     out = stratified(part.labels, rank, round(held_out.share * len(part)))
@@ -181,8 +181,8 @@ def _parted(part: Part, held_out: TestShare, place: str) -> tuple[Part, Part]:
     return _some(part, ~out, TRAIN), _some(part, out, TESTS[-1])
 
 
-def _some(part: Part, which: NDArray[np.bool_], name: str) -> Part:
-    return Part(
+def _some(part: ListedSplit, which: NDArray[np.bool_], name: str) -> ListedSplit:
+    return ListedSplit(
         name, part.classes, part.encoded.take(which), part.names[which], part.labels[which], part.sizes[which]
     )
 

@@ -15,7 +15,7 @@ from spacelang_runtime.data.decode import SUFFIXES
 from spacelang_runtime.data.encoded import Encoded, Extents, Paths
 
 
-class Entry(NamedTuple):
+class TreeEntry(NamedTuple):
     """What a folder holds. size: of an image, in bytes; -1 for a dangling link. member: its number among all files
     of the tree, where the tree numbers them."""
 
@@ -33,7 +33,7 @@ class Tree(Protocol):
 
     def is_folder(self, path: Path) -> bool: ...
 
-    def scan(self, path: Path) -> list[Entry]:
+    def scan(self, path: Path) -> list[TreeEntry]:
         """What a folder holds, in any order. Raises OSError where it cannot be read."""
         ...
 
@@ -57,7 +57,7 @@ class Disk:
     def is_folder(self, path: Path) -> bool:
         return path.is_dir()
 
-    def scan(self, path: Path) -> list[Entry]:
+    def scan(self, path: Path) -> list[TreeEntry]:
         return [_entry(entry) for entry in os.scandir(path) if not entry.name.startswith(".")]
 
     def read(self, path: Path) -> bytes | None:
@@ -69,14 +69,14 @@ class Disk:
         return Paths(self.root, tuple(folders), names, labels)
 
 
-def _entry(entry: os.DirEntry[str]) -> Entry:
+def _entry(entry: os.DirEntry[str]) -> TreeEntry:
     folder, size = entry.is_dir(), 0
     if not folder and entry.name.lower().endswith(SUFFIXES):
         try:
             size = entry.stat().st_size
         except OSError:
             size = -1
-    return Entry(entry.name, folder, size)
+    return TreeEntry(entry.name, folder, size)
 
 
 @frozen
@@ -84,13 +84,13 @@ class Members:
     """The folders inside of a zip, or of tars. of: what each holds. extents: all files."""
 
     root: Path
-    of: dict[Path, list[Entry]] = field(eq=False, repr=False)
+    of: dict[Path, list[TreeEntry]] = field(eq=False, repr=False)
     extents: Extents = field(eq=False, repr=False)
 
     def is_folder(self, path: Path) -> bool:
         return path in self.of
 
-    def scan(self, path: Path) -> list[Entry]:
+    def scan(self, path: Path) -> list[TreeEntry]:
         if path not in self.of:
             raise FileNotFoundError(2, "there is no such folder", str(path))
         return self.of[path]
@@ -113,7 +113,7 @@ HIDDEN = "__MACOSX"  # what a system puts into the zips that it makes
 def members(root: Path, extents: Extents, top: tuple[str, ...] = ()) -> Members:
     """The tree of files whose names have their folders in them. top: names of folders that are not to be taken for
     the one folder that all lies in, which is left out."""
-    of: dict[Path, list[Entry]] = {root: []}
+    of: dict[Path, list[TreeEntry]] = {root: []}
     folder_of: dict[str, Path] = {"": root}
 
     def folder(name: str) -> Path:
@@ -122,14 +122,14 @@ def members(root: Path, extents: Extents, top: tuple[str, ...] = ()) -> Members:
             above, _, own = name.rpartition("/")
             known = folder_of[name] = folder(above) / own
             of.setdefault(known, [])
-            of[folder(above)].append(Entry(own, True))
+            of[folder(above)].append(TreeEntry(own, True))
         return known
 
     for member, name in enumerate(extents.names.tolist()):
         parts = [part for part in os.fsdecode(name).split("/") if part not in ("", ".")]
         if not parts or any(part.startswith(".") or part == HIDDEN for part in parts):
             continue  # `..` begins with a point too
-        of[folder("/".join(parts[:-1]))].append(Entry(parts[-1], False, int(extents.size[member]), member))
+        of[folder("/".join(parts[:-1]))].append(TreeEntry(parts[-1], False, int(extents.size[member]), member))
     while len(of[root]) == 1 and of[root][0].folder and of[root][0].name not in top:
         root = root / of[root][0].name
     return Members(root, of, extents)

@@ -22,7 +22,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")  # torch's names of the two running means
 
 
 @frozen
-class Group:
+class ParameterGroup:
     """What parameters that are updated alike have in common. name: tells groups apart. rate: their learning rate,
     as a multiple of the one that a step is made at. decay: their weight decay."""
 
@@ -42,7 +42,7 @@ class AdamW:
     gradient: Gradient
     weights: Tensor
     moments: tuple[Tensor, Tensor]
-    groups: Mapping[Group, Sequence[int]]
+    groups: Mapping[ParameterGroup, Sequence[int]]
     torchs: torch.optim.AdamW
 
     def step(self, rate: float) -> None:
@@ -103,13 +103,13 @@ class AdamW:
         return whole
 
 
-def adamw(gradient: Gradient, weights: Tensor, stretches: Sequence[tuple[Group, int]]) -> AdamW:
+def adamw(gradient: Gradient, weights: Tensor, stretches: Sequence[tuple[ParameterGroup, int]]) -> AdamW:
     """AdamW over parameters that lie stretch after stretch, of which each is updated as one, with the space after
     each of its parameters. stretches: the group of each, and how many parameters it is of."""
     begin, length = gradient.place, len(gradient.own)
     moments = (torch.zeros_like(gradient.own), torch.zeros_like(gradient.own))
-    groups: dict[Group, list[int]] = {group: [] for group, _ in stretches}
-    flat: dict[Group, list[nn.Parameter]] = {group: [] for group in groups}
+    groups: dict[ParameterGroup, list[int]] = {group: [] for group, _ in stretches}
+    flat: dict[ParameterGroup, list[nn.Parameter]] = {group: [] for group in groups}
     states, count = {}, 0
     for group, many in stretches:
         last = count + many - 1

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.engine.record import read_json
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.failure import Failure
 
 
@@ -32,12 +32,12 @@ class ByClass:
         return [line[at] / sum(line) if any(line) else None for at, line in enumerate(self.confusion)]
 
 
-def keep(run: Run, split: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def keep(run: RunFolder, split: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Keep in the run what `eval --classes` tells of its networks, for the report."""
     replace_json(_file(run), {"split": split, "networks": [dict(row) for row in rows]})
 
 
-def of(run: Run) -> list[ByClass]:
+def of(run: RunFolder) -> list[ByClass]:
     """The networks of a run whose classes were measured last; none where no one has asked. Raises `Failure` for a
     damaged file."""
     if not (path := _file(run)).exists():
@@ -61,5 +61,5 @@ def of(run: Run) -> list[ByClass]:
         ) from None
 
 
-def _file(run: Run) -> Path:
+def _file(run: RunFolder) -> Path:
     return run.folder / "classes.json"

@@ -12,11 +12,11 @@ from spacelang import interchange
 from spacelang.space import Space
 from spacelang_runtime.atomic import replace, replace_json, sweep
 from spacelang_runtime.engine.record import Record, versions, written
-from spacelang_runtime.engine.run import RECORDS, Run, require_folder
+from spacelang_runtime.engine.run import RECORDS, RunFolder, require_folder
 from spacelang_runtime.failure import Failure
 
 
-def create(runs: Path, record: Record, source: str, space: Space) -> Run:
+def create(runs: Path, record: Record, source: str, space: Space) -> RunFolder:
     """A new run of `space` in the folder `runs`, under a name of its own: s3-1, s3-2, …"""
 
     def write(folder: Path) -> None:
@@ -26,14 +26,14 @@ def create(runs: Path, record: Record, source: str, space: Space) -> Run:
     return create_with(runs, record, space.name, write)
 
 
-def create_with(runs: Path, record: Record, stem: str, write: Callable[[Path], None]) -> Run:
+def create_with(runs: Path, record: Record, stem: str, write: Callable[[Path], None]) -> RunFolder:
     """A new run in the folder `runs`, named after a stem. write: puts into its folder what its task keeps there."""
     folder = take(runs, stem)
     created = datetime.now(UTC).isoformat(timespec="microseconds")
     record = attrs.evolve(record, name=folder.name, created=created, versions=versions())
     write(folder)
     replace_json(folder / RECORDS[0], written(record))
-    return Run(folder, record)
+    return RunFolder(folder, record)
 
 
 def take(runs: Path, stem: str) -> Path:

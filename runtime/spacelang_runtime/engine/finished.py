@@ -13,17 +13,17 @@ from spacelang import notation
 from spacelang.architecture import Architecture
 from spacelang.outside import finite, shown
 from spacelang_runtime.engine.record import damaged, read_json
-from spacelang_runtime.engine.run import Run, every
+from spacelang_runtime.engine.run import RunFolder, every
 
 FINISH = "finish"  # the task
 
 
 @frozen
-class Finished:
+class FinishResult:
     """A finished network. inherited, accuracy: the share of the held-out images that were right before and after;
     None where there are none, or where it has learned from them. seconds: of its training."""
 
-    run: Run
+    run: RunFolder
     architecture: Architecture
     steps: int
     seconds: float
@@ -31,12 +31,12 @@ class Finished:
     accuracy: float | None
 
 
-def folder_of(run: Run) -> Path:
+def folder_of(run: RunFolder) -> Path:
     """Where a run keeps its finished networks."""
     return run.folder / "finished"
 
 
-def begun(run: Run) -> list[Run]:
+def begun(run: RunFolder) -> list[RunFolder]:
     """The finishes from the weights that a supernet has now, ended or not; the last begun is the last."""
     step = run.state.step if run.state else 0
     own = [
@@ -47,29 +47,29 @@ def begun(run: Run) -> list[Run]:
     return sorted(own, key=lambda one: (one.record.created, one.name))
 
 
-def finishes(run: Run, architecture: Architecture) -> list[Run]:
+def finishes(run: RunFolder, architecture: Architecture) -> list[RunFolder]:
     """Those of a network."""
     return [one for one in begun(run) if notation.read(one.record.network).digest == architecture.digest]
 
 
-def ended(finish: Run) -> bool:
+def ended(finish: RunFolder) -> bool:
     """Whether a finish has come to its end, and its model is there."""
     return bool(finish.state and finish.state.finished) and (finish.model / "config.json").is_file()
 
 
-def finished(run: Run, architecture: Architecture) -> Run | None:
+def finished(run: RunFolder, architecture: Architecture) -> RunFolder | None:
     """The last finish of a network that has ended; None where there is none."""
     return next((one for one in reversed(finishes(run, architecture)) if ended(one)), None)
 
 
-def results(run: Run) -> list[Finished]:
+def results(run: RunFolder) -> list[FinishResult]:
     """What the networks of a run have come to that were finished, of each its last finish: what `export` and `eval`
     take."""
     last = {notation.read(one.record.network).digest: one for one in begun(run) if ended(one)}
     return [result_of(one) for one in last.values()]
 
 
-def result_of(finish: Run) -> Finished:
+def result_of(finish: RunFolder) -> FinishResult:
     """What a finish that has ended has come to. Raises `Failure` where its model cannot be read."""
     state, path = finish.state, finish.model / "config.json"
     assert state is not None
@@ -81,4 +81,6 @@ def result_of(finish: Run) -> Finished:
     for share in (inherited, accuracy):
         if share is not None and not finite(share):
             raise damaged(path, f"{shown(share)} is no share of the held-out images")
-    return Finished(finish, notation.read(finish.record.network), state.step, state.elapsed, inherited, accuracy)
+    return FinishResult(
+        finish, notation.read(finish.record.network), state.step, state.elapsed, inherited, accuracy
+    )

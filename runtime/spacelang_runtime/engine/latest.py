@@ -11,14 +11,14 @@ from typing import Literal
 
 from spacelang.runs import called, resuming
 from spacelang_runtime.engine.record import OF_ONE_NETWORK
-from spacelang_runtime.engine.run import Run, every, find
+from spacelang_runtime.engine.run import RunFolder, every, find
 from spacelang_runtime.failure import Failure
 
 # A checkpoint to go on from; weights that have learned something; the best network of a search.
 Need = Literal["checkpoint", "weights", "best"]
 
 
-def serving(runs: Path, name: str | None, need: Need, say: Callable[[str], None]) -> Run:
+def serving(runs: Path, name: str | None, need: Need, say: Callable[[str], None]) -> RunFolder:
     """The run of that name; with no name, the latest whole space's that has what is needed.
 
     say: told of the runs that are passed over. Raises `Failure` where there is none.
@@ -39,7 +39,7 @@ def serving(runs: Path, name: str | None, need: Need, say: Callable[[str], None]
     )
 
 
-def lacks(run: Run, need: Need) -> str | None:
+def lacks(run: RunFolder, need: Need) -> str | None:
     """Why a run cannot serve; None where it can."""
     if not run.checkpoint.is_file():
         return "it has kept no weights"
@@ -61,13 +61,13 @@ def transferring(
     tasks: Sequence[str],
     need: Literal["checkpoint", "model"],
     say: Callable[[str], None],
-) -> Run:
+) -> RunFolder:
     """The transfer of that name; with no name, the tasks' latest that has what is needed, and where none has, their
     latest. say: told of those that are passed over. Raises `Failure` where there is none."""
     newest = find(runs, name, tasks)
     if name is not None:
         return newest
-    passed: list[Run] = []
+    passed: list[RunFolder] = []
     for run in sorted(every(runs, tasks), key=lambda run: (run.record.created, run.name), reverse=True):
         if (run.checkpoint if need == "checkpoint" else run.model / "config.json").is_file():
             for one in passed:
@@ -77,7 +77,7 @@ def transferring(
     return newest
 
 
-def _remedy(run: Run, need: Need) -> str:
+def _remedy(run: RunFolder, need: Need) -> str:
     if not run.checkpoint.is_file():
         return "while it is training, wait for its first checkpoint; else train anew"
     try:

@@ -12,7 +12,7 @@ from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.gradient import Gradient
 from spacelang_runtime.engine.optimizer import Optimizer
 from spacelang_runtime.engine.record import Limits, State
-from spacelang_runtime.engine.run import Run, write_state
+from spacelang_runtime.engine.run import RunFolder, write_state
 from spacelang_runtime.engine.schedule import finished
 from spacelang_runtime.failure import Failure
 
@@ -40,7 +40,9 @@ class Learner:
         if self.average:
             self.average.update(self.model, step)
 
-    def save(self, run: Run, name: str, digest: str, limits: Limits, state: TrainerState, world: World) -> None:
+    def save(
+        self, run: RunFolder, name: str, digest: str, limits: Limits, state: TrainerState, world: World
+    ) -> None:
         """Put the training's checkpoint and its state on the disk. All processes take part, the leader writes.
         name, digest: see `Checkpoint`."""
         optimizer = self.optimizer.state()
@@ -61,7 +63,7 @@ class Learner:
         done = finished(limits, state.step, state.elapsed) and not state.owed
         write_state(run, State(state.step, limits, state.elapsed, state.losses, state.skipped, done))
 
-    def restore(self, run: Run, checkpoint: Checkpoint) -> TrainerState:
+    def restore(self, run: RunFolder, checkpoint: Checkpoint) -> TrainerState:
         """Take over a checkpoint, in any number of processes: gives how far it is."""
         try:
             self.model.load_state_dict(checkpoint.weights)

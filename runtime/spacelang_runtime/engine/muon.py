@@ -40,7 +40,7 @@ SCALE = 0.2  # the root mean square of AdamW's updates
 @frozen
 class Matrices:
     """What parameters of the same shape have in common that are updated alike, as so many matrices each. rate,
-    decay: as a `Group` of AdamW has them."""
+    decay: as a `ParameterGroup` of AdamW has them."""
 
     rate: float
     decay: float
@@ -55,7 +55,7 @@ class Matrices:
 
 
 @frozen(eq=False)
-class Stretch:
+class ParameterSpan:
     """Parameters that lie one after the other. first: number in the gradient; many: how many there are."""
 
     matrices: Matrices
@@ -87,7 +87,7 @@ class Muon:
     gradient: Gradient
     weights: Tensor
     momentum: Tensor
-    stretches: Sequence[Stretch]
+    stretches: Sequence[ParameterSpan]
     dtype: torch.dtype
     _batches: Batches = field(init=False, default=Factory(lambda self: self._batched(), takes_self=True))
 
@@ -126,7 +126,7 @@ class Muon:
         for stretch in self.stretches:
             counts[stretch.matrices.sides] += stretch.many * stretch.matrices.count
         batch_of = padded(counts)
-        inside: dict[Stretch, Tensor] = {}
+        inside: dict[ParameterSpan, Tensor] = {}
         batches = []
         for sides in sorted(set(batch_of.values())):
             alike = [stretch for stretch in self.stretches if batch_of[stretch.matrices.sides] == sides]
@@ -145,12 +145,12 @@ class Muon:
             [SCALE * math.sqrt(stretch.matrices.sides[1]) for stretch in self.stretches],
         )
 
-    def _span(self, stretch: Stretch) -> slice:
+    def _span(self, stretch: ParameterSpan) -> slice:
         """Where a stretch lies, with the space after each of its parameters."""
         begin, alike = self.gradient.starts[stretch.first], stretch.matrices
         return slice(begin, begin + stretch.many * rounded(alike.count * alike.rows * alike.columns, ALIGNMENT))
 
-    def _upright(self, stretch: Stretch, vector: Tensor) -> Tensor:
+    def _upright(self, stretch: ParameterSpan, vector: Tensor) -> Tensor:
         """A stretch of a vector as matrices [parameters, matrices, shorter side, longer side]."""
         count, rows, columns = stretch.matrices.count, stretch.matrices.rows, stretch.matrices.columns
         span = self._span(stretch)
@@ -170,7 +170,7 @@ def muon(gradient: Gradient, weights: Tensor, stretches: Sequence[tuple[Matrices
     """Muon over parameters that lie stretch after stretch; of each, how many there are."""
     made, first = [], 0
     for matrices, many in stretches:
-        made.append(Stretch(matrices, first, many))
+        made.append(ParameterSpan(matrices, first, many))
         first += many
     on_gpu = training_dtype(weights.device) == torch.bfloat16
     dtype = torch.bfloat16 if on_gpu else torch.float32

@@ -11,13 +11,13 @@ import torch.distributed as dist
 from attrs import frozen
 from torch import Tensor, nn
 
-from spacelang_runtime.engine.adamw import AdamW, Group, adamw
+from spacelang_runtime.engine.adamw import AdamW, ParameterGroup, adamw
 from spacelang_runtime.engine.distributed import together
 from spacelang_runtime.engine.gradient import Gradient, attach
 from spacelang_runtime.engine.muon import Matrices, Muon, muon
 from spacelang_runtime.failure import Failure
 
-Stretches = Sequence[tuple[Matrices | Group, Sequence[nn.Parameter]]]
+Stretches = Sequence[tuple[Matrices | ParameterGroup, Sequence[nn.Parameter]]]
 
 
 @frozen(eq=False)
@@ -63,7 +63,7 @@ def optimizer_of(stretches: Stretches, notes: int, shards: int = 1) -> Optimizer
     points to old ones. Raises `Failure` where Muon's state is to be shared out.
     """
     matrices = [(group, len(own)) for group, own in stretches if isinstance(group, Matrices)]
-    others = [(group, len(own)) for group, own in stretches if isinstance(group, Group)]
+    others = [(group, len(own)) for group, own in stretches if isinstance(group, ParameterGroup)]
     if matrices and shards > 1:
         raise Failure(
             "--shard shares out AdamW's state alone: it would cut the matrices that Muon takes whole",

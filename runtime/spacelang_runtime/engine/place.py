@@ -9,11 +9,11 @@ import attrs
 from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.data.forms.braces import expanded
 from spacelang_runtime.engine.record import damaged, read_json, written
-from spacelang_runtime.engine.run import RECORDS, Run
+from spacelang_runtime.engine.run import RECORDS, RunFolder
 from spacelang_runtime.failure import Failure
 
 
-def place_of(run: Run, data: str | None = None) -> str:
+def place_of(run: RunFolder, data: str | None = None) -> str:
     """Where the data of a run is: as asked for, or else as recorded. Raises `Failure` where there is none."""
     where = run.record.data.where if data is None else data
     if where == "digits" or Path(expanded(where)[0]).expanduser().exists():
@@ -26,7 +26,7 @@ def place_of(run: Run, data: str | None = None) -> str:
     raise Failure(f"the data of {run.name} is not here: {where}{relative}", "say where it is: --data FOLDER")
 
 
-def keep_place(run: Run, where: str, fingerprint: str, form: str = "") -> Run:
+def keep_place(run: RunFolder, where: str, fingerprint: str, form: str = "") -> RunFolder:
     """The run, once it is recorded where its data is now, what tells it from other data, and what it was taken
     for."""
     data = attrs.evolve(run.record.data, where=where, fingerprint=fingerprint, form=form)
@@ -34,7 +34,7 @@ def keep_place(run: Run, where: str, fingerprint: str, form: str = "") -> Run:
         return run
     record = attrs.evolve(run.record, data=data)
     replace_json(run.folder / RECORDS[0], written(record))
-    return Run(run.folder, record)
+    return RunFolder(run.folder, record)
 
 
 def write_data(folder: Path, files: dict[str, str], broken: dict[str, str]) -> None:
@@ -42,7 +42,7 @@ def write_data(folder: Path, files: dict[str, str], broken: dict[str, str]) -> N
     replace_json(folder / "data.json", {"files": files, "broken": broken})
 
 
-def read_data(run: Run) -> tuple[dict[str, str], dict[str, str]] | None:
+def read_data(run: RunFolder) -> tuple[dict[str, str], dict[str, str]] | None:
     """What `write_data` has kept; None in a run from before it was. Raises `Failure` where it is damaged."""
     path = run.folder / "data.json"
     if not path.is_file():

@@ -24,7 +24,7 @@ BATCH = 32
 
 
 @frozen(eq=False)
-class Framed:
+class FramedPhoto:
     """A photo, framed as networks are scored: uint8 [channels, side, side]. far: how it is unlike what they see."""
 
     view: NDArray[np.uint8]
@@ -32,24 +32,24 @@ class Framed:
 
 
 @frozen(eq=False)
-class Told:
-    """What a network tells of a photo. shares: float32 [classes], which add up to 1. far: see `Framed`."""
+class PhotoPrediction:
+    """What a network tells of a photo. shares: float32 [classes], which add up to 1. far: see `FramedPhoto`."""
 
     shares: Tensor
     far: tuple[Far, ...]
 
 
 @frozen
-class Opened:
+class PhotoReader:
     """A photo by its number, or why it cannot be read."""
 
     photos: Sequence[Path]
     framing: Framing
 
-    def __call__(self, number: int) -> Framed | str:
+    def __call__(self, number: int) -> FramedPhoto | str:
         try:
             picture = decode(self.photos[number], ANY_SIDE)
-            return Framed(self.framing(picture), far(picture, self.framing))
+            return FramedPhoto(self.framing(picture), far(picture, self.framing))
         except Broken as broken:
             return broken.reason
 
@@ -61,7 +61,7 @@ def shares(
     normalise: Callable[[Tensor], Tensor],
     device: torch.device,
     workers: int,
-) -> Iterator[Told | str]:
+) -> Iterator[PhotoPrediction | str]:
     """The share that a network gives each class, for each photo in their order; of one that cannot be read, why.
 
     framing, normalise: as the network's images are prepared. workers: processes that
@@ -69,12 +69,12 @@ def shares(
     """
     model.eval()
     few = min(workers, len(photos) // BATCH)
-    with closing(worked(Opened(photos, framing), range(len(photos)), few, ahead=2 * BATCH)) as views:
+    with closing(worked(PhotoReader(photos, framing), range(len(photos)), few, ahead=2 * BATCH)) as views:
         while part := list(islice(views, BATCH)):
-            readable = [one.view for one in part if isinstance(one, Framed)]
+            readable = [one.view for one in part if isinstance(one, FramedPhoto)]
             told = iter(_asked(model, readable, normalise, device))
             for one in part:
-                yield Told(next(told), one.far) if isinstance(one, Framed) else one
+                yield PhotoPrediction(next(told), one.far) if isinstance(one, FramedPhoto) else one
 
 
 def _asked(

@@ -10,7 +10,7 @@ import attrs
 
 from spacelang_runtime.engine.distributed import World, broadcast
 from spacelang_runtime.engine.record import Limits
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.engine.step import Step
 from spacelang_runtime.engine.train import Training, train
 from spacelang_runtime.failure import Stopped
@@ -45,7 +45,7 @@ def _timed(training: Training, world: World, budget: float, stopped: str) -> lis
 
     with TemporaryDirectory() as folder:
         # No end but the clock's, so that data is prepared as for a long training.
-        run = Run(Path(folder), training.run.record)
+        run = RunFolder(Path(folder), training.run.record)
         own = attrs.evolve(training, run=run, limits=Limits(WITHOUT_END, budget), evaluations=0)
         try:
             train(own, world, watch)

@@ -10,10 +10,10 @@ from spacelang.architecture import Architecture
 from spacelang.lower.cost import price
 from spacelang.recipe import from_record
 from spacelang_runtime.data.learned import to_notes
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 
 
-def provenance(run: Run, architecture: Architecture) -> dict[str, Any]:
+def provenance(run: RunFolder, architecture: Architecture) -> dict[str, Any]:
     """The notes of a network with the weights that it inherits in a run (see `saved.save`). What a search says of
     it holds for the weights that were searched: a run that was trained on has others."""
     cost, record, state, best = price(architecture), run.record, run.state, run.best

@@ -13,12 +13,12 @@ from spacelang.amount import counted
 from spacelang_runtime.engine.checkpoint import Checkpoint
 from spacelang_runtime.engine.distributed import World, broadcast, launch
 from spacelang_runtime.engine.record import OF_SPACES, Limits
-from spacelang_runtime.engine.run import Run, find, of_launch, write_launch
+from spacelang_runtime.engine.run import RunFolder, find, of_launch, write_launch
 from spacelang_runtime.engine.schedule import finished
 from spacelang_runtime.failure import Failure
 
 
-def require_more(run: Run, limits: Limits, checkpoint: Checkpoint, otherwise: str = "") -> None:
+def require_more(run: RunFolder, limits: Limits, checkpoint: Checkpoint, otherwise: str = "") -> None:
     """Refuse to go on with a run that has ended by its limits. otherwise: what else to do with it, in words. One
     that was killed before it had kept that it has ended goes on to that."""
     state = checkpoint.state
@@ -52,7 +52,7 @@ def continued_by(checkpoint: Checkpoint, micro: int) -> Checkpoint:
     return attrs.evolve(checkpoint, state=attrs.evolve(state, micro=micro)) if micro else checkpoint
 
 
-def launched(run: Run) -> Run:
+def launched(run: RunFolder) -> RunFolder:
     """The run, once it is kept which torchrun job trains it."""
     if job := launch():
         write_launch(run, job.name)
@@ -61,7 +61,7 @@ def launched(run: Run) -> Run:
 
 def restarted(
     runs: Path, world: World, say: Callable[[str], None], tasks: Collection[str] = OF_SPACES
-) -> Run | None:
+) -> RunFolder | None:
     """What torchrun trained when one of its processes died and it started all of them again: it is to go on from
     its last checkpoint, or from its beginning where there is none yet.
 

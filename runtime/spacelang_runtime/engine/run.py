@@ -55,7 +55,7 @@ RECORDS = ("run.json", "transfer.json")  # the second of transfers from before a
 
 
 @frozen
-class Run:
+class RunFolder:
     """One run on the disk."""
 
     folder: Path
@@ -120,7 +120,7 @@ class Run:
         return read_text(path) if path.exists() else ""
 
 
-def find(runs: Path, name: str | None = None, tasks: Collection[str] = OF_SPACES) -> Run:
+def find(runs: Path, name: str | None = None, tasks: Collection[str] = OF_SPACES) -> RunFolder:
     """The run of that name or in that folder; with no name, the last one created that trains a whole space, or
     where `tasks` are not those of spaces, the last of theirs.
 
@@ -151,7 +151,7 @@ def find(runs: Path, name: str | None = None, tasks: Collection[str] = OF_SPACES
     raise Failure(f"there is no run {name!r}{of} in {runs}/", known)
 
 
-def every(runs: Path, tasks: Collection[str] = OF_SPACES) -> Iterator[Run]:
+def every(runs: Path, tasks: Collection[str] = OF_SPACES) -> Iterator[RunFolder]:
     """All complete runs of some tasks in a folder, by name, but for damaged ones: opening those by name says what
     is wrong."""
     for folder in sorted({path.parent for record in RECORDS for path in runs.glob(f"*/{record}")}):
@@ -163,35 +163,35 @@ def every(runs: Path, tasks: Collection[str] = OF_SPACES) -> Iterator[Run]:
             yield run
 
 
-def open_run(folder: Path) -> Run | None:
+def open_run(folder: Path) -> RunFolder | None:
     """The run in a folder; None where it holds none. Raises `Failure` where its record is damaged."""
     record = next((path for name in RECORDS if (path := folder / name).is_file()), None)
-    return None if record is None else Run(folder, read(record, Record))
+    return None if record is None else RunFolder(folder, read(record, Record))
 
 
-def write_state(run: Run, state: State) -> None:
+def write_state(run: RunFolder, state: State) -> None:
     """Keep how far training has come."""
     replace_json(run.folder / "state.json", written(state))
 
 
-def write_launch(run: Run, launch: str) -> None:
+def write_launch(run: RunFolder, launch: str) -> None:
     """Keep which torchrun job trains this run."""
     replace(run.folder / "launch", lambda file: file.write(launch.encode()))
 
 
-def write_best(run: Run, best: dict[str, Any]) -> None:
+def write_best(run: RunFolder, best: dict[str, Any]) -> None:
     """Keep the best network found, as JSON."""
     replace_json(run.folder / "best.json", best)
 
 
-def of_launch(runs: Path, launch: str, tasks: Collection[str] = OF_SPACES) -> Run | None:
+def of_launch(runs: Path, launch: str, tasks: Collection[str] = OF_SPACES) -> RunFolder | None:
     """The run that a torchrun job trains; None where it has not made one yet."""
     trained = [run for run in every(runs, tasks) if run.launch == launch]
     return max(trained, key=lambda run: (run.record.created, run.name), default=None)
 
 
 @contextmanager
-def removed_unless_saved(run: Run) -> Iterator[None]:
+def removed_unless_saved(run: RunFolder) -> Iterator[None]:
     """Take the run away where what happens inside fails before the first checkpoint: there is nothing to go on
     with, and nobody should find it as the latest."""
     try:
@@ -208,7 +208,7 @@ def require_folder(runs: Path) -> None:
         raise Failure(f"{runs} is a file, not a folder of runs", "name a folder: --runs FOLDER")
 
 
-def _of_another_task(run: Run, of_spaces: bool) -> tuple[str, str]:
+def _of_another_task(run: RunFolder, of_spaces: bool) -> tuple[str, str]:
     """What to say of a run that the command at hand is not for, and what to do."""
     of = run.record.task
     if of in OF_SPACES:

@@ -6,7 +6,7 @@ import torch
 
 from spacelang.lower.lowered import Lowered
 from spacelang_runtime.engine import checkpoint
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.fused.backend import backend
 from spacelang_runtime.nn.supernet import Supernet
@@ -19,7 +19,7 @@ def untrained(lowered: Lowered, device: torch.device) -> Supernet:
     return Supernet(lowered.space.frame, lowered.plan, backend).to(device)
 
 
-def unfinished(run: Run) -> str | None:
+def unfinished(run: RunFolder) -> str | None:
     """What to tell of a run whose training has not come to its end; None where it has."""
     state = run.state
     if state is None or state.finished:
@@ -28,12 +28,12 @@ def unfinished(run: Run) -> str | None:
     return f"the training of {run.name} has not ended: its weights are of {at}, and what is scored is theirs"
 
 
-def trained(run: Run, lowered: Lowered, device: torch.device) -> Supernet:
+def trained(run: RunFolder, lowered: Lowered, device: torch.device) -> Supernet:
     """The supernet of a run in evaluation mode: see `trained_at`."""
     return trained_at(run, lowered, device)[0]
 
 
-def trained_at(run: Run, lowered: Lowered, device: torch.device) -> tuple[Supernet, int]:
+def trained_at(run: RunFolder, lowered: Lowered, device: torch.device) -> tuple[Supernet, int]:
     """The supernet of a run in evaluation mode, with its averaged weights where its recipe averages, and the
     training step that they are of.
 

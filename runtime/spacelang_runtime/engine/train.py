@@ -38,7 +38,7 @@ from spacelang_runtime.engine.memory import enough_memory
 from spacelang_runtime.engine.objective import MicroStep, Objective, accumulate
 from spacelang_runtime.engine.optimizer import Stretches, optimizer_of
 from spacelang_runtime.engine.record import Limits
-from spacelang_runtime.engine.run import Run, removed_unless_saved
+from spacelang_runtime.engine.run import RunFolder, removed_unless_saved
 from spacelang_runtime.engine.scalars import scalars
 from spacelang_runtime.engine.schedule import expected_updates, finished, progress
 from spacelang_runtime.engine.step import Observe, step_after
@@ -67,7 +67,7 @@ class Training:
     on what, as TensorBoard shows it. checkpoint: where to go on from.
     """
 
-    run: Run
+    run: RunFolder
     model: nn.Module
     objective: Objective
     parameters: Stretches

@@ -17,7 +17,7 @@ from spacelang_runtime.preprocessing import Preprocessing
 
 
 @frozen
-class Pace:
+class PassLatency:
     """Milliseconds that one pass takes. busy: cores that others kept at work meanwhile, where that is known."""
 
     milliseconds: float
@@ -27,7 +27,7 @@ class Pace:
 
 
 @frozen
-class Tested:
+class QuantizationTest:
     """A form of a network on test images. before: its float32 file; after: its int8 file. right: of the images."""
 
     data: str
@@ -36,7 +36,7 @@ class Tested:
     before: int
     after: int
     size_before: int
-    pace_before: Pace
+    latency_before: PassLatency
 
 
 def card(
@@ -46,10 +46,10 @@ def card(
     notes: Mapping[str, Any],
     preprocessing: Preprocessing,
     written: Written,
-    pace: Pace | None,
-    tested: Tested | None,
+    latency: PassLatency | None,
+    tested: QuantizationTest | None,
 ) -> str:
-    """The card of the file `name`. image: the side of its images. pace: None where it does not run here."""
+    """The card of the file `name`. image: the side of its images. latency: None where it does not run here."""
     frame, cost = architecture.frame, price(architecture)
     batch = "any number of images" if written.batch is None else f"{written.batch} at a time"
     share = written.size / written.weights
@@ -65,7 +65,7 @@ def card(
         "Output": f"logits: {frame.classes}, float32",
         "Preprocessing": fitted(architecture, preprocessing, image),
         "Classes": classes_of(architecture, notes),
-        "Latency": None if pace is None else _pace(pace),
+        "Latency": None if latency is None else _latency(latency),
         **(_tested(tested, written) if tested else {}),
     }
     rows = "\n".join(f"| {fact} | {value} |" for fact, value in facts.items() if value)
@@ -79,20 +79,19 @@ def _apart(written: Written) -> str:
     return f"{written.difference:.1e} of the largest logit, on noise"
 
 
-def _pace(pace: Pace) -> str:
+def _latency(latency: PassLatency) -> str:
     busy = ""
-    if pace.busy is not None and pace.busy > 0.1:
-        busy = f"; others kept {pace.busy:.1f} cores busy meanwhile, so it means little"
-    return (
-        f"{pace.milliseconds:.3g} ms a pass, batch {pace.batch}, threads: {pace.threads or 'its own choice'}{busy}"
-    )
+    if latency.busy is not None and latency.busy > 0.1:
+        busy = f"; others kept {latency.busy:.1f} cores busy meanwhile, so it means little"
+    threads = latency.threads or "its own choice"
+    return f"{latency.milliseconds:.3g} ms a pass, batch {latency.batch}, threads: {threads}{busy}"
 
 
-def _tested(tested: Tested, written: Written) -> dict[str, str]:
+def _tested(tested: QuantizationTest, written: Written) -> dict[str, str]:
     before, after = (f"{count / tested.images:.2%}" for count in (tested.before, tested.after))
     return {
         "Calibrated on": f"{tested.calibrated} training images of {tested.data}",
         "Top-1 before and after": f"{before} in float32, {after} in int8, of {tested.images} test images",
         "Size before": f"{spaced(tested.size_before)} bytes; after: {written.size / tested.size_before:.2f} of it",
-        "Latency before": _pace(tested.pace_before),
+        "Latency before": _latency(tested.latency_before),
     }

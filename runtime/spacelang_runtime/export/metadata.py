@@ -34,7 +34,7 @@ def metadata(
 
 
 @frozen
-class Told:
+class FileMetadata:
     """What a file tells. architecture: its image is that of the file. classes: their names, where they are
     known."""
 
@@ -43,7 +43,7 @@ class Told:
     classes: tuple[str, ...]
 
 
-def told_by(metadata: Mapping[str, str], where: str) -> Told:
+def told_by(metadata: Mapping[str, str], where: str) -> FileMetadata:
     """What a file's metadata says. where: the file. Raises `Failure` where it is not what `metadata` writes."""
     try:
         architecture = notation.read(metadata["network"])
@@ -56,7 +56,7 @@ def told_by(metadata: Mapping[str, str], where: str) -> Told:
         ) from None
     names = stated.get("label_names") or ()
     known = tuple(map(str, names)) if isinstance(names, list) else ()
-    return Told(evolve(architecture, frame=frame), from_cfg(stated, frame, where), known)
+    return FileMetadata(evolve(architecture, frame=frame), from_cfg(stated, frame, where), known)
 
 
 def _value(text: str) -> Any:

@@ -102,7 +102,7 @@ def quantised(content: bytes, images: Calibration, batch: int = 1) -> bytes:
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    class Reader(CalibrationDataReader):
+    class CalibrationReader(CalibrationDataReader):
         """The images, in their order."""
 
         def __init__(self) -> None:
@@ -125,7 +125,7 @@ def quantised(content: bytes, images: Calibration, batch: int = 1) -> bytes:
         quantize_static(
             ready,
             made,
-            Reader(),
+            CalibrationReader(),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["MatMul", "Gemm", "Conv"],
             per_channel=True,

@@ -12,9 +12,9 @@ from spacelang_runtime.fused.head import HeadPass
 from spacelang_runtime.fused.layer import LayerPass
 from spacelang_runtime.fused.patch_embed import PatchEmbedPass, TokensPass
 from spacelang_runtime.fused.patch_merging import PatchMergingPass
-from spacelang_runtime.fused.pieces import Piece
+from spacelang_runtime.fused.pieces import RecordedStep
 from spacelang_runtime.fused.weights import Weights, weights
-from spacelang_runtime.nn.supernet import Rows, Supernet
+from spacelang_runtime.nn.supernet import BatchSlice, Supernet
 from spacelang_runtime.ops import attention
 from spacelang_runtime.ops.kernels.hardware import PRESENT
 from spacelang_runtime.ops.memoize import memoize
@@ -41,7 +41,7 @@ def serves(model: Supernet, images: Tensor) -> bool:
     )
 
 
-def drop_path_factors(images: Tensor, layers: int, step: float, rows: Rows | None = None) -> Tensor | None:
+def drop_path_factors(images: Tensor, layers: int, step: float, rows: BatchSlice | None = None) -> Tensor | None:
     """Factors for the branches of so many layers, drawn by torch's generator of the device: [2·layers, samples].
 
     A layer's branches are left out with `step` times the number of layers before it; what stays is scaled so that
@@ -69,7 +69,7 @@ def run(
     architecture: Architecture,
     keep: Tensor | None = None,
     found: Weights | None = None,
-    pieces: Sequence[Piece | None] = (),
+    pieces: Sequence[RecordedStep | None] = (),
 ) -> Tensor:
     """The logits of an architecture, in bf16 products. keep, pieces: see `forward`. found: the weights, if they are
     at hand."""
@@ -84,7 +84,7 @@ def forward(
     found: Weights,
     keep: Tensor | None = None,
     checkpointing: bool = False,
-    pieces: Sequence[Piece | None] = (),
+    pieces: Sequence[RecordedStep | None] = (),
 ) -> Tensor:
     """The logits of an architecture, with products and stream in the type of the weights found. Where gradients are
     on, a backward pass from the logits adds to the `.grad` of the model's parameters in place, and to nothing else:
@@ -97,7 +97,7 @@ def forward(
     """
     with torch.autocast(images.device.type, enabled=False):
         learns = torch.is_grad_enabled()
-        walk = Pass(model, architecture, found, keep, checkpointing, learns, pieces)
+        walk = NetworkPass(model, architecture, found, keep, checkpointing, learns, pieces)
         if learns:
             return _Logits.apply(model.head.bias, walk, images)
         return walk.forward(images)
@@ -107,7 +107,7 @@ class _Logits(torch.autograd.Function):
     """The place of a pass in torch's graph. The first argument is there for the graph to come this way."""
 
     @staticmethod
-    def forward(ctx, anchor: Tensor, walk: Pass, images: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
+    def forward(ctx, anchor: Tensor, walk: NetworkPass, images: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.walk = walk
         return walk.forward(images)
 
@@ -120,7 +120,7 @@ class _Logits(torch.autograd.Function):
         return None, None, None
 
 
-class Pass:
+class NetworkPass:
     """One network's way through its modules. learns: whether it is walked back."""
 
     def __init__(
@@ -131,12 +131,12 @@ class Pass:
         keep: Tensor | None,
         checkpointing: bool,
         learns: bool,
-        pieces: Sequence[Piece | None],
+        pieces: Sequence[RecordedStep | None],
     ) -> None:
         self._learns = learns
         self._stem = PatchEmbedPass(model.stem, found, architecture.stages[0].embed)
         self._head = HeadPass(model.head, found)
-        self._passes: list[TokensPass | PatchMergingPass | LayerPass | Piece] = []
+        self._passes: list[TokensPass | PatchMergingPass | LayerPass | RecordedStep] = []
         recorded = iter(pieces)
         if model.tokens is not None:
             self._passes.append(TokensPass(model.tokens))

@@ -17,9 +17,9 @@ from torch.nn.functional import cross_entropy
 
 from spacelang.architecture import Architecture
 from spacelang_runtime.fused import backend
-from spacelang_runtime.fused.pieces import Piece, Pieces
+from spacelang_runtime.fused.pieces import Pieces, RecordedStep
 from spacelang_runtime.fused.weights import Weights, gradient, weights
-from spacelang_runtime.nn.supernet import Rows, Supernet
+from spacelang_runtime.nn.supernet import BatchSlice, Supernet
 
 OFTEN = 3  # how many times a network comes before it is recorded
 MANY = 1000  # networks whose coming is counted; beyond, all counts begin anew
@@ -32,7 +32,7 @@ def learn(
     targets: Tensor,
     drop_path: float,
     share: float,
-    rows: Rows | None = None,
+    rows: BatchSlice | None = None,
     records: bool = True,
 ) -> Tensor:
     """The cross-entropy of an architecture, of which `share` times the gradient is added to the parameters'
@@ -69,7 +69,7 @@ class Book:
         targets: Tensor,
         drop_path: float,
         share: float,
-        rows: Rows | None = None,
+        rows: BatchSlice | None = None,
     ) -> Tensor:
         low = weights(model, torch.bfloat16, counted=True)
         bound = (low, gradient(model.head.bias).data_ptr())
@@ -104,7 +104,7 @@ class Book:
 
     def _recorded(
         self, model: Supernet, architecture: Architecture, images: Tensor, keep: Tensor | None, low: Weights
-    ) -> Sequence[Piece | None]:
+    ) -> Sequence[RecordedStep | None]:
         """The pieces of a network that are recorded."""
         if not self._records or model.checkpointing:
             return ()
@@ -174,7 +174,7 @@ def eager(
     keep: Tensor | None,
     share: float,
     found: Weights | None = None,
-    pieces: Sequence[Piece | None] = (),
+    pieces: Sequence[RecordedStep | None] = (),
 ) -> Tensor:
     """As `learn`, with the factors of its branches (`backend.drop_path_factors`), and the weights and recorded
     pieces, if they are at hand."""

@@ -17,8 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from spacelang.architecture import Architecture, Layer
-from spacelang.architecture import Stage as StageSizes
+from spacelang.architecture import Architecture, Layer, Stage
 from spacelang_runtime.fused.attention import by_windows
 from spacelang_runtime.fused.layer import Change, LayerPass, Places, ResidualStream
 from spacelang_runtime.fused.patch_merging import PatchMergingPass
@@ -34,7 +33,7 @@ Key = tuple[object, ...]
 Step = LayerPass | PatchMergingPass
 
 
-class Piece(NamedTuple):
+class RecordedStep(NamedTuple):
     """A recorded step: where it reads the stream and where it leaves its own; the same of the change on the way
     back; what runs it either way."""
 
@@ -72,14 +71,17 @@ class Pieces:
     def __init__(self, model: Supernet, images: Tensor, found: Weights) -> None:
         self._modules, self._found = model.stages, found  # not the model, which would keep itself by its book
         self._stages = [
-            Stage(model, number, grid, images, found.dtype) for number, grid in enumerate(_grids(model, images))
+            StageBuffers(model, number, grid, images, found.dtype)
+            for number, grid in enumerate(_grids(model, images))
         ]
         self._recorder = Recorder(images.device)
         self._seen: dict[Key, int] = {}
-        self._pieces: dict[Key, Piece | None] = {}
+        self._pieces: dict[Key, RecordedStep | None] = {}
         self._full = False
 
-    def of(self, architecture: Architecture, keep: Tensor | None, room: Callable[[], bool]) -> list[Piece | None]:
+    def of(
+        self, architecture: Architecture, keep: Tensor | None, room: Callable[[], bool]
+    ) -> list[RecordedStep | None]:
         """The pieces of a network in the order of its layers and mergings, None for what is not recorded; what has
         come often enough is recorded now, where there is room. keep: as in `backend.forward`; it is put where the
         pieces read it."""
@@ -103,7 +105,9 @@ class Pieces:
             before += len(stage.layers)
         return found
 
-    def _find(self, key: Key, make: Callable[[], Piece | None], room: Callable[[], bool]) -> Piece | None:
+    def _find(
+        self, key: Key, make: Callable[[], RecordedStep | None], room: Callable[[], bool]
+    ) -> RecordedStep | None:
         if key in self._pieces or self._full:
             return self._pieces.get(key)
         seen = self._seen[key] = self._seen.get(key, 0) + 1
@@ -116,8 +120,8 @@ class Pieces:
         return piece
 
     def _layer(
-        self, stage: StageSizes, number: int, index: int, embed: int, layer: Layer, keeps: bool
-    ) -> Piece | None:
+        self, stage: Stage, number: int, index: int, embed: int, layer: Layer, keeps: bool
+    ) -> RecordedStep | None:
         place, module = self._stages[number], self._modules[number].layers[index]
         about = cut(place.grid, layer.window, module.shifted, module.token)
         if not by_windows(module, about, layer.head_width, layer.window == "global"):
@@ -129,7 +133,7 @@ class Pieces:
         step = LayerPass(module, self._found, layer, stage.hidden(layer), factors, True, False, places)
         return self._record((number, index), step, place.stream(index, embed, keeps), gives, change, changed)
 
-    def _merging(self, number: int, depth: int, width: int, embed: int, keeps: bool) -> Piece:
+    def _merging(self, number: int, depth: int, width: int, embed: int, keeps: bool) -> RecordedStep:
         before, place = self._stages[number - 1 : number + 1]
         gives, changed = place.stream(0, embed, keeps), before.change(width, keeps and depth > 0)
         step = PatchMergingPass(self._modules[number].merge, self._found, embed, (gives.x, *changed))
@@ -138,13 +142,13 @@ class Pieces:
 
     def _record(
         self, part: Key, step: Step, reads: ResidualStream, gives: ResidualStream, change: Change, changed: Change
-    ) -> Piece:
+    ) -> RecordedStep:
         forth = self._recorder.record(lambda: step.forward(reads), part)
         back = self._recorder.record(lambda: step.backward(change), "back")
-        return Piece(reads, gives, change, changed, forth, back)
+        return RecordedStep(reads, gives, change, changed, forth, back)
 
 
-class Stage:
+class StageBuffers:
     """Where the streams of a stage lie, and the gradients of them: memory for its widest, of which others take the
     beginning. small: whether its layers may be pieces."""
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spacelang.architecture import Architecture, Layer, Stage
 from spacelang.expression import exact
-from spacelang.lower.plan import Block
+from spacelang.lower.plan import TransformerBlock
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.importance import ordered
 from spacelang_runtime.nn.network import Network
@@ -88,11 +88,11 @@ def misfits(given: Architecture, supernet: Supernet) -> list[str]:
     return wrong
 
 
-def _pairs(stage: Stage, limit: StageLimits) -> list[tuple[Layer, Block]]:
+def _pairs(stage: Stage, limit: StageLimits) -> list[tuple[Layer, TransformerBlock]]:
     return list(zip(stage.layers, limit.layers, strict=False))
 
 
-def _within(layer: Layer, stage: Stage, block: Block) -> Layer:
+def _within(layer: Layer, stage: Stage, block: TransformerBlock) -> Layer:
     """The layer with no more than a supernet's has."""
     heads = min(layer.heads, block.heads, block.qkv // layer.head_width)
     hidden = min(stage.hidden(layer), block.hidden)

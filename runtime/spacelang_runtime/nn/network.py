@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from spacelang.architecture import Architecture, Frame
-from spacelang.lower.plan import Block, Head, Merge, Stem, Tokens, of_architecture
+from spacelang.lower.plan import Head, Merge, Stem, Tokens, TransformerBlock, of_architecture
 from spacelang_runtime.ops import position_embedding
 from spacelang_runtime.ops.attention import attention
 from spacelang_runtime.ops.patch_merging import neighbours
@@ -37,7 +37,7 @@ class Network(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.checkpointing = False
-        self.tokens: Joined | None = None
+        self.tokens: PositionEmbedding | None = None
         self.stages = nn.ModuleList([TransformerStage()])
         step, before = drop_path / max(architecture.depth - 1, 1), 0
         for blueprint in of_architecture(architecture):
@@ -45,10 +45,10 @@ class Network(nn.Module):
                 case Stem():
                     self.stem = PatchEmbed(blueprint)
                 case Tokens():
-                    self.tokens = Joined(blueprint)
+                    self.tokens = PositionEmbedding(blueprint)
                 case Merge():
                     self.stages.append(TransformerStage(PatchMerging(blueprint)))
-                case Block():
+                case TransformerBlock():
                     self.stages[-1].layers.append(TransformerLayer(blueprint, step * before))
                     before += 1
                 case Head():
@@ -134,7 +134,7 @@ class PatchEmbed(nn.Module):
         return F.pad(images, (0, beside, 0, below)) if below or beside else images
 
 
-class Joined(nn.Module):
+class PositionEmbedding(nn.Module):
     """The class token before the patches, [C], and what is added to each place, [tokens, C]."""
 
     def __init__(self, plan: Tokens) -> None:
@@ -174,7 +174,7 @@ class TransformerLayer(nn.Module):
     drop: in training, the chance that a sample takes the shortcut alone.
     """
 
-    def __init__(self, plan: Block, drop: float = 0.0) -> None:
+    def __init__(self, plan: TransformerBlock, drop: float = 0.0) -> None:
         super().__init__()
         self.drop = drop
         self.norm1 = nn.LayerNorm(plan.embed)
@@ -202,7 +202,7 @@ class Attention(nn.Module):
     `position_embedding.relative`.
     """
 
-    def __init__(self, plan: Block) -> None:
+    def __init__(self, plan: TransformerBlock) -> None:
         super().__init__()
         self.heads = plan.heads
         self.window = plan.window

@@ -6,7 +6,7 @@ import attrs
 from attrs import frozen
 
 from spacelang.architecture import Architecture, Frame
-from spacelang.lower.plan import Block, Merge, Plan, Stem
+from spacelang.lower.plan import Merge, Plan, Stem, TransformerBlock
 
 
 @frozen
@@ -14,7 +14,7 @@ class StageLimits:
     """The largest shapes that a supernet has in one stage."""
 
     embed: int
-    layers: tuple[Block, ...]
+    layers: tuple[TransformerBlock, ...]
 
 
 def limits(plan: Plan) -> tuple[StageLimits, ...]:
@@ -24,7 +24,7 @@ def limits(plan: Plan) -> tuple[StageLimits, ...]:
         match blueprint:
             case Stem(embed=embed) | Merge(out=embed):
                 stages.append(StageLimits(embed, ()))
-            case Block():
+            case TransformerBlock():
                 stages[-1] = attrs.evolve(stages[-1], layers=(*stages[-1].layers, blueprint))
     return tuple(stages)
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from spacelang.architecture import Architecture, Frame, Layer
-from spacelang.lower.plan import Block, Head, Merge, Plan, Stem, Tokens
+from spacelang.lower.plan import Head, Merge, Plan, Stem, Tokens, TransformerBlock
 from spacelang_runtime.nn.subnet import limits, require_subnet
 from spacelang_runtime.ops import position_embedding
 from spacelang_runtime.ops.attention import attention
@@ -27,7 +27,7 @@ from spacelang_runtime.ops.windows import Grid, cut, grid_of
 Slices = dict[str, Tensor]
 
 
-class Rows(NamedTuple):
+class BatchSlice(NamedTuple):
     """Which samples of a batch some are: those from `first` on of `whole`. What is drawn for them is what would be
     drawn for them in the whole batch."""
 
@@ -66,13 +66,13 @@ class Supernet(nn.Module):
                     self.tokens = ElasticTokens(blueprint)
                 case Merge():
                     self.stages.append(ElasticStage(ElasticPatchMerging(blueprint)))
-                case Block():
+                case TransformerBlock():
                     self.stages[-1].layers.append(ElasticLayer(blueprint))
                 case Head():
                     self.head = ElasticHead(blueprint, frame)
 
     def forward(
-        self, images: Tensor, architecture: Architecture, drop_path: float = 0.0, rows: Rows | None = None
+        self, images: Tensor, architecture: Architecture, drop_path: float = 0.0, rows: BatchSlice | None = None
     ) -> Tensor:
         """The logits of an architecture: [B, channels, H, W] → [B, classes].
 
@@ -233,7 +233,7 @@ class ElasticLayer(nn.Module):
     `position_embedding.bias`. relative: [4, 2·r + 2, head width], see `position_embedding.relative`.
     """
 
-    def __init__(self, plan: Block) -> None:
+    def __init__(self, plan: TransformerBlock) -> None:
         super().__init__()
         self.shifted = plan.index % 2 == 1
         self.token = plan.token
@@ -276,7 +276,9 @@ class ElasticLayer(nn.Module):
             slices["attention.relative"] = prefix(self.relative, 4, self.relative.shape[1], layer.head_width)
         return slices
 
-    def forward(self, x: Tensor, grid: Grid, layer: Layer, hidden: int, drop: float, rows: Rows | None) -> Tensor:
+    def forward(
+        self, x: Tensor, grid: Grid, layer: Layer, hidden: int, drop: float, rows: BatchSlice | None
+    ) -> Tensor:
         channels = (x.shape[-1],)
         w = self.slices(x.shape[-1], layer, hidden)
         windows = cut(grid, layer.window, self.shifted, self.token)
@@ -324,7 +326,7 @@ class ElasticHead(nn.Module):
         return F.linear(pooled, w["classify.weight"], w["classify.bias"])
 
 
-def skipping(x: Tensor, chance: float, rows: Rows | None = None) -> Tensor:
+def skipping(x: Tensor, chance: float, rows: BatchSlice | None = None) -> Tensor:
     """x with each sample zeroed by this chance, and the others scaled so that the expectation is x."""
     if chance == 0.0:
         return x

@@ -13,13 +13,13 @@ from spacelang import notation
 from spacelang.recipe import Score
 from spacelang.refinement.sample import Sample
 from spacelang_runtime.engine.lock import sole_writer
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.refine.measurement import begin, close, keep, latest
 from spacelang_runtime.search.answers import UNKNOWN, Answers
 from spacelang_runtime.search.images import beginning
 from spacelang_runtime.search.journal_file import look, open_journal
-from spacelang_runtime.search.journal_rows import Conditions, Entry
+from spacelang_runtime.search.journal_rows import Conditions, NetworkRow
 from spacelang_runtime.search.journal_writer import recorded
 from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.scoring import Fidelity, Subnet
@@ -50,7 +50,7 @@ class Measurement:
 
 
 def measure(
-    run: Run,
+    run: RunFolder,
     samples: Sequence[Sample],
     account: str,
     dispatch: Dispatcher,
@@ -66,7 +66,9 @@ def measure(
     before a measurement was stopped is not scored again. score: what is to be compared; scores without losses are
     refused where these are.
     """
-    entries = [Entry(s.architecture.digest, notation.write(s.architecture), s.flops, s.params) for s in samples]
+    entries = [
+        NetworkRow(s.architecture.digest, notation.write(s.architecture), s.flops, s.params) for s in samples
+    ]
     total = dispatch.images
     began = time.monotonic()
     with sole_writer(run.folder), open_journal(run.folder) as journal:
@@ -98,7 +100,9 @@ def measure(
     return Measurement(answers, number, total, len(subnets), time.monotonic() - began)
 
 
-def looked_up(run: Run, samples: Sequence[Sample], account: str, step: int, score: Score) -> Measurement | None:
+def looked_up(
+    run: RunFolder, samples: Sequence[Sample], account: str, step: int, score: Score
+) -> Measurement | None:
     """What a run's journal has of a measurement that had come to its end, without its weights or images; None where
     some of it is missing."""
     began = time.monotonic()
@@ -114,7 +118,7 @@ def looked_up(run: Run, samples: Sequence[Sample], account: str, step: int, scor
     return Measurement(answers, number, total, 0, time.monotonic() - began)
 
 
-def judged(run: Run, number: int, judgement: dict[str, object]) -> None:
+def judged(run: RunFolder, number: int, judgement: dict[str, object]) -> None:
     """Keep what followed from a measurement in the run's journal."""
     with sole_writer(run.folder), open_journal(run.folder) as journal:
         keep(journal, number, judgement)

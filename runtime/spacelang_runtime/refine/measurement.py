@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from spacelang.expression import decimal
 from spacelang.refinement.sample import Sample
 from spacelang_runtime.search.journal import Journal
-from spacelang_runtime.search.journal_rows import Conditions, Entry, row, told
+from spacelang_runtime.search.journal_rows import Conditions, NetworkRow, row, told
 
 
 def begin(
-    journal: Journal, account: str, under: Conditions, entries: Sequence[Entry], samples: Sequence[Sample]
+    journal: Journal, account: str, under: Conditions, entries: Sequence[NetworkRow], samples: Sequence[Sample]
 ) -> int:
     """The number of a measurement with its networks kept: the one begun before, or a new one."""
     key = (account, under.step, under.total)

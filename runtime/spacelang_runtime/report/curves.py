@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 
 Curve = tuple[list[int], list[float]]
 
 
-def curves_of(run: Run) -> dict[str, Curve]:
+def curves_of(run: RunFolder) -> dict[str, Curve]:
     """Steps and values of each scalar of a run's training, by tag."""
     from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
 

@@ -16,7 +16,7 @@ from spacelang.lower.chain import Window
 from spacelang.lower.lowered import Lowered
 from spacelang.recipe import from_record
 from spacelang_runtime.report.curves import Curve
-from spacelang_runtime.report.search_summary import Member, SearchSummary
+from spacelang_runtime.report.search_summary import SearchSummary, SummaryRow
 from spacelang_runtime.search import pareto
 
 WINNER, FRONT, OTHERS, LEFT = "#d1495b", "#30638e", "#8d99ae", "#c9ced6"
@@ -227,7 +227,7 @@ def distribution(
     return _laid_out(figure, "MACs", "share of the space")
 
 
-def _dots(members: Iterable[Member], unit: int, name: str, marker: Mapping[str, object]) -> dict[str, object]:
+def _dots(members: Iterable[SummaryRow], unit: int, name: str, marker: Mapping[str, object]) -> dict[str, object]:
     members = list(members)
     return {
         "x": [member.costs["flops"] / unit for member in members],
@@ -240,7 +240,7 @@ def _dots(members: Iterable[Member], unit: int, name: str, marker: Mapping[str, 
     }
 
 
-def _told(member: Member) -> str:
+def _told(member: SummaryRow) -> str:
     shape = "<br>".join(
         f"stage {number}: embed {stage.embed}, {counted(len(stage.layers), 'layer')}, "
         f"window {_several(layer.window for layer in stage.layers)}, heads "

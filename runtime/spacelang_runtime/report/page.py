@@ -16,14 +16,14 @@ from spacelang.lower.cost import price
 from spacelang.lower.lowered import Lowered
 from spacelang.lower.too_large import TooLarge
 from spacelang_runtime.engine import by_class
-from spacelang_runtime.engine.finished import Finished, results
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.finished import FinishResult, results
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.report import classes, figures
 from spacelang_runtime.report.curves import curves_of
 from spacelang_runtime.report.search_summary import SearchSummary, summary_of
 
 
-def page(run: Run, lowered: Lowered) -> str:
+def page(run: RunFolder, lowered: Lowered) -> str:
     """A run as an HTML file. lowered: of the run's space."""
     story = summary_of(run)
     parts = list(_head(run, lowered, story))
@@ -59,7 +59,7 @@ def page(run: Run, lowered: Lowered) -> str:
     return html.page(run.name, *parts, script=get_plotlyjs())
 
 
-def _head(run: Run, lowered: Lowered, story: SearchSummary | None) -> Iterator[Node]:
+def _head(run: RunFolder, lowered: Lowered, story: SearchSummary | None) -> Iterator[Node]:
     record, state = run.record, run.state
     if record.preview:
         yield element("p", "A preview: its numbers mean nothing.", kind="warning")
@@ -108,7 +108,7 @@ def _searched(story: SearchSummary) -> list[tuple[str, Node]]:
 _FINISHED = "Trained on alone from the weights that they inherit: export and eval take these."
 
 
-def _finished(found: Sequence[Finished]) -> Element:
+def _finished(found: Sequence[FinishResult]) -> Element:
     """What networks have come to that were trained on alone, a row each."""
     rows = []
     for one in found:

@@ -10,15 +10,15 @@ from attrs import frozen
 from spacelang import notation
 from spacelang.architecture import Architecture, NotAnArchitecture
 from spacelang.outside import finite, shown
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.search.account import account_of
 from spacelang_runtime.search.journal import Journal
 from spacelang_runtime.search.journal_file import look
-from spacelang_runtime.search.journal_rows import Generation, NotAJournal, row, told
+from spacelang_runtime.search.journal_rows import GenerationSummary, NotAJournal, row, told
 
 
 @frozen
-class Member:
+class SummaryRow:
     """A network that the search asked for, as it came first. accuracy, loss: on the images it was judged on; loss:
     None where it was not kept. left: others were judged on more. costs: by measure."""
 
@@ -42,8 +42,8 @@ class SearchSummary:
     total: int
     ended: bool
     winner: str | None
-    members: Mapping[str, Member]
-    generations: tuple[Generation, ...]
+    members: Mapping[str, SummaryRow]
+    generations: tuple[GenerationSummary, ...]
     unended: bool = False
 
     @property
@@ -57,9 +57,9 @@ class SearchSummary:
 
         return self.winner or min(full, key=key, default=None)
 
-    def ancestors(self, digest: str) -> dict[str, Member]:
+    def ancestors(self, digest: str) -> dict[str, SummaryRow]:
         """A network and all that it descends from."""
-        found: dict[str, Member] = {}
+        found: dict[str, SummaryRow] = {}
         waiting = [digest]
         while waiting:
             name = waiting.pop()
@@ -69,7 +69,7 @@ class SearchSummary:
         return found
 
 
-def summary_of(run: Run) -> SearchSummary | None:
+def summary_of(run: RunFolder) -> SearchSummary | None:
     """The last search of a run; None where there was none."""
     with look(run.folder) as journal:
         search = journal.last()
@@ -87,7 +87,7 @@ def summary_of(run: Run) -> SearchSummary | None:
         )
 
 
-def _members(journal: Journal, number: int) -> Iterator[tuple[str, Member]]:
+def _members(journal: Journal, number: int) -> Iterator[tuple[str, SummaryRow]]:
     rows = journal.database.execute(
         """SELECT architecture, line, generation, operator, parents, costs, images, correct, loss,
                max(images) OVER ()
@@ -104,7 +104,7 @@ def _members(journal: Journal, number: int) -> Iterator[tuple[str, Member]]:
             raise NotAJournal(f"a row holds {shown(line)}: {reason}") from None
         yield (
             digest,
-            Member(
+            SummaryRow(
                 name=digest[:8],
                 architecture=architecture,
                 generation=generation,

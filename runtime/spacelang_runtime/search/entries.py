@@ -8,18 +8,18 @@ from spacelang import notation
 from spacelang_runtime.search.answers import Answers
 from spacelang_runtime.search.candidate import Candidate
 from spacelang_runtime.search.finalists import Final
-from spacelang_runtime.search.journal_rows import Entry, Finalist, Judged, Proposed
+from spacelang_runtime.search.journal_rows import Finalist, NetworkRow, PartialScore, Proposed
 
 
 def of_candidate(candidate: Candidate) -> Proposed:
     """A candidate that is asked for."""
-    entry = Entry(candidate.digest, notation.write(candidate.architecture), candidate.flops, candidate.params)
+    entry = NetworkRow(candidate.digest, notation.write(candidate.architecture), candidate.flops, candidate.params)
     return Proposed(entry, candidate.operator, candidate.parents, candidate.costs)
 
 
-def of_answers(answers: Answers) -> Judged:
+def of_answers(answers: Answers) -> PartialScore:
     """What a candidate did on the images that it was judged on."""
-    return Judged(len(answers), answers.correct, of_loss(answers.loss))
+    return PartialScore(len(answers), answers.correct, of_loss(answers.loss))
 
 
 def of_finalist(one: Final) -> Finalist:

@@ -14,7 +14,7 @@ from spacelang.lower.cost import MEASURES
 from spacelang.lower.lowered import Lowered
 from spacelang.recipe import Evolve, to_record
 from spacelang_runtime.engine.lock import sole_writer
-from spacelang_runtime.engine.run import Run, write_best
+from spacelang_runtime.engine.run import RunFolder, write_best
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.candidate import Goals
 from spacelang_runtime.search.evolution import Evolution
@@ -23,17 +23,17 @@ from spacelang_runtime.search.journal import Journal
 from spacelang_runtime.search.journal_file import open_journal
 from spacelang_runtime.search.journal_rows import Search
 from spacelang_runtime.search.method import Method
-from spacelang_runtime.search.outcome import Ended, Observe, Outcome, Scored
+from spacelang_runtime.search.outcome import Ended, Observe, ScoredCandidate, SearchOutcome
 from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.predictor import LEAST
 from spacelang_runtime.search.scalars import searching
 from spacelang_runtime.search.searching import Feasible, Searching
 
-__all__ = ["Ended", "Method", "Outcome", "Scored", "account", "evolve"]
+__all__ = ["Ended", "Method", "ScoredCandidate", "SearchOutcome", "account", "evolve"]
 
 
 def evolve(
-    run: Run,
+    run: RunFolder,
     lowered: Lowered,
     recipe: Evolve,
     method: Method,
@@ -41,7 +41,7 @@ def evolve(
     step: int,
     observe: Observe,
     feasible: Feasible | None = None,
-) -> Outcome:
+) -> SearchOutcome:
     """Search a space on the supernet of a run.
 
     dispatch: has the candidates scored, here or on several processes. step: of training, that the weights are of.
@@ -60,7 +60,7 @@ def evolve(
         _has_losses(run, journal, search, method)
         with searching(run, search.number) as curves:
 
-            def watch(seen: Scored | Ended) -> None:
+            def watch(seen: ScoredCandidate | Ended) -> None:
                 if isinstance(seen, Ended):
                     curves(seen.generation)
                 observe(seen)
@@ -88,7 +88,7 @@ def account(lowered: Lowered, recipe: Evolve, method: Method, begin: int = 0) ->
     return json.dumps(record, default=str, sort_keys=True)
 
 
-def _has_losses(run: Run, journal: Journal, search: Search, method: Method) -> None:
+def _has_losses(run: RunFolder, journal: Journal, search: Search, method: Method) -> None:
     """Refuse to rank by loss what was scored before losses were kept."""
     if method.score != "loss" or not journal.lossless(search):
         return
@@ -98,7 +98,7 @@ def _has_losses(run: Run, journal: Journal, search: Search, method: Method) -> N
     )
 
 
-def _record(outcome: Outcome, recipe: Evolve, method: Method, step: int) -> Mapping[str, object]:
+def _record(outcome: SearchOutcome, recipe: Evolve, method: Method, step: int) -> Mapping[str, object]:
     best = outcome.best
     estimate = outcome.estimate
     return {

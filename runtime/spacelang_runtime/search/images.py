@@ -25,7 +25,7 @@ Place = Literal["device", "pinned", "host"]
 
 
 @frozen(eq=False)
-class Images:
+class ScoringImages:
     """pictures: uint8 [n, channels, side, side]. labels: int64 [n], on the device. place: where the pictures lie:
     on the device; in memory that it copies from by itself; or wherever the file they were mapped from is. begin:
     the picture that comes first; after the last one come those before it."""
@@ -84,7 +84,7 @@ class Images:
                 yield on_device, self._turned(self.labels, first, last)
 
 
-def place(decoded: Decoded, frame: Frame, device: torch.device, begin: int = 0) -> Images:
+def place(decoded: Decoded, frame: Frame, device: torch.device, begin: int = 0) -> ScoringImages:
     """Decoded images brought as near to a device as they fit: into half of its free memory, into the memory of the
     host, or left in the file. begin: the one that comes first."""
     size = decoded.pictures.nbytes
@@ -92,10 +92,10 @@ def place(decoded: Decoded, frame: Frame, device: torch.device, begin: int = 0) 
     pictures = torch.from_numpy(decoded.pictures)
     batch = batch_of(frame, len(decoded))
     if device.type != "cuda" or size <= torch.cuda.mem_get_info(device)[0] // 2:
-        return Images(pictures.to(device), labels, device, "device", batch, begin)
+        return ScoringImages(pictures.to(device), labels, device, "device", batch, begin)
     if size <= room():
-        return Images(pictures.pin_memory(), labels, device, "pinned", batch, begin)
-    return Images(pictures, labels, device, "host", batch, begin)
+        return ScoringImages(pictures.pin_memory(), labels, device, "pinned", batch, begin)
+    return ScoringImages(pictures, labels, device, "host", batch, begin)
 
 
 def beginning(seed: int, images: int) -> int:

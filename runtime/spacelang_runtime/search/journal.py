@@ -21,13 +21,13 @@ from spacelang_runtime.search.answers import Answers, packed, unpacked
 from spacelang_runtime.search.journal_rows import (
     MOST,
     Conditions,
-    Entry,
     Finalist,
-    Generation,
-    Judged,
+    GenerationSummary,
+    NetworkRow,
     NotAJournal,
+    PartialScore,
     Proposed,
-    Scored,
+    ScoreRow,
     Search,
     row,
     told,
@@ -115,7 +115,9 @@ class Journal:
                 (*key, len(answers), answers.correct, right, seconds, device, _now(), loss, losses, under.begin),
             )
 
-    def close_generation(self, search: Search, generation: Generation, judged: Mapping[str, Judged]) -> None:
+    def close_generation(
+        self, search: Search, generation: GenerationSummary, judged: Mapping[str, PartialScore]
+    ) -> None:
         """A generation has been judged. judged: by digest."""
         figures = attrs.astuple(attrs.evolve(generation, parents=()), recurse=False)
         number, best, spread, spent, saved, volume, _, images, loss = figures
@@ -165,7 +167,7 @@ class Journal:
         number, account, step, total, ended = row(found, int, str, int, int, int)
         return Search(number, account, step, total, bool(ended))
 
-    def best(self, count: int = 1, by: Score = "loss") -> list[Scored]:
+    def best(self, count: int = 1, by: Score = "loss") -> list[ScoreRow]:
         """The best networks of the last search, the best first: its finalists as they were placed; before
         there are any, those looked at on the most images."""
         placed = self.database.execute(
@@ -185,7 +187,7 @@ class Journal:
             (count,),
         )
         found = [row(one, str, str, int, int, int, int, float | None) for one in rows]
-        return [Scored(Entry(*one[:4]), one[4], max(1, one[5]), one[6]) for one in found]
+        return [ScoreRow(NetworkRow(*one[:4]), one[4], max(1, one[5]), one[6]) for one in found]
 
     def finalists(self, search: Search) -> list[Finalist]:
         """The finalists of a search that has ended, the winner first."""
@@ -198,7 +200,7 @@ class Journal:
             Finalist(*row(one[:4], *of), *row(one[4:], float | None, float | None, least=-MOST)) for one in rows
         ]
 
-    def generations(self, search: Search) -> list[Generation]:
+    def generations(self, search: Search) -> list[GenerationSummary]:
         """How the generations of a search went, those that have ended."""
         rows = self.database.execute(
             """SELECT generation, best, spread, spent, saved, volume, parents, images, loss FROM generation
@@ -207,15 +209,15 @@ class Journal:
         )
         kinds = (int, int, float, int, int, float | None, str, int | None, float | None)
         found = [row(one, *kinds) for one in rows]
-        return [Generation(*one[:6], tuple(map(str, told(one[6], list))), *one[7:]) for one in found]
+        return [GenerationSummary(*one[:6], tuple(map(str, told(one[6], list))), *one[7:]) for one in found]
 
-    def named(self, prefix: str) -> list[Entry]:
+    def named(self, prefix: str) -> list[NetworkRow]:
         """The networks whose digest begins so."""
         rows = self.database.execute(
             "SELECT architecture, line, flops, params FROM network WHERE substr(architecture, 1, ?) = ? LIMIT 9",
             (len(prefix), prefix),
         )
-        return [Entry(*row(one, str, str, int, int)) for one in rows]
+        return [NetworkRow(*row(one, str, str, int, int)) for one in rows]
 
     def counts(self) -> tuple[int, int]:
         """How many searches there were, and how many networks have been looked at."""

@@ -39,7 +39,7 @@ def told(text: str, kind: type[Any]) -> Any:
 
 
 @frozen
-class Entry:
+class NetworkRow:
     """A network as the journal knows it. architecture: its digest. line: its text."""
 
     architecture: str
@@ -53,18 +53,18 @@ class Proposed:
     """A candidate of a generation: its network, the operator that made it, the digests of its parents, and all that
     it costs by measure."""
 
-    entry: Entry
+    entry: NetworkRow
     operator: str
     parents: tuple[str, ...]
     costs: Mapping[str, int] = field(factory=dict)
 
 
 @frozen
-class Scored:
+class ScoreRow:
     """A network with the held-out images that it told right, of how many, and its mean cross-entropy on them; None
     where that was not kept."""
 
-    entry: Entry
+    entry: NetworkRow
     correct: int
     images: int
     loss: float | None = None
@@ -98,7 +98,7 @@ class Conditions:
 
 
 @frozen
-class Generation:
+class GenerationSummary:
     """How a generation went. best: images that the best so far told right, of `images`; loss: its mean
     cross-entropy on them. spread: standard deviation of the accuracies of the generation's networks, each on the
     images it was judged on. spent, saved: images that the networks so far were judged on, and those left unseen.
@@ -116,7 +116,7 @@ class Generation:
 
 
 @frozen
-class Judged:
+class PartialScore:
     """After how many images a candidate was judged, and what it did on them. loss: mean cross-entropy."""
 
     images: int

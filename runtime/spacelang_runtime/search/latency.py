@@ -77,7 +77,7 @@ def _stem(frame: Frame, embed: int, bench: Bench) -> Pass:
     chain = []
     for _ in range(CHAIN):
         patches = _made(network.PatchEmbed, bench, plan.stem(frame, embed))
-        tokens = _made(network.Joined, bench, plan.tokens(frame, embed)) if joined else None
+        tokens = _made(network.PositionEmbedding, bench, plan.tokens(frame, embed)) if joined else None
         chain.append((patches, tokens))
 
     def run() -> None:

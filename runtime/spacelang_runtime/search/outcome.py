@@ -8,11 +8,11 @@ from attrs import frozen
 
 from spacelang_runtime.search.candidate import Candidate
 from spacelang_runtime.search.finalists import Estimate, Final
-from spacelang_runtime.search.journal_rows import Generation
+from spacelang_runtime.search.journal_rows import GenerationSummary
 
 
 @frozen
-class Scored:
+class ScoredCandidate:
     """A candidate that has been judged. accuracy: on the images it was judged on; left: they are not all that it
     could come to. known: it was not computed now.
 
@@ -37,16 +37,16 @@ class Ended:
     """A generation that has been judged, with the best networks so far and their accuracies, the best first.
     doubt: where there is a predictor that is not believed: its tau and that of the costs."""
 
-    generation: Generation
+    generation: GenerationSummary
     leaders: tuple[tuple[Candidate, float], ...]
     doubt: tuple[float, float] | None = None
 
 
-Observe = Callable[[Scored | Ended], None]
+Observe = Callable[[ScoredCandidate | Ended], None]
 
 
 @frozen
-class Outcome:
+class SearchOutcome:
     """What a search found.
 
     accuracy, loss, correct: of the best network, on the `images` that the search may read. estimate: of the best,

@@ -125,10 +125,10 @@ class Evidence:
     left: float
 
 
-Asked = Callable[[Real, float], Evidence]  # of α by group, and β
+EvidenceOf = Callable[[Real, float], Evidence]  # of α by group, and β
 
 
-def by_columns(rows: Real, target: Real, sizes: Sequence[int]) -> Asked:
+def by_columns(rows: Real, target: Real, sizes: Sequence[int]) -> EvidenceOf:
     """By the covariance of the weights, Σ = (β ΦᵀΦ + α)⁻¹: w = β Σ Φᵀ y, γ_g = Σ 1 − α_g Σ_jj over the group.
 
     The widest group is turned so that its products with itself are diagonal, which changes nothing where all its
@@ -158,7 +158,7 @@ def by_columns(rows: Real, target: Real, sizes: Sequence[int]) -> Asked:
     return evidence
 
 
-def by_rows(rows: Real, target: Real, sizes: Sequence[int]) -> Asked:
+def by_rows(rows: Real, target: Real, sizes: Sequence[int]) -> EvidenceOf:
     """The same, sooner found where values are far fewer than weights. With K_g = Φ_g Φ_gᵀ and
     C = Σ K_g / α_g + 1 / β: w_g = Φ_gᵀ C⁻¹ y / α_g, γ_g = tr(C⁻¹ K_g) / α_g, and y − Φ w = C⁻¹ y / β."""
     groups = np.split(rows, np.cumsum(sizes)[:-1], axis=1)

@@ -7,16 +7,16 @@ from contextlib import contextmanager
 
 from torch.utils.tensorboard import SummaryWriter
 
-from spacelang_runtime.engine.run import Run
-from spacelang_runtime.search.journal_rows import Generation
+from spacelang_runtime.engine.run import RunFolder
+from spacelang_runtime.search.journal_rows import GenerationSummary
 
 
 @contextmanager
-def searching(run: Run, number: int) -> Iterator[Callable[[Generation], None]]:
+def searching(run: RunFolder, number: int) -> Iterator[Callable[[GenerationSummary], None]]:
     """An observer of the generations of a run's search of that number."""
     writer = SummaryWriter(str(run.tensorboard / f"search-{number}"), purge_step=0)
 
-    def observe(generation: Generation) -> None:
+    def observe(generation: GenerationSummary) -> None:
         at = generation.number
         writer.add_scalar("search/best", generation.best / (generation.images or 1), at)
         if generation.loss is not None:

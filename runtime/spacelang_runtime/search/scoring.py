@@ -14,7 +14,7 @@ from spacelang.architecture import Architecture
 from spacelang_runtime.engine.distributed import precision
 from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.search.answers import UNKNOWN, Answers
-from spacelang_runtime.search.images import Images
+from spacelang_runtime.search.images import ScoringImages
 from spacelang_runtime.search.racing import Race
 
 GREATEST = 65504.0  # of float16: a loss beyond it, or none at all, counts as much
@@ -74,7 +74,7 @@ class Scorer:
     """Scores networks with the weights of a supernet in evaluation mode, on images that are in place."""
 
     model: Supernet
-    images: Images
+    images: ScoringImages
     normalise: Callable[[Tensor], Tensor]
 
     @property

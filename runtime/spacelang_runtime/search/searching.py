@@ -22,10 +22,10 @@ from spacelang_runtime.search.finalists import Final, estimated, placed, race
 from spacelang_runtime.search.halving import going_on, rungs
 from spacelang_runtime.search.images import batch_of, cuts
 from spacelang_runtime.search.journal import Journal
-from spacelang_runtime.search.journal_rows import Generation, Search
+from spacelang_runtime.search.journal_rows import GenerationSummary, Search
 from spacelang_runtime.search.journal_writer import recorded
 from spacelang_runtime.search.method import Method
-from spacelang_runtime.search.outcome import Ended, Observe, Outcome, Scored
+from spacelang_runtime.search.outcome import Ended, Observe, ScoredCandidate, SearchOutcome
 from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.racing import Race
 from spacelang_runtime.search.scoring import Fidelity, Subnet, judged
@@ -68,7 +68,7 @@ class Searching:
         """After how many images a generation is parted, the last being all that it is seen on."""
         return rungs(self.images) if self.method.spending == "halving" else (self.images,)
 
-    def run(self) -> Outcome:
+    def run(self) -> SearchOutcome:
         self.known = self.journal.known(self.search)
         evolution = self.evolution
         while not evolution.finished:
@@ -87,7 +87,7 @@ class Searching:
         answers = self.known[best.digest]
         read = answers.first(self.images)
         self.journal.close_search(self.search, best.digest, [entries.of_finalist(one) for one in finalists])
-        return Outcome(
+        return SearchOutcome(
             best=best,
             accuracy=read.correct / len(read),
             loss=read.loss,
@@ -241,7 +241,7 @@ class Searching:
         leader = self.evolution.ranked()[:1]
         best = self.evolution.result(leader[0]) if leader else Result(0.0, used, correct)
         self.observe(
-            Scored(
+            ScoredCandidate(
                 candidate=candidate,
                 generation=self.evolution.generation,
                 accuracy=correct / used,
@@ -260,7 +260,7 @@ class Searching:
         answers = {c.digest: self.known[c.digest].first(self.settled[c.digest]) for c in candidates}
         ranked = evolution.ranked()[: evolution.recipe.parents]
         best = evolution.result(ranked[0])
-        generation = Generation(
+        generation = GenerationSummary(
             number=evolution.generation - 1,
             best=best.correct,
             spread=pstdev(one.correct / len(one) for one in answers.values()),

@@ -14,7 +14,7 @@ from spacelang.lower.lowered import Lowered
 from spacelang.outside import parse
 from spacelang.outside import read as read_file
 from spacelang.runs import called
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.journal_file import look
 
@@ -55,7 +55,7 @@ def names_one(text: str) -> bool:
     return text in OF_A_RUN or re.fullmatch(_NAME, text) is not None
 
 
-def best_of(run: Run, word: Literal["best", "cheapest"] = "best") -> Architecture:
+def best_of(run: RunFolder, word: Literal["best", "cheapest"] = "best") -> Architecture:
     """The best network that the last search of a run has found; or, of those that cannot be told from it, the
     cheapest."""
     path = run.folder / "best.json"
@@ -70,7 +70,7 @@ def best_of(run: Run, word: Literal["best", "cheapest"] = "best") -> Architectur
     return from_json(record["architecture" if word == "best" else "cheapest"])
 
 
-def resolve(text: str, run: Run, lowered: Lowered) -> Architecture:
+def resolve(text: str, run: RunFolder, lowered: Lowered) -> Architecture:
     """The architecture of a run that a text means. Raises `Failure` where it means none of its space."""
     match text:
         case "best" | "cheapest":
@@ -86,7 +86,7 @@ def resolve(text: str, run: Run, lowered: Lowered) -> Architecture:
     return architecture
 
 
-def _named(text: str, run: Run) -> Architecture:
+def _named(text: str, run: RunFolder) -> Architecture:
     words = (
         "best, cheapest, largest, smallest, a name that `inspect` shows, a line, a JSON file, or a model's folder"
     )

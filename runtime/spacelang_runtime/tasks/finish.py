@@ -27,7 +27,7 @@ from spacelang_runtime.engine.finished import FINISH, finishes, folder_of
 from spacelang_runtime.engine.probe import LONGEST, seconds_a_step
 from spacelang_runtime.engine.provenance import provenance
 from spacelang_runtime.engine.record import Distillation, Finish
-from spacelang_runtime.engine.run import Run, find
+from spacelang_runtime.engine.run import RunFolder, find
 from spacelang_runtime.engine.supernet import trained, untrained
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.extract import extract
@@ -52,7 +52,7 @@ class FinishRequest:
     supernet's seconds, above 0 to 1. recipe: see `recipe_of`. final: whether the held-out images are learned from
     too. taught: the part of a target that is the largest network's; 0: labels alone."""
 
-    run: Run
+    run: RunFolder
     architecture: Architecture
     share: Fraction
     recipe: Train
@@ -84,7 +84,7 @@ def recipe_of(given: Train, final: bool = False) -> Train:
     )
 
 
-def require_finishable(run: Run) -> None:
+def require_finishable(run: RunFolder) -> None:
     """Refuse a run whose networks cannot be finished."""
     if run.record.task != "supernet":
         raise Failure(f"{run.name} trains one network, and no supernet", "to train it further: spacelang finetune")
@@ -97,13 +97,13 @@ def require_finishable(run: Run) -> None:
         raise Failure(f"{run.name} has learned nothing yet", "wait for its first checkpoint")
 
 
-def seconds_of(run: Run, share: Fraction, processes: int) -> float:
+def seconds_of(run: RunFolder, share: Fraction, processes: int) -> float:
     """A share of the seconds of all processes that trained a run, shared out among so many."""
     assert run.state is not None
     return float(share) * run.state.elapsed * run.record.processes / processes
 
 
-def kept(request: FinishRequest) -> Run | None:
+def kept(request: FinishRequest) -> RunFolder | None:
     """The finish that this request has begun before, ended or not."""
     asked = (request.recipe, float(request.share), request.final, request.distillation)
     for one in reversed(finishes(request.run, request.architecture)):

@@ -43,7 +43,7 @@ class ImageCheck:
 
 
 @frozen(eq=False)
-class Looked:
+class CheckedData:
     """Data that has been looked at. data: without what is broken; broken: that, by its path in the folder, with the
     reason. files, fingerprint: of the data as it lies, what is broken included."""
 
@@ -64,7 +64,7 @@ class Looked:
         return [f"left out: broken images ({len(self.broken)}): {first}" + (", …" if len(self.broken) > 1 else "")]
 
 
-def looked(data: TaskData, folder: Path, world: World, workers: int, show: Show) -> Looked:
+def looked(data: TaskData, folder: Path, world: World, workers: int, show: Show) -> CheckedData:
     """Look at every image of the data in a folder, and at what goes with it; each process takes its share. Raises
     `Failure` with the first that is wrong, and how many others are."""
     own = range(world.rank, len(data.images()), world.size)
@@ -82,17 +82,17 @@ def looked(data: TaskData, folder: Path, world: World, workers: int, show: Show)
     broken = {number: one.broken for number, one in sorted(every.items()) if one.broken}
     facts = {number: one.facts for number, one in sorted(every.items()) if not one.broken}
     names = {within(folder, data.images()[number]): reason for number, reason in broken.items()}
-    return Looked(data.without(frozenset(broken), facts), listing(data, folder), data.fingerprint, names)
+    return CheckedData(data.without(frozenset(broken), facts), listing(data, folder), data.fingerprint, names)
 
 
-def again(data: TaskData, folder: Path, broken: Mapping[str, str]) -> Looked | None:
+def again(data: TaskData, folder: Path, broken: Mapping[str, str]) -> CheckedData | None:
     """Data that was looked at before, without what was broken then; None where some of that can be read now."""
     number_of = {within(folder, path): number for number, path in enumerate(data.images())}
     left = frozenset(number_of[name] for name in broken if name in number_of)
     if any(not ImageCheck(data)(number).broken for number in left):
         return None
     kept = data.without(left, {}) if left else data
-    return Looked(kept, listing(data, folder), data.fingerprint, dict(broken))
+    return CheckedData(kept, listing(data, folder), data.fingerprint, dict(broken))
 
 
 def listing(data: TaskData, folder: Path) -> dict[str, str]:

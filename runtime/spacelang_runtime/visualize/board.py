@@ -9,7 +9,7 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 
 from spacelang.architecture import Architecture
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.engine.step import Observe, Step
 from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.nn.supernet import Supernet
@@ -23,7 +23,7 @@ TIMES = 20  # figures a training: each takes the time of a few steps
 
 @contextmanager
 def board(
-    run: Run, model: Supernet, architecture: Architecture, path: Path, preprocessing: Preprocessing
+    run: RunFolder, model: Supernet, architecture: Architecture, path: Path, preprocessing: Preprocessing
 ) -> Iterator[Observe]:
     """An observer that draws, twenty times a training, what the heads of every stage's last layer look at from the
     middle of a photo, in one of the supernet's networks. Raises `Failure` where the photo cannot be read."""

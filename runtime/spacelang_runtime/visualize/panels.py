@@ -26,7 +26,7 @@ _VIRIDIS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231
 
 
 @frozen(eq=False)
-class Panel:
+class ImagePanel:
     """A square image under its lines. pixels: uint8 [rows, columns, 3]. reference: where its + is, in parts of its
     side, and how long its arms are."""
 
@@ -43,10 +43,10 @@ def attention(picture: np.ndarray, maps: Tensor, at: tuple[int, int], title: str
     map has its own scale, from black for 0 to white for its largest weight.
     """
     x, y = at[0] / picture.shape[0], at[1] / picture.shape[0]
-    panels = [Panel(("input",), picture, smooth=True, reference=(x, y, 7))]
+    panels = [ImagePanel(("input",), picture, smooth=True, reference=(x, y, 7))]
     for number, weights in enumerate(maps.float().cpu().numpy(), 1):
         shares = weights / (weights.max() or 1)
-        panels.append(Panel((f"head {number}",), _coloured(shares, _GREYS), reference=(x, y, 4)))
+        panels.append(ImagePanel((f"head {number}",), _coloured(shares, _GREYS), reference=(x, y, 4)))
     return _laid_out(title, panels)
 
 
@@ -58,7 +58,7 @@ def similarity(layers: Sequence[Similarity], title: str) -> Canvas:
         if one.mean is not None:
             stage, layer = one.place
             lines = (f"stage {stage + 1}, block {layer + 1}", f"mean {one.mean:.2f}")
-            panels.append(Panel(lines, _coloured(one.matrix.numpy(), _VIRIDIS)))
+            panels.append(ImagePanel(lines, _coloured(one.matrix.numpy(), _VIRIDIS)))
     return _laid_out(title, panels)
 
 
@@ -97,7 +97,7 @@ def _coloured(shares: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> np
     return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
 
 
-def _laid_out(title: str, panels: Sequence[Panel]) -> Canvas:
+def _laid_out(title: str, panels: Sequence[ImagePanel]) -> Canvas:
     """Panels in rows, under a title."""
     heading = wrap(title, _TITLE)
     shapes: list[Shape] = [Text(_GAP, 24 + _LINE * n, line, 16) for n, line in enumerate(heading)]
@@ -111,7 +111,7 @@ def _laid_out(title: str, panels: Sequence[Panel]) -> Canvas:
     return Canvas(_WIDTH, top + rows * (above + _SIDE + _GAP), tuple(shapes))
 
 
-def _shapes(panel: Panel, x: float, top: float, y: float) -> Iterator[Shape]:
+def _shapes(panel: ImagePanel, x: float, top: float, y: float) -> Iterator[Shape]:
     """A panel whose words start at a height and whose image has its corner at x and y."""
     for number, line in enumerate(panel.lines, 1):
         yield Text(x, top + _LINE * number, line, 14)

@@ -14,7 +14,7 @@ from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
     from spacelang.architecture import Architecture
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
 
 
 def inspect(
@@ -49,13 +49,13 @@ def inspect(
         raise typer.BadParameter(f"{plot} ends neither in .svg nor in .png", param_hint="--plot")
     from spacelang.cli.inspect import space
 
-    asked = space.Asked(
+    asked = space.InspectRequest(
         flops, params, latency, tuple(cost or ()), tuple(bound or ()), histogram, of, bins, plot, options
     )
     if what is not None and (what.endswith(".space") or what == "-"):
         space.show(Path(what), asked, as_json)
         return
-    if asked != space.Asked(of=of, bins=bins):
+    if asked != space.InspectRequest(of=of, bins=bins):
         fail("bounds, costs, histograms and options are of a space", "name a .space file")
     from spacelang.cli.inspect import architecture, run
     from spacelang_runtime.search.target import read
@@ -85,7 +85,7 @@ def _of_a_run(runs: Path, what: str) -> Architecture | None:
     return found
 
 
-def _run(runs: Path, what: str | None) -> Run:
+def _run(runs: Path, what: str | None) -> RunFolder:
     """The run of that name, or the latest."""
     from spacelang_runtime.engine.run import every, find, open_run
     from spacelang_runtime.tasks.transfer.run import TASKS

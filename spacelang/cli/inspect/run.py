@@ -16,8 +16,8 @@ from spacelang.recipe import Bound
 from spacelang.runs import called, resuming
 
 if TYPE_CHECKING:
-    from spacelang_runtime.engine.finished import Finished
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.finished import FinishResult
+    from spacelang_runtime.engine.run import RunFolder
 
 
 def _bound(bound: Bound) -> str:
@@ -25,7 +25,7 @@ def _bound(bound: Bound) -> str:
     return str(bound) if bound.measure in MEASURES else f"a bound on {bound.measure}"
 
 
-def _judged(run: Run) -> str | None:
+def _judged(run: RunFolder) -> str | None:
     """How good the run's space was found, if it has been judged by this version."""
     from spacelang.refinement.account import from_json
     from spacelang.refinement.evidence import said
@@ -40,7 +40,7 @@ def _judged(run: Run) -> str | None:
     return f"judged    E-T error {said(found.quality.error)} % of {counted(len(found.errors), 'network')}{within}"
 
 
-def show(run: Run, as_json: bool) -> None:
+def show(run: RunFolder, as_json: bool) -> None:
     """Print how far a run has come, the best of its last search, and what was finished of it."""
     from spacelang_runtime.engine.finished import results
     from spacelang_runtime.search.account import account_of, bound_of
@@ -136,7 +136,7 @@ def show(run: Run, as_json: bool) -> None:
     _finished(finished)
 
 
-def _finished(results: Sequence[Finished]) -> None:
+def _finished(results: Sequence[FinishResult]) -> None:
     """Print what was finished, where anything was."""
     if results:
         console().print()

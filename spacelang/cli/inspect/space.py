@@ -26,7 +26,7 @@ from spacelang.lower.lowered import Lowered
 
 
 @frozen
-class Asked:
+class InspectRequest:
     """What the command line asks of a space besides the plain table."""
 
     flops: str | None = None
@@ -41,7 +41,7 @@ class Asked:
     options: bool = False
 
 
-def show(path: Path, asked: Asked, as_json: bool) -> None:
+def show(path: Path, asked: InspectRequest, as_json: bool) -> None:
     """Print a space, and what is asked of it."""
     source = open_text(path)
     space = told(source)

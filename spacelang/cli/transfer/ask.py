@@ -12,7 +12,7 @@ from spacelang.cli.transfer.learn import looking
 from spacelang.runs import called
 
 if TYPE_CHECKING:
-    from spacelang_runtime.engine.run import Run
+    from spacelang_runtime.engine.run import RunFolder
 
 
 def measure(
@@ -33,13 +33,13 @@ def measure(
     if data is None and run is None:
         fail(f"which images is {folder} to be measured on?", "name them: --data FOLDER")
 
-    from spacelang_runtime.app.learn import Manner
+    from spacelang_runtime.app.learn import TrainingOptions
     from spacelang_runtime.app.transfer import measure as measure_
 
     shown = looking(f"measure {name or folder}")
     if data is None and run is not None and _goes_on(run):
         say_once(f"{run.name} has not ended; if it was stopped: {_again(task, run)}")
-    figures = measure_(folder, run, data, multi_scale, Manner(device, workers), shown, say)
+    figures = measure_(folder, run, data, multi_scale, TrainingOptions(device, workers), shown, say)
     if figures is None:  # of a process that only helps
         return
     if as_json:
@@ -79,11 +79,11 @@ def _model(task: str, name: str | None, runs: Path) -> Path:
     return model
 
 
-def _again(task: str, run: Run) -> str:
+def _again(task: str, run: RunFolder) -> str:
     return f"spacelang transfer {task} {called(run.folder)} --resume"
 
 
-def _goes_on(run: Run) -> bool:
+def _goes_on(run: RunFolder) -> bool:
     """Whether there is something left to do for a run, be it only its last measurement."""
     from spacelang_runtime.tasks.transfer.run import measured
 

@@ -17,7 +17,7 @@ from spacelang.cli.terminal import fail, refused, say, say_once
 from spacelang.runs import RUNS
 
 
-class Name(StrEnum):
+class TaskName(StrEnum):
     """The three tasks."""
 
     detect = "detect"
@@ -26,7 +26,9 @@ class Name(StrEnum):
 
 
 def transfer(
-    task: Annotated[Name, typer.Argument(help="detect (boxes and masks), segment, or vqa (answers to questions).")],
+    task: Annotated[
+        TaskName, typer.Argument(help="detect (boxes and masks), segment, or vqa (answers to questions).")
+    ],
     model: Annotated[
         str | None,
         typer.Argument(
@@ -75,9 +77,9 @@ def transfer(
     if len(asked) > 1:
         raise typer.BadParameter(f"give one of {' and '.join(asked)}", param_hint=asked[-1])
     for word, given, of in (
-        ("--bert", bert, Name.vqa),
-        ("--question", question, Name.vqa),
-        ("--multi-scale", multi_scale, Name.segment),
+        ("--bert", bert, TaskName.vqa),
+        ("--question", question, TaskName.vqa),
+        ("--multi-scale", multi_scale, TaskName.segment),
     ):
         if given and task is not of:
             raise typer.BadParameter(f"it goes with {of}", param_hint=word)
@@ -91,7 +93,7 @@ def transfer(
 
         if output is None:
             fail("where to?", f"name a picture: spacelang transfer {task} … --predict {predict} -o out.png")
-        if task is Name.vqa and not question:
+        if task is TaskName.vqa and not question:
             fail("what about the photo?", 'add a question: --question "what is on the table?"')
         answer(task, model, predict, question or "", output, device, runs)
     elif evaluate:
@@ -100,7 +102,7 @@ def transfer(
         measure(task, model, data, multi_scale, as_json, device, workers, runs)
     elif resume:
         from spacelang.cli.transfer.learn import looking, watching
-        from spacelang_runtime.app.learn import Manner
+        from spacelang_runtime.app.learn import TrainingOptions
         from spacelang_runtime.app.train import Resume as Again
         from spacelang_runtime.app.transfer import transfer as transfer_
         from spacelang_runtime.engine.latest import transferring
@@ -109,9 +111,9 @@ def transfer(
             fail("a run goes on with its own recipe", "leave these options out, or train a new run")
         where = None if data is None else str(data)
         run = transferring(runs, model, (task,), "checkpoint", say_once)
-        manner = Manner(device, workers, profile=profile)
+        options = TrainingOptions(device, workers, profile=profile)
         again = Again(run, steps, limit, micro or 0, where)
-        transfer_(again, runs, manner, looking(f"look at {where}"), watching, say)
+        transfer_(again, runs, options, looking(f"look at {where}"), watching, say)
     else:
         from spacelang.cli.transfer.learn import looking, show_ahead, watching
 
@@ -126,12 +128,12 @@ def transfer(
             limits = (steps, limit)
             request_ = request(chosen, Path(model), data, random_weights, bert, limits, changed, sys.argv[1:])
 
-        from spacelang_runtime.app.learn import Manner
+        from spacelang_runtime.app.learn import TrainingOptions
         from spacelang_runtime.app.transfer import ahead
         from spacelang_runtime.app.transfer import transfer as transfer_
 
-        manner = Manner(device, workers, profile=profile)
+        options = TrainingOptions(device, workers, profile=profile)
         if not dry_run:
-            transfer_(request_, runs, manner, looking(f"look at {data}"), watching, say)
-        elif (seen := ahead(request_, manner, looking(f"look at {data}"), say)) is not None:
+            transfer_(request_, runs, options, looking(f"look at {data}"), watching, say)
+        elif (seen := ahead(request_, options, looking(f"look at {data}"), say)) is not None:
             show_ahead(seen)

@@ -14,7 +14,7 @@ from spacelang.cli.watch import Show, progress
 from spacelang.runs import called
 
 if TYPE_CHECKING:
-    from spacelang_runtime.app.transfer import Ahead, TransferBegun, Transferred
+    from spacelang_runtime.app.transfer import TransferBegun, TransferDryRun, Transferred
     from spacelang_runtime.app.watching import Measuring
     from spacelang_runtime.engine.step import Step
 
@@ -93,7 +93,7 @@ def _epochs(count: float) -> str:
     return spaced(round(count)) if count >= 100 else f"{count:.3g}"
 
 
-def show_ahead(ahead: Ahead) -> None:
+def show_ahead(ahead: TransferDryRun) -> None:
     """Print what a training would be."""
     from spacelang_runtime.tasks.transfer.schedule import rate_of
 
@@ -123,9 +123,13 @@ def show_ahead(ahead: Ahead) -> None:
         print(f"          step {spaced(step)}: learning rate {train.learning_rate * factor:.2e}{apart}")
     unit = "texts" if request.recipe.task == "vqa" else "images"
     many = f" ×{ahead.processes}" if ahead.processes > 1 else ""
-    by = "some that were made" if ahead.pace.images >= ahead.own else f"steps of {ahead.pace.images} {unit}"
-    pace = f"{short_clock(ahead.pace.seconds)} a step on {ahead.device}{many}"
-    print(f"time      about {clock(ahead.seconds)}: {pace}, by {by}")
+    by = (
+        "some that were made"
+        if ahead.step_time.images >= ahead.own
+        else f"steps of {ahead.step_time.images} {unit}"
+    )
+    step_time = f"{short_clock(ahead.step_time.seconds)} a step on {ahead.device}{many}"
+    print(f"time      about {clock(ahead.seconds)}: {step_time}, by {by}")
     print("          an estimate of the steps alone: looking at the data and measuring come to it")
     print(
         f"memory    about {memory.total / 2**30:.1f} GiB a device ({ahead.device.type}): "

@@ -10,8 +10,8 @@ import numpy as np
 
 from spacelang_runtime.data.decode import NAMED, SUFFIXES, shown
 from spacelang_runtime.data.left_out import LeftOut, left_out, together
-from spacelang_runtime.data.listing import LAYOUT, Part
-from spacelang_runtime.data.tree import Entry, Tree
+from spacelang_runtime.data.listing import LAYOUT, ListedSplit
+from spacelang_runtime.data.tree import Tree, TreeEntry
 from spacelang_runtime.failure import Failure
 
 INSIDE = "images"  # where a class of tiny-imagenet has its images
@@ -38,7 +38,7 @@ def folders_in(tree: Tree, path: Path) -> list[str]:
         raise _unreadable(path, error) from None
 
 
-def listed_part(tree: Tree, split: Path, name: str, classes: tuple[str, ...]) -> tuple[Part, LeftOut]:
+def listed_part(tree: Tree, split: Path, name: str, classes: tuple[str, ...]) -> tuple[ListedSplit, LeftOut]:
     """The images of a split, and what is left out of it. classes: its class folders."""
     folders = [split / own for own in classes]
     with ThreadPoolExecutor(8) as pool:  # a network drive answers each question late, and several at once
@@ -59,10 +59,12 @@ def listed_part(tree: Tree, split: Path, name: str, classes: tuple[str, ...]) ->
     labels = np.repeat(np.arange(len(classes)), [len(images) for images, _, _ in listed])
     encoded = tree.encoded([folder for _, _, folder in listed], names, labels, [entry.member for entry in entries])
     sizes = np.array([entry.size for entry in entries], dtype=np.int64)
-    return Part(name, classes, encoded, names, labels, sizes), together((*(left for _, left, _ in listed), beside))
+    return ListedSplit(name, classes, encoded, names, labels, sizes), together(
+        (*(left for _, left, _ in listed), beside)
+    )
 
 
-def class_images(tree: Tree, path: Path) -> tuple[list[Entry], LeftOut, Path]:
+def class_images(tree: Tree, path: Path) -> tuple[list[TreeEntry], LeftOut, Path]:
     """The images of a class, sorted by name; what else is in its folder; and the folder that they lie in, which is
     `images` inside of it where that is all it has, as in tiny-imagenet."""
     try:
@@ -86,7 +88,7 @@ def has_images(tree: Tree, path: Path) -> bool:
         return False
 
 
-def _images(entries: list[Entry]) -> list[Entry]:
+def _images(entries: list[TreeEntry]) -> list[TreeEntry]:
     own = (entry for entry in entries if not entry.folder and entry.name.lower().endswith(SUFFIXES))
     return sorted(own, key=lambda entry: os.fsencode(entry.name))
 

@@ -12,7 +12,7 @@ from spacelang_runtime.data.decode import shown
 from spacelang_runtime.data.forms.classes import class_folders, folders_in, has_images, listed_part
 from spacelang_runtime.data.forms.ground_truth import by_ground_truth
 from spacelang_runtime.data.left_out import LeftOut, together
-from spacelang_runtime.data.listing import LAYOUT, TESTS, TRAIN, WHOLE, Listing, Part
+from spacelang_runtime.data.listing import LAYOUT, TESTS, TRAIN, WHOLE, ListedSplit, Listing
 from spacelang_runtime.data.tree import Disk, Tree
 from spacelang_runtime.failure import Failure
 
@@ -45,7 +45,7 @@ def laid_out(tree: Tree, what: str, name: str, only_test: bool) -> Listing:
     if test is None and (only_test or not folders_in(tree, train)):
         raise _without(tree, "val (or test)", *(TESTS if only_test else (TRAIN,)))
 
-    parts: list[Part] = []
+    parts: list[ListedSplit] = []
     left: list[LeftOut] = []
     said: list[str] = []
     for path in [train] * (not only_test) + [test] * (test is not None):

@@ -23,7 +23,7 @@ from attrs import frozen
 from spacelang.amount import counted
 from spacelang_runtime.data.decode import SUFFIXES, shown
 from spacelang_runtime.data.forms.classes import class_folders, has_images
-from spacelang_runtime.data.listing import TRAIN, Part
+from spacelang_runtime.data.listing import TRAIN, ListedSplit
 from spacelang_runtime.data.tree import Tree
 from spacelang_runtime.failure import Failure
 
@@ -37,14 +37,14 @@ TOLD = f"put its ground truth beside it: {', '.join(NAMES)}"
 
 
 @frozen
-class Truth:
+class GroundTruth:
     """A split whose classes a file tells. said: what to tell of it, in lines."""
 
-    part: Part
+    part: ListedSplit
     said: tuple[str, ...]
 
 
-def by_ground_truth(tree: Tree, split: Path) -> Truth | None:
+def by_ground_truth(tree: Tree, split: Path) -> GroundTruth | None:
     """The images of a split that lie in it directly, or in `images` inside of it; None where it has class folders,
     and where there is no such file. Raises `Failure` for one that does not fit."""
     folders = [entry.name for entry in tree.scan(split) if entry.folder]
@@ -73,7 +73,7 @@ def by_ground_truth(tree: Tree, split: Path) -> Truth | None:
     if not known.all():
         first = images[int(np.flatnonzero(~known)[0])].name
         said.append(f"left out: {counted(int((~known).sum()), 'image')} that it does not tell of (first: {first})")
-    return Truth(Part(split.name, classes, encoded, names, labels[known], sizes), tuple(said))
+    return GroundTruth(ListedSplit(split.name, classes, encoded, names, labels[known], sizes), tuple(said))
 
 
 def _places(tree: Tree, split: Path) -> list[Path]:

@@ -37,14 +37,14 @@ from spacelang_runtime.data.forms.columns import (
 from spacelang_runtime.data.forms.labels import labels_of
 from spacelang_runtime.data.forms.split_names import by_split, files_below
 from spacelang_runtime.data.index import Arrays, hold, indexed, key, lines, texts
-from spacelang_runtime.data.listing import TRAIN, Listing, Part
+from spacelang_runtime.data.listing import TRAIN, ListedSplit, Listing
 from spacelang_runtime.failure import Failure
 
 NEAR = 1 << 20  # bytes of a group's images, up to which one of them is read together with the others
 
 
 @frozen
-class Rows:
+class ParquetImages:
     """Images in the rows of Parquet files. names: [n], as a person knows them. file, group, row: [n], where each
     is; the row counts within its group."""
 
@@ -79,9 +79,9 @@ class Rows:
             yield stamp(self.files[number])
         yield from (str(part.tolist()) for part in (self.file, self.group, self.row))
 
-    def take(self, which: Which) -> Rows:
+    def take(self, which: Which) -> ParquetImages:
         parts = (self.names, self.file, self.group, self.row)
-        return Rows(self.place, self.files, self.columns, *(part[which] for part in parts))
+        return ParquetImages(self.place, self.files, self.columns, *(part[which] for part in parts))
 
 
 def listed(where: str, only_test: bool) -> Listing | None:
@@ -119,7 +119,9 @@ def listed(where: str, only_test: bool) -> Listing | None:
         said += found.said
         rows, labels = rows[found.known], found.labels[found.known]
         parts.append(
-            Part(split, found.classes, encoded.take(rows), index["called"][rows], labels, index["size"][rows])
+            ListedSplit(
+                split, found.classes, encoded.take(rows), index["called"][rows], labels, index["size"][rows]
+            )
         )
     form = f"{len(tables)} Parquet file{'s' * (len(tables) > 1)}" + (", laid out in the cache" if blob else "")
     name = place.resolve().name if place.is_dir() else place.stem
@@ -131,7 +133,7 @@ def where_of(place: Path, split: str) -> str:
     return shown(place) + (f" ({split})" if split else "")
 
 
-class Group(NamedTuple):
+class RowGroup(NamedTuple):
     """A row group: which of a table, its first row, how many it has, and how many bytes their images."""
 
     path: Path
@@ -158,7 +160,7 @@ def _indexed(tables: Sequence[Path], kind: Columns) -> tuple[Arrays, Path | None
     return indexed(known, lambda: _laid_out(of, kind, blob), blob), blob, []
 
 
-def _laid_out(of: Sequence[Sequence[Group]], kind: Columns, blob: Path) -> Arrays:
+def _laid_out(of: Sequence[Sequence[RowGroup]], kind: Columns, blob: Path) -> Arrays:
     """The index of tables, once their images have been written into a file."""
     unfinished = blob.with_suffix(".part")
     with open(unfinished, "wb") as file:
@@ -167,7 +169,7 @@ def _laid_out(of: Sequence[Sequence[Group]], kind: Columns, blob: Path) -> Array
     return made
 
 
-def _read(of: Sequence[Sequence[Group]], kind: Columns, out: BinaryIO | None) -> Arrays:
+def _read(of: Sequence[Sequence[RowGroup]], kind: Columns, out: BinaryIO | None) -> Arrays:
     """The index of tables, group by group. out: where their images are written one after the other."""
     parts: dict[str, list[NDArray[np.generic]]] = {name: [] for name in ("table", "group", "row", "start", "size")}
     names: list[bytes] = []
@@ -218,7 +220,7 @@ def _encoded(index: Arrays, tables: Sequence[Path], place: Path, kind: Columns, 
     names, table = index["names"].astype(np.bytes_), index["table"].astype(np.int32)
     if blob is None:
         group, row = index["group"].astype(np.int32), index["row"].astype(np.int32)
-        return Rows(place, tuple(tables), kind, names, table, group, row)
+        return ParquetImages(place, tuple(tables), kind, names, table, group, row)
     hold(blob)
     start, size = index["start"].astype(np.int64), index["size"].astype(np.int64)
     stored = np.zeros(len(size), dtype=np.bool_)
@@ -236,13 +238,13 @@ def _table(path: Path) -> Any:
         raise Failure(f"{shown(path)} cannot be read as Parquet: {reason}", "fetch it again") from None
 
 
-def _groups(path: Path, kind: Columns) -> list[Group]:
+def _groups(path: Path, kind: Columns) -> list[RowGroup]:
     about, groups, first = _table(path).metadata, [], 0
     for number in range(about.num_row_groups):
         group = about.row_group(number)
         chunks = (group.column(place) for place in range(group.num_columns))
         size = next(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema == kind.bytes)
-        groups.append(Group(path, number, first, group.num_rows, size))
+        groups.append(RowGroup(path, number, first, group.num_rows, size))
         first += group.num_rows
     return groups
 

@@ -10,7 +10,7 @@ from attrs import define, field
 
 from spacelang.outside import NotJson, parse
 from spacelang_runtime.data.decode import SUFFIXES, shown
-from spacelang_runtime.data.forms.tar import Member, Walk
+from spacelang_runtime.data.forms.tar import TarMember, TarReader
 from spacelang_runtime.failure import Failure
 
 IMAGES = frozenset(ending.encode() for ending in SUFFIXES)
@@ -25,7 +25,7 @@ class Shard:
     names that they had before they came here. notes: what is wrong with it, in lines."""
 
     path: Path
-    images: list[Member] = field(factory=list)
+    images: list[TarMember] = field(factory=list)
     labels: list[str] = field(factory=list)
     called: list[bytes] = field(factory=list)
     notes: list[str] = field(factory=list)
@@ -34,7 +34,7 @@ class Shard:
 def read(path: Path) -> Shard:
     """The samples of a tar, by its headers. Raises `Failure` where it cannot be read, and where two images have one
     label between them."""
-    shard, told, walk = Shard(path), dict[bytes, tuple[str, bytes]](), Walk(path)
+    shard, told, walk = Shard(path), dict[bytes, tuple[str, bytes]](), TarReader(path)
     try:
         for member in walk:
             stem, ending = _parted(member.name)

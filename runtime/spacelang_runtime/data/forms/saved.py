@@ -30,7 +30,7 @@ from spacelang_runtime.data.forms.columns import (
 )
 from spacelang_runtime.data.forms.labels import labels_of
 from spacelang_runtime.data.forms.split_names import split_named
-from spacelang_runtime.data.listing import TRAIN, WHOLE, Listing, Part
+from spacelang_runtime.data.listing import TRAIN, WHOLE, ListedSplit, Listing
 from spacelang_runtime.failure import Failure
 
 DICT, STATE, INFO = "dataset_dict.json", "state.json", "dataset_info.json"
@@ -63,7 +63,7 @@ def listed(where: str, only_test: bool) -> Listing | None:
 
 
 @frozen
-class Table:
+class ArrowTable:
     """What one Arrow file holds: of each image its bytes' place and number, what its file was called, its label,
     and the row that it is."""
 
@@ -75,7 +75,7 @@ class Table:
     notes: list[str]
 
 
-def _part(name: str, folder: Path) -> tuple[Part | None, list[str]]:
+def _part(name: str, folder: Path) -> tuple[ListedSplit | None, list[str]]:
     """A split, and what to tell of it; None for one without labels."""
     state, features = _json(folder / STATE), _json(folder / INFO).get("features")
     if state.get("_indices_files"):
@@ -109,11 +109,11 @@ def _part(name: str, folder: Path) -> tuple[Part | None, list[str]]:
     )
     known = np.flatnonzero(found.known)
     own = np.array([name for table in tables for name in table.called])[known]
-    part = Part(name or WHOLE, found.classes, every.take(known), own, found.labels[known], size[known])
+    part = ListedSplit(name or WHOLE, found.classes, every.take(known), own, found.labels[known], size[known])
     return part, [*notes, *found.said]
 
 
-def _table(path: Path, kind: Columns) -> Table:
+def _table(path: Path, kind: Columns) -> ArrowTable:
     """The images of an Arrow file, where they lie in it."""
     batches, base, end = _stream(path)
     starts, all_sizes, empties = [], [], []
@@ -133,7 +133,7 @@ def _table(path: Path, kind: Columns) -> Table:
     empty = np.concatenate([np.zeros(0, np.bool_), *empties])
     notes = require_bytes(empty, path)
     rows = np.flatnonzero(~empty)
-    return Table(
+    return ArrowTable(
         start=np.concatenate(starts)[rows],
         size=np.concatenate(all_sizes)[rows],
         called=[names[row] for row in rows.tolist()],

@@ -22,7 +22,7 @@ from spacelang_runtime.data.forms.labels import labels_of
 from spacelang_runtime.data.forms.samples import read
 from spacelang_runtime.data.forms.split_names import by_split, files_below
 from spacelang_runtime.data.index import Arrays, indexed, key, lines, texts
-from spacelang_runtime.data.listing import TESTS, TRAIN, Listing, Part
+from spacelang_runtime.data.listing import TESTS, TRAIN, ListedSplit, Listing
 from spacelang_runtime.data.tree import members
 from spacelang_runtime.data.workers import cores, worked
 from spacelang_runtime.failure import Failure
@@ -65,7 +65,9 @@ def listed(where: str, only_test: bool) -> Listing | None:
         rows, first = rows[found.known], last
         called = index["called"][rows]
         parts.append(
-            Part(split, found.classes, extents.take(rows), called, found.labels[found.known], extents.size[rows])
+            ListedSplit(
+                split, found.classes, extents.take(rows), called, found.labels[found.known], extents.size[rows]
+            )
         )
     return Listing(f"{count}, as webdataset writes them", name, place, tuple(parts), tuple(dict.fromkeys(said)))
 

@@ -23,7 +23,7 @@ NEAR = 1 << 20  # so all is read, in large pieces
 MOST_NAME = 1 << 16  # bytes of a long name, or of what pax tells of a member
 
 
-class Member(NamedTuple):
+class TarMember(NamedTuple):
     """A file in a tar. start: where its bytes begin."""
 
     name: bytes
@@ -32,7 +32,7 @@ class Member(NamedTuple):
 
 
 @define
-class Walk:
+class TarReader:
     """A walk over the members of a tar. cut: once it has ended, where it ended too early, and why; None where the
     tar is whole. links: members that are links to files, or have holes, which are passed over."""
 
@@ -43,14 +43,14 @@ class Walk:
     _read: bytes = b""  # a piece of the file
     _at: int = 0  # and where it begins
 
-    def __iter__(self) -> Iterator[Member]:
+    def __iter__(self) -> Iterator[TarMember]:
         with open(self.path, "rb", buffering=0) as file:
             self._file = file.fileno()
             if hasattr(os, "posix_fadvise"):  # what lies behind a header is mostly an image, which nobody asks for
                 os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_RANDOM)
             yield from self._members(os.fstat(self._file).st_size)
 
-    def content(self, member: Member, most: int) -> bytes:
+    def content(self, member: TarMember, most: int) -> bytes:
         """The first bytes, at most so many, of the member that the walk has come to."""
         return self._bytes(member.start, min(member.size, most))
 
@@ -59,9 +59,9 @@ class Walk:
         inside = start >= 0 and start + count <= len(self._read)
         return self._read[start : start + count] if inside else os.pread(self._file, count, place)
 
-    def _members(self, end: int) -> Iterator[Member]:
+    def _members(self, end: int) -> Iterator[TarMember]:
         place, count, long_name, long_size = 0, 0, b"", -1
-        known: dict[bytes, Member] = {}
+        known: dict[bytes, TarMember] = {}
         while True:
             header = self._read[place - self._at : place - self._at + BLOCK]
             if len(header) < BLOCK:
@@ -85,7 +85,7 @@ class Walk:
             after = start + -(-size // BLOCK) * BLOCK
             match kind:
                 case b"0" | b"\0" | b"7":
-                    member = Member(long_name or _name(header), start, size)
+                    member = TarMember(long_name or _name(header), start, size)
                     known[member.name] = member
                     yield member
                 case b"L":

@@ -12,7 +12,7 @@ from spacelang.architecture import Architecture
 from spacelang.lower.lowered import Lowered
 from spacelang_runtime.export.busy import watch
 from spacelang_runtime.export.latency.pieces import made, pieces_of
-from spacelang_runtime.export.latency.place import Place, passing
+from spacelang_runtime.export.latency.place import RuntimeTarget, passing
 from spacelang_runtime.export.portable.portable import portable
 from spacelang_runtime.export.program import example
 from spacelang_runtime.nn.network import Network
@@ -22,7 +22,7 @@ Report = Callable[[float, str], None]
 
 
 @frozen
-class Measured:
+class RuntimeTimings:
     """blocks: the time of every block, by its key. whole: of networks. runtime: its name and version. busy: cores
     that others kept at work while it was timed, where that is known."""
 
@@ -35,9 +35,9 @@ class Measured:
 def measured(
     lowered: Lowered,
     networks: Sequence[Architecture],
-    place: Place,
+    place: RuntimeTarget,
     report: Report = lambda share, said: None,
-) -> Measured:
+) -> RuntimeTimings:
     """Time every distinct block of a space, and whole networks, in the same rounds. Raises `Failure` where the
     runtime is not installed."""
     by_key = pieces_of(lowered)
@@ -55,18 +55,18 @@ def measured(
     found = timed(passes, place.bench, lambda share, said: report(0.8 + 0.2 * share, said), 1)
     alone = {piece: _divided(found[str(piece)], count) for piece, count in parts.items()}
     blocks = {key: _sum([alone[piece] for piece in several]) for key, several in by_key.items()}
-    return Measured(blocks, list(found.values())[len(pieces) :], runtime, others())
+    return RuntimeTimings(blocks, list(found.values())[len(pieces) :], runtime, others())
 
 
 def whole(
-    networks: Sequence[Architecture], place: Place, report: Report = lambda share, said: None
+    networks: Sequence[Architecture], place: RuntimeTarget, report: Report = lambda share, said: None
 ) -> list[Timing]:
     """Time whole networks with random weights, as they are exported."""
     passes = _loaded(networks, place, lambda share, said: report(0.7 * share, said))
     return list(timed(passes, place.bench, lambda share, said: report(0.7 + 0.3 * share, said), 1).values())
 
 
-def _loaded(networks: Sequence[Architecture], place: Place, report: Report) -> dict[str, Pass]:
+def _loaded(networks: Sequence[Architecture], place: RuntimeTarget, report: Report) -> dict[str, Pass]:
     passes = {}
     for number, architecture in enumerate(networks, 1):
         network, name = Network(architecture).eval(), notation.write(architecture)

@@ -26,24 +26,24 @@ PAIR = 2  # halves of layers in a row
 
 
 @frozen
-class Stem:
+class TimedStem:
     embed: int
 
 
 @frozen
-class Merge:
+class TimedMerging:
     stage: int  # that it leads to, from 0
     embed: int
     out: int
 
 
 @frozen
-class Head:
+class TimedHead:
     embed: int
 
 
 @frozen
-class Attention:
+class TimedAttention:
     stage: int
     embed: int
     heads: int
@@ -53,63 +53,66 @@ class Attention:
 
 
 @frozen
-class Mlp:
+class TimedMlp:
     stage: int
     embed: int
     hidden: int
 
 
-Piece = Stem | Merge | Head | Attention | Mlp
+TimedPiece = TimedStem | TimedMerging | TimedHead | TimedAttention | TimedMlp
 
 
-def pieces_of(lowered: Lowered) -> Mapping[str, tuple[Piece, ...]]:
+def pieces_of(lowered: Lowered) -> Mapping[str, tuple[TimedPiece, ...]]:
     """The pieces of every distinct block of a space, by its key in a cost table."""
     stages, found = lowered.legal.stages, {}
     for number, cells in enumerate(stages):
         for cell in cells:
             if number == 0:
-                found[stem_key(cell.embed)] = (Stem(cell.embed),)
+                found[stem_key(cell.embed)] = (TimedStem(cell.embed),)
             if number == len(stages) - 1:
-                found[head_key(cell.embed)] = (Head(cell.embed),)
+                found[head_key(cell.embed)] = (TimedHead(cell.embed),)
             for layer in cell.options:
-                attention = Attention(number, cell.embed, layer.heads, layer.qkv, layer.head_width, layer.window)
-                mlp = Mlp(number, cell.embed, int(layer.mlp * cell.embed))
+                attention = TimedAttention(
+                    number, cell.embed, layer.heads, layer.qkv, layer.head_width, layer.window
+                )
+                mlp = TimedMlp(number, cell.embed, int(layer.mlp * cell.embed))
                 found[layer_key(number + 1, cell.embed, layer)] = (attention, mlp)
     for number, links in enumerate(lowered.legal.links, 1):
         for i, j in sorted(links):
             widths = stages[number - 1][i].embed, stages[number][j].embed
-            found[merge_key(number + 1, *widths)] = (Merge(number, *widths),)
+            found[merge_key(number + 1, *widths)] = (TimedMerging(number, *widths),)
     return found
 
 
-def made(piece: Piece, lowered: Lowered, batch: int) -> tuple[nn.Module, Tensor, int]:
+def made(piece: TimedPiece, lowered: Lowered, batch: int) -> tuple[nn.Module, Tensor, int]:
     """A piece as a module of one input, that input, of noise, and how many of the piece the module is."""
     frame, last = lowered.space.frame, len(lowered.legal.stages)
     match piece:
-        case Stem(embed):
+        case TimedStem(embed):
             joined = frame.token == "class" or "absolute" in frame.position
-            tokens = network.Joined(plan.tokens(frame, embed)) if joined else None
+            tokens = network.PositionEmbedding(plan.tokens(frame, embed)) if joined else None
             stem = _Stem(network.PatchEmbed(plan.stem(frame, embed)), tokens, frame)
             return stem, torch.randn(batch, frame.channels, frame.image, frame.image), 1
-        case Merge(stage, embed, out):
+        case TimedMerging(stage, embed, out):
             merging = portable.Merging(
                 network.PatchMerging(plan.merge(frame, stage, embed, out)), _grid(frame, stage - 1)
             )
             return merging, _tokens(frame, stage - 1, embed, batch), 1
-        case Head(embed):
+        case TimedHead(embed):
             return (
-                portable.Head(network.Classifier(plan.head(frame, last, embed), frame)),
+                portable.PortableClassifier(network.Classifier(plan.head(frame, last, embed), frame)),
                 _tokens(frame, last - 1, embed, batch),
                 1,
             )
-        case Attention(stage, embed, heads, qkv, head_width, window):
+        case TimedAttention(stage, embed, heads, qkv, head_width, window):
             shape = LayerShape(heads, qkv, head_width, embed, window)
             blocks = [plan.block(frame, stage, index, embed, shape) for index in range(PAIR)]
             layers = [
-                portable.TransformerLayer(network.TransformerLayer(block), _grid(frame, stage)) for block in blocks
+                portable.PortableTransformerLayer(network.TransformerLayer(block), _grid(frame, stage))
+                for block in blocks
             ]
             return _Attentions(layers), _tokens(frame, stage, embed, batch), PAIR
-        case Mlp(stage, embed, hidden):
+        case TimedMlp(stage, embed, hidden):
             shape = LayerShape(1, 4, 4, hidden, 1)
             blocks = [plan.block(frame, stage, 0, embed, shape) for _ in range(PAIR)]
             return (
@@ -120,10 +123,10 @@ def made(piece: Piece, lowered: Lowered, batch: int) -> tuple[nn.Module, Tensor,
 
 
 class _Stem(nn.Module):
-    def __init__(self, stem: network.PatchEmbed, tokens: network.Joined | None, frame: Frame) -> None:
+    def __init__(self, stem: network.PatchEmbed, tokens: network.PositionEmbedding | None, frame: Frame) -> None:
         super().__init__()
         self.stem = stem
-        self.tokens = None if tokens is None else portable.Joined(tokens, _grid(frame, 0))
+        self.tokens = None if tokens is None else portable.PortablePositionEmbedding(tokens, _grid(frame, 0))
 
     def forward(self, images: Tensor) -> Tensor:
         x: Tensor = self.stem(images)[0]
@@ -131,13 +134,13 @@ class _Stem(nn.Module):
 
 
 class _Attentions(nn.Module):
-    def __init__(self, layers: list[portable.TransformerLayer]) -> None:
+    def __init__(self, layers: list[portable.PortableTransformerLayer]) -> None:
         super().__init__()
         self.norms = nn.ModuleList(layer.norm1 for layer in layers)
         self.attentions = nn.ModuleList(layer.attention for layer in layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        run = portable.Pass(x)
+        run = portable.PortablePass(x)
         for norm, attention in zip(self.norms, self.attentions, strict=True):
             x = x + attention(norm(x), run)
         return x

@@ -32,7 +32,7 @@ NOISE = 4  # inputs of noise that ranges of int8 are taken from: how long it tak
 
 
 @frozen
-class Place:
+class RuntimeTarget:
     """threads: of one answer; None: as the runtime has it. rounds: timings of each, of which the median counts.
     programs: a folder where what is exported is kept, and taken from; None: it is exported anew each time."""
 
@@ -49,7 +49,7 @@ class Place:
         return Bench(torch.device("cpu"), "fp32", self.batch, self.rounds)
 
 
-def passing(name: str, module: nn.Module, given: Tensor, place: Place) -> tuple[Callable[[], object], str]:
+def passing(name: str, module: nn.Module, given: Tensor, place: RuntimeTarget) -> tuple[Callable[[], object], str]:
     """A pass of a module over one input, loaded into a runtime, and the runtime's name and version.
 
     name: tells the module from all others; one that was kept under it is not exported again. Raises `Failure` where
@@ -65,7 +65,7 @@ def passing(name: str, module: nn.Module, given: Tensor, place: Place) -> tuple[
 
 
 @contextmanager
-def _folder(place: Place) -> Iterator[Path]:
+def _folder(place: RuntimeTarget) -> Iterator[Path]:
     if place.programs is None:
         with TemporaryDirectory() as folder:
             yield Path(folder)
@@ -77,7 +77,7 @@ def _folder(place: Place) -> Iterator[Path]:
     yield place.programs
 
 
-def _key(name: str, given: Tensor, place: Place) -> str:
+def _key(name: str, given: Tensor, place: RuntimeTarget) -> str:
     """The same for the same module, exported by the same packages in the same precision."""
     try:
         made_for = version(place.runtime)
@@ -87,7 +87,7 @@ def _key(name: str, given: Tensor, place: Place) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
-def _export(module: nn.Module, given: Tensor, place: Place, path: Path) -> None:
+def _export(module: nn.Module, given: Tensor, place: RuntimeTarget, path: Path) -> None:
     """Write a module's program for a runtime."""
     with torch.no_grad():
         program = torch.export.export(module.eval(), (given,))

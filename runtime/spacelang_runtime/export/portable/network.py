@@ -23,18 +23,18 @@ class Portable(nn.Module):
         super().__init__()
         grid = (side // given.stem.patch,) * 2
         self.stem = given.stem
-        self.tokens = None if given.tokens is None else Joined(given.tokens, grid)
+        self.tokens = None if given.tokens is None else PortablePositionEmbedding(given.tokens, grid)
         self.parts = nn.ModuleDict()  # by names that a converter's complaint can be told by
         for number, stage in enumerate(given.stages, 1):
             if stage.merge is not None:
                 self.parts[f"stage_{number}_merging"] = Merging(stage.merge, grid)
                 grid = (-(-grid[0] // 2), -(-grid[1] // 2))
             for index, layer in enumerate(stage.layers, 1):
-                self.parts[f"stage_{number}_layer_{index}"] = TransformerLayer(layer, grid)
-        self.head = Head(given.head)
+                self.parts[f"stage_{number}_layer_{index}"] = PortableTransformerLayer(layer, grid)
+        self.head = PortableClassifier(given.head)
 
     def forward(self, images: Tensor) -> Tensor:
-        run = Pass(images)
+        run = PortablePass(images)
         x, _ = self.stem(images)
         if self.tokens is not None:
             x = self.tokens(x)
@@ -44,7 +44,7 @@ class Portable(nn.Module):
         return logits
 
 
-class Pass:
+class PortablePass:
     """What one pass makes once: a zero, [1, 1], that depends on the input and that no runtime therefore folds, and
     the masks of the cuts that its layers share."""
 
@@ -53,10 +53,10 @@ class Pass:
         self.masks: dict[Cut, Tensor] = {}
 
 
-class Joined(nn.Module):
-    """See `nn.network.Joined`; positions are those of the map at hand."""
+class PortablePositionEmbedding(nn.Module):
+    """See `nn.network.PositionEmbedding`; positions are those of the map at hand."""
 
-    def __init__(self, given: network.Joined, grid: Grid) -> None:
+    def __init__(self, given: network.PositionEmbedding, grid: Grid) -> None:
         super().__init__()
         self.token = None if given.token is None else nn.Parameter(given.token.detach().reshape(1, 1, -1))
         table = given.absolute
@@ -80,7 +80,7 @@ class Merging(nn.Module):
         self.grid = grid
         self.norm, self.reduce = given.norm, given.reduce
 
-    def forward(self, x: Tensor, run: Pass | None = None) -> Tensor:
+    def forward(self, x: Tensor, run: PortablePass | None = None) -> Tensor:
         rows, columns = self.grid
         high, wide, channels = -(-rows // 2), -(-columns // 2), x.shape[-1]
         x = x.reshape(-1, rows, columns, channels)
@@ -91,7 +91,7 @@ class Merging(nn.Module):
         return reduced
 
 
-class Head(nn.Module):
+class PortableClassifier(nn.Module):
     """See `nn.network.Classifier`."""
 
     def __init__(self, given: network.Classifier) -> None:
@@ -107,7 +107,7 @@ class Head(nn.Module):
         return logits
 
 
-class TransformerLayer(nn.Module):
+class PortableTransformerLayer(nn.Module):
     """See `nn.network.TransformerLayer`, in evaluation."""
 
     def __init__(self, given: network.TransformerLayer, grid: Grid) -> None:
@@ -116,16 +116,20 @@ class TransformerLayer(nn.Module):
         self.attention = attention_of(given.attention, grid)
         self.expand, self.contract = given.expand, given.contract
 
-    def forward(self, x: Tensor, run: Pass) -> Tensor:
+    def forward(self, x: Tensor, run: PortablePass) -> Tensor:
         x = x + self.attention(self.norm1(x), run)
         mixed: Tensor = x + self.contract(F.gelu(self.expand(self.norm2(x))))
         return mixed
 
 
-def attention_of(given: network.Attention, grid: Grid) -> Attention | Alone:
+def attention_of(given: network.Attention, grid: Grid) -> PortableAttention | Alone:
     """The attention of a layer over a map."""
     windows_ = cut(grid, given.window, given.shifted, given.token)
-    return Alone(given, windows_) if windows_.window == (1, 1) and not given.token else Attention(given, windows_)
+    return (
+        Alone(given, windows_)
+        if windows_.window == (1, 1) and not given.token
+        else PortableAttention(given, windows_)
+    )
 
 
 class Alone(nn.Module):
@@ -141,12 +145,12 @@ class Alone(nn.Module):
             bias = bias + (ways.value_rows + ways.value_columns).flatten().repeat(given.heads)
         self.value, self.out = _linear(weight, bias), given.out
 
-    def forward(self, x: Tensor, run: Pass) -> Tensor:
+    def forward(self, x: Tensor, run: PortablePass) -> Tensor:
         mixed: Tensor = self.out(self.value(x))
         return mixed
 
 
-class Attention(nn.Module):
+class PortableAttention(nn.Module):
     """See `nn.network.Attention`. The queries' weights hold the factor 1/√d. Queries, keys and values are layers of
     their own: cutting their product apart takes runtimes longer than three products do."""
 
@@ -172,7 +176,7 @@ class Attention(nn.Module):
             for name, part in zip(("of_queries", "of_keys"), windows.parts(self.cut), strict=True):
                 self.register_buffer(name, part)
 
-    def forward(self, x: Tensor, run: Pass) -> Tensor:
+    def forward(self, x: Tensor, run: PortablePass) -> Tensor:
         x = windows.split(x, self.cut)
         tokens = x.shape[1]
         q, k, v = (
@@ -195,7 +199,7 @@ class Attention(nn.Module):
         mixed = mixed.transpose(1, 2).reshape(-1, tokens, self.out.in_features)
         return windows.join(self.out(mixed), self.cut)
 
-    def _mask(self, run: Pass) -> Tensor:
+    def _mask(self, run: PortablePass) -> Tensor:
         """[number, 1, T, T], made once for all layers of this cut."""
         if self.cut not in run.masks:
             run.masks[self.cut] = ((self.of_queries + run.zero) @ self.of_keys).unsqueeze(1)

@@ -40,7 +40,7 @@ class Photo:
 
 
 @frozen
-class Truth:
+class CocoAnnotation:
     """An annotation as it is measured against. box: left, top, width, height, as in the file. area: of the mask, in
     pixels; None where the file does not say."""
 
@@ -61,7 +61,7 @@ class Coco:
     photos: tuple[Photo, ...]
     classes: tuple[str, ...]
     ids: tuple[int, ...]
-    truths: tuple[Truth, ...] = field(eq=False, repr=False)
+    truths: tuple[CocoAnnotation, ...] = field(eq=False, repr=False)
     odd: tuple[str, ...] = ()
 
     @property
@@ -126,7 +126,7 @@ def read(folder: Path, split: str) -> Coco:
 
 def _truth(
     annotation: dict[str, Any], photo: int, category: int, image: tuple[str, int, int], called: str, odd: list[str]
-) -> Truth:
+) -> CocoAnnotation:
     """An annotation, of which polygons that are none are left out and put into `odd`. Raises `Odd`."""
     _, wide, high = image
     box = annotation.get("bbox")
@@ -158,7 +158,7 @@ def _truth(
     area = annotation.get("area")
     area = float(area) if _finite(area) else None
     crowd = annotation.get("iscrowd") in (1, "1")
-    return Truth(photo, category, (left, top, width, height), area, segmentation, crowd)
+    return CocoAnnotation(photo, category, (left, top, width, height), area, segmentation, crowd)
 
 
 def within(
@@ -179,7 +179,7 @@ def within(
     return left, top, min(right, wide) - left, min(bottom, high) - top
 
 
-def _thing(truth: Truth, label: int, image: tuple[str, int, int]) -> Thing | None:
+def _thing(truth: CocoAnnotation, label: int, image: tuple[str, int, int]) -> Thing | None:
     """An annotation as an object to learn; None where its box, cut to the photo, is empty."""
     (x, y, width, height), (_, wide, high) = truth.box, image
     left, top, right, bottom = max(0.0, x), max(0.0, y), min(float(wide), x + width), min(float(high), y + height)

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from spacelang.runs import resuming
 from spacelang_runtime.data import Dataset, TestShare, open_dataset
 from spacelang_runtime.engine.place import differences, place_of, read_data
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 
 Say = Callable[[str], None]
 
 
-def dataset_of(run: Run, say: Say, workers: int = 0, where: str | None = None, mended: bool = False) -> Dataset:
+def dataset_of(
+    run: RunFolder, say: Say, workers: int = 0, where: str | None = None, mended: bool = False
+) -> Dataset:
     """The data that a run was trained on, scored by the preprocessing that the run has recorded. where: where it is
     now; None: where it was. mended: whether it may have been changed where it is, which is said. Raises `Failure`
     where it is not what it was."""
@@ -39,7 +41,7 @@ def dataset_of(run: Run, say: Say, workers: int = 0, where: str | None = None, m
     raise changed(folder, run.name, changes, "" if where else again)
 
 
-def share_of(run: Run) -> TestShare | None:
+def share_of(run: RunFolder) -> TestShare | None:
     """What a run's data has held out for the test; None for data with a test split of its own."""
     data = run.record.data
     return TestShare(data.test_share, data.test_seed) if data.test_share else None
@@ -54,7 +56,7 @@ def changed(where: str, run: str, changes: str = "", again: str = "") -> Failure
     )
 
 
-def preprocessing_of(run: Run, say: Say, where: str | None = None) -> Preprocessing:
+def preprocessing_of(run: RunFolder, say: Say, where: str | None = None) -> Preprocessing:
     """What the networks of a run are scored by. where: where its data is now.
 
     A run of before that was recorded looked at each picture by the picture's own size: at one not larger than the

@@ -17,7 +17,7 @@ from spacelang_runtime.data.decoded import Decoded, decoded
 from spacelang_runtime.engine.checkpoint import TrainerState
 from spacelang_runtime.engine.distributed import World, all_gather, precision
 from spacelang_runtime.engine.record import Limits
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.interrupt import at_once
 from spacelang_runtime.tasks.supernet.kept import keep_best
 from spacelang_runtime.tasks.supernet.sandwich import Kind, Subnets
@@ -31,18 +31,18 @@ TAG = "held out"
 Shares = dict[str, float | None]
 
 
-class Watched(Protocol):
+class ValidatedSetup(Protocol):
     """What is asked of a setup."""
 
     @property
-    def run(self) -> Run: ...
+    def run(self) -> RunFolder: ...
     @property
     def subnets(self) -> Subnets: ...
     @property
     def limits(self) -> Limits: ...
 
 
-def networks(run: Run, subnets: Subnets, recipe: Train) -> dict[str, Architecture]:
+def networks(run: RunFolder, subnets: Subnets, recipe: Train) -> dict[str, Architecture]:
     """The networks that are looked at: of a space the largest, the smallest, and a random one, the same at every
     look; or the only one. An end of the space that the training has no part in, neither in its sandwich nor inside
     its bounds, is left out."""
@@ -96,7 +96,7 @@ class Validation:
 
 
 def looking(
-    run: Run, subnets: Subnets, recipe: Train, steps: int, split: LabelledSplit | Sequence[object]
+    run: RunFolder, subnets: Subnets, recipe: Train, steps: int, split: LabelledSplit | Sequence[object]
 ) -> Callable[[nn.Module, TrainerState, World], Shares]:
     """What an evaluation of a training is: a look, whose figures are these shares. The images are
     decoded at the first one. It draws nothing from the trainer's generators, and leaves the model as it is."""

@@ -10,12 +10,12 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from spacelang_runtime.atomic import replace
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.failure import Failure
 
 
 @frozen(eq=False)
-class Kept:
+class BestWeights:
     """Weights by name, the step that they are of, and the share of the held-out images that they told right."""
 
     step: int
@@ -23,7 +23,7 @@ class Kept:
     weights: dict[str, Tensor]
 
 
-def keep_best(run: Run, model: nn.Module, step: int, share: float | None) -> None:
+def keep_best(run: RunFolder, model: nn.Module, step: int, share: float | None) -> None:
     """Keep the model's weights where they told more right than those that are kept."""
     if share is None or ((before := kept(run)) is not None and share <= before.share):
         return
@@ -32,7 +32,7 @@ def keep_best(run: Run, model: nn.Module, step: int, share: float | None) -> Non
     replace(_file(run), lambda file: file.write(content))
 
 
-def kept(run: Run) -> Kept | None:
+def kept(run: RunFolder) -> BestWeights | None:
     """The weights that a run has kept; None before there are any. Raises `Failure` where they are damaged."""
     if not _file(run).exists():
         return None
@@ -40,10 +40,10 @@ def kept(run: Run) -> Kept | None:
         with safe_open(_file(run), "pt") as file:
             notes = file.metadata()
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
-            return Kept(int(notes["step"]), float(notes["share"]), weights)
+            return BestWeights(int(notes["step"]), float(notes["share"]), weights)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as reason:
         raise Failure(f"{_file(run)} is damaged: {reason}", "restore it, or train anew") from None
 
 
-def _file(run: Run) -> Path:
+def _file(run: RunFolder) -> Path:
     return run.folder / "best.safetensors"

@@ -44,7 +44,7 @@ class FileCheck:
 
 
 @frozen
-class Part:
+class CheckedSplit:
     """Images of a split, and the number of each one's class."""
 
     name: str
@@ -88,11 +88,11 @@ def _looked(check: FileCheck, workers: int, world: World, numbers: NDArray[np.in
     return {number: why for one in all_gather(world, of_own) for number, why in one.items()}
 
 
-def _parts(dataset: Dataset) -> list[Part]:
+def _parts(dataset: Dataset) -> list[CheckedSplit]:
     """The splits whose images are files."""
     splits = (("training", dataset.train), ("held-out", dataset.search.split), ("test", dataset.test.split))
     return [
-        Part(name, split.pictures, split.labels)
+        CheckedSplit(name, split.pictures, split.labels)
         for name, split in splits
         if isinstance(split.pictures, Files) and len(split)
     ]
@@ -100,7 +100,7 @@ def _parts(dataset: Dataset) -> list[Part]:
 
 def _require_some(
     dataset: Dataset,
-    part: Part,
+    part: CheckedSplit,
     numbers: NDArray[np.int64],
     broken: Reasons,
     look: Callable[[NDArray[np.int64]], Reasons],

@@ -18,18 +18,18 @@ from spacelang.recipe import Rule, Sandwich, Train
 from spacelang.runs import resuming
 from spacelang.space import Space
 from spacelang_runtime.data import Batch, Dataset
-from spacelang_runtime.engine.adamw import Group
+from spacelang_runtime.engine.adamw import ParameterGroup
 from spacelang_runtime.engine.checkpoint import Checkpoint, digest
 from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.muon import Matrices
 from spacelang_runtime.engine.objective import MicroStep, Objective, parts
 from spacelang_runtime.engine.optimizer import Stretches
 from spacelang_runtime.engine.record import Limits
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.engine.schedule import schedule
 from spacelang_runtime.engine.train import Training
 from spacelang_runtime.fused.learn import learn
-from spacelang_runtime.nn.supernet import Rows, Supernet
+from spacelang_runtime.nn.supernet import BatchSlice, Supernet
 from spacelang_runtime.seeding import seed_of
 from spacelang_runtime.tasks.supernet.held_out import LOOKS, TAG, looking
 from spacelang_runtime.tasks.supernet.precompile import precompile
@@ -42,7 +42,7 @@ class SupernetSetup:
     supernet, on its device. micro: images that a process takes at a time (0: all). checkpoint: where to go on
     from."""
 
-    run: Run
+    run: RunFolder
     space: Space
     model: Supernet
     subnets: Subnets
@@ -96,8 +96,11 @@ def decaying_first(model: Supernet, decay: float, optimizer: Rule = "adamw") -> 
             (Matrices(1.0, decay, *shape), [named[name] for name in names])
             for shape, names in sorted(alike.items())
         ),
-        (Group("decaying", 1.0, decay), [named[name] for name in named if name in rest and name not in free]),
-        (Group("others", 1.0, 0.0), [named[name] for name in named if name in rest and name in free]),
+        (
+            ParameterGroup("decaying", 1.0, decay),
+            [named[name] for name in named if name in rest and name not in free],
+        ),
+        (ParameterGroup("others", 1.0, 0.0), [named[name] for name in named if name in rest and name in free]),
     ]
 
 
@@ -135,7 +138,7 @@ def micro_step(
     count, whole = own.stop - own.start, len(batch.images)
     rows, share = None, count / whole
     if count < whole:
-        rows, batch = Rows(own.start, whole), Batch(batch.images[own], batch.targets[own])
+        rows, batch = BatchSlice(own.start, whole), Batch(batch.images[own], batch.targets[own])
     kinds = shares(member, recipe.sandwich)
 
     def backward(weight: float) -> dict[Kind, Tensor]:

@@ -11,7 +11,7 @@ from spacelang import notation
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.recipe import Train
 from spacelang.space import Space
-from spacelang_runtime.data import Dataset, Learned, TestShare, open_dataset
+from spacelang_runtime.data import Dataset, TestShare, TrainingData, open_dataset
 from spacelang_runtime.data.fit import fitted
 from spacelang_runtime.engine.checkpoint import load
 from spacelang_runtime.engine.create import create
@@ -19,7 +19,7 @@ from spacelang_runtime.engine.distributed import World, broadcast, require_share
 from spacelang_runtime.engine.place import keep_place, place_of, write_data
 from spacelang_runtime.engine.record import Data, Distillation, Finish, Initial, Record
 from spacelang_runtime.engine.resume import continued_by, launched, require_more
-from spacelang_runtime.engine.run import Run, find, removed_unless_saved
+from spacelang_runtime.engine.run import RunFolder, find, removed_unless_saved
 from spacelang_runtime.engine.schedule import limits
 from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.failure import Failure
@@ -62,7 +62,7 @@ class TrainRequest:
     fingerprint: str = ""
     keep: str = "last"
     held_out: TestShare | None = None
-    learned: Learned | None = None
+    learned: TrainingData | None = None
 
 
 def new(request: TrainRequest, runs: Path, world: World, workers: int, say: Say) -> SupernetSetup:
@@ -139,7 +139,7 @@ def created(request: TrainRequest, dataset: Dataset, runs: Path, world: World, s
 
 
 def resumed(
-    run: Run,
+    run: RunFolder,
     world: World,
     workers: int,
     say: Say,
@@ -160,7 +160,7 @@ def resumed(
 
 
 def continued(
-    run: Run,
+    run: RunFolder,
     world: World,
     workers: int,
     say: Say,
@@ -196,7 +196,7 @@ def _recorded(request: TrainRequest, dataset: Dataset) -> Data:
     return attrs.evolve(data, test_share=share.share, test_seed=share.seed, form=dataset.form)
 
 
-def subnets_in(run: Run, lowered: Lowered) -> Subnets:
+def subnets_in(run: RunFolder, lowered: Lowered) -> Subnets:
     """The networks that a run trains."""
     line = run.record.network
     if not line:

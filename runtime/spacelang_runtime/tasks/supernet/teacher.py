@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from spacelang.diagnostics import nearest
 from spacelang_runtime.data import Batch, Dataset
 from spacelang_runtime.engine.distributed import precision
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.tasks.supernet.known import known
@@ -51,7 +51,7 @@ class Distilled:
             yield attrs.evolve(batch, targets=(1 - self.share) * batch.targets + self.share * said)
 
 
-def distilled(dataset: Dataset, run: Run) -> Dataset | Distilled:
+def distilled(dataset: Dataset, run: RunFolder) -> Dataset | Distilled:
     """The data that a run trains on: with the teacher that the run names, if it names one. A teacher that is a run
     lies beside it, or beside the run whose network is finished in this one."""
     record = run.record.distillation

@@ -16,7 +16,7 @@ from torch import nn
 from spacelang.architecture import NotAnArchitecture, from_json, to_json
 from spacelang.outside import parse, read
 from spacelang_runtime.atomic import replace, replace_json
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import DIGEST, require_stated
@@ -29,7 +29,7 @@ FORMAT = "spacelang.transfer.model/1"
 
 
 @frozen(eq=False)
-class Trained:
+class TransferModel:
     """A model with what is needed to ask it: in evaluation mode, on its device."""
 
     model: Any
@@ -37,7 +37,7 @@ class Trained:
     labels: Labels
 
 
-def save(run: Run, recipe: Recipe, labels: Labels, model: nn.Module, notes: dict[str, Any]) -> None:
+def save(run: RunFolder, recipe: Recipe, labels: Labels, model: nn.Module, notes: dict[str, Any]) -> None:
     """Write the model of a run into its folder `model/`: `config.json` and `model.safetensors`."""
     record = run.record
     run.model.mkdir(exist_ok=True)
@@ -58,7 +58,7 @@ def save(run: Run, recipe: Recipe, labels: Labels, model: nn.Module, notes: dict
     )
 
 
-def load(folder: Path, device: torch.device) -> Trained:
+def load(folder: Path, device: torch.device) -> TransferModel:
     """The model that `save` wrote. Raises `Failure` for a missing or damaged file."""
     config = folder / "config.json"
     try:
@@ -86,4 +86,4 @@ def load(folder: Path, device: torch.device) -> Trained:
         NotAnArchitecture,
     ) as error:
         raise Failure(f"{folder} is damaged: {str(error).splitlines()[0]}", "take the run's model again") from None
-    return Trained(model.to(device).eval(), recipe, kept["labels"])
+    return TransferModel(model.to(device).eval(), recipe, kept["labels"])

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from spacelang.runs import called
 from spacelang_runtime.data.skipped import Skipped
 from spacelang_runtime.data.workers import worked
-from spacelang_runtime.engine.adamw import Group
+from spacelang_runtime.engine.adamw import ParameterGroup
 from spacelang_runtime.engine.checkpoint import Checkpoint, TrainerState
 from spacelang_runtime.engine.distributed import World, broadcast, together
 from spacelang_runtime.engine.objective import MicroStep, Objective
 from spacelang_runtime.engine.record import Limits
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.engine.train import Training
 from spacelang_runtime.interrupt import at_once
 from spacelang_runtime.seeding import seed_of
@@ -36,7 +36,7 @@ class TransferSetup:
     """What a training of a task is made from. model: on its device. workers: processes that prepare batches.
     checkpoint: where to go on from."""
 
-    run: Run
+    run: RunFolder
     task: Task
     recipe: Recipe
     model: Any
@@ -72,15 +72,15 @@ def training(
     )
 
 
-def by_groups(model: Any, recipe: TaskTrain) -> list[tuple[Group, list[nn.Parameter]]]:
+def by_groups(model: Any, recipe: TaskTrain) -> list[tuple[ParameterGroup, list[nn.Parameter]]]:
     """The parameters that learn, by the recipe's two learning rates; norms, biases, positions and tokens do not
     decay."""
     free = undecayed(model)
     slow = recipe.learning_rate if recipe.backbone_learning_rate is None else recipe.backbone_learning_rate
 
-    def group(name: str) -> Group:
+    def group(name: str) -> ParameterGroup:
         of_backbone, decays = name.startswith("backbone."), name not in free
-        return Group(
+        return ParameterGroup(
             name=f"{'backbone' if of_backbone else 'heads'}, {'decaying' if decays else 'others'}",
             rate=slow if of_backbone else recipe.learning_rate,
             decay=recipe.weight_decay if decays else 0.0,

@@ -17,14 +17,14 @@ PROBED = 3.0  # seconds of steps
 
 
 @frozen
-class Pace:
+class StepTime:
     """seconds: of a step, in proportion to those of so many `images` (of vqa: texts), where it takes more."""
 
     seconds: float
     images: int
 
 
-def pace(setup: TransferSetup, world: World, say: Callable[[str], None] = lambda line: None) -> Pace:
+def step_time(setup: TransferSetup, world: World, say: Callable[[str], None] = lambda line: None) -> StepTime:
     """What a step takes, by steps of two images, and by steps of more where these are quick: so a step that takes
     many minutes is known in few. say: told what is made. The weights of the setup are changed."""
     say("making steps of few images, to tell the time: nothing of them is kept")
@@ -33,7 +33,7 @@ def pace(setup: TransferSetup, world: World, say: Callable[[str], None] = lambda
     more = min(own, int(count * ENOUGH / seconds))
     if more > count:
         count, seconds = _timed(setup, world, own, more)
-    return Pace(seconds * own / count, count * setup.data.multiple)
+    return StepTime(seconds * own / count, count * setup.data.multiple)
 
 
 def _timed(setup: TransferSetup, world: World, own: int, few: int) -> tuple[int, float]:

@@ -14,7 +14,7 @@ from typing import Any
 from spacelang.outside import parse, read
 from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.engine.record import damaged, read_json
-from spacelang_runtime.engine.run import Run
+from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.recipe_text import structured, unstructured
@@ -28,7 +28,7 @@ def write_recipe(folder: Path, recipe: Recipe, labels: dict[str, Any]) -> None:
     replace_json(folder / "recipe.json", values)
 
 
-def read_recipe(run: Run) -> tuple[Recipe, dict[str, Any]]:
+def read_recipe(run: RunFolder) -> tuple[Recipe, dict[str, Any]]:
     """The recipe and the labels of a run. Raises `Failure` where their file is damaged."""
     path = run.folder / "recipe.json"
     if not path.is_file():
@@ -43,7 +43,7 @@ def read_recipe(run: Run) -> tuple[Recipe, dict[str, Any]]:
         raise damaged(path, f"{type(error).__name__} {error}") from None
 
 
-def measured(run: Run) -> int | None:
+def measured(run: RunFolder) -> int | None:
     """The step whose model was measured last; None where there is none. A model is kept before it is measured: one
     without figures is still to be."""
     try:
@@ -53,7 +53,7 @@ def measured(run: Run) -> int | None:
         return None
 
 
-def figures_of(run: Run, step: int) -> dict[str, float | None] | None:
+def figures_of(run: RunFolder, step: int) -> dict[str, float | None] | None:
     """What was measured of the model at a step, by the journal; None where it has not been measured."""
     path = run.folder / "journal.jsonl"
     told = f'"what": "measured", "step": {step}, '
@@ -64,7 +64,7 @@ def figures_of(run: Run, step: int) -> dict[str, float | None] | None:
         return None
 
 
-def note(run: Run, what: str, **facts: Any) -> None:
+def note(run: RunFolder, what: str, **facts: Any) -> None:
     """Add a line to the journal; once this returns, it is on the disk."""
     line = json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), "what": what} | facts) + "\n"
     try:

@@ -22,12 +22,12 @@ from spacelang_runtime.engine.place import (
 )
 from spacelang_runtime.engine.record import Data, Initial, Limits, Record
 from spacelang_runtime.engine.resume import continued_by, launched, require_more
-from spacelang_runtime.engine.run import Run, find
+from spacelang_runtime.engine.run import RunFolder, find
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import load as load_network
 from spacelang_runtime.nn.saved import save as save_network
-from spacelang_runtime.tasks.look import Looked, again, listing, looked
+from spacelang_runtime.tasks.look import CheckedData, again, listing, looked
 from spacelang_runtime.tasks.recipe import Recipe
 from spacelang_runtime.tasks.registry import task
 from spacelang_runtime.tasks.task import Show, Task, TaskData, silent
@@ -57,13 +57,13 @@ class TransferRequest:
 
 
 @frozen(eq=False)
-class Opened:
+class TransferInputs:
     """A request with what it speaks of: the network and the data, read and found whole."""
 
     request: TransferRequest
     task: Task
     network: Network
-    looked: Looked
+    looked: CheckedData
 
     @property
     def data(self) -> TaskData:
@@ -74,7 +74,7 @@ class Opened:
         return self.request.limits(self.data.per_epoch)
 
 
-def opened(request: TransferRequest, world: World, workers: int, show: Show = silent) -> Opened:
+def opened(request: TransferRequest, world: World, workers: int, show: Show = silent) -> TransferInputs:
     """Read the network of a request, and look at all its data. Raises `Failure` with what is wrong with them."""
     chosen = task(request.recipe.task)
     network = load_network(request.model)
@@ -86,10 +86,10 @@ def opened(request: TransferRequest, world: World, workers: int, show: Show = si
         torch.manual_seed(request.recipe.train.seed)
         network = Network(network.architecture)
     data = chosen.open(request.data, request.recipe, None, request.bert)
-    return Opened(request, chosen, network, looked(data, request.data, world, workers, show))
+    return TransferInputs(request, chosen, network, looked(data, request.data, world, workers, show))
 
 
-def new(opened: Opened, runs: Path, world: World, workers: int) -> TransferSetup:
+def new(opened: TransferInputs, runs: Path, world: World, workers: int) -> TransferSetup:
     """A new run in the folder `runs`, named after its task and its data: detect-coco-1, detect-coco-2, …"""
     request, recipe, data = opened.request, opened.request.recipe, opened.data
     require_shares(recipe.train.batch, world)
@@ -109,12 +109,12 @@ def new(opened: Opened, runs: Path, world: World, workers: int) -> TransferSetup
     return _begun(opened, find(runs, broadcast(world, name), TASKS), world, workers)
 
 
-def forgotten(opened: Opened, world: World, workers: int) -> TransferSetup:
+def forgotten(opened: TransferInputs, world: World, workers: int) -> TransferSetup:
     """The same without a folder: of a training of which nothing is kept."""
-    return _begun(opened, Run(Path(), _record(opened, world)), world, workers)
+    return _begun(opened, RunFolder(Path(), _record(opened, world)), world, workers)
 
 
-def _record(opened: Opened, world: World) -> Record:
+def _record(opened: TransferInputs, world: World) -> Record:
     request = opened.request
     return Record(
         task=request.recipe.task,
@@ -128,7 +128,7 @@ def _record(opened: Opened, world: World) -> Record:
     )
 
 
-def _begun(opened: Opened, run: Run, world: World, workers: int) -> TransferSetup:
+def _begun(opened: TransferInputs, run: RunFolder, world: World, workers: int) -> TransferSetup:
     request, data = opened.request, opened.data
     torch.manual_seed(request.recipe.train.seed)
     model = opened.task.build(opened.network, request.recipe, data.labels, request.bert)
@@ -136,7 +136,7 @@ def _begun(opened: Opened, run: Run, world: World, workers: int) -> TransferSetu
 
 
 def resumed(
-    run: Run,
+    run: RunFolder,
     world: World,
     workers: int,
     steps: int | None,
@@ -176,13 +176,13 @@ def resumed(
 
 
 def data_of(
-    run: Run,
+    run: RunFolder,
     world: World,
     workers: int,
     where: str | None = None,
     say: Callable[[str], None] = lambda line: None,
     show: Show = silent,
-) -> Looked:
+) -> CheckedData:
     """The data that a run was trained on, wherever it is now. What has been mended in it since is looked at, and
     said. Raises `Failure` where it is other data."""
     record, (recipe, labels), kept = run.record, read_recipe(run), read_data(run)

@@ -8,13 +8,13 @@ from statistics import median
 import numpy as np
 
 from spacelang_runtime.export.busy import watch
-from spacelang_runtime.export.deployed_card import Pace
+from spacelang_runtime.export.deployed_card import PassLatency
 from spacelang_runtime.export.sessions.session import Session
 
 WARM, PASSES = 3, 15
 
 
-def pace_of(session: Session, shape: tuple[int, int, int], threads: int) -> Pace:
+def pass_latency(session: Session, shape: tuple[int, int, int], threads: int) -> PassLatency:
     """The median of some passes over noise, after some that are not counted; of one image where the batch is free.
 
     shape: of an image. threads: that the session was told to use, to be told; 0: it was not.
@@ -28,4 +28,4 @@ def pace_of(session: Session, shape: tuple[int, int, int], threads: int) -> Pace
         began = time.perf_counter()
         session.answer(images)
         times.append(time.perf_counter() - began)
-    return Pace(1000 * median(times), batch, threads, others())
+    return PassLatency(1000 * median(times), batch, threads, others())
