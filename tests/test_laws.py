@@ -1,4 +1,4 @@
-"""The three laws of the house, and the speed that they buy."""
+"""The laws of the house, and the speed that they buy."""
 
 import ast
 import subprocess
@@ -153,6 +153,46 @@ def test_the_front_door_and_the_command_line_alone_import_the_runtime(imports: G
     }
     inside = ("spacelang_runtime.", "spacelang.api.", "spacelang.cli.", "spacelang.__init__")
     assert {file for file in importers if not file.startswith(inside)} == set()
+
+
+# One name, one meaning: no two public classes share a name, but for these, each with its reason.
+WRAPPED = "what `import spacelang as sl` gives of this name holds the compiler's value of the same thing"
+NAMESAKES: Mapping[str, tuple[set[str], str]] = {
+    "Architecture": ({"spacelang.api.architecture", "spacelang.architecture"}, WRAPPED),
+    "Space": ({"spacelang.api.space", "spacelang.space"}, WRAPPED),
+}
+
+
+def namesakes(*packages: Path) -> dict[str, list[str]]:
+    """The names that several public classes of some packages have, with the modules that these stand in."""
+    bearers: dict[str, list[str]] = {}
+    for package in packages:
+        for path in sorted(package.rglob("*.py")):
+            module = ".".join(path.relative_to(package.parent).with_suffix("").parts)
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    bearers.setdefault(node.name, []).append(module)
+    return {name: modules for name, modules in bearers.items() if len(modules) > 1}
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    shared = namesakes(ROOT / "spacelang", ROOT / "runtime" / "spacelang_runtime")
+    assert {name: sorted(modules) for name, modules in shared.items()} == {
+        name: sorted(modules) for name, (modules, _) in NAMESAKES.items()
+    }
+
+
+def test_a_name_that_two_public_classes_share_is_found(tmp_path: Path) -> None:
+    files = {
+        "p/a.py": "class Row: ...\nclass Line: ...\nclass _Own: ...",
+        "p/b/c.py": "def f():\n    class Row: ...\nclass _Own: ...",
+        "q/d.py": "class Row: ...\nclass Note: ...",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert namesakes(tmp_path / "p", tmp_path / "q") == {"Row": ["p.a", "p.b.c", "q.d"]}
 
 
 def spoken(path: Path) -> set[str]:
