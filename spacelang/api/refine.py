@@ -29,7 +29,7 @@ from spacelang.api.worded import worded
 from spacelang.project import loader
 from spacelang.recipe import Score
 from spacelang.refinement.curve import Curve
-from spacelang.refinement.loop import CandidateSpace, Finding, RefinementOutcome, Rule, refined
+from spacelang.refinement.loop import CandidateSpace, Finding, Outcome, Rule, refined
 from spacelang.source import Source
 from spacelang_runtime.failure import Failure
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from spacelang_runtime.refine.refinement import Refinement
     from spacelang_runtime.search.outcome import Ended, ScoredCandidate
 
-Observe = Callable[["Step | Progress | ScoredCandidate | Ended | RefinementOutcome"], None]
+Observe = Callable[["Step | Progress | ScoredCandidate | Ended | Outcome"], None]
 
 
 @define(frozen=True, slots=False, repr=False)
@@ -49,7 +49,7 @@ class Refined:
     tried, which was kept, which is the best, and why it ends there."""
 
     folder: Path
-    outcome: RefinementOutcome
+    outcome: Outcome
 
     @cached_property
     def space(self) -> Space:
@@ -143,7 +143,7 @@ def refine(
         workers: processes that read images; None: as many as suit.
         runs: the folder of all runs.
         observe: told of each `Step` of a training, `Progress` of a judgement, network of a search, and of the
-            `RefinementOutcome` so far after each space.
+            `Outcome` so far after each space.
         say: told in lines what a person is to know.
 
     Raises:
@@ -191,7 +191,7 @@ def gone_through(
     options: RefinementOptions,
     rounds: int | None,
     into: Path | None,
-    observe: Callable[[RefinementOutcome], None],
+    observe: Callable[[Outcome], None],
 ) -> Refined:
     """A refinement from its first space to its end. source: the text of the first. observe: told of each space."""
     from spacelang_runtime.engine.lock import remove_empty, sole_writer
@@ -226,8 +226,8 @@ def _loop(
     refinement: Refinement,
     recipe: Refine,
     beside: Path,
-    observe: Callable[[RefinementOutcome], None],
-) -> RefinementOutcome:
+    observe: Callable[[Outcome], None],
+) -> Outcome:
     """The loop, with every space tried on the disk."""
     curves: list[Curve | None] = []
 
@@ -237,7 +237,7 @@ def _loop(
         curves.append(finding.account.curve)
         return finding
 
-    def seen(now: RefinementOutcome) -> None:
+    def seen(now: Outcome) -> None:
         if leading():
             _keep(refinement, now, beside)
             observe(now)
@@ -258,7 +258,7 @@ def _vacant(refinement: Refinement, candidate: CandidateSpace, beside: Path) -> 
         )
 
 
-def _keep(refinement: Refinement, now: RefinementOutcome, beside: Path) -> None:
+def _keep(refinement: Refinement, now: Outcome, beside: Path) -> None:
     """Keep what was decided, the space where it was kept, and the page with its figures."""
     from spacelang.canvas import save
     from spacelang.refinement.figures import distributions, moved, slopes

@@ -38,7 +38,7 @@ from spacelang.cli.resumable import resumable
 from spacelang.cli.terminal import console, fail, grid, refused, say, say_once
 from spacelang.cli.texts import open_text, told
 from spacelang.cli.training import watching
-from spacelang.refinement.loop import RefinementOutcome
+from spacelang.refinement.loop import Outcome
 from spacelang.runs import RUNS
 
 
@@ -129,12 +129,12 @@ def refine(
         say(f"figures: {done.folder / 'report.html'}")
 
 
-def _seen(now: RefinementOutcome) -> None:
+def _seen(now: Outcome) -> None:
     if not now.reason:
         _show(now)
 
 
-def _show(now: RefinementOutcome) -> None:
+def _show(now: Outcome) -> None:
     """Print what was found of the space that was tried last, and what became of it."""
     from spacelang.refinement.evidence import said
     from spacelang.refinement.report import verdict
@@ -160,7 +160,7 @@ def _show(now: RefinementOutcome) -> None:
         show_difference(made(before.source).diff(made(trial.candidate.source)))
 
 
-def _end(outcome: RefinementOutcome) -> None:
+def _end(outcome: Outcome) -> None:
     from spacelang.refinement.evidence import said
     from spacelang.refinement.report import verdict
 

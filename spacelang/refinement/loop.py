@@ -72,7 +72,7 @@ class Trial:
 
 
 @frozen
-class RefinementOutcome:
+class Outcome:
     """How a refinement ended, or how far it is. best: the number of the space that it ends with. reason: why it
     ends; empty while it goes on. held: the dimensions that were refused alone."""
 
@@ -99,11 +99,11 @@ def refined(
     rule: Rule,
     judge: Callable[[CandidateSpace], Finding],
     load: Loader = nothing,
-    observe: Callable[[RefinementOutcome], None] = lambda _: None,
-) -> RefinementOutcome:
+    observe: Callable[[Outcome], None] = lambda _: None,
+) -> Outcome:
     """Search spaces from the first on. rounds: how many next ones are tried at most. observe: told of each
     trial."""
-    now = RefinementOutcome((Trial(first, judge(first), None, True),), 1)
+    now = Outcome((Trial(first, judge(first), None, True),), 1)
     observe(now)
     waiting: list[tuple[Place, ...]] | None = None  # groups to be tried from the best; None: not yet said
     while True:
@@ -132,7 +132,7 @@ def refined(
 
 
 def _tried(
-    now: RefinementOutcome, following: Next, rule: Rule, recipe: Refine, judge: Callable[[CandidateSpace], Finding]
+    now: Outcome, following: Next, rule: Rule, recipe: Refine, judge: Callable[[CandidateSpace], Finding]
 ) -> Trial:
     """The next candidate, trained and judged."""
     best, last = now.answer, now.trials[-1].candidate
@@ -146,7 +146,7 @@ def _tried(
     return Trial(candidate, finding, apart, rule == "paper" or apart.high <= MARGIN)
 
 
-def _moved(now: RefinementOutcome, group: Sequence[Place], recipe: Refine, load: Loader) -> Next:
+def _moved(now: Outcome, group: Sequence[Place], recipe: Refine, load: Loader) -> Next:
     """What follows from the best where a group of its dimensions alone moves."""
     best = now.answer
     slopes = [move.slope for move in best.finding.account.moves]

@@ -13,11 +13,11 @@ from spacelang.html import Node, TableRow, element, figure, section, table
 from spacelang.refinement.account import Account, Costs
 from spacelang.refinement.evidence import options, said
 from spacelang.refinement.figures import distributions, moved, slopes
-from spacelang.refinement.loop import RefinementOutcome, Trial
+from spacelang.refinement.loop import Outcome, Trial
 from spacelang.refinement.move import Move, signed
 
 
-def page(accounts: Sequence[Account], outcome: RefinementOutcome | None = None) -> str:
+def page(accounts: Sequence[Account], outcome: Outcome | None = None) -> str:
     """The page of one measured space, or of several that follow one another. outcome: of a refinement, how it
     went."""
     body = [
@@ -101,7 +101,7 @@ def _costs(costs: Costs) -> str:
     return f"{short(round(costs.mean))} ({short(costs.least)} to {short(costs.most)})"
 
 
-def _course(outcome: RefinementOutcome) -> Iterator[Node]:
+def _course(outcome: Outcome) -> Iterator[Node]:
     """Which space was moved from which, which was kept, and why it ends."""
     heading = ("", "space", "moved from", "moves", "E-T error less that of the one before, points", "")
     yield table(heading, [_trial(outcome, trial) for trial in outcome.trials])
@@ -117,7 +117,7 @@ def _course(outcome: RefinementOutcome) -> Iterator[Node]:
         yield element("p", f"Held, since they were taken back alone: {held}.")
 
 
-def _trial(outcome: RefinementOutcome, trial: Trial) -> TableRow:
+def _trial(outcome: Outcome, trial: Trial) -> TableRow:
     candidate = trial.candidate
     parent = outcome.trials[candidate.parent - 1].candidate.name if candidate.parent else ""
     cells = (

@@ -10,7 +10,7 @@ from spacelang.refinement.loop import (
     SPENT,
     CandidateSpace,
     Finding,
-    RefinementOutcome,
+    Outcome,
     Rule,
     refined,
 )
@@ -69,7 +69,7 @@ def judge(errors: dict[frozenset[Place], float], asked: dict[Place, float], spre
     return judged
 
 
-def went(outcome: RefinementOutcome) -> list[tuple[str, bool]]:
+def went(outcome: Outcome) -> list[tuple[str, bool]]:
     """What was moved in each trial, and whether it was kept."""
     return [
         (" ".join(sorted(f"{m.slope.part.stage}.{m.slope.part.dimension}" for m in one.candidate.moves)), one.kept)
@@ -83,7 +83,7 @@ def loop(
     rule: Rule = "guarded",
     rounds: int = 9,
     spread=0.0,
-) -> RefinementOutcome:
+) -> Outcome:
     return refined(FIRST, Refine(), rounds, rule, judge(errors, asked, spread))
 
 
