@@ -228,6 +228,8 @@ def _said(error: BaseException, kind: Any) -> str:
     """What is wrong with a value, in words. kind: what it should be."""
     if get_origin(kind) is Literal:
         return f"none of {', '.join(get_args(kind))}"
+    if isinstance(error, AttributeError) and error.name == "keys":
+        return "no object"
     return cattrs.v.format_exception(error, kind)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from spacelang.diagnostics import Diagnostic, Fix, Label, listed, nearest
+from spacelang.diagnostics import Diagnostic, Fix, Label, listed
 from spacelang.evaluation import UndefinedValue, evaluate
 from spacelang.expression import Expression, Name, Number, decimal
 from spacelang.language.domain import LARGEST, MOST_OPTIONS
+from spacelang.language.meant import meant
 from spacelang.names import undefined
 from spacelang.source import Span
 from spacelang.space import Option
@@ -66,16 +67,26 @@ def word(expression: Expression, known: tuple[str, ...], found: list[Diagnostic]
 
 
 # Words of other systems for the words of ours.
-_WORDS = {"true": "yes", "on": "yes", "false": "no", "off": "no", "cls": "class", "avg": "mean", "average": "mean"}
+_WORDS = {
+    "true": "yes",
+    "on": "yes",
+    "false": "no",
+    "off": "no",
+    "cls": "class",
+    "avg": "mean",
+    "average": "mean",
+    "down": "floor",
+}
 
 
 def _no_word(expression: Expression, known: tuple[str, ...]) -> Diagnostic:
     said = expression.name.lower() if isinstance(expression, Name) else ""
     ours = _WORDS.get(said)
-    near = ours if ours in known else nearest(said, known)
+    near = ours if ours in known else meant(said, known)
     message, here = f"{listed([f'`{w}`' for w in known])} is expected here", spot(expression)
     fix = Fix(here, near) if near else None
-    return Diagnostic("E0304", message, Label(here), help=f"write `{near or known[0]}`", fix=fix)
+    help_ = f"write `{near}`" if near else "write one of these words"
+    return Diagnostic("E0304", message, Label(here), help=help_, fix=fix)
 
 
 def options(

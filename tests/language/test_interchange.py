@@ -307,6 +307,13 @@ def test_a_word_that_a_line_does_not_have_is_told_those_that_it_has() -> None:
         from_json(json.dumps(record))
 
 
+@pytest.mark.parametrize(("name", "value", "place"), [("frame", 3, "frame"), ("stages", ["x"], "stages[0]")])
+def test_what_is_no_object_is_told_by_its_key(name: str, value: object, place: str) -> None:
+    record = json.loads(to_json(compiled((ROOT / "spaces" / "digits.space").read_text(encoding="utf-8"))))
+    with pytest.raises(NotASpace, match=re.escape(f"no object @ $.{place}")):
+        from_json(json.dumps(record | {name: value}))
+
+
 def test_the_schema_is_a_schema_and_of_this_version() -> None:
     for name, schema in SCHEMAS.items():
         jsonschema.Draft202012Validator.check_schema(schema)

@@ -11,6 +11,7 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from image_folder import image_folder, opened
@@ -18,6 +19,8 @@ from image_folder import image_folder, opened
 from spacelang_runtime.data import batch, workers
 from spacelang_runtime.data.augment import view_of
 from spacelang_runtime.data.batch import Views
+from spacelang_runtime.data.mapped import mapped
+from spacelang_runtime.data.pictures import Held
 from spacelang_runtime.data.sampler import Sampler
 from spacelang_runtime.data.workers import _unless_nobody_listens, worked
 from spacelang_runtime.failure import Failure
@@ -130,6 +133,44 @@ def test_a_worker_ends_whose_parent_is_killed_before_it_has_begun():
     assert not alive([worker])
 
 
+SPAWNED = """
+import multiprocessing, os, signal, sys
+from spacelang_runtime.data.workers import worked
+
+multiprocessing.set_start_method(sys.argv[1])
+start = multiprocessing.process.BaseProcess.start
+
+def told(process):
+    start(process)
+    print(process.pid, flush=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(process.pid, number)
+    if sys.argv[2] == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+multiprocessing.process.BaseProcess.start = told
+print(list(worked(abs, range(3), 1)))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_worker_that_is_not_forked_from_the_parent_ends_with_it_and_not_before(method: str, killed: bool) -> None:
+    """As on macOS (spawn), and on Linux from Python 3.14 on (forkserver)."""
+    command = [sys.executable, "-c", SPAWNED, method, "killed" if killed else "told"]
+    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        if not killed:
+            assert parent.stdout.read() == "[0, 1, 2]\n"
+            return
+    ended = time.monotonic() + 60
+    while alive([worker]) and time.monotonic() < ended:
+        time.sleep(0.1)
+    assert not alive([worker])
+
+
 def alive(workers: list[int]) -> list[int]:
     """Those that run; a process that has ended may wait for whoever asks how."""
     states = {pid: Path(f"/proc/{pid}/stat") for pid in workers}
@@ -143,6 +184,19 @@ def test_a_workers_job_can_be_sent_to_a_process_that_shares_no_memory(tmp_path):
         data.train.pictures, data.train.labels, schedule, view_of(data.recipe, 16, 3, data.preprocessing), 0, 1
     )
     assert torch.equal(pickle.loads(pickle.dumps(job))(4).images, job(4).images)
+
+
+def test_mapped_pixels_are_not_sent_but_mapped_again(tmp_path):
+    data = opened(image_folder(tmp_path))
+    (tmp_path / "pixels").write_bytes(bytes(range(200)) * 60)
+    shapes = np.full((len(data.train), 2), (2, 3))
+    for pixels, large in ((mapped(tmp_path / "pixels"), False), (np.arange(12_000, dtype=np.uint8), True)):
+        held = Held(data.train.pictures, pixels, shapes)
+        sent = pickle.dumps(held)
+        assert (len(sent) - len(pickle.dumps((data.train.pictures, shapes))) > 12_000) == large
+        again = pickle.loads(sent)
+        assert np.array_equal(again.pixels, pixels)
+        assert again.read(3).tobytes() == held.read(3).tobytes()
 
 
 def test_a_batch_is_the_same_in_pieces_of_any_size(tmp_path, monkeypatch):

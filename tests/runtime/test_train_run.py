@@ -102,6 +102,32 @@ def test_a_damaged_record_is_named_and_does_not_hide_the_other_runs(tmp_path, da
     assert find(tmp_path) == good
 
 
+WRONG = {
+    "a section that is a word": (("data", "digits"), 'data is "digits", and no object'),
+    "a section that is a list": (("limits", [1]), "limits is [1], and no object"),
+    "a number in words": (("processes", "two"), 'processes is "two", and not a whole number'),
+    "a word in numbers": (("device", 3), "device is 3, and not a text"),
+    "a word that is not one of two": (("preview", "no"), 'preview is "no", and neither true nor false'),
+    "a list of another kind": (("command", ["train", 3]), "command[1] is 3, and not a text"),
+    "a word for a list": (("command", "train"), 'command is "train", and no list'),
+    "inside of a section": (("limits", {"steps": True, "budget": None}), "limits.steps is true, and not a whole"),
+    "a key that is missing": (("data", {"where": "digits", "name": "d"}), "data.fingerprint is missing"),
+    "a key too many": (("limits", {"steps": 3, "epochs": 2}), "limits.epochs is no key of it"),
+    "a number that cannot be": (("processes", -1), "'processes' must be >= 0: -1"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_a_damaged_record_has_wrong_is_told_by_key_and_kind(tmp_path, name):
+    run = create(tmp_path, RECORD, "", SPACE)
+    (key, value), told = WRONG[name]
+    path = run.folder / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(Failure) as failure:
+        find(tmp_path, run.name)
+    assert failure.value.message.startswith(f"{path} is damaged: {told}")
+
+
 @pytest.mark.parametrize("name", ["space.json", "state.json", "best.json"])
 def test_every_file_that_is_damaged_is_named(tmp_path, name):
     run = create(tmp_path, RECORD, "", SPACE)

@@ -111,11 +111,12 @@ def test_recipes_that_are_none_are_named(tmp_path: Path) -> None:
     own.write_text('task = "vqa"\n[train]\nbatch = 4\nlearning_rate = 1e-4\nepochs 4\n')
     with pytest.raises(Failure, match=r"own\.toml is not TOML.*line 5"):
         named(str(own), "vqa")
-    own.write_text('task = "vqa"\n[train]\nbatch = 4\nlerning_rate = 1e-4\n[vka]\n')
+    own.write_text('task = "vqa"\n[train]\nbatch = 4\nlerning_rate = 1e-4\nbogus = 1\n[vka]\n')
     with pytest.raises(Failure) as wrong:
         named(str(own), "vqa")
     assert "'vka' is no section" in wrong.value.message
     assert "train has no 'lerning_rate': did you mean learning_rate?" in wrong.value.message
+    assert "train has no 'bogus': there are batch, learning_rate, " in wrong.value.message
 
 
 def test_the_rate_is_divided_by_ten_after_the_epochs_that_the_recipe_names() -> None:

@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from spacelang import cache
 from spacelang.outside import parse
 from spacelang.outside import read as read_text
+from spacelang_runtime.data.mapped import mapped
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
@@ -217,7 +218,7 @@ def read(place: Path) -> Pixels:
     with suppress(OSError):  # a folder that only others may write
         os.utime(place / "index.json")
     shapes = np.array(about["shapes"], dtype=np.int64).reshape(-1, 2)
-    pixels = np.memmap(place / "pixels", dtype=np.uint8, mode="c") if shapes.any() else np.zeros(0, np.uint8)
+    pixels = mapped(place / "pixels") if shapes.any() else np.zeros(0, np.uint8)
     return Pixels(pixels, shapes, [(index, reason) for index, reason in about["broken"]])
 
 

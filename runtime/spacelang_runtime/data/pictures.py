@@ -8,7 +8,8 @@ scored is decoded whole. The limit is the same on disk and in memory, so holding
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from attrs import define, evolve, field, frozen
@@ -17,6 +18,7 @@ from PIL import Image
 
 from spacelang_runtime.data.decode import ANY_SIDE, Broken, header, picture_in, size_at, size_in
 from spacelang_runtime.data.encoded import Encoded, Which
+from spacelang_runtime.data.mapped import mapped, place_of
 
 MEASURED = 2000  # pictures whose sizes stand for those of all
 
@@ -120,6 +122,14 @@ class Held:
         start = self.starts[index]
         pixels = self.pixels[start : start + 3 * width * height]
         return Image.frombuffer("RGB", (width, height), pixels, "raw", "RGB", 0, 1)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is sent to a process that shares no memory: pixels that are mapped are mapped there too."""
+        return _sent, (self.files, place_of(self.pixels) or self.pixels, self.shapes)
+
+
+def _sent(files: Files, pixels: NDArray[np.uint8] | Path, shapes: NDArray[np.int64]) -> Held:
+    return Held(files, mapped(pixels) if isinstance(pixels, Path) else pixels, shapes)
 
 
 @frozen

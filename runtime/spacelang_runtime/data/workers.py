@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing import parent_process
+from multiprocessing import get_start_method, parent_process, resource_tracker, set_forkserver_preload
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -73,7 +73,15 @@ def worked(
 def _ends_held_back() -> Iterator[None]:
     """Inside, Ctrl-C and SIGTERM wait, and so they do in a process that is started here until it lets them come
     (`_belong_to_the_parent`): one that comes before it has handlers of its own would kill it, and the death of a
-    worker is what the parent would tell instead of that it was stopped."""
+    worker is what the parent would tell instead of that it was stopped.
+
+    Processes that are not forked come with one that tracks what they share, and Python lets both signals come again
+    once it has started that: so it is started before.
+    """
+    if (method := get_start_method()) != "fork":
+        resource_tracker.ensure_running()
+    if method == "forkserver":  # what workers are forked from has then loaded what each would load in seconds
+        set_forkserver_preload(["__main__", __name__])
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     try:
         yield

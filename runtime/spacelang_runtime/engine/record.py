@@ -14,9 +14,10 @@ import cattrs
 from attrs import field, frozen
 from attrs.validators import and_, ge, in_, le, optional
 
-from spacelang.outside import NotJson, parse, shown
+from spacelang.outside import NotJson, parse
 from spacelang.outside import read as read_file
 from spacelang.version import __version__
+from spacelang_runtime.engine.kinds import misfits
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 
@@ -189,12 +190,12 @@ def read(path: Path, kind: type[Any]) -> Any:
 
 def structured(record: Any, kind: type[Any]) -> Any:
     """One of these values from what JSON has of it. Raises `NotJson` with the keys that are wrong."""
-    if not isinstance(record, dict):
-        raise NotJson(f"{shown(record)} is no object")
+    if wrong := "; ".join(misfits(record, kind)):
+        raise NotJson(wrong)
     try:
         return _convert.structure(record, kind)
-    except cattrs.BaseValidationError as error:
-        raise NotJson("; ".join(cattrs.transform_error(error))) from None
+    except ValueError as error:  # of a value that its key does not take
+        raise NotJson(str(error.args[0])) from None
 
 
 def read_json(path: Path) -> Any:
@@ -220,4 +221,4 @@ def damaged(path: Path, reason: str) -> Failure:
     return Failure(f"{path} is damaged: {reason}", f"restore it, or delete {path.parent} and run again")
 
 
-_convert = cattrs.Converter(forbid_extra_keys=True)
+_convert = cattrs.Converter(detailed_validation=False)

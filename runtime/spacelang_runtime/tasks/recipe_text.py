@@ -66,7 +66,8 @@ def structured(record: Mapping[str, Any], name: str, where: str) -> Recipe:
         for key in given:
             if key not in fields:
                 near = get_close_matches(key, fields, n=1)
-                wrong.append(f"{section} has no {key!r}" + (f": did you mean {near[0]}?" if near else ""))
+                known = f"did you mean {near[0]}?" if near else f"there are {', '.join(fields)}"
+                wrong.append(f"{section} has no {key!r}: {known}")
         try:
             sections[section] = convert.structure({k: v for k, v in given.items() if k in fields}, kind)
         except cattrs.BaseValidationError as error:
