@@ -39,7 +39,7 @@ from spacelang.source import read
 from spacelang_runtime.app import whole as searching
 from spacelang_runtime.app.latency import place_of, processor, whole
 from spacelang_runtime.atomic import replace_json
-from spacelang_runtime.export.latency.place import RuntimeTarget, passing
+from spacelang_runtime.export.latency.target import RuntimeTarget, passing
 from spacelang_runtime.export.pass_latency import pass_latency
 from spacelang_runtime.export.portable.portable import portable
 from spacelang_runtime.export.sessions.opened import opened

@@ -105,9 +105,9 @@ def search(
     bounded = Bounded(asked, named, bounds, tables(cost), settings, space, force)
     searches, measures = request(run.kept, bounded, words, finish is not None, say)
 
-    from spacelang_runtime.app.bench import ScoringOptions
     from spacelang_runtime.app.finish import finish as finish_
     from spacelang_runtime.app.learn import TrainingOptions
+    from spacelang_runtime.app.scoring_setup import ScoringOptions
     from spacelang_runtime.app.search import search as search_
     from spacelang_runtime.app.watching import watched_by
 

@@ -179,7 +179,7 @@ def request(
     """The training of the network of a model's folder. given: the recipe that it begins with. limits: steps,
     seconds, and images that a process takes at a time (0: all). keep: see `finetune`. Raises `NotAnOption` for a
     line that no recipe has."""
-    from spacelang_runtime.data.learned import from_notes
+    from spacelang_runtime.data.training_data import from_notes
     from spacelang_runtime.engine.record import Initial
     from spacelang_runtime.nn.saved import architecture_of, notes_of, preprocessing_of
     from spacelang_runtime.tasks.finetune import narrowest, recipe_of

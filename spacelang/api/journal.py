@@ -21,7 +21,7 @@ from pathlib import Path
 
 from attrs import define
 
-from spacelang.api.kept import (
+from spacelang.api.journal_rows import (
     AnswerRow,
     CandidateRow,
     GenerationRow,

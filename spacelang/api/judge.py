@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
     from spacelang.refinement.account import Account
     from spacelang.refinement.next import Next
-    from spacelang_runtime.app.bench import ScoringSetup
+    from spacelang_runtime.app.scoring_setup import ScoringSetup
     from spacelang_runtime.engine.run import RunFolder
 
 Say = Callable[[str], None]

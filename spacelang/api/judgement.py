@@ -67,11 +67,11 @@ def judge(
     told_by = score_of(score)
     recipe = recipe_of(lowered, run.kept.record.preview, settings, {"flops": flops, "params": params}, told_by, say)
 
-    from spacelang_runtime.app.bench import ScoringOptions, bench
+    from spacelang_runtime.app.scoring_setup import ScoringOptions, scoring_setup
     from spacelang_runtime.app.watching import watched_by
 
     place = ScoringOptions(device, images, None if data is None else str(data), workers)
-    with bench(run.kept, lowered, place, say) as where:
+    with scoring_setup(run.kept, lowered, place, say) as where:
         if where is None:
             raise Failure("this process only helped", "the leading one, of rank 0, has what was found")
         warn_of_few(where.dispatch.images, run.kept, say)

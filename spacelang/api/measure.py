@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
     from spacelang_runtime.app.latency import LatencyTable
     from spacelang_runtime.app.watching import Measuring
-    from spacelang_runtime.export.latency.place import RuntimeTarget
+    from spacelang_runtime.export.latency.target import RuntimeTarget
     from spacelang_runtime.search.timing import Bench
 
 Named = str | os.PathLike[str]
@@ -217,7 +217,7 @@ def _place(
     device: str,
     programs: Path | None,
 ) -> RuntimeTarget:
-    from spacelang_runtime.export.latency.place import RUNTIMES, RuntimeTarget
+    from spacelang_runtime.export.latency.target import RUNTIMES, RuntimeTarget
 
     named = next((name for name in RUNTIMES if name == runtime), None)
     if named is None:

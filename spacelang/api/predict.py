@@ -125,16 +125,16 @@ def predicted(
     from spacelang_runtime.data.frame import Framing
     from spacelang_runtime.data.normalise import normalise
     from spacelang_runtime.engine.distributed import choose
-    from spacelang_runtime.engine.predict import shares as shares_of
+    from spacelang_runtime.engine.predict import probabilities
 
     where, frame = choose(device), network.architecture.frame
     framing, normal = Framing(frame.image, frame.channels, seen), partial(normalise, preprocessing=seen)
-    told = shares_of(network.float().to(where), photos, framing, normal, where, readers(workers, spare=0))
+    told = probabilities(network.float().to(where), photos, framing, normal, where, readers(workers, spare=0))
     for photo, one in zip(photos, told, strict=True):
         if isinstance(one, str):
             yield Prediction(photo, (), one)
             continue
-        best = one.shares.topk(min(top, len(names)))
+        best = one.probabilities.topk(min(top, len(names)))
         shares = zip(best.indices.tolist(), best.values.tolist(), strict=True)
         yield Prediction(photo, tuple((names[at], share) for at, share in shares), far=one.far)
 

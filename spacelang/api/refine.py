@@ -13,11 +13,11 @@ import attrs
 from attrs import define
 
 from spacelang.amount import counted
-from spacelang.api.asked import RefineRequest, refine_request
 from spacelang.api.load import made
 from spacelang.api.measures import Amount
 from spacelang.api.ranges import whole
 from spacelang.api.recipe import Settings, train_recipe
+from spacelang.api.refine_request import RefineRequest, refine_request
 from spacelang.api.space import Space
 from spacelang.api.spaces import panel_of, tried
 from spacelang.api.steps import steps_to

@@ -29,13 +29,13 @@ from spacelang.api.feasible import feasible
 from spacelang.api.found import Found, Scored
 from spacelang.api.goals import Direction, Score, Values, directions, values
 from spacelang.api.journal import DAMAGED, SearcherJournal, open_journal
-from spacelang.api.kept import AnswerRow, CandidateRow, GenerationRow
+from spacelang.api.journal_rows import AnswerRow, CandidateRow, GenerationRow
 from spacelang.api.load import spaced
 from spacelang.api.measures import Amount, Further
 from spacelang.api.ranges import whole
 from spacelang.api.recipe import Settings, evolve_recipe
+from spacelang.api.search_state import SearchCandidate, SearchState
 from spacelang.api.space import Space
-from spacelang.api.walk import SearchCandidate, SearchState
 from spacelang.api.worded import worded
 from spacelang.language.domain import SEED
 from spacelang.lower.bounds import windows

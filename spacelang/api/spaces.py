@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from spacelang import notation
-from spacelang.api.asked import RefineRequest
 from spacelang.api.finish import FinishOptions, requests
 from spacelang.api.judge import recipe_of, warn_of_few
 from spacelang.api.panel import NetworkPanel, judged, keep, panel, profiled, told_of
+from spacelang.api.refine_request import RefineRequest
 from spacelang.api.supernets import SHARES, RefinementOptions, leading, shared, trained
 from spacelang.api.trained import silent
 from spacelang.lower.cost import price
@@ -26,7 +26,7 @@ from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang.refinement.ruler import PerImageScores
-    from spacelang_runtime.app.bench import ScoringOptions
+    from spacelang_runtime.app.scoring_setup import ScoringOptions
     from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.refine.measure import Measurement
     from spacelang_runtime.refine.refinement import Refinement
@@ -112,7 +112,7 @@ def _measured(
 ) -> Measurement | None:
     """What the networks of a panel do with the weights of a run; None in a process that only helps. What the run's
     journal has in full needs no weights."""
-    from spacelang_runtime.app.bench import bench
+    from spacelang_runtime.app.scoring_setup import scoring_setup
     from spacelang_runtime.refine.measure import looked_up, measure
 
     state = run.state
@@ -123,7 +123,7 @@ def _measured(
 
     if shared(options.device, lambda: there() is not None):
         return there()
-    with bench(run, by.lowered, _place(asked, options), options.say) as where:
+    with scoring_setup(run, by.lowered, _place(asked, options), options.say) as where:
         if where is None:
             return None
         with options.watched.judging(run) as watch:
@@ -167,7 +167,7 @@ def _finished(asked: RefineRequest, options: RefinementOptions, run: RunFolder, 
 
 def _place(asked: RefineRequest, options: RefinementOptions) -> ScoringOptions:
     """Where networks are scored."""
-    from spacelang_runtime.app.bench import ScoringOptions
+    from spacelang_runtime.app.scoring_setup import ScoringOptions
 
     return ScoringOptions(options.device, asked.images, workers=options.workers)
 

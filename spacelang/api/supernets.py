@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 from attrs import frozen
 
-from spacelang.api.asked import RefineRequest
 from spacelang.api.load import made
+from spacelang.api.refine_request import RefineRequest
 from spacelang.api.train import preview, request
 from spacelang.api.trained import Say, silent
 from spacelang.refinement.loop import CandidateSpace

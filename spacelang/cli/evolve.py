@@ -110,9 +110,9 @@ def evolve(
         bounded = Bounded(asked, named, bound, cost or (), settings, narrow, force)
         searches, measures = request(found, bounded, words, finish is not None, say_once)
 
-    from spacelang_runtime.app.bench import ScoringOptions
     from spacelang_runtime.app.finish import finish as finish_
     from spacelang_runtime.app.learn import TrainingOptions
+    from spacelang_runtime.app.scoring_setup import ScoringOptions
     from spacelang_runtime.app.search import search
 
     searches = attrs.evolve(searches, place=ScoringOptions(device, images, data))

@@ -69,9 +69,9 @@ def judge(
     with refused():
         recipe = recipe_of(lowered, found.record.preview, settings, bounds, told_by, say_once)
 
-    from spacelang_runtime.app.bench import ScoringOptions, bench
+    from spacelang_runtime.app.scoring_setup import ScoringOptions, scoring_setup
 
-    with bench(found, lowered, ScoringOptions(device, images, data), say) as where:
+    with scoring_setup(found, lowered, ScoringOptions(device, images, data), say) as where:
         if where is None:
             return
         warn_of_few(where.dispatch.images, found, say)

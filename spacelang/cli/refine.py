@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from spacelang.api.asked import refine_request
 from spacelang.api.error import SpaceError
 from spacelang.api.load import made
 from spacelang.api.refine import gone_through
+from spacelang.api.refine_request import refine_request
 from spacelang.api.supernets import RefinementObservers, RefinementOptions, leading
 from spacelang.api.train import fits_digits
 from spacelang.api.trained import silent

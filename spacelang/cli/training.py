@@ -54,11 +54,11 @@ def line(step: Step) -> str:
     losses = "  ".join(f"{kind} {loss:.3f}" for kind, loss in step.losses.items())
     waiting = f"  waiting for data {step.waiting:.0%}" if step.waiting > 0.05 else ""
     rate = f"{step.images:.0f} img/s" if step.images >= 10 else f"{step.images:.1f} img/s"
-    seen = f"  held out {shares(step.figures)}" if step.figures else ""
+    seen = f"  held out {accuracies(step.figures)}" if step.figures else ""
     return f"step {step.step}  loss {losses}{seen}  {rate}  {clock(step.left)} left{waiting}"
 
 
-def shares(figures: Mapping[str, float | None]) -> str:
+def accuracies(figures: Mapping[str, float | None]) -> str:
     """What networks tell right of the held-out images: `largest 45.2% smallest 30.1%`; of one alone, `45.2%`."""
     told = {name: "–" if share is None else f"{share:.1%}" for name, share in figures.items()}
     return (
@@ -78,7 +78,7 @@ def _say_end(trained: TrainingSummary, where: str) -> None:
     took = f"{clock(trained.state.elapsed)}, {trained.waited:.0%} of it waiting for data"
     say(f"trained {trained.run.name}: {counted(trained.state.step, 'step')} in {took}{where}")
     if trained.figures:
-        say(f"held out: {shares(trained.figures)} (a look at some of the images)")
+        say(f"held out: {accuracies(trained.figures)} (a look at some of the images)")
     if trained.advice:
         say(f"  to wait less: {trained.advice}")
     for file, why in trained.skipped.items():

@@ -18,8 +18,8 @@ from spacelang_runtime.data import TestShare, open_split
 from spacelang_runtime.data.decode import ANY_SIDE
 from spacelang_runtime.data.forms.known import listed
 from spacelang_runtime.data.labelled import open_training
-from spacelang_runtime.data.learned import TrainingData
 from spacelang_runtime.data.splits import source
+from spacelang_runtime.data.training_data import TrainingData
 from spacelang_runtime.export.metadata import metadata, told_by
 from spacelang_runtime.export.sessions.opened import opened
 from spacelang_runtime.export.sessions.session import Session

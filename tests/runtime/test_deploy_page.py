@@ -14,7 +14,7 @@ from spacelang.lower.costs import blocks
 from spacelang.lower.lowered import lower
 from spacelang_runtime.app import latency
 from spacelang_runtime.engine.run import find
-from spacelang_runtime.export.latency.place import RuntimeTarget
+from spacelang_runtime.export.latency.target import RuntimeTarget
 from spacelang_runtime.search.timing import Timing
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,11 +18,11 @@ from spacelang_runtime.app import latency
 from spacelang_runtime.app.latency import place_of, record
 from spacelang_runtime.app.whole import told_by
 from spacelang_runtime.export import busy
-from spacelang_runtime.export.latency import place as place_
+from spacelang_runtime.export.latency import target
 from spacelang_runtime.export.latency.correction import fitted
 from spacelang_runtime.export.latency.measured import whole
 from spacelang_runtime.export.latency.pieces import TimedAttention, TimedMlp, pieces_of
-from spacelang_runtime.export.latency.place import RuntimeTarget
+from spacelang_runtime.export.latency.target import RuntimeTarget
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.latency import keys
 from spacelang_runtime.search.timing import Timing
@@ -107,7 +107,7 @@ def test_what_was_exported_is_kept_and_timed_without_exporting_it_again(
     networks = [micro().largest, micro().smallest]
     whole(networks, place)
     assert len(list((tmp_path / "programs").glob("*.xml"))) == 2
-    monkeypatch.setattr(place_, "_export", None)
+    monkeypatch.setattr(target, "_export", None)
     assert len(whole(networks, place)) == 2
     with pytest.raises(TypeError):
         whole(networks, attrs.evolve(place, batch=2))  # another program

@@ -213,7 +213,7 @@ def test_finetune_holds_out_a_part_when_asked_and_keeps_the_best(spacelang: Any,
 
 def test_a_finetune_that_was_cut_keeps_the_best_of_all_looks(model: Path) -> None:
     from spacelang.api.finetune import request
-    from spacelang_runtime.tasks.supernet.kept import kept
+    from spacelang_runtime.tasks.supernet.best_weights import best_weights
 
     asked = request(
         "m", "photos", True, Train(), {"batch": 8, "learning_rate": 0.001}, None, (12, None, 0), keep="best"
@@ -229,11 +229,11 @@ def test_a_finetune_that_was_cut_keeps_the_best_of_all_looks(model: Path) -> Non
     with pytest.raises((KeyboardInterrupt, Interrupted)):
         train(training(parts), ALONE, cut)
     learn(resumed(parts.run, ALONE, 0, _quiet))
-    one, other = kept(whole.run), kept(parts.run)
+    one, other = best_weights(whole.run), best_weights(parts.run)
     assert one is not None
     assert other is not None
     assert (one.step, one.share) == (other.step, other.share)
     assert all(torch.equal(one.weights[name], tensor) for name, tensor in other.weights.items())
     (parts.run.folder / "best.safetensors").write_bytes(b"no weights")
     with pytest.raises(Failure, match=r"best\.safetensors is damaged"):
-        kept(parts.run)
+        best_weights(parts.run)

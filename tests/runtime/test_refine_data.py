@@ -9,7 +9,7 @@ from image_folder import write_image
 from test_refine import DIGITS, SMALL, spacelang
 
 import spacelang as sl
-from spacelang.api.asked import RefineRequest
+from spacelang.api.refine_request import RefineRequest
 from spacelang_runtime.engine.run import every
 
 SETTINGS = {"samples": 24, "top": 2, "per_choice": 4}

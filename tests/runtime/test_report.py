@@ -170,8 +170,8 @@ def test_classes_that_were_measured_are_shown(run: RunFolder, tmp_path: Path) ->
     row = {"what": "best", "name": "ab12", "classes": told, "confusion": [[3, 1], [0, 4]]}
     by_class.keep(copy, "test", [row])
     (found,) = by_class.of(copy)
-    assert found.shares == [0.75, 1.0]
-    assert list(classes.shares(found).data[0].y) == ["bee", "ant"]
+    assert found.accuracies == [0.75, 1.0]
+    assert list(classes.accuracies(found).data[0].y) == ["bee", "ant"]
     heat = classes.matrix(found).data[0]
     assert [list(line) for line in heat.z] == [[0.75, 0.25], [0, 1]]
     text = page(copy, digits())

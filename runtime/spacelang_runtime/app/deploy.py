@@ -156,7 +156,7 @@ def _in_int8(model: SavedModel, output: Path, form: Form, how: Deployment) -> st
 def _calibration(model: SavedModel, how: Deployment) -> Tensor:
     """The first training images, as test images are looked at; none is tested on."""
     from spacelang_runtime.data.labelled import open_training
-    from spacelang_runtime.data.learned import from_notes
+    from spacelang_runtime.data.training_data import from_notes
 
     assert how.data is not None
     workers, parted = readers(how.workers, spare=0), (how.held_out, from_notes(model.notes))
@@ -173,7 +173,7 @@ def _frame(model: SavedModel, how: Deployment) -> Frame:
 
 def _test(model: SavedModel, path: Path, how: Deployment) -> tuple[int, int]:
     """How many test images a file tells right, and of how many."""
-    from spacelang_runtime.data.learned import from_notes
+    from spacelang_runtime.data.training_data import from_notes
 
     assert how.data is not None
     parted = EvaluationOptions("cpu", how.workers, how.say, held_out=how.held_out, learned=from_notes(model.notes))

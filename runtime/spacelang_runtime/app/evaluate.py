@@ -137,7 +137,7 @@ def of_model(
 ) -> Tested:
     """A model's folder on the test images of some data. Raises `Failure` where they tell other classes apart."""
     from spacelang_runtime.data import open_split
-    from spacelang_runtime.data.learned import from_notes
+    from spacelang_runtime.data.training_data import from_notes
     from spacelang_runtime.engine.distributed import choose
     from spacelang_runtime.engine.evaluate import evaluate
     from spacelang_runtime.nn.saved import load, notes_of, preprocessing_of, require_finite

@@ -118,16 +118,16 @@ def _written(run: RunFolder, output: Path, force: bool, say: Say) -> FinetuneRes
     from spacelang_runtime.engine.supernet import trained
     from spacelang_runtime.nn.extract import extract
     from spacelang_runtime.nn.saved import CONFIG, notes_of, save
+    from spacelang_runtime.tasks.supernet.best_weights import best_weights
     from spacelang_runtime.tasks.supernet.data import preprocessing_of
-    from spacelang_runtime.tasks.supernet.kept import kept
 
     lowered = lower(run.space)
     architecture = evolve(notation.read(run.record.network), frame=lowered.space.frame)
     supernet = trained(run, lowered, torch.device("cpu"))
-    best = kept(run) if run.record.keep == "best" else None
+    best = best_weights(run) if run.record.keep == "best" else None
     if best is not None:
         supernet.load_state_dict(best.weights)
-        say(f"kept: the weights of step {best.step}, {best.share:.2%} of the held-out images")
+        say(f"kept: the weights of step {best.step}, {best.accuracy:.2%} of the held-out images")
     network = extract(supernet, architecture)
     initial, distillation = run.record.initial, run.record.distillation
     model = initial.model if initial else None
@@ -141,7 +141,7 @@ def _written(run: RunFolder, output: Path, force: bool, say: Say) -> FinetuneRes
     }
     if best is not None:
         notes["origin"] = f"{notes['origin']}, at its best look: step {best.step}"
-        notes["held_out_accuracy"] = best.share
-        notes["accuracy"] = f"{best.share:.2%} of the held-out images, the ones that chose its step"
+        notes["held_out_accuracy"] = best.accuracy
+        notes["accuracy"] = f"{best.accuracy:.2%} of the held-out images, the ones that chose its step"
     save(network, output, notes, force, preprocessing_of(run, say))
     return FinetuneResult(run, output, architecture, how)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spacelang.architecture import Architecture
     from spacelang.lower.lowered import Lowered
     from spacelang_runtime.export.latency.correction import Correction
-    from spacelang_runtime.export.latency.place import RuntimeTarget
+    from spacelang_runtime.export.latency.target import RuntimeTarget
     from spacelang_runtime.search.timing import Bench, Timing
 
 CHECKED = 8  # networks that a table is checked on
@@ -92,7 +92,7 @@ def measure(
     where memory does not hold what is timed.
     """
     from spacelang_runtime.export.busy import watch
-    from spacelang_runtime.export.latency.place import RuntimeTarget
+    from spacelang_runtime.export.latency.target import RuntimeTarget
 
     if isinstance(where, RuntimeTarget):
         return _in_runtime(lowered, where, checked, seed, observe)
@@ -110,7 +110,7 @@ def whole(
 ) -> list[float]:
     """Seconds that whole networks take."""
     from spacelang_runtime.export.latency import measured
-    from spacelang_runtime.export.latency.place import RuntimeTarget
+    from spacelang_runtime.export.latency.target import RuntimeTarget
     from spacelang_runtime.search.latency import whole as in_torch
 
     given = list(networks)
@@ -173,7 +173,7 @@ def _in_torch(lowered: Lowered, bench: Bench, observe: Observe) -> tuple[Mapping
 def record(table: LatencyTable) -> dict[str, Any]:
     """A table as its file has it: entries in milliseconds, and beside them how they came about."""
     from spacelang_runtime.engine.record import versions
-    from spacelang_runtime.export.latency.place import RuntimeTarget
+    from spacelang_runtime.export.latency.target import RuntimeTarget
 
     place = table.where
     # Three digits of the usual block: noise is larger, and the exact arithmetic likes whole steps that are few.
@@ -219,7 +219,7 @@ def device_of(where: RuntimeTarget | Bench) -> str:
     """The name of what is timed on."""
     import torch
 
-    from spacelang_runtime.export.latency.place import RuntimeTarget
+    from spacelang_runtime.export.latency.target import RuntimeTarget
 
     if not isinstance(where, RuntimeTarget) and where.device.type == "cuda":
         return torch.cuda.get_device_name(where.device)
@@ -239,7 +239,7 @@ def processor() -> str:
 def place_of(facts: Mapping[str, Any]) -> RuntimeTarget | Bench | None:
     """Where a table was measured, as its file tells; None where it does not tell, or that is not here."""
     from spacelang_runtime.engine.distributed import choose
-    from spacelang_runtime.export.latency.place import RUNTIMES, RuntimeTarget
+    from spacelang_runtime.export.latency.target import RUNTIMES, RuntimeTarget
     from spacelang_runtime.search.timing import PRECISIONS, Bench
 
     batch, precision, runtime, device = (facts.get(name) for name in ("batch", "precision", "runtime", "device"))

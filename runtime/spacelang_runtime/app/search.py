@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from spacelang_runtime.app.bench import ScoringOptions, bench
+from spacelang_runtime.app.scoring_setup import ScoringOptions, scoring_setup
 from spacelang_runtime.app.watching import Say, Watching, silent, watched_by
 from spacelang_runtime.app.whole import MeasuredTable, feasibility
 
@@ -48,7 +48,7 @@ def search(
     from spacelang_runtime.search.evolve import evolve
 
     run, found = request.run, []
-    with bench(run, request.whole, request.place, say) as where:
+    with scoring_setup(run, request.whole, request.place, say) as where:
         if where is not None:
             for recipe, method in request.searches:
                 feasible = feasibility(request.tables, recipe.bounds, say)

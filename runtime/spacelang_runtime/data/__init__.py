@@ -13,10 +13,10 @@ stream of their own while the network trains on the batch before (`prefetch`).
 
 from spacelang_runtime.data.dataset import Dataset, open_dataset
 from spacelang_runtime.data.labelled import LabelledSplit, open_split
-from spacelang_runtime.data.learned import TrainingData
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.data.prefetch import Batch
 from spacelang_runtime.data.splits import TestShare
+from spacelang_runtime.data.training_data import TrainingData
 
 __all__ = [
     "Batch",

@@ -19,7 +19,6 @@ from spacelang_runtime.data.fit import fitting
 from spacelang_runtime.data.forms.known import listed
 from spacelang_runtime.data.in_memory import preload, room
 from spacelang_runtime.data.labelled import LabelledSplit, labelled, require_channels
-from spacelang_runtime.data.learned import TrainingData, held_out_again
 from spacelang_runtime.data.mixup import mixed
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.data.pictures import Files, Grey, Held, Pictures
@@ -30,6 +29,7 @@ from spacelang_runtime.data.skipped import Skipped
 from spacelang_runtime.data.source import Split
 from spacelang_runtime.data.splits import TestShare, source
 from spacelang_runtime.data.stratify import stratified
+from spacelang_runtime.data.training_data import TrainingData, held_out_again
 from spacelang_runtime.data.workers import worked
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing, chosen

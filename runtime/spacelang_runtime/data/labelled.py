@@ -17,7 +17,6 @@ from spacelang_runtime.data.decode import ANY_SIDE
 from spacelang_runtime.data.digits import digits
 from spacelang_runtime.data.forms.known import listed
 from spacelang_runtime.data.frame import Framing
-from spacelang_runtime.data.learned import TrainingData, same
 from spacelang_runtime.data.listing import TESTS, Listing
 from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.data.pictures import Files, Grey
@@ -25,6 +24,7 @@ from spacelang_runtime.data.prefetch import whole
 from spacelang_runtime.data.skipped import Skipped
 from spacelang_runtime.data.source import Split
 from spacelang_runtime.data.splits import TestShare, tested, training
+from spacelang_runtime.data.training_data import TrainingData, same
 from spacelang_runtime.data.workers import worked
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing

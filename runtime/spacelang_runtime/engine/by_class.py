@@ -27,7 +27,7 @@ class ByClass:
     intervals: tuple[tuple[float, float] | None, ...]
 
     @property
-    def shares(self) -> list[float | None]:
+    def accuracies(self) -> list[float | None]:
         """The share of each class that is right."""
         return [line[at] / sum(line) if any(line) else None for at, line in enumerate(self.confusion)]
 

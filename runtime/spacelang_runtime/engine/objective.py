@@ -22,14 +22,15 @@ from spacelang_runtime.seeding import seed_device
 class MicroStep:
     """One forward and backward pass of a step. network: what is named where its loss is not finite; empty:
     nothing. seed: of all that is drawn in it. images: in it. weight: of its gradient in the step's, as a share of
-    this process. shares: by loss, how much it counts in that loss of the step, as a share of this process.
+    this process. loss_weights: by loss, how much it counts in that loss of the step, as a share of this
+    process.
     backward: adds so much times the gradient to the parameters' `.grad`, and gives the losses by name."""
 
     network: str
     seed: int
     images: int
     weight: float
-    shares: Mapping[str, float]
+    loss_weights: Mapping[str, float]
     backward: Callable[[float], Mapping[str, Tensor]]
 
 
@@ -74,8 +75,8 @@ def accumulate(
             seed_device(one.seed, world.device)
             with precision(world.device, dtype):
                 losses = one.backward(one.weight / world.size * scale)
-            for name, share in one.shares.items():
-                gradient.notes[names.index(name)] += losses[name] * (share / world.size)
+            for name, weight in one.loss_weights.items():
+                gradient.notes[names.index(name)] += losses[name] * (weight / world.size)
     except (MemoryError, RuntimeError) as error:
         if not is_exhausted(error):
             raise

@@ -33,9 +33,10 @@ class FramedPhoto:
 
 @frozen(eq=False)
 class PhotoPrediction:
-    """What a network tells of a photo. shares: float32 [classes], which add up to 1. far: see `FramedPhoto`."""
+    """What a network tells of a photo. probabilities: float32 [classes], which add up to 1. far: see
+    `FramedPhoto`."""
 
-    shares: Tensor
+    probabilities: Tensor
     far: tuple[Far, ...]
 
 
@@ -54,7 +55,7 @@ class PhotoReader:
             return broken.reason
 
 
-def shares(
+def probabilities(
     model: nn.Module,
     photos: Sequence[Path],
     framing: Framing,
@@ -62,7 +63,8 @@ def shares(
     device: torch.device,
     workers: int,
 ) -> Iterator[PhotoPrediction | str]:
-    """The share that a network gives each class, for each photo in their order; of one that cannot be read, why.
+    """The probability that a network gives each class, for each photo in their order; of one that cannot be read,
+    why.
 
     framing, normalise: as the network's images are prepared. workers: processes that
     decode; few photos take none. The model is left in evaluation mode. Raises `Failure` where it answers with NaN.
@@ -87,7 +89,7 @@ def _asked(
         return torch.empty(0)
     images = normalise(torch.from_numpy(np.stack(views)).to(device))
     with torch.inference_mode(), precision(device):
-        shares: Tensor = model(images).float().softmax(-1).cpu()
-    if shares.isnan().any():
+        probabilities: Tensor = model(images).float().softmax(-1).cpu()
+    if probabilities.isnan().any():
         raise Failure("the network answers with NaN, which is no number", "its weights are damaged: take it again")
-    return shares
+    return probabilities

@@ -9,7 +9,7 @@ from spacelang.amount import counted
 from spacelang.architecture import Architecture
 from spacelang.lower.cost import price
 from spacelang.recipe import from_record
-from spacelang_runtime.data.learned import to_notes
+from spacelang_runtime.data.training_data import to_notes
 from spacelang_runtime.engine.run import RunFolder
 
 

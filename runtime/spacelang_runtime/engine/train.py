@@ -270,7 +270,9 @@ def trouble(
     """What is no number in a step, in words; empty where all are finite."""
     bad = [name for name, loss in zip(names, notes, strict=False) if not math.isfinite(loss)]
     if bad:
-        networks = dict.fromkeys(one.network for one in micro_steps if one.network and set(bad) & set(one.shares))
+        networks = dict.fromkeys(
+            one.network for one in micro_steps if one.network and set(bad) & set(one.loss_weights)
+        )
         of = f" ({', '.join(networks)})" if networks else ""
         return f"step {step + 1}: the loss of {', '.join(bad)} is not finite{of}"
     return "" if math.isfinite(norm) else f"step {step + 1}: the gradient is not finite"

@@ -12,11 +12,11 @@ LARGEST = 100  # classes, up to which a matrix can be read
 CLOSE = 18  # pixels a row of classes
 
 
-def shares(found: ByClass) -> go.Figure:
+def accuracies(found: ByClass) -> go.Figure:
     """The share of each class, the worst at the top, with its 95 % interval."""
     known = [
         (share, name, interval)
-        for share, name, interval in zip(found.shares, found.classes, found.intervals, strict=True)
+        for share, name, interval in zip(found.accuracies, found.classes, found.intervals, strict=True)
         if share is not None and interval is not None
     ]
     known.sort(key=lambda one: -one[0])

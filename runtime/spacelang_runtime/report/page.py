@@ -51,7 +51,7 @@ def page(run: RunFolder, lowered: Lowered) -> str:
         parts.append(_section("Held out while it trained", said, looks))
     for found in by_class.of(run):
         said = f"Of its {found.split} images, each class with its 95 % interval."
-        parts.append(_section(f"Classes of {found.name}", said, classes.shares(found)))
+        parts.append(_section(f"Classes of {found.name}", said, classes.accuracies(found)))
         if (confusions := classes.matrix(found)) is not None:
             said = "Which classes (rows) are taken for which (columns)."
             parts.append(_section(f"Confusions of {found.name}", said, confusions))

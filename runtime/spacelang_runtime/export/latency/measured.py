@@ -12,7 +12,7 @@ from spacelang.architecture import Architecture
 from spacelang.lower.lowered import Lowered
 from spacelang_runtime.export.busy import watch
 from spacelang_runtime.export.latency.pieces import made, pieces_of
-from spacelang_runtime.export.latency.place import RuntimeTarget, passing
+from spacelang_runtime.export.latency.target import RuntimeTarget, passing
 from spacelang_runtime.export.portable.portable import portable
 from spacelang_runtime.export.program import example
 from spacelang_runtime.nn.network import Network

@@ -19,7 +19,7 @@ from spacelang_runtime.engine.distributed import World, all_gather, precision
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.interrupt import at_once
-from spacelang_runtime.tasks.supernet.kept import keep_best
+from spacelang_runtime.tasks.supernet.best_weights import keep_best
 from spacelang_runtime.tasks.supernet.sandwich import Kind, Subnets
 
 LOOKS = 10  # over a run
@@ -28,7 +28,7 @@ COST = 125  # a look takes one image for so many that are learned from: all look
 BATCH = 100
 TAG = "held out"
 
-Shares = dict[str, float | None]
+Accuracies = dict[str, float | None]
 
 
 class ValidatedSetup(Protocol):
@@ -71,7 +71,7 @@ class Validation:
     images: Decoded
     normalise: Callable[[Tensor], Tensor]
 
-    def __call__(self, model: nn.Module, world: World) -> Shares:
+    def __call__(self, model: nn.Module, world: World) -> Accuracies:
         """The share that each network tells right, over all processes; None of no images."""
         training = model.training
         model.eval()
@@ -97,20 +97,20 @@ class Validation:
 
 def looking(
     run: RunFolder, subnets: Subnets, recipe: Train, steps: int, split: LabelledSplit | Sequence[object]
-) -> Callable[[nn.Module, TrainerState, World], Shares]:
-    """What an evaluation of a training is: a look, whose figures are these shares. The images are
+) -> Callable[[nn.Module, TrainerState, World], Accuracies]:
+    """What an evaluation of a training is: a look, whose figures are these accuracies. The images are
     decoded at the first one. It draws nothing from the trainer's generators, and leaves the model as it is."""
     kept: list[Validation] = []
 
-    def evaluate(model: nn.Module, state: TrainerState, world: World) -> Shares:
+    def evaluate(model: nn.Module, state: TrainerState, world: World) -> Accuracies:
         with at_once():
             if not kept:
                 assert isinstance(split, LabelledSplit)
                 images = decoded(split, count(recipe, steps, len(split)), lambda _: None)
                 kept.append(Validation(networks(run, subnets, recipe), images, split.normalise))
-            shares = kept[0](model, world)
+            accuracies = kept[0](model, world)
         if world.is_main and run.record.keep == "best":
-            keep_best(run, model, state.step, next(iter(shares.values())))
-        return shares
+            keep_best(run, model, state.step, next(iter(accuracies.values())))
+        return accuracies
 
     return evaluate

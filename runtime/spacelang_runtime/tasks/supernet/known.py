@@ -8,7 +8,7 @@ import torch
 from attrs import frozen
 
 from spacelang.lower.lowered import lower
-from spacelang_runtime.data.learned import TrainingData, from_notes, to_notes
+from spacelang_runtime.data.training_data import TrainingData, from_notes, to_notes
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.nn.extract import extract

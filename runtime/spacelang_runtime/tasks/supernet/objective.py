@@ -150,7 +150,7 @@ def micro_step(
         seed=seed,
         images=count,
         weight=len(member.kinds) / recipe.sandwich.size * share,
-        shares={kind: value * share for kind, value in kinds.items()},
+        loss_weights={kind: value * share for kind, value in kinds.items()},
         backward=backward,
     )
 

@@ -111,7 +111,7 @@ def objective(setup: TransferSetup, skip: Skipped, share: int = 1) -> Objective:
                 seed=seed_of("transfer", recipe.seed, step, world.rank, index),
                 images=part.size,
                 weight=part.size / whole,
-                shares=dict.fromkeys(names, part.size / whole),
+                loss_weights=dict.fromkeys(names, part.size / whole),
                 backward=lambda weight, part=part: backward(setup.model, names, part, weight, world),
             )
             for index, part in enumerate(batch)

@@ -42,7 +42,9 @@ class ScoringSetup:
 
 
 @contextmanager
-def bench(run: RunFolder, lowered: Lowered, place: ScoringOptions, say: Say) -> Iterator[ScoringSetup | None]:
+def scoring_setup(
+    run: RunFolder, lowered: Lowered, options: ScoringOptions, say: Say
+) -> Iterator[ScoringSetup | None]:
     """The run with its weights and held-out images in place, as its sole writer; None in a process that only
     helped, at the end. lowered: the run's space.
 
@@ -59,13 +61,13 @@ def bench(run: RunFolder, lowered: Lowered, place: ScoringOptions, say: Say) -> 
     from spacelang_runtime.search.scoring import Scorer
     from spacelang_runtime.tasks.supernet.data import dataset_of
 
-    with sole_writer(run.folder), join(place.device) as pool:
+    with sole_writer(run.folder), join(options.device) as pool:
         tell = say if pool.is_main else lambda _: None
         model, step = trained_at(run, lowered, pool.device)
         if said := unfinished(run):
             tell(said)
-        dataset = dataset_of(run, tell, readers(place.workers, spare=0), place.data)
-        few = place.images or (_PREVIEW_IMAGES if run.record.preview else None)
+        dataset = dataset_of(run, tell, readers(options.workers, spare=0), options.data)
+        few = options.images or (_PREVIEW_IMAGES if run.record.preview else None)
         if pool.is_main and run.record.data.where != "digits":
             _same_images(run, say)
         images = decoded(dataset.search, few, tell)

@@ -16,23 +16,23 @@ from spacelang_runtime.failure import Failure
 
 @frozen(eq=False)
 class BestWeights:
-    """Weights by name, the step that they are of, and the share of the held-out images that they told right."""
+    """Weights by name, the step that they are of, and their accuracy on the held-out images."""
 
     step: int
-    share: float
+    accuracy: float
     weights: dict[str, Tensor]
 
 
-def keep_best(run: RunFolder, model: nn.Module, step: int, share: float | None) -> None:
+def keep_best(run: RunFolder, model: nn.Module, step: int, accuracy: float | None) -> None:
     """Keep the model's weights where they told more right than those that are kept."""
-    if share is None or ((before := kept(run)) is not None and share <= before.share):
+    if accuracy is None or ((before := best_weights(run)) is not None and accuracy <= before.accuracy):
         return
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    content = save(weights, {"step": str(step), "share": repr(share)})
+    content = save(weights, {"step": str(step), "share": repr(accuracy)})
     replace(_file(run), lambda file: file.write(content))
 
 
-def kept(run: RunFolder) -> BestWeights | None:
+def best_weights(run: RunFolder) -> BestWeights | None:
     """The weights that a run has kept; None before there are any. Raises `Failure` where they are damaged."""
     if not _file(run).exists():
         return None
