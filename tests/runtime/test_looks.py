@@ -232,7 +232,7 @@ def test_a_finetune_that_was_cut_keeps_the_best_of_all_looks(model: Path) -> Non
     one, other = best_weights(whole.run), best_weights(parts.run)
     assert one is not None
     assert other is not None
-    assert (one.step, one.share) == (other.step, other.share)
+    assert (one.step, one.accuracy) == (other.step, other.accuracy)
     assert all(torch.equal(one.weights[name], tensor) for name, tensor in other.weights.items())
     (parts.run.folder / "best.safetensors").write_bytes(b"no weights")
     with pytest.raises(Failure, match=r"best\.safetensors is damaged"):
