@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 
 import attrs
 import pytest
+import torch
 from networks import draw, shipped
 
 from spacelang.check import compile_text
@@ -111,6 +113,23 @@ def test_what_was_exported_is_kept_and_timed_without_exporting_it_again(
     assert len(whole(networks, place)) == 2
     with pytest.raises(TypeError):
         whole(networks, attrs.evolve(place, batch=2))  # another program
+
+
+@pytest.mark.parametrize("changed", ["export/portable/network.py", "export/onnx_file.py", "nn/network.py"])
+def test_a_kept_program_of_another_form_is_not_timed(
+    changed: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Another state of our own sources may export another program of the same module, under the same versions."""
+    given, place = torch.zeros(1, 3, 8, 8), RuntimeTarget("onnxruntime")
+    key = place_._key("name", given, place)
+    for folder in ("ops", "nn", "export"):
+        shutil.copytree(place_.SOURCES / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(place_, "SOURCES", tmp_path)
+    assert place_._key("name", given, place) == key
+    with (tmp_path / changed).open("a") as file:
+        file.write("# other\n")
+    place_._form.cache_clear()
+    assert place_._key("name", given, place) != key
 
 
 def test_what_is_off_or_was_measured_beside_others_is_marked_and_wants_force(tmp_path: Path) -> None:

@@ -15,8 +15,6 @@ from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.failure import Failure
 
-STILL = evolve(RECIPE, drop_path=0)  # what a process drops depends on its rank
-
 
 class _Stopping(Noise):
     """The third batch comes with a SIGTERM to the process that asked for it."""
@@ -40,7 +38,7 @@ class Account:
 
 def _account(runs, world, dataset, kept=None, most=8, **how):
     """most: how many images the memory of the process bears at a time."""
-    setup = new_setup(runs / str(world.rank), STILL, Limits(8 if kept else 6), dataset)
+    setup = new_setup(runs / str(world.rank), RECIPE, Limits(8 if kept else 6), dataset)
     forward = setup.model.forward
 
     def bearing(images, *more):
@@ -71,7 +69,7 @@ def _trained(world, runs):
     stopped = _account(runs / "stopped", world, _Stopping() if world.rank == 1 else Noise())
     shared = _account(runs / "shared", world, Noise(), shard=True)
     little = _account(runs / "little", world, Noise(), most=1 if world.rank else 8)
-    kept = checkpoint.load(runs / "alone" / "tiny-1" / "checkpoint.pt", evolve(SPACE, train=STILL))
+    kept = checkpoint.load(runs / "alone" / "tiny-1" / "checkpoint.pt", SPACE)
     again = [_account(runs / f"again-{how}", world, Noise(), kept, shard=how) for how in (False, True)]
     return world.rank, agreed, whole, stopped, shared, little, again
 
@@ -81,14 +79,14 @@ def two(tmp_path_factory):
     """Two processes train: undisturbed, with a signal to the second, with a shared optimizer, with little memory
     in the second, and on from where one process alone had come."""
     runs = tmp_path_factory.mktemp("two")
-    learn(new_setup(runs / "alone", STILL, Limits(6)))
+    learn(new_setup(runs / "alone", RECIPE, Limits(6)))
     return runs, processes.two(_trained, runs)
 
 
 def test_two_processes_learn_what_one_does(two, tmp_path):
     _, ((_, _, leader, *_), (_, _, follower, *_)) = two
     losses = []
-    setup = new_setup(tmp_path, STILL, Limits(6))
+    setup = new_setup(tmp_path, RECIPE, Limits(6))
     learn(setup, lambda step: losses.append(dict(step.losses)))
     assert leader.weights == follower.weights
     for name, tensor in setup.model.state_dict().items():
@@ -125,7 +123,7 @@ def test_an_optimizer_shared_out_learns_and_keeps_what_a_whole_one_does(two):
 
 def test_what_one_process_trained_two_go_on_with(two, tmp_path):
     runs, ((*_, leaders), _) = two
-    setup = new_setup(tmp_path, STILL, Limits(8))
+    setup = new_setup(tmp_path, RECIPE, Limits(8))
     kept = checkpoint.load(runs / "alone" / "tiny-1" / "checkpoint.pt", setup.space)
     learn(evolve(setup, checkpoint=kept))
     for leader in leaders:  # with a whole optimizer, and with a shared one
@@ -137,7 +135,7 @@ def test_what_one_process_trained_two_go_on_with(two, tmp_path):
 def test_what_two_processes_trained_one_goes_on_with(two, tmp_path, how):
     runs, _ = two
     run = find(runs / how / "0")
-    setup = evolve(new_setup(tmp_path, STILL, Limits(8)), checkpoint=checkpoint.load(run.checkpoint, run.space))
+    setup = evolve(new_setup(tmp_path, RECIPE, Limits(8)), checkpoint=checkpoint.load(run.checkpoint, run.space))
     assert learn(setup).state.step == 8
 
 

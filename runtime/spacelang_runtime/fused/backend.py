@@ -53,7 +53,7 @@ def drop_path_factors(images: Tensor, layers: int, step: float, rows: BatchSlice
     chances = _chances(layers, step, images.device)
     drawn = torch.rand(2 * layers, len(images) if rows is None else rows.whole, device=images.device)
     if rows is not None:
-        drawn = drawn[:, rows.first : rows.first + len(images)]
+        drawn = drawn[:, rows.of(len(images))]
     return (drawn >= chances) / (1.0 - chances)
 
 

@@ -28,11 +28,16 @@ Slices = dict[str, Tensor]
 
 
 class BatchSlice(NamedTuple):
-    """Which samples of a batch some are: those from `first` on of `whole`. What is drawn for them is what would be
-    drawn for them in the whole batch."""
+    """Which samples of a batch some are: every `step`-th of `whole` from `first` on. What is drawn for them is what
+    would be drawn for them in the whole batch, which may be that of several processes."""
 
     first: int
     whole: int
+    step: int = 1
+
+    def of(self, samples: int) -> slice:
+        """Where so many of them lie in the whole batch."""
+        return slice(self.first, self.first + samples * self.step, self.step)
 
 
 # (supernet, images, architecture, by how much a layer's chance to be skipped grows) → its logits; None where the
@@ -333,7 +338,7 @@ def skipping(x: Tensor, chance: float, rows: BatchSlice | None = None) -> Tensor
     samples = len(x) if rows is None else rows.whole
     keep = x.new_empty(samples, *(1,) * (x.dim() - 1)).bernoulli_(1.0 - chance)
     if rows is not None:
-        keep = keep[rows.first : rows.first + len(x)]
+        keep = keep[rows.of(len(x))]
     return x * (keep / (1.0 - chance))
 
 

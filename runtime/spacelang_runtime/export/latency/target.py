@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +29,8 @@ RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 SUFFIXES: Mapping[Runtime, str] = MappingProxyType(
     {"onnxruntime": ".onnx", "openvino": ".xml", "executorch": ".pte"}
 )
+SOURCES = Path(__file__).parents[2]
+FORMING = ("ops", "nn", "export")  # of these folders
 NOISE = 4  # inputs of noise that ranges of int8 are taken from: how long it takes does not depend on them
 
 
@@ -78,13 +81,25 @@ def _folder(place: RuntimeTarget) -> Iterator[Path]:
 
 
 def _key(name: str, given: Tensor, place: RuntimeTarget) -> str:
-    """The same for the same module, exported by the same packages in the same precision."""
+    """The same for the same module, exported by the same packages and the same sources in the same precision."""
     try:
         made_for = version(place.runtime)
     except PackageNotFoundError:
         made_for = "not installed"
-    facts = [name, list(given.shape), place.int8, place.runtime, made_for, versions()]
+    facts = [name, list(given.shape), place.int8, place.runtime, made_for, versions(), _form(SOURCES)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+@cache
+def _form(sources: Path) -> str:
+    """SHA-256 of what decides the form of an exported program, in hexadecimal: of all in the folders of the runtime
+    that modules and what writes them lie in. It is read in milliseconds, where a graph is traced in seconds; what
+    changes no program costs an export anew."""
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in FORMING for path in (sources / folder).rglob("*.py")):
+        for part in (str(path.relative_to(sources)).encode(), path.read_bytes()):
+            digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()
 
 
 def _export(module: nn.Module, given: Tensor, place: RuntimeTarget, path: Path) -> None:

@@ -116,9 +116,11 @@ def objective(setup: SupernetSetup) -> Objective:
         members = sandwich(setup.subnets, recipe.sandwich, recipe.seed, step)
         made = []
         for index, (member, own) in enumerate(zip(members, split(members, batch, recipe), strict=True)):
-            seed = seed_of("drop-path", recipe.seed, step, world.rank, index)
+            # 0 and no rank: what is dropped is drawn for the batch of all processes, as the views of its images are.
+            seed = seed_of("drop-path", recipe.seed, step, 0, index)
             made += [
-                micro_step(setup.model, recipe, member, own, rows, seed) for rows in parts(len(own.images), micro)
+                micro_step(setup.model, recipe, member, own, rows, seed, world)
+                for rows in parts(len(own.images), micro)
             ]
         return made
 
@@ -132,13 +134,16 @@ def objective(setup: SupernetSetup) -> Objective:
 
 
 def micro_step(
-    model: Supernet, recipe: Train, member: SandwichSubnet, batch: Batch, own: slice, seed: int
+    model: Supernet, recipe: Train, member: SandwichSubnet, batch: Batch, own: slice, seed: int, world: World
 ) -> MicroStep:
-    """A network's pass over some of what it learns from. What is dropped does not depend on the rows."""
+    """A network's pass over some of what it learns from. What is dropped depends neither on the rows nor on the
+    world, whose processes have every n-th image of the whole batch."""
     count, whole = own.stop - own.start, len(batch.images)
     rows, share = None, count / whole
     if count < whole:
-        rows, batch = BatchSlice(own.start, whole), Batch(batch.images[own], batch.targets[own])
+        batch = Batch(batch.images[own], batch.targets[own])
+    if count < whole * world.size:
+        rows = BatchSlice(own.start * world.size + world.rank, whole * world.size, world.size)
     kinds = shares(member, recipe.sandwich)
 
     def backward(weight: float) -> dict[Kind, Tensor]:
