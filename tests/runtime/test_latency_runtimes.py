@@ -121,15 +121,15 @@ def test_a_kept_program_of_another_form_is_not_timed(
 ) -> None:
     """Another state of our own sources may export another program of the same module, under the same versions."""
     given, place = torch.zeros(1, 3, 8, 8), RuntimeTarget("onnxruntime")
-    key = place_._key("name", given, place)
+    key = target._key("name", given, place)
     for folder in ("ops", "nn", "export"):
-        shutil.copytree(place_.SOURCES / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(place_, "SOURCES", tmp_path)
-    assert place_._key("name", given, place) == key
+        shutil.copytree(target.SOURCES / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(target, "SOURCES", tmp_path)
+    assert target._key("name", given, place) == key
     with (tmp_path / changed).open("a") as file:
         file.write("# other\n")
-    place_._form.cache_clear()
-    assert place_._key("name", given, place) != key
+    target._form.cache_clear()
+    assert target._key("name", given, place) != key
 
 
 def test_what_is_off_or_was_measured_beside_others_is_marked_and_wants_force(tmp_path: Path) -> None:

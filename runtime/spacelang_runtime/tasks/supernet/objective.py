@@ -116,7 +116,7 @@ def objective(setup: SupernetSetup) -> Objective:
         members = sandwich(setup.subnets, recipe.sandwich, recipe.seed, step)
         made = []
         for index, (member, own) in enumerate(zip(members, split(members, batch, recipe), strict=True)):
-            # 0 and no rank: what is dropped is drawn for the batch of all processes, as the views of its images are.
+            # 0 and no rank: what is dropped is drawn for the batch of all processes, as views are.
             seed = seed_of("drop-path", recipe.seed, step, 0, index)
             made += [
                 micro_step(setup.model, recipe, member, own, rows, seed, world)
