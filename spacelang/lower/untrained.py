@@ -1,14 +1,14 @@
-"""Bounds that reach beyond the part of a space that its supernet was trained in."""
+"""What lies beyond the part of a space that its supernet was trained in: bounds, and the largest network."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from spacelang.lower.bounds import measured, windows
-from spacelang.lower.chain import EVERY, Chain, cost
+from spacelang.lower.chain import EVERY, Chain, cost, inside
 from spacelang.lower.extremes import largest, smallest
 from spacelang.lower.lowered import existing
-from spacelang.recipe import Bound
+from spacelang.recipe import Bound, Train
 
 FLAGS = ("flops", "params")  # measures that evolve, judge and refine have a flag for
 
@@ -32,6 +32,22 @@ def untrained(trained: Sequence[Bound], asked: Sequence[Bound], chain: Chain) ->
                     f"networks in there: give one{_flag(bound)}, or train without it"
                 )
                 break
+
+
+def largest_untrained(recipe: Train, chain: Chain) -> str | None:
+    """What is to be said of a supernet's largest network as a teacher, or as a beginning, where a training by
+    this recipe never runs it; else None."""
+    if recipe.sandwich.largest:
+        return None
+    whole = existing(largest(chain))
+    kept = [bound for bound in recipe.bounds if measured(chain, bound.measure)]
+    broken = [str(bound) for bound in kept if not inside(chain, whole, windows((bound,), chain))]
+    if not broken:
+        return None
+    return (
+        f"the largest network was never trained: the supernet was trained inside {' and '.join(broken)}, where it "
+        "is not, and the sandwich does not name it"
+    )
 
 
 def _flag(bound: Bound) -> str:

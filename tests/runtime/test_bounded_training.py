@@ -21,7 +21,7 @@ from spacelang.lower.draw import draw, stream
 from spacelang.lower.histogram import bins
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.lower.pattern import free
-from spacelang.lower.untrained import untrained
+from spacelang.lower.untrained import largest_untrained, untrained
 from spacelang.recipe import Bound, Sandwich, Train
 from spacelang.source import Source
 from spacelang_runtime.engine.provenance import provenance
@@ -191,6 +191,45 @@ def test_what_reaches_outside_of_the_training_is_told(case: str) -> None:
     told = list(untrained(trained, asked, lower(SPACE).chain))
     assert len(told) == bool(said)
     assert all(said in line for line in told)
+
+
+TEACHERS: dict[str, tuple[Sandwich, tuple[Bound, ...], bool]] = {
+    "outside, and not named": (Sandwich(0, 1, 3), (SMALL,), False),
+    "outside, and trained besides": (Sandwich(1, 1, 2), (SMALL,), True),
+    "inside of an end that all keep": (Sandwich(0, 0, 1), (Bound("flops", 17_000, 112_192),), True),
+    "no bounds": (Sandwich(0, 0, 1), (), True),
+}
+
+
+@pytest.mark.parametrize("case", TEACHERS)
+def test_the_largest_network_is_a_teacher_where_it_is_trained(case: str) -> None:
+    sandwich, bounds, trained = TEACHERS[case]
+    said = largest_untrained(evolve(SPACE.train, sandwich=sandwich, bounds=bounds), lower(SPACE).chain)
+    assert (said is None) == trained
+    assert said is None or "inside flops <= 40.0K, where it is not, and the sandwich does not name it" in said
+
+
+def test_who_learns_from_a_largest_network_that_was_never_trained_is_told(
+    spacelang, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bounded = "train {\n  require flops <= 45K"
+    for name, text in (("small", DIGITS.replace("train {", bounded, 1)), ("whole", DIGITS)):
+        Path(f"{name}.space").write_text(text.replace("space digits", f"space {name}"), encoding="utf-8")
+        made = spacelang("train", f"{name}.space", "--data", "digits", "--steps", "2")
+        assert made.code == 0, made.err
+    assert spacelang("export", "smallest", "--run", "whole-1", "-o", "m").code == 0
+    for run, untaught in (("small-1", True), ("whole-1", False)):
+        for words in (
+            ("finish", run, "--network", "smallest", "--share", "50%", "--taught", "0.5"),
+            ("train", "whole.space", "--data", "digits", "--steps", "1", "--weights", run),
+            ("finetune", "m", "--data", "digits", "--steps", "1", "--teacher", run, "-o", "n", "--force"),
+        ):
+            said = spacelang(*words)
+            assert said.code == 0, said.err
+            assert ("the largest network was never trained" in said.err) == untaught
+    plain = spacelang("finish", "small-1", "--network", "smallest", "--share", "50%")
+    assert "was never trained" not in plain.err
 
 
 def test_search_judgement_and_random_networks_outside_of_the_training_are_told(

@@ -28,6 +28,7 @@ def finish(
     was stopped: it goes on when it is asked for again.
     """
     from spacelang.lower.lowered import lower
+    from spacelang.lower.untrained import largest_untrained
     from spacelang_runtime.engine.distributed import join
     from spacelang_runtime.engine.finished import ended, result_of
     from spacelang_runtime.engine.lock import sole_writer
@@ -39,6 +40,9 @@ def finish(
     run, results = requests[0].run, []
     if said := unfinished(run):
         say(said)
+    taught = any(request.taught for request in requests)
+    if taught and (said := largest_untrained(run.space.train, lower(run.space).chain)):
+        say(f"warning: {said}; it is no good teacher: leave --taught out")
     with sole_writer(run.folder), join(options.device) as world:
         tell = say if world.is_main else silent
         supernet = trained(run, lower(run.space), world.device)

@@ -8,6 +8,7 @@ import torch
 from attrs import frozen
 
 from spacelang.lower.lowered import lower
+from spacelang.lower.untrained import largest_untrained
 from spacelang_runtime.data.training_data import TrainingData, from_notes, to_notes
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.engine.supernet import trained
@@ -25,6 +26,14 @@ class Known:
     network: Network
     preprocessing: Preprocessing
     learned: TrainingData | None
+
+
+def doubt(text: str, runs: Path) -> str | None:
+    """What is to be said of the network that a text names before it is learned from; None where nothing is."""
+    if (Path(text) / "config.json").is_file():
+        return None
+    space = find(runs, text).space
+    return largest_untrained(space.train, lower(space).chain)
 
 
 def known(text: str, runs: Path) -> Known:

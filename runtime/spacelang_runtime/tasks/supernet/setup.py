@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
@@ -26,6 +27,7 @@ from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing
 from spacelang_runtime.tasks.supernet.data import Say, changed, dataset_of
 from spacelang_runtime.tasks.supernet.initial import begin_with
+from spacelang_runtime.tasks.supernet.known import doubt
 from spacelang_runtime.tasks.supernet.look import looked
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup
 from spacelang_runtime.tasks.supernet.sandwich import Subnets, alone, subnets_of
@@ -108,6 +110,9 @@ def created(request: TrainRequest, dataset: Dataset, runs: Path, world: World, s
     bounds = limits(space.train, steps_per_epoch, request.steps, request.budget)
     lowered = lower(space)
     model = untrained(lowered, world.device)
+    for text in dict.fromkeys(_learned_from(request)):
+        if said := doubt(text, runs):
+            say(f"warning: {text}: {said}")
     if request.initial and not request.network:
         begin_with(request.initial, model, runs, say)
     name = None
@@ -188,6 +193,16 @@ def continued(
     if kept is None and run.record.initial and not run.record.network:
         begin_with(run.record.initial, model, run.folder.parent, say)
     return SupernetSetup(run, space, model, subnets_in(run, lowered), dataset, bounds, kept, micro)
+
+
+def _learned_from(request: TrainRequest) -> Iterator[str]:
+    """The runs and models whose networks a training begins with or is taught by, as written."""
+    if request.finish:
+        return  # all of it is of one run, and is told before
+    if request.initial and not request.initial.random:
+        yield request.initial.model
+    if request.distillation and not request.distillation.teacher.startswith("timm:"):
+        yield request.distillation.teacher
 
 
 def _recorded(request: TrainRequest, dataset: Dataset) -> Data:
