@@ -3,7 +3,7 @@ is a warning at each option that no network can use."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
 from spacelang.amount import short
@@ -192,14 +192,9 @@ def _unused(number: int, name: str, dimension: Searched, side: int, left: Legal)
     options = dimension.options
     if name == "window":
         once = dimension.tied == "network"  # then another stage may tell apart what is the same here
-        over = [o for o in options if not isinstance(o, str) and o > side]
-        if over and not once and len([o for o in options if not isinstance(o, str) and o >= side]) > 1:
-            same = listed([decimal(o) for o in options if not isinstance(o, str) and o >= side], "and")
-            message = f"stage {number}: windows {same} are all its whole {side}×{side} map: one option"
-            help_ = (
-                f"keep one of them: `{decimal(min(o for o in options if not isinstance(o, str) and o >= side))}`"
-            )
-            yield Diagnostic("W0501", message, Label(span), help=help_)
+        whole = [o for o in options if not isinstance(o, str) and o >= side]
+        if len(whole) > 1 and not once:
+            yield _one_window(number, options, whole, side, span)
         options = tuple(dict.fromkeys(o if isinstance(o, str) else min(o, side) for o in options))
     dead = [option for option in options if option not in used]
     if dead:
@@ -209,6 +204,17 @@ def _unused(number: int, name: str, dimension: Searched, side: int, left: Legal)
         yield Diagnostic(
             "W0502", message, Label(span), help=f"the rules leave no use for it: {which} {verb} safe to delete"
         )
+
+
+def _one_window(
+    number: int, options: Sequence[Option], whole: Sequence[Number], side: int, span: Span
+) -> Diagnostic:
+    """Windows of a stage that cover its map. whole: these, of all its options."""
+    same, every = listed([decimal(o) for o in whole], "and"), "both" if len(whole) == 2 else "all"
+    message = f"stage {number}: windows of {same} {every} cover its whole {side}×{side} map, and are one option"
+    kept = [_shown(o) for o in options if o not in whole[1:]]
+    line = f"window = {kept[0]}" if len(kept) == 1 else f"window in {{{', '.join(kept)}}}"
+    return Diagnostic("W0501", message, Label(span), help=f"`{line}` in stage {number} has the same networks")
 
 
 def _windows(number: int, window: Dimension, side: int, stage: Span) -> Iterator[Diagnostic]:
