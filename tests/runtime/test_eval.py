@@ -201,6 +201,16 @@ def test_what_learns_on_is_not_tested_on_the_images_of_its_training(spacelang, t
             assert f"whole has no test split: as where the weights come from, {HELD}" in said.err
             data_of = newest(runs).record.data
             assert (data_of.test_share, data_of.test_seed) == (0.34, 3)
+    assert spacelang(*tune, *another).code == 0
+    further = ("finetune", str(tmp_path / "n"), *small, "--force", "-o", str(tmp_path / "o"))
+    assert spacelang(*further).code == 0  # on what was held out last, and without a warning of its own
+    seen = "may have learned from some of the images that are tested"
+    for folder, told in (("m", False), ("n", True), ("o", True)):
+        tested = spacelang("eval", str(tmp_path / folder), "--data", str(data), "--workers", "0")
+        assert (f"was trained from weights that {seen}" in tested.err) == told
+    for run, told in (("tiny-1", False), ("tiny-2", True)):
+        tested = spacelang("eval", "smallest", "--run", run, "--runs", str(runs), "--workers", "0")
+        assert (f"{run} began with weights that {seen}" in tested.err) == told
     anew = spacelang(*tune, "--from-scratch", "--test-share", "0.34")
     assert warning not in anew.err, "nothing of it is left"
     others = photos(tmp_path / "others", 3)

@@ -106,6 +106,8 @@ def of_run(
                 f"{name} was finished on the images that were held out for the search as well: --final",
                 "measure it on the test images, or as it was before: --inherited",
             )
+    if split == "test" and run.record.data.test_seen:
+        options.say(f"{run.name} began with weights that may have learned from some of the images that are tested")
     drawn = _random(lowered, run.best, random, seed, options.say)
     where = choose(options.device)
     model = trained(run, lowered, where)

@@ -29,7 +29,7 @@ from spacelang_runtime.data.skipped import Skipped
 from spacelang_runtime.data.source import Split
 from spacelang_runtime.data.splits import TestShare, source
 from spacelang_runtime.data.stratify import stratified
-from spacelang_runtime.data.training_data import TrainingData, held_out_again
+from spacelang_runtime.data.training_data import HeldOut, TrainingData, held_out_again
 from spacelang_runtime.data.workers import worked
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.preprocessing import Preprocessing, chosen
@@ -44,8 +44,8 @@ class Dataset:
     classes: names in alphabetical order; a label is an index into them. fingerprint: SHA-256 over names and sizes
     of the files, to know the data again. files: what there is of each class, in words. form: what the data
     was taken for; understood: the same with what it has, in a line. preprocessing: how pictures become what is
-    scored, and its mean and deviation what is trained on too. held_out: for the test, of data without a test split.
-    skipped: the broken images met so far, by name, with the reason.
+    scored, and its mean and deviation what is trained on too. held_out: for the test. skipped: the
+    broken images met so far, by name, with the reason.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Dataset:
     frame: Frame
     recipe: Train
     preprocessing: Preprocessing
-    held_out: TestShare | None
+    held_out: HeldOut
     workers: int
     say: Callable[[str], None]
     train: Split
@@ -198,14 +198,15 @@ def open_dataset(
     those sizes. Raises `Failure` for data that cannot be used.
     """
     require_channels(frame)
+    held = HeldOut(held_out)
     if where == "digits":
         found = digits(frame.image)
     else:
         listing = listed(where)
         for line in listing.said:  # before anything is refused, which they may tell the reason of
             say(line)
-        held_out = held_out_again(listing, held_out, learned, say)
-        found = source(listing, 2 * frame.image, held_out)
+        held = held_out_again(listing, held_out, learned, say)
+        found = source(listing, 2 * frame.image, held.share)
     for line in found.said:
         say(line)
     every = found.train
@@ -232,7 +233,7 @@ def open_dataset(
         frame=frame,
         recipe=recipe,
         preprocessing=seen,
-        held_out=held_out,
+        held_out=held,
         workers=workers,
         say=say,
         train=every.take(~searched),

@@ -172,12 +172,20 @@ def _held_out(
         )
     elif asked is None:
         say(f"{listing.name} has no test split: tested as the model was trained, on {own}")
+        _say_seen(learned, say)
     elif own is not None and asked != own:
         say(
             f"the model was trained on {listing.name}, with {own}: it may have learned from some of the images "
             "that are tested; leave out --test-share to test those that it has not seen"
         )
+    elif own is not None:
+        _say_seen(learned, say)
     return asked or own
+
+
+def _say_seen(learned: TrainingData | None, say: Callable[[str], None]) -> None:
+    if learned is not None and learned.seen:
+        say("the model was trained from weights that may have learned from some of the images that are tested")
 
 
 def open_training(

@@ -17,6 +17,7 @@ def provenance(run: RunFolder, architecture: Architecture) -> dict[str, Any]:
     """The notes of a network with the weights that it inherits in a run (see `saved.save`). What a search says of
     it holds for the weights that were searched: a run that was trained on has others."""
     cost, record, state, best = price(architecture), run.record, run.state, run.best
+    data = record.data
     is_best = best is not None and best["name"] == architecture.name
     constraint, share, accuracy = None, None, None
     if best is not None and is_best:
@@ -31,13 +32,13 @@ def provenance(run: RunFolder, architecture: Architecture) -> dict[str, Any]:
         "name": architecture.name,
         "flops": cost.flops,
         "params": cost.params,
-        "classes": list(record.data.classes),
+        "classes": list(data.classes),
         "space": record.space,
         "constraint": constraint,
         "accuracy": accuracy,
         "held_out_accuracy": share,
-        "data": f"{record.data.name} (fingerprint {record.data.fingerprint[:16]})",
-        **to_notes(record.data.test_share, record.data.test_seed, record.data.fingerprint),
+        "data": f"{data.name} (fingerprint {data.fingerprint[:16]})",
+        **to_notes(data.test_share, data.test_seed, data.fingerprint, data.test_seen),
         "origin": f"inherited from the supernet of run {run.name}{steps}{within}",
         "run": run.name,
         "preview": record.preview,

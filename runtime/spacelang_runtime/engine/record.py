@@ -32,7 +32,8 @@ OF_ONE_NETWORK = ("finetune", "finish")
 class Data:
     """What was trained on. where: as the user wrote it. fingerprint: the same for the same data. classes: of
     images; empty where a task has answers of another kind. test_share: of every class, held out for the test by
-    `test_seed`, of data without a test split; 0 where it has one. form: what it was taken for, in words."""
+    `test_seed`, of data without a test split; 0 where it has one; test_seen: whether the weights that the training
+    began with may have learned from these. form: what it was taken for, in words."""
 
     where: str
     name: str
@@ -40,6 +41,7 @@ class Data:
     classes: tuple[str, ...] = ()
     test_share: float = 0.0
     test_seed: int = 0
+    test_seen: bool = False
     form: str = ""
 
 

@@ -35,7 +35,7 @@ from spacelang_runtime.nn.inherit import inherit
 from spacelang_runtime.nn.saved import save
 from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.tasks.finetune import ALONE, narrowest
-from spacelang_runtime.tasks.supernet.data import Say, preprocessing_of, share_of
+from spacelang_runtime.tasks.supernet.data import Say, learned_by, preprocessing_of, share_of
 from spacelang_runtime.tasks.supernet.objective import SupernetSetup, training
 from spacelang_runtime.tasks.supernet.sandwich import alone
 from spacelang_runtime.tasks.supernet.setup import TrainRequest, continued, created, opened
@@ -138,6 +138,7 @@ def begun(request: FinishRequest, supernet: Supernet, world: World, workers: int
         preprocessing=preprocessing_of(run, say),
         fingerprint=run.record.data.fingerprint,
         held_out=share_of(run),
+        learned=learned_by(run),
     )
     asked, dataset = opened(asked, world, workers, say)
     every = _seconds_a_step(asked, dataset, request, supernet, world)

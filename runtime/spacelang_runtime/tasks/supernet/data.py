@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from spacelang.runs import resuming
-from spacelang_runtime.data import Dataset, TestShare, open_dataset
+from spacelang_runtime.data import Dataset, TestShare, TrainingData, open_dataset
+from spacelang_runtime.data.training_data import from_notes, to_notes
 from spacelang_runtime.engine.place import differences, place_of, read_data
 from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.failure import Failure
@@ -45,6 +46,12 @@ def share_of(run: RunFolder) -> TestShare | None:
     """What a run's data has held out for the test; None for data with a test split of its own."""
     data = run.record.data
     return TestShare(data.test_share, data.test_seed) if data.test_share else None
+
+
+def learned_by(run: RunFolder) -> TrainingData | None:
+    """What is to be known of a run's data where images are held out for a test of its networks."""
+    data = run.record.data
+    return from_notes(to_notes(data.test_share, data.test_seed, data.fingerprint, data.test_seen))
 
 
 def changed(where: str, run: str, changes: str = "", again: str = "") -> Failure:

@@ -9,13 +9,14 @@ from attrs import frozen
 
 from spacelang.lower.lowered import lower
 from spacelang.lower.untrained import largest_untrained
-from spacelang_runtime.data.training_data import TrainingData, from_notes, to_notes
+from spacelang_runtime.data.training_data import TrainingData, from_notes
 from spacelang_runtime.engine.run import find
 from spacelang_runtime.engine.supernet import trained
 from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import load, notes_of, preprocessing_of
 from spacelang_runtime.preprocessing import Preprocessing
+from spacelang_runtime.tasks.supernet.data import learned_by
 
 
 @frozen(eq=False)
@@ -42,7 +43,6 @@ def known(text: str, runs: Path) -> Known:
     if (Path(text) / "config.json").is_file():
         return Known(load(text), preprocessing_of(text), from_notes(notes_of(text)))
     run = find(runs, text)
-    lowered, data = lower(run.space), run.record.data
+    lowered = lower(run.space)
     network = extract(trained(run, lowered, torch.device("cpu")), lowered.largest)
-    learned = from_notes(to_notes(data.test_share, data.test_seed, data.fingerprint))
-    return Known(network, run.record.preprocessing or Preprocessing(), learned)
+    return Known(network, run.record.preprocessing or Preprocessing(), learned_by(run))

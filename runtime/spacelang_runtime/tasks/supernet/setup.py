@@ -206,9 +206,9 @@ def _learned_from(request: TrainRequest) -> Iterator[str]:
 
 
 def _recorded(request: TrainRequest, dataset: Dataset) -> Data:
-    share = dataset.held_out or TestShare(0.0)
+    share, seen = dataset.held_out.share or TestShare(0.0), dataset.held_out.seen
     data = Data(request.data, dataset.name, dataset.fingerprint, dataset.classes)
-    return attrs.evolve(data, test_share=share.share, test_seed=share.seed, form=dataset.form)
+    return attrs.evolve(data, test_share=share.share, test_seed=share.seed, test_seen=seen, form=dataset.form)
 
 
 def subnets_in(run: RunFolder, lowered: Lowered) -> Subnets:
