@@ -33,7 +33,7 @@ from spacelang.lower import plan
 from spacelang.lower.cost import price
 from spacelang.lower.lowered import Lowered, lower
 from spacelang.project import loader
-from spacelang.recipe import RULES, Rule
+from spacelang.recipe import RULES, OptimizerName
 from spacelang.resources import folder
 from spacelang.source import Source, read
 from spacelang_runtime.engine.distributed import precision
@@ -173,7 +173,7 @@ def supernet_step(
     }
 
 
-def updating(lowered: Lowered, rule: Rule, steps: int) -> float:
+def updating(lowered: Lowered, rule: OptimizerName, steps: int) -> float:
     """Milliseconds of an update of a supernet, without the passes before it."""
     clean()
     model = Supernet(lowered.space.frame, lowered.plan).to(DEVICE)

@@ -22,7 +22,7 @@ from spacelang.language.domain import LARGEST
 from spacelang.language.word import Word
 from spacelang.outside import shown
 
-Position = Literal["absolute", "bias", "relative"]
+PositionEncoding = Literal["absolute", "bias", "relative"]
 Token = Literal["class", "none"]
 Pool = Literal["mean", "token"]
 Window = int | Literal["global"]
@@ -43,7 +43,7 @@ class Frame:
     patch: int
     channels: int
     classes: int
-    position: tuple[Position, ...]
+    position: tuple[PositionEncoding, ...]
     token: Token
     pool: Pool
     stem_norm: bool
@@ -241,8 +241,8 @@ def _whole(record: dict[str, Any], name: str) -> int:
     return value
 
 
-def _positions(value: Any) -> tuple[Position, ...]:
-    names: tuple[Position, ...] = ("absolute", "bias", "relative")
+def _positions(value: Any) -> tuple[PositionEncoding, ...]:
+    names: tuple[PositionEncoding, ...] = ("absolute", "bias", "relative")
     if not isinstance(value, list) or any(not isinstance(item, str) or item not in names for item in value):
         raise NotAnArchitecture("'position' is a list of absolute, bias and relative")
     return tuple(name for name in names if name in value)

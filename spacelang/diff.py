@@ -24,17 +24,17 @@ from spacelang.recipe import Bound, Evolve, Refine, Train
 from spacelang.space import Derived, Dimension, Option, Requirement, Space, dimensions
 
 Change = Literal["same", "wider", "narrower", "moved", "incomparable"]
-Recipe = Literal["train", "evolve", "refine"]
-Setting = int | str | bool | tuple[str, ...] | None  # None: a measure that is not declared
+RecipeName = Literal["train", "evolve", "refine"]
+SettingValue = int | str | bool | tuple[str, ...] | None  # None: a measure that is not declared
 
 
 @frozen
-class Settings:
+class SettingDifference:
     """A setting of the whole space that became another."""
 
     name: str
-    before: Setting
-    after: Setting
+    before: SettingValue
+    after: SettingValue
 
 
 @frozen
@@ -65,7 +65,7 @@ class Rules:
 class RecipeLine:
     """A line of a recipe that became another. None: there was no such bound, or there is none any more."""
 
-    recipe: Recipe
+    recipe: RecipeName
     name: str
     before: Number | str | None
     after: Number | str | None
@@ -90,7 +90,7 @@ class Difference:
 
     names: tuple[str, str]
     change: Change
-    settings: tuple[Settings, ...]
+    settings: tuple[SettingDifference, ...]
     stages: tuple[int, int]
     options: tuple[Options, ...]
     rules: Rules
@@ -151,19 +151,19 @@ def change(before: tuple[Option, ...], after: tuple[Option, ...]) -> Change:
     return verdict
 
 
-def _settings(before: Frame, after: Frame) -> Iterator[Settings]:
+def _settings(before: Frame, after: Frame) -> Iterator[SettingDifference]:
     for field in attrs.fields(Frame):
         old, fresh = getattr(before, field.name), getattr(after, field.name)
         if old != fresh:
-            yield Settings(field.name, old, fresh)
+            yield SettingDifference(field.name, old, fresh)
 
 
-def _measures(before: Space, after: Space) -> Iterator[Settings]:
+def _measures(before: Space, after: Space) -> Iterator[SettingDifference]:
     """Measures of one's own that are declared in one of two spaces, or in another unit."""
     old, fresh = ({one.name: one.unit for one in space.measures} for space in (before, after))
     for name in sorted(old.keys() | fresh.keys()):
         if old.get(name) != fresh.get(name):
-            yield Settings(f"measure {name}", old.get(name), fresh.get(name))
+            yield SettingDifference(f"measure {name}", old.get(name), fresh.get(name))
 
 
 def _options(one: Lowered, other: Lowered) -> Iterator[Options]:
@@ -191,7 +191,9 @@ def _rule(require: Requirement) -> str:
     return text if require.stage is None else f"stage {require.stage} {{ {text} }}"
 
 
-def _lines(name: Recipe, before: Train | Evolve | Refine, after: Train | Evolve | Refine) -> Iterator[RecipeLine]:
+def _lines(
+    name: RecipeName, before: Train | Evolve | Refine, after: Train | Evolve | Refine
+) -> Iterator[RecipeLine]:
     old, fresh = _flat(before), _flat(after)
     for key in dict.fromkeys([*old, *fresh]):
         if old.get(key) != fresh.get(key):

@@ -16,7 +16,9 @@ from spacelang.lower.cells import Charge, LegalCell
 from spacelang.lower.lowered import Lowered
 from spacelang.space import Option
 
-Parts = tuple[tuple[str, tuple[Option, ...]], ...]  # hyperparameters, and the values of each that stand together
+ForbiddenValues = tuple[
+    tuple[str, tuple[Option, ...]], ...
+]  # hyperparameters, and the values of each that stand together
 Said = Mapping[str, tuple[Option, ...]]  # the same by name
 Row = dict[str, Option]
 
@@ -33,7 +35,7 @@ class Increment:
     """
 
     amount: int
-    parts: Parts
+    parts: ForbiddenValues
     then: tuple[Item, ...] = ()
     lower: int | None = None
 
@@ -51,7 +53,7 @@ class Names:
     shared: frozenset[str]
 
 
-def forbidden(space: Lowered, charge: Charge, names: Names, most: int) -> Iterator[Parts]:
+def forbidden(space: Lowered, charge: Charge, names: Names, most: int) -> Iterator[ForbiddenValues]:
     """The clauses by which a total is kept in its window. Raises `TooManyCombinations` where more than `most` are
     looked at."""
     looks = iter(range(most))
@@ -67,7 +69,7 @@ def _beyond(
     drops: tuple[int, ...],
     said: Said,
     looks: Iterator[int],
-) -> Iterator[Parts]:
+) -> Iterator[ForbiddenValues]:
     """The clauses that hold what is said already, of what adds more than `end` in all.
 
     drops: by how much less each part that is said adds where it is left out or says less.

@@ -24,7 +24,7 @@ from spacelang.architecture import (
     Layer,
     NotAnArchitecture,
     Option,
-    Position,
+    PositionEncoding,
     Stage,
     said,
     verify,
@@ -66,7 +66,7 @@ def write(architecture: Architecture) -> str:
     return "/".join(["-".join(parts), *map(_stage, architecture.stages)])
 
 
-def _usual_position(several: bool) -> tuple[Position, ...]:
+def _usual_position(several: bool) -> tuple[PositionEncoding, ...]:
     return ("bias",) if several else ("absolute",)
 
 
@@ -126,7 +126,7 @@ def _with(frame: Frame, word: str) -> Frame:
         case "noposition":
             return evolve(frame, position=())
         case _ if set(word.split("+")) <= {"absolute", "bias", "relative"}:
-            return evolve(frame, position=cast(tuple[Position, ...], tuple(sorted(word.split("+")))))
+            return evolve(frame, position=cast(tuple[PositionEncoding, ...], tuple(sorted(word.split("+")))))
         case _:
             raise NotAnArchitecture(f"{word!r} says nothing of a network")
 

@@ -148,10 +148,10 @@ def _plain(layer: core.Layer, name: str) -> int | float | str:
     return value if domain(name).whole else float(value)
 
 
-Known = Architecture | core.Architecture | str  # a network, however it is named
+ArchitectureLike = Architecture | core.Architecture | str  # a network, however it is named
 
 
-def known(value: Known) -> Architecture:
+def known(value: ArchitectureLike) -> Architecture:
     """The network that a value, or a line, names. Raises `Failure`, or TypeError for what names none."""
     match value:
         case Architecture():

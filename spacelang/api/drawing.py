@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from spacelang.api.architecture import Architecture, Known
+from spacelang.api.architecture import Architecture, ArchitectureLike
 from spacelang.api.error import NotAnOption
 from spacelang.api.exactly import exactly
 from spacelang.api.measures import Amount, Further, nearest_known
@@ -76,7 +76,7 @@ def sample(
 @exactly()
 def mutate(
     space: Priced,
-    architecture: Known,
+    architecture: ArchitectureLike,
     *,
     flops: Amount | None = None,
     params: Amount | None = None,
@@ -112,8 +112,8 @@ def mutate(
 @exactly()
 def cross(
     space: Priced,
-    one: Known,
-    other: Known,
+    one: ArchitectureLike,
+    other: ArchitectureLike,
     *,
     flops: Amount | None = None,
     params: Amount | None = None,

@@ -13,7 +13,7 @@ from spacelang.api.trained import Say, TrainedRun, silent
 if TYPE_CHECKING:
     from spacelang_runtime.app.evaluate import Tested
 
-Split = Literal["test", "search"]
+SplitName = Literal["test", "search"]
 Observe = Callable[[float, str], None]
 
 
@@ -21,7 +21,7 @@ def evaluate(
     run: TrainedRun,
     *what: str | Architecture,
     random: int = 0,
-    split: Split = "test",
+    split: SplitName = "test",
     data: str | None = None,
     seed: int = 0,
     classes: bool = False,
@@ -53,8 +53,8 @@ def evaluate(
         NotAnOption: for another split, and numbers that cannot be.
         Failure: for a name of no network, and for held-out images that a finish has learned from.
     """
-    if split not in get_args(Split):
-        raise NotAnOption("split", f"{split!r} is none of {', '.join(get_args(Split))}")
+    if split not in get_args(SplitName):
+        raise NotAnOption("split", f"{split!r} is none of {', '.join(get_args(SplitName))}")
     whole("random", random, 0)
     whole("seed", seed, 0)
     whole("workers", workers, *WORKERS)

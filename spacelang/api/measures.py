@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from spacelang.lower.costs import CostTable
     from spacelang.lower.lowered import Lowered
 
-Plain = str | int | float | Fraction
-Amount = Plain | tuple[Plain | None, Plain | None]  # `"4G..4.5G"`, `4.5e9` (at most) or `(4e9, 4.5e9)`
+PlainNumber = str | int | float | Fraction
+Amount = (
+    PlainNumber | tuple[PlainNumber | None, PlainNumber | None]
+)  # `"4G..4.5G"`, `4.5e9` (at most) or `(4e9, 4.5e9)`
 Further = Mapping[str, Amount] | Sequence[str]  # `{"energy": "2..2.5"}`, `["energy=2..2.5"]`, or the text alone
 
 LABELS = {measure.name: measure.label for measure in MEASURES if measure.label}
@@ -190,7 +192,7 @@ def _further(others: Further) -> Iterator[tuple[str, Amount, str]]:
         yield measure.strip(), values, "bound"
 
 
-def _said(value: int | float | Fraction | tuple[Plain | None, Plain | None]) -> str:
+def _said(value: int | float | Fraction | tuple[PlainNumber | None, PlainNumber | None]) -> str:
     """A bound given in numbers, as it would be written."""
     if isinstance(value, tuple):
         if len(value) != 2:
@@ -200,7 +202,7 @@ def _said(value: int | float | Fraction | tuple[Plain | None, Plain | None]) -> 
     return _said_end(value)
 
 
-def _said_end(end: Plain) -> str:
+def _said_end(end: PlainNumber) -> str:
     if isinstance(end, str):
         return end
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spacelang.api.trained import Say, silent
-from spacelang.api.transfer import Task, Transfer, require_libraries
+from spacelang.api.transfer import Transfer, TransferTask, require_libraries
 from spacelang.runs import called
 from spacelang_runtime.failure import Failure
 
@@ -19,7 +19,7 @@ def open_transfer(
     name: str | os.PathLike[str] | None = None,
     runs: str | os.PathLike[str] = "runs",
     *,
-    task: Task | None = None,
+    task: TransferTask | None = None,
     say: Say = silent,
 ) -> Transfer:
     """The transfer of a name, or of a folder; where none is named, the latest in `runs` that has a model.

@@ -29,7 +29,7 @@ from spacelang.api.worded import worded
 from spacelang.project import loader
 from spacelang.recipe import Score
 from spacelang.refinement.curve import Curve
-from spacelang.refinement.loop import CandidateSpace, Finding, Outcome, Rule, refined
+from spacelang.refinement.loop import CandidateSpace, Finding, Outcome, RefinementRule, refined
 from spacelang.source import Source
 from spacelang_runtime.failure import Failure
 
@@ -100,7 +100,7 @@ def refine(
     train: Settings | None = None,
     images: int | None = None,
     score: Score | None = None,
-    rule: Rule = "extrapolated",
+    rule: RefinementRule = "extrapolated",
     inherit: bool = False,
     search: bool = False,
     finish: str | float | None = None,

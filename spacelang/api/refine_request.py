@@ -15,7 +15,7 @@ from spacelang.api.method import score_of
 from spacelang.api.recipe import Settings, lines
 from spacelang.api.time import Time, time_of
 from spacelang.recipe import Score
-from spacelang.refinement.loop import RULES, Rule
+from spacelang.refinement.loop import RULES, RefinementRule
 
 
 @frozen
@@ -35,7 +35,7 @@ class RefineRequest:
     params: Amount | None = None
     images: int | None = None
     score: Score | None = None
-    rule: Rule = "extrapolated"
+    rule: RefinementRule = "extrapolated"
     inherit: bool = False
     search: bool = False
     finish: Fraction | None = None
@@ -90,7 +90,7 @@ def refine_request(
     )
 
 
-def rule_of(given: str) -> Rule:
+def rule_of(given: str) -> RefinementRule:
     """The rule of that name. Raises `NotAnOption`."""
     found = next((rule for rule in RULES if rule == given), None)
     if found is None:

@@ -11,7 +11,7 @@ from spacelang.canvas import COLOURS, FAINT, Canvas, Dot, Text, Trace
 _WIDTH, _HEIGHT = 600, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 24, 44, 40
 
-Pair = Sequence[float]
+PlotPoint = Sequence[float]
 
 
 def by_order(space: str, scores: Sequence[float], direction: Direction) -> Canvas:
@@ -22,7 +22,7 @@ def by_order(space: str, scores: Sequence[float], direction: Direction) -> Canva
     return _sheet(f"{space}: scores in the order told", dots, line)
 
 
-def by_goals(space: str, scores: Sequence[Pair], front: Sequence[Pair]) -> Canvas:
+def by_goals(space: str, scores: Sequence[PlotPoint], front: Sequence[PlotPoint]) -> Canvas:
     """Each score by its first two goals, the front as a line. The first goal goes upwards."""
     dots = [(score[1], score[0]) for score in scores]
     line = sorted((score[1], score[0]) for score in front)

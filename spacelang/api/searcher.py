@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from spacelang import interchange
-from spacelang.api.architecture import Architecture, Known, known
+from spacelang.api.architecture import Architecture, ArchitectureLike, known
 from spacelang.api.error import NotAnOption
 from spacelang.api.exactly import exactly
 from spacelang.api.feasible import feasible
@@ -133,7 +133,7 @@ class Searcher:
                     break
             return tuple(candidate.architecture for candidate in batch)
 
-    def tell(self, architecture: Known, score: Score | None) -> bool:
+    def tell(self, architecture: ArchitectureLike, score: Score | None) -> bool:
         """The score of a network: a number, or one for each goal; None, or what is not finite, where it failed.
 
         What has a score keeps it: a second answer changes nothing, and False comes back; a score replaces a
@@ -172,7 +172,7 @@ class Searcher:
             scored = tuple(self._scored(self._walk.known[name]) for name in final)
             return Found(self.space.name, self._walk.directions, scored)
 
-    def scored(self, architecture: Known) -> Scored:
+    def scored(self, architecture: ArchitectureLike) -> Scored:
         """A network of the search with its answer."""
         with self._lock:
             return self._scored(self._candidate(known(architecture)))

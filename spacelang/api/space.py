@@ -11,7 +11,7 @@ from attrs import define, evolve, field
 
 from spacelang.api import counting as _counting
 from spacelang.api import drawing as _drawing
-from spacelang.api.architecture import Architecture, Known, known
+from spacelang.api.architecture import Architecture, ArchitectureLike, known
 from spacelang.api.measures import Amount, Further, Measures, known_as, priced
 from spacelang.api.worded import worded
 from spacelang.lower.bounds import windows
@@ -104,7 +104,7 @@ class Space:
         """The network with the most MACs; of several, the one with the most parameters."""
         return Architecture(self.lowered.largest)
 
-    def cost(self, architecture: Known) -> dict[str, int | float]:
+    def cost(self, architecture: ArchitectureLike) -> dict[str, int | float]:
         """What a network of the space costs, by measure. Raises `Failure` for one that is not of the space."""
         return self.costs_of(self.genotype(architecture))
 
@@ -123,7 +123,7 @@ class Space:
     @worded
     def contains(
         self,
-        other: Known | Space,
+        other: ArchitectureLike | Space,
         *,
         flops: Amount | None = None,
         params: Amount | None = None,
@@ -148,7 +148,7 @@ class Space:
             return False
         return inside(self.lowered.chain, genotype, windows)
 
-    def __contains__(self, other: Known | Space) -> bool:
+    def __contains__(self, other: ArchitectureLike | Space) -> bool:
         return self.contains(other)
 
     def diff(self, after: Space) -> Difference:
@@ -230,7 +230,7 @@ class Space:
         chain = self.lowered.chain
         return windows(self.measured.bounds(chain, named, bounds), chain)
 
-    def genotype(self, architecture: Known) -> Genotype:
+    def genotype(self, architecture: ArchitectureLike) -> Genotype:
         """Where a network lies in the chain. Raises `Failure` that says what keeps it out."""
         found = known(architecture)
         try:

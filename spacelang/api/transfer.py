@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from spacelang_runtime.app.watching import Measuring
     from spacelang_runtime.engine.run import RunFolder
     from spacelang_runtime.engine.step import Step
-    from spacelang_runtime.tasks.recipe import Recipe
+    from spacelang_runtime.tasks.recipe import TransferRecipe
     from spacelang_runtime.tasks.transfer.setup import TransferRequest
 
-Task = Literal["detect", "segment", "vqa"]
+TransferTask = Literal["detect", "segment", "vqa"]
 Place = str | os.PathLike[str]
 Figures = dict[str, float | None]
 Observe = Callable[["Step | Measuring"], None]
@@ -99,7 +99,7 @@ class Transfer:
 
 
 def transfer(
-    task: Task,
+    task: TransferTask,
     model: Place | Transfer,
     data: Place | None = None,
     recipe: str | None = None,
@@ -179,7 +179,7 @@ def transfer(
     return Transfer(done.run, done.figures)
 
 
-def recipe_of(task: str, recipe: str | None, changed: Sequence[str]) -> Recipe:
+def recipe_of(task: str, recipe: str | None, changed: Sequence[str]) -> TransferRecipe:
     """The recipe of a name or a file, with lines of it changed; found without torch. Raises `Failure`."""
     from spacelang_runtime.tasks.recipe_text import named, shipped
 
@@ -196,7 +196,7 @@ def lines_of(settings: Settings | None, micro: int | None) -> list[str]:
 
 
 def request(
-    recipe: Recipe,
+    recipe: TransferRecipe,
     model: Path,
     data: Path,
     random: bool,

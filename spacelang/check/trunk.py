@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from spacelang.architecture import LARGEST_IMAGE, Frame, Pool, Position, Token
+from spacelang.architecture import LARGEST_IMAGE, Frame, Pool, PositionEncoding, Token
 from spacelang.check.outline import Outline
 from spacelang.check.values import spot, whole, word
 from spacelang.diagnostics import Diagnostic, Label
@@ -33,7 +33,7 @@ def frame(layout: Outline, found: list[Diagnostic]) -> Frame | None:
         message = f"an image has at most {LARGEST_IMAGE} pixels a side"
         help_ = "give the side in pixels, such as `image = 224`"
         found.append(Diagnostic("E0221", message, Label(_span(layout, "image")), help=help_))
-    position = _positions(values.get("position"), found) or (cast(Position, _usual("position", several)),)
+    position = _positions(values.get("position"), found) or (cast(PositionEncoding, _usual("position", several)),)
     token = _word(values, "token", several, found)
     pool = _word(values, "pool", several, found)
     stem_norm = _word(values, "stem_norm", several, found)
@@ -100,7 +100,7 @@ def _usual(name: str, several: bool) -> str | None:
             return cast(str, default)
 
 
-def _positions(expression: Expression | None, found: list[Diagnostic]) -> tuple[Position, ...] | None:
+def _positions(expression: Expression | None, found: list[Diagnostic]) -> tuple[PositionEncoding, ...] | None:
     """`absolute + relative` as a set of words."""
     if expression is None:
         return None
@@ -125,7 +125,7 @@ def _positions(expression: Expression | None, found: list[Diagnostic]) -> tuple[
     if len(set(names)) < len(names):
         help_ = "name each once"
         found.append(Diagnostic("E0229", "a position encoding is named twice", Label(spot(expression)), help=help_))
-    order: tuple[Position, ...] = ("absolute", "bias", "relative")
+    order: tuple[PositionEncoding, ...] = ("absolute", "bias", "relative")
     return tuple(name for name in order if name in names)
 
 

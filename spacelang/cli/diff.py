@@ -18,7 +18,7 @@ from spacelang.expression import Number, decimal
 from spacelang.table import listed
 
 if TYPE_CHECKING:
-    from spacelang.diff import Difference, Options, Setting
+    from spacelang.diff import Difference, Options, SettingValue
     from spacelang.lower.chain import Window
 
 
@@ -81,7 +81,7 @@ def _verdict(found: Difference) -> str:
             return "incomparable; each has networks that the other has not"
 
 
-def _setting(value: Setting) -> str:
+def _setting(value: SettingValue) -> str:
     if value is None:
         return "not declared"
     if isinstance(value, bool):

@@ -12,13 +12,13 @@ from attrs import evolve
 from spacelang.api.held_out import held_out
 from spacelang.cli.evaluation import show
 from spacelang.cli.model import is_run
-from spacelang.cli.options import AsJson, Device, Runs, TestSeed, TestShare, WeightsOf
+from spacelang.cli.options import AsJson, Device, Runs, TestSeed, TestShareOption, WeightsOf
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.cli.watch import progress
 from spacelang.runs import RUNS
 
 if TYPE_CHECKING:
-    from spacelang_runtime.app.evaluate import EvaluationOptions, Row, Split
+    from spacelang_runtime.app.evaluate import EvaluationOptions, Row, SplitName
     from spacelang_runtime.engine.latest import Need
     from spacelang_runtime.engine.run import RunFolder
 
@@ -42,7 +42,7 @@ def evaluate(
     data: Annotated[
         str | None, typer.Option(help="For models' folders: the data to test on; for a run: where it is now.")
     ] = None,
-    test_share: TestShare = None,
+    test_share: TestShareOption = None,
     test_seed: TestSeed = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of the random networks.")] = 0,
     classes: Annotated[
@@ -107,7 +107,7 @@ def _networks(
     runs: Path,
     random: int,
     seed: int,
-    split: Split,
+    split: SplitName,
     by_class: bool,
     options: EvaluationOptions,
     inherited: bool,

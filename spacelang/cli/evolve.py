@@ -14,9 +14,9 @@ from spacelang.api.finish import FinishOptions, requests, share_of
 from spacelang.api.method import Words
 from spacelang.cli.board import board
 from spacelang.cli.options import (
-    Bounds,
+    BoundsOption,
     Device,
-    Images,
+    ImagesOption,
     Latency,
     MovedData,
     ResultAsJson,
@@ -43,12 +43,12 @@ def evolve(
     cost: Annotated[
         list[Path] | None, typer.Option(help="A table of a further cost, as JSON, to bound as well.")
     ] = None,
-    bound: Bounds = None,
+    bound: BoundsOption = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the evolve recipe for this search."),
     ] = None,
-    images: Images = None,
+    images: ImagesOption = None,
     score: Annotated[
         str | None, typer.Option(help="What ranks networks, instead of the recipe's line: loss or accuracy.")
     ] = None,

@@ -9,7 +9,7 @@ import typer
 
 from spacelang.architecture import LARGEST_IMAGE
 from spacelang.cli.model import is_run
-from spacelang.cli.options import Force, Runs, TestSeed, TestShare, WeightsOf
+from spacelang.cli.options import Force, Runs, TestSeed, TestShareOption, WeightsOf
 from spacelang.cli.terminal import fail, refused, say, say_once
 from spacelang.runs import RUNS
 from spacelang_runtime.failure import Failure
@@ -63,7 +63,7 @@ def export(
         str | None,
         typer.Option(help="With --int8: training images that set its ranges, and test images that judge it."),
     ] = None,
-    test_share: TestShare = None,
+    test_share: TestShareOption = None,
     test_seed: TestSeed = 0,
     force: Force = False,
     run: WeightsOf = None,

@@ -14,17 +14,17 @@ from spacelang.api.held_out import held_out
 from spacelang.api.time import time_of
 from spacelang.cli.model import no_run
 from spacelang.cli.options import (
-    Budget,
+    BudgetOption,
     Checkpointing,
     Device,
-    DryRun,
+    DryRunOption,
     Micro,
     Runs,
-    Settings,
-    Steps,
+    SettingsOption,
+    StepsOption,
     TestSeed,
-    TestShare,
-    TrainingData,
+    TestShareOption,
+    TrainingDataOption,
     Workers,
 )
 from spacelang.cli.terminal import fail, refused, say
@@ -38,15 +38,15 @@ def finetune(
     model: Annotated[
         str, typer.Argument(help="A model's folder (spacelang export best -o model/); with --resume, a run.")
     ],
-    data: TrainingData = None,
-    test_share: TestShare = None,
+    data: TrainingDataOption = None,
+    test_share: TestShareOption = None,
     test_seed: TestSeed = 0,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The folder of the new model.")] = None,
     scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Begin with random weights: the paper's retraining.")
     ] = False,
     recipe: Annotated[Path | None, typer.Option(help="A .space file whose train block to follow.")] = None,
-    settings: Settings = None,
+    settings: SettingsOption = None,
     teacher: Annotated[
         str | None,
         typer.Option(help="Learn from a teacher too: a run (its largest network), a model's folder, or timm:NAME."),
@@ -61,11 +61,11 @@ def finetune(
         Literal["last", "best"],
         typer.Option(help="The weights to write: the last; or the best of ten looks at images held out for it."),
     ] = "last",
-    steps: Steps = None,
-    budget: Budget = None,
+    steps: StepsOption = None,
+    budget: BudgetOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run of finetune.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a model that is there already.")] = False,
-    dry_run: DryRun = False,
+    dry_run: DryRunOption = False,
     device: Device = "auto",
     micro: Micro = None,
     workers: Workers = None,

@@ -16,7 +16,7 @@ _GAP = "   "
 
 
 @frozen
-class Grid:
+class TextGrid:
     """A heading and rows, each with as many cells. A cell may hold marks of rich."""
 
     heading: tuple[str, ...]

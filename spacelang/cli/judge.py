@@ -16,7 +16,7 @@ from spacelang.cli.judgement import say_judged, show, watching
 from spacelang.cli.options import (
     Device,
     ErrorScore,
-    Images,
+    ImagesOption,
     MovedData,
     RefineSettings,
     ResultAsJson,
@@ -38,7 +38,7 @@ def judge(
     flops: Annotated[str | None, bounding("flops", "MACs of the networks")] = None,
     params: TheirParams = None,
     settings: RefineSettings = None,
-    images: Images = None,
+    images: ImagesOption = None,
     score: ErrorScore = None,
     next_: Annotated[
         Path | None, typer.Option("--next", metavar="FILE", help="Write the next space to a new .space file.")

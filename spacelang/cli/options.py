@@ -53,9 +53,9 @@ DATA = (
     "Images: a folder with train/CLASS/* and val/CLASS/*, or CLASS/* with --test-share; a zip of one; tar shards "
     "(shards-{000..099}.tar); Parquet; what save_to_disk wrote; or `digits`"
 )
-TrainingData = Annotated[str | None, typer.Option(help=f"{DATA}; with --resume, where they are now.")]
+TrainingDataOption = Annotated[str | None, typer.Option(help=f"{DATA}; with --resume, where they are now.")]
 NewData = Annotated[str | None, typer.Option(help=f"{DATA}.")]
-TestShare = Annotated[
+TestShareOption = Annotated[
     float | None,
     typer.Option(
         parser=share_for_the_test,
@@ -65,26 +65,26 @@ TestShare = Annotated[
 ]
 TestSeed = Annotated[int, typer.Option(help="Of --test-share: which images it takes.")]
 MovedData = Annotated[str | None, typer.Option(help="Where the run's data is now, if not where it was trained.")]
-Images = Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")]
+ImagesOption = Annotated[int | None, typer.Option(min=1, help="Score on so many held-out images only.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Workers = Annotated[int | None, typer.Option(min=0, max=1024, help="Processes that read images.")]
 
 # Which networks.
-Bounds = Annotated[
+BoundsOption = Annotated[
     list[str] | None, typer.Option(metavar="NAME=WINDOW", help="A bound on a measure: energy=2..2.5.")
 ]
 Latency = Annotated[str | None, bounding("latency", "Of a table of latency")]
 TheirParams = Annotated[str | None, bounding("params", "Their parameters")]
 
 # How to train.
-Settings = Annotated[
+SettingsOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the recipe.")
 ]
-Steps = Annotated[
+StepsOption = Annotated[
     int | None, typer.Option(parser=updates, metavar="COUNT", help="Stop after so many updates: 600, or 20K.")
 ]
-Budget = Annotated[str | None, typer.Option(help="Stop after so long, such as 90s, 10m or 1.5h.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run, exactly where it stopped.")]
+BudgetOption = Annotated[str | None, typer.Option(help="Stop after so long, such as 90s, 10m or 1.5h.")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with a run, exactly where it stopped.")]
 Micro = Annotated[
     int | None,
     typer.Option(
@@ -98,8 +98,10 @@ Checkpointing = Annotated[
     bool,
     typer.Option("--checkpointing", help="Compute activations anew for gradients: less memory, more time."),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Look at all data and print what would be; train nothing.")]
-Profile = Annotated[bool, typer.Option("--profile", help="Keep a trace of a few steps for TensorBoard.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Look at all data and print what would be; train nothing.")
+]
+ProfileOption = Annotated[bool, typer.Option("--profile", help="Keep a trace of a few steps for TensorBoard.")]
 
 # How to judge a space.
 RefineSettings = Annotated[

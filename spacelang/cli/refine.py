@@ -23,12 +23,12 @@ from spacelang.cli.judgement import watching as judging
 from spacelang.cli.options import (
     Device,
     ErrorScore,
-    Images,
+    ImagesOption,
     NewData,
     RefineSettings,
     Runs,
     TestSeed,
-    TestShare,
+    TestShareOption,
     TheirParams,
     Workers,
     bounding,
@@ -48,7 +48,7 @@ def refine(
         int | None, typer.Option(min=0, help="How many next spaces are tried (default: as its recipe says).")
     ] = None,
     data: NewData = None,
-    test_share: TestShare = None,
+    test_share: TestShareOption = None,
     test_seed: TestSeed = 0,
     flops: Annotated[str | None, bounding("flops", "MACs of the networks drawn")] = None,
     params: TheirParams = None,
@@ -61,7 +61,7 @@ def refine(
         list[str] | None,
         typer.Option("--train", metavar="NAME=VALUE", help="Change a line of the train recipe, such as seed=1."),
     ] = None,
-    images: Images = None,
+    images: ImagesOption = None,
     score: ErrorScore = None,
     rule: Annotated[
         str, typer.Option(help="extrapolated, guarded, or paper: what moves are made by, and whether taken back.")

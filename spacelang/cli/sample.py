@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from spacelang.cli.options import AsJson, Bounds, Latency, bounding
+from spacelang.cli.options import AsJson, BoundsOption, Latency, bounding
 from spacelang.cli.terminal import refused, say
 from spacelang.cli.texts import loaded
 
@@ -20,7 +20,7 @@ def sample(
     params: Annotated[str | None, bounding("params", "Parameters")] = None,
     latency: Latency = None,
     cost: Annotated[list[Path] | None, typer.Option(help="A table of a further cost, as JSON.")] = None,
-    bound: Bounds = None,
+    bound: BoundsOption = None,
     law: Annotated[
         Literal["random", "uniform"],
         typer.Option(

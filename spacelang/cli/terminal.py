@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from spacelang.api.error import NotABound, NotAnOption
-from spacelang.cli.grid import WIDEST, Grid, plain
+from spacelang.cli.grid import WIDEST, TextGrid, plain
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Page:
     def print(self, what: object = "", *, markup: bool = True, soft_wrap: bool | None = None) -> None:
         """Print a text, in which `[bold]…[/]` is bold where there is a terminal, a grid, or what rich can print."""
         if not sys.stdout.isatty() and "FORCE_COLOR" not in os.environ:  # rich takes long to import
-            lines = what.lines() if isinstance(what, Grid) else _unmarked(what, markup)
+            lines = what.lines() if isinstance(what, TextGrid) else _unmarked(what, markup)
             if lines is not None:
                 sys.stdout.write("".join(f"{line}\n" for line in lines))
                 return
@@ -63,9 +63,9 @@ def _rich() -> Console:
     )
 
 
-def grid(heading: list[str], body: list[list[str]]) -> Grid:
+def grid(heading: list[str], body: list[list[str]]) -> TextGrid:
     """Rows of text under a heading, in columns."""
-    return Grid(tuple(heading), tuple(map(tuple, body)))
+    return TextGrid(tuple(heading), tuple(map(tuple, body)))
 
 
 def grid_of_figures(figures: Mapping[str, float | None]) -> None:

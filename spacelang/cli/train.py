@@ -13,18 +13,18 @@ from spacelang.api.error import NotAnOption
 from spacelang.api.time import time_of
 from spacelang.api.train import begun_with, fits_digits, preview, request, warning
 from spacelang.cli.options import (
-    Budget,
+    BudgetOption,
     Checkpointing,
     Device,
-    DryRun,
+    DryRunOption,
     Micro,
-    Profile,
-    Resume,
+    ProfileOption,
+    ResumeOption,
     Runs,
-    Steps,
+    StepsOption,
     TestSeed,
-    TestShare,
-    TrainingData,
+    TestShareOption,
+    TrainingDataOption,
     Workers,
 )
 from spacelang.cli.terminal import fail, say, say_once
@@ -43,12 +43,12 @@ def train(
     space: Annotated[
         str | None, typer.Argument(help="A .space file; with --resume, a run (default: the latest).")
     ] = None,
-    data: TrainingData = None,
-    test_share: TestShare = None,
+    data: TrainingDataOption = None,
+    test_share: TestShareOption = None,
     test_seed: TestSeed = 0,
-    steps: Steps = None,
-    budget: Budget = None,
-    resume: Resume = False,
+    steps: StepsOption = None,
+    budget: BudgetOption = None,
+    resume: ResumeOption = False,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change a line of the train recipe for this run."),
@@ -65,13 +65,13 @@ def train(
     device: Device = "auto",
     micro: Micro = None,
     workers: Workers = None,
-    profile: Profile = False,
+    profile: ProfileOption = False,
     every: Annotated[str, typer.Option(help="Keep a checkpoint so often, such as 30s or 5m.")] = "5m",
     shard: Annotated[
         bool, typer.Option("--shard", help="Under torchrun: share the optimizer's memory out among the GPUs.")
     ] = False,
     checkpointing: Checkpointing = False,
-    dry_run: DryRun = False,
+    dry_run: DryRunOption = False,
     photo: Annotated[
         Path | None,
         typer.Option("--attention", metavar="PHOTO", help="Show the heads' maps of a photo in TensorBoard."),
@@ -107,7 +107,7 @@ def train(
         fail("a dry run looks at a training that has not begun", "leave --resume out")
 
     from spacelang_runtime.app.learn import TrainingOptions
-    from spacelang_runtime.app.train import Resume as Again
+    from spacelang_runtime.app.train import Resume
     from spacelang_runtime.app.train import train as train_
 
     options = TrainingOptions(device, workers, pause, profile, shard, checkpointing)
@@ -118,7 +118,7 @@ def train(
         if (made := ahead(begins, options, say)) is not None:
             show(made, f"the supernet of {begins.space.name}")
         return
-    asked = begins or Again(_to_resume(space, runs), steps, limit, micro or 0, data)
+    asked = begins or Resume(_to_resume(space, runs), steps, limit, micro or 0, data)
     trained = train_(asked, runs, options, watching(photo), say)
     whole = trained.run.space
     bounds = whole.evolve.bounds

@@ -6,7 +6,7 @@ from typing import Literal
 
 from attrs import frozen
 
-Source = Literal["exact", "table"]
+MeasureSource = Literal["exact", "table"]
 
 
 @frozen
@@ -21,7 +21,7 @@ class Measure:
 
     name: str
     unit: str
-    source: Source
+    source: MeasureSource
     meaning: str
     label: str = ""
     least: int = 0

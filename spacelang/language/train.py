@@ -35,10 +35,10 @@ class Sandwich:
         return " + ".join(kind if count == 1 else f"{count} * {kind}" for kind, count in counts if count)
 
 
-Batches = Literal["shared", "split"]
-BATCHES: tuple[Batches, ...] = get_args(Batches)
-Rule = Literal["adamw", "muon"]
-RULES: tuple[Rule, ...] = get_args(Rule)
+BatchSharing = Literal["shared", "split"]
+BATCHES: tuple[BatchSharing, ...] = get_args(BatchSharing)
+OptimizerName = Literal["adamw", "muon"]
+RULES: tuple[OptimizerName, ...] = get_args(OptimizerName)
 RateLaw = Literal["constant", "sqrt"]
 RATE_LAWS: tuple[RateLaw, ...] = get_args(RateLaw)
 Sampling = Literal["choices", "flops"]
@@ -55,7 +55,7 @@ class Train:
         "",
         "Which networks train on every batch: a sum of `largest`, `smallest` and `random`, each with a count.",
     )
-    batches: Batches = line(
+    batches: BatchSharing = line(
         "shared",
         OneOf(BATCHES),
         "",
@@ -97,7 +97,7 @@ class Train:
         "root of how many times as many steps it has (`sqrt`), from four times the peak to a quarter.",
         later=True,
     )
-    optimizer: Rule = line(
+    optimizer: OptimizerName = line(
         "adamw",
         OneOf(RULES),
         "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 from spacelang.lower.bounds import span
-from spacelang.lower.chain import EVERY, Bounds, Cell, Chain, Cost, Joint, Link, Option, Window
+from spacelang.lower.chain import EVERY, Bounds, Cell, Chain, CostVector, Joint, LayerOption, Link, Window
 from spacelang.lower.count import count
 from spacelang.lower.too_large import TooLarge
 
@@ -76,13 +76,13 @@ def _rounded(chain: Chain, measure: str, step: int, *, upwards: bool) -> Chain:
     axis = chain.measures.index(measure)
     totals = [at for at, name in enumerate(chain.measures) if name not in chain.costs]
 
-    def cost(exact: Cost) -> Cost:
+    def cost(exact: CostVector) -> CostVector:
         rounded = -(-exact[axis] // step) if upwards else exact[axis] // step
         return (rounded, *(exact[at] for at in totals))
 
-    lists: dict[tuple[Option, ...], tuple[Option, ...]] = {}
+    lists: dict[tuple[LayerOption, ...], tuple[LayerOption, ...]] = {}
 
-    def options(cell: Cell) -> tuple[Option, ...]:
+    def options(cell: Cell) -> tuple[LayerOption, ...]:
         if cell.options not in lists:
             lists[cell.options] = tuple(evolve(option, cost=cost(option.cost)) for option in cell.options)
         return lists[cell.options]

@@ -15,18 +15,18 @@ from attrs import field, frozen
 VERSION = "1"  # of the arithmetic: what is kept of one is not read by another
 
 Key = tuple[object, ...]
-Cost = tuple[int, ...]
+CostVector = tuple[int, ...]
 
 
 @frozen(cache_hash=True)
-class Option:
+class LayerOption:
     """One choice of a layer's genes: its canonical values and what a layer with them costs.
 
     `cost` has one integer per measure of the chain (MACs, parameters, ...).
     """
 
     key: Key
-    cost: Cost
+    cost: CostVector
 
 
 @frozen
@@ -39,13 +39,13 @@ class Cell:
 
     depth: int
     embed: int
-    cost: Cost
-    options: tuple[Option, ...] = field()
+    cost: CostVector
+    options: tuple[LayerOption, ...] = field()
     tied: Key = ()
     root: int = 0
 
     @options.validator
-    def _distinct(self, _attribute: object, options: tuple[Option, ...]) -> None:
+    def _distinct(self, _attribute: object, options: tuple[LayerOption, ...]) -> None:
         if not options:
             raise ValueError("a cell has at least one option")
         if len({option.key for option in options}) != len(options):
@@ -56,7 +56,7 @@ class Cell:
 class Link:
     """The merging layer between two neighbouring stages: its cost."""
 
-    cost: Cost
+    cost: CostVector
 
 
 @frozen
@@ -77,7 +77,7 @@ class Joint:
         return self.table[self.left[i]][self.right[j]]
 
 
-def joint(links: Mapping[tuple[int, int], Cost], left: int, right: int) -> Joint:
+def joint(links: Mapping[tuple[int, int], CostVector], left: int, right: int) -> Joint:
     """The joint in which exactly the pairs of `links` are allowed, between stages of `left` and `right` cells.
 
     Cells with equal rows (columns) of the mapping get one class.
@@ -157,7 +157,7 @@ class Chain:
 
 def digest(chain: Chain) -> str:
     """The SHA-256 of all that a chain holds: equal for equal chains, on every machine."""
-    lists: dict[tuple[Option, ...], int] = {}
+    lists: dict[tuple[LayerOption, ...], int] = {}
     cells = [
         [
             (cell.depth, cell.embed, cell.cost, lists.setdefault(cell.options, len(lists)), *_shared(cell))
@@ -191,7 +191,7 @@ class Genotype:
 Bounds = Mapping[str, Window]
 
 
-def cost(chain: Chain, genotype: Genotype) -> Cost:
+def cost(chain: Chain, genotype: Genotype) -> CostVector:
     """What a genotype costs: the sum over its cells, links and layers, one integer per measure.
 
     Raises ValueError where two of its cells may not follow each other.
@@ -199,7 +199,7 @@ def cost(chain: Chain, genotype: Genotype) -> Cost:
     return tuple(map(sum, zip(*_terms(chain, genotype), strict=True)))
 
 
-def _terms(chain: Chain, genotype: Genotype) -> Iterator[Cost]:
+def _terms(chain: Chain, genotype: Genotype) -> Iterator[CostVector]:
     for t, (index, layers) in enumerate(zip(genotype.cells, genotype.layers, strict=True)):
         cell = chain.stages[t][index]
         yield cell.cost

@@ -27,7 +27,7 @@ from spacelang.space import Derived, Requirement, Space
 
 MOST = 2**61  # of what a total comes to in whole numbers: the arithmetic of chains has words of 64 bits
 
-Numbers = Callable[[int, int, Layer], dict[str, Number]]  # of a layer, by the depth and the embed of its stage
+LayerNumbers = Callable[[int, int, Layer], dict[str, Number]]  # of a layer, by the depth and the embed of its stage
 
 
 @frozen
@@ -117,7 +117,7 @@ def _charge(space: Space, stages: Sequence[tuple[LegalCell, ...]], wanted: _Want
         numbers = _numbers(space, t)
 
         @cache
-        def of_a_layer(depth: int, embed: int, layer: Layer, numbers: Numbers = numbers, t: int = t) -> Number:
+        def of_a_layer(depth: int, embed: int, layer: Layer, numbers: LayerNumbers = numbers, t: int = t) -> Number:
             return _sum(layered, numbers(depth, embed, layer), t)
 
         head_dim = space.stages[t].head_dim
@@ -184,7 +184,7 @@ def _of_layers(total: Total) -> bool:
     return any(mentions(total.argument, name) for name in LAYER_DIMENSIONS)
 
 
-def _numbers(space: Space, t: int) -> Numbers:
+def _numbers(space: Space, t: int) -> LayerNumbers:
     """All numbers of a layer of a stage (from 0), as expressions see them."""
     stage, side = space.stages[t], space.frame.side(t)
     order = derivation_order(stage)

@@ -19,7 +19,7 @@ from spacelang.space import Option, Searched, Space, dimensions, of_a_stage, tie
 if TYPE_CHECKING:
     from spacelang.lower.marginals import Marginals
 
-Parts = Callable[[Cell, LegalCell], list[Cell]]
+PartsOf = Callable[[Cell, LegalCell], list[Cell]]
 
 
 @frozen
@@ -128,7 +128,7 @@ def _split(lowered: Lowered, number: int, has: Predicate) -> tuple[Chain | None,
     return _with(chain, legal, number, having), _with(chain, legal, number, without)
 
 
-def _with(chain: Chain, legal: tuple[LegalCell, ...], number: int, parts: Parts) -> Chain | None:
+def _with(chain: Chain, legal: tuple[LegalCell, ...], number: int, parts: PartsOf) -> Chain | None:
     """The chain with each cell of a stage in other parts; None where the stage has none left."""
     replaced = [(old, new) for old, cell in enumerate(chain.stages[number]) for new in parts(cell, legal[old])]
     if not replaced:

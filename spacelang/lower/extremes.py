@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache, lru_cache
 
-from spacelang.lower.chain import EVERY, Chain, Cost, Genotype, Option
+from spacelang.lower.chain import EVERY, Chain, CostVector, Genotype, LayerOption
 
 
 def smallest(chain: Chain, by: Sequence[str] = ("flops", "params")) -> Genotype | None:
@@ -26,7 +26,7 @@ def _extreme(chain: Chain, by: tuple[str, ...], sign: int) -> Genotype | None:
     """The least genotype by the signed measures: costs add up, and so does their lexicographic order."""
     axes = [chain.measures.index(name) for name in by]
 
-    def seen(cost: Cost) -> Cost:
+    def seen(cost: CostVector) -> CostVector:
         return tuple(sign * cost[axis] for axis in axes)
 
     if any(limit.window != EVERY for limit in chain.limits):
@@ -34,17 +34,19 @@ def _extreme(chain: Chain, by: tuple[str, ...], sign: int) -> Genotype | None:
 
         return best(chain, seen)
 
-    def plus(*costs: Cost) -> Cost:
+    def plus(*costs: CostVector) -> CostVector:
         return tuple(map(sum, zip(*costs, strict=True)))
 
     @cache
-    def first_best(options: tuple[Option, ...]) -> int:
+    def first_best(options: tuple[LayerOption, ...]) -> int:
         return min(range(len(options)), key=lambda option: seen(options[option].cost))
 
-    ahead: list[dict[int, Cost]] = []  # from each cell that the end can be reached from: the best from there on
+    ahead: list[
+        dict[int, CostVector]
+    ] = []  # from each cell that the end can be reached from: the best from there on
     for t in reversed(range(len(chain.stages))):
-        here: dict[int, Cost] = {}
-        after: dict[int, Cost] = {}  # the best by class at the joint ahead
+        here: dict[int, CostVector] = {}
+        after: dict[int, CostVector] = {}  # the best by class at the joint ahead
         joint = chain.joints[t] if t < len(chain.joints) else None
         if joint is not None:
             for label, row in enumerate(joint.table):

@@ -26,7 +26,7 @@ from spacelang.expression import (
 )
 from spacelang.infix import show
 
-Terms = Mapping[Total, Number]  # what each total is multiplied by
+LinearTerms = Mapping[Total, Number]  # what each total is multiplied by
 
 
 @frozen

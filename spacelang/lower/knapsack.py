@@ -11,12 +11,12 @@ from operator import add
 
 from attrs import frozen
 
-from spacelang.lower.chain import EVERY, Cell, Chain, Cost, Genotype, Limit, Option
+from spacelang.lower.chain import EVERY, Cell, Chain, CostVector, Genotype, LayerOption, Limit
 
 Row = tuple[int, ...]  # of totals
-Best = dict[Row, Cost]
-Tables = dict[tuple[int, tuple[Option, ...]], list[Best]]  # by stage and options: of 0, 1, 2, ... layers
-Seen = Callable[[Cost], Cost]  # the measures that are least in the best genotype, signed
+BestCosts = dict[Row, CostVector]
+Tables = dict[tuple[int, tuple[LayerOption, ...]], list[BestCosts]]  # by stage and options: of 0, 1, 2, ... layers
+CostSeen = Callable[[CostVector], CostVector]  # the measures that are least in the best genotype, signed
 
 
 @frozen
@@ -27,13 +27,13 @@ class _Totals:
     shared: tuple[Limit, ...]
     own: tuple[tuple[Limit, ...], ...]
 
-    def row(self, t: int, cost: Cost) -> Row:
+    def row(self, t: int, cost: CostVector) -> Row:
         """The totals of a cost in a stage: those of the stage first, then those of the network."""
         limits = (*self.own[t], *self.shared)
         return tuple(cost[self.chain.measures.index(limit.measure)] for limit in limits)
 
 
-def best(chain: Chain, seen: Seen) -> Genotype | None:
+def best(chain: Chain, seen: CostSeen) -> Genotype | None:
     """The genotype within the totals with the least of what is seen of its cost; None where there is none.
 
     Of several the one whose cells come first, then the one whose layers do as far as totals allow.
@@ -46,8 +46,8 @@ def best(chain: Chain, seen: Seen) -> Genotype | None:
     )
     tables: Tables = {}
     stages = [[_cell(totals, t, cell, seen, tables) for cell in cells] for t, cells in enumerate(chain.stages)]
-    after: list[dict[int, Best]] = []  # by class at the joint before each stage: the best from there on
-    ahead: dict[int, Best] = {0: {(0,) * len(totals.shared): seen((0,) * len(chain.measures))}}
+    after: list[dict[int, BestCosts]] = []  # by class at the joint before each stage: the best from there on
+    ahead: dict[int, BestCosts] = {0: {(0,) * len(totals.shared): seen((0,) * len(chain.measures))}}
     for t in reversed(range(len(stages))):
         if t < len(chain.joints):
             ahead = _across(chain, t, ahead, seen)
@@ -79,15 +79,15 @@ def _inside(row: Row, limits: Sequence[Limit]) -> bool:
     return all(limit.window.lo <= value <= limit.window.hi for value, limit in zip(row, limits, strict=True))
 
 
-def _sums(parts: Iterator[tuple[Row, Cost]]) -> Best:
-    table: Best = {}
+def _sums(parts: Iterator[tuple[Row, CostVector]]) -> BestCosts:
+    table: BestCosts = {}
     for row, value in parts:
         if row not in table or value < table[row]:
             table[row] = value
     return table
 
 
-def _table(totals: _Totals, t: int, cell: Cell, seen: Seen, tables: Tables) -> list[Best]:
+def _table(totals: _Totals, t: int, cell: Cell, seen: CostSeen, tables: Tables) -> list[BestCosts]:
     """The best of 0, 1, 2, ... layers of a cell by their totals."""
     none = (0,) * len(totals.chain.measures)
     made = tables.setdefault((t, cell.options), [{totals.row(t, none): seen(none)}])
@@ -98,7 +98,7 @@ def _table(totals: _Totals, t: int, cell: Cell, seen: Seen, tables: Tables) -> l
     return made
 
 
-def _cell(totals: _Totals, t: int, cell: Cell, seen: Seen, tables: Tables) -> Best:
+def _cell(totals: _Totals, t: int, cell: Cell, seen: CostSeen, tables: Tables) -> BestCosts:
     """The best of a cell by the totals of the network, within those of its stage."""
     own, base, spent = totals.own[t], totals.row(t, cell.cost), seen(cell.cost)
     rows = _table(totals, t, cell, seen, tables)[cell.depth].items()
@@ -106,16 +106,18 @@ def _cell(totals: _Totals, t: int, cell: Cell, seen: Seen, tables: Tables) -> Be
     return _sums((row[len(own) :], value) for row, value in whole if _inside(row[: len(own)], own))
 
 
-def _through(chain: Chain, t: int, stage: Sequence[Best], ahead: Mapping[int, Best]) -> dict[int, Best]:
+def _through(
+    chain: Chain, t: int, stage: Sequence[BestCosts], ahead: Mapping[int, BestCosts]
+) -> dict[int, BestCosts]:
     """One more stage in front, by its class at the joint before it."""
-    met: dict[tuple[int, int], Best] = {}
+    met: dict[tuple[int, int], BestCosts] = {}
     for index, found in enumerate(stage):
         label = chain.joints[t - 1].right[index] if t else 0
         onward = chain.joints[t].left[index] if t < len(chain.joints) else 0
         if onward in ahead:
             known = met.setdefault((label, onward), {})
             known |= _sums(iter([*known.items(), *found.items()]))
-    reached: dict[int, Best] = {}
+    reached: dict[int, BestCosts] = {}
     for (label, onward), found in met.items():
         known = reached.setdefault(label, {})
         parts = ((_plus(a, b), _plus(x, y)) for a, x in found.items() for b, y in ahead[onward].items())
@@ -123,9 +125,9 @@ def _through(chain: Chain, t: int, stage: Sequence[Best], ahead: Mapping[int, Be
     return reached
 
 
-def _across(chain: Chain, t: int, ahead: Mapping[int, Best], seen: Seen) -> dict[int, Best]:
+def _across(chain: Chain, t: int, ahead: Mapping[int, BestCosts], seen: CostSeen) -> dict[int, BestCosts]:
     """What lies behind a joint, seen from each class before it."""
-    reached: dict[int, Best] = {}
+    reached: dict[int, BestCosts] = {}
     for label, row in enumerate(chain.joints[t].table):
         for other, link in enumerate(row):
             if link is not None and other in ahead:
@@ -139,12 +141,12 @@ def _first(
     chain: Chain,
     t: int,
     cells: Sequence[int],
-    stage: Sequence[Best],
-    after: Mapping[int, Best],
+    stage: Sequence[BestCosts],
+    after: Mapping[int, BestCosts],
     row: Row,
-    value: Cost,
-    seen: Seen,
-) -> tuple[int, Row, Row, Cost]:
+    value: CostVector,
+    seen: CostSeen,
+) -> tuple[int, Row, Row, CostVector]:
     """The first cell of a stage from which the rest of a row and a cost can be had: the cell, its own totals, and
     what is left of both."""
     for index, found in enumerate(stage):
@@ -167,8 +169,8 @@ def _layers(
     t: int,
     cell: Cell,
     spent: Row,
-    value: Cost,
-    seen: Seen,
+    value: CostVector,
+    seen: CostSeen,
     tables: Tables,
 ) -> tuple[int, ...]:
     """The options of a cell's layers by which it comes to its totals and its cost."""

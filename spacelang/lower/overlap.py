@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from spacelang.architecture import Layer, Stage
 from spacelang.lower.cells import Charge, Legal
-from spacelang.lower.chain import Cell, Chain, Limit, Option, joint
+from spacelang.lower.chain import Cell, Chain, LayerOption, Limit, joint
 from spacelang.lower.count import count
 from spacelang.lower.pattern import Pattern
 
@@ -82,7 +82,7 @@ def _chain(one: Legal, other: Legal, pairs: Pairs) -> Chain:
             left, right = one.stages[t][pair[0]], other.stages[t][pair[1]]
             places = [{layer: at for at, layer in enumerate(cell.options)} for cell in (left, right)]
             options = tuple(
-                Option(
+                LayerOption(
                     (layer,),
                     tuple(charge.layers[t][pair[side]][places[side][layer]] for side, charge in totals),
                 )

@@ -23,7 +23,7 @@ BLOCK = 1 << 19  # so many boxes are looked up at once: what they need stays nea
 
 
 @frozen(eq=False)
-class Level:
+class BitLevel:
     """One bit of the wavelet matrix: how many of the first i points have it 0, and what these weigh."""
 
     zeros: Index
@@ -47,7 +47,7 @@ class Plane:
     second: Rank
     second_cost: Ascent
     second_sum: Real
-    levels: tuple[Level, ...]
+    levels: tuple[BitLevel, ...]
     corners: Real | None = None
 
     @property
@@ -83,7 +83,7 @@ def plane(cost: Int, weight: Real, looks: int = 0) -> Plane:
         one = (rank >> bit) & 1 == 1
         zeros = np.zeros(size + 1, np.int32)
         np.cumsum(~one, out=zeros[1:])
-        levels.append(Level(zeros, _running(np.where(one, 0.0, rest))))
+        levels.append(BitLevel(zeros, _running(np.where(one, 0.0, rest))))
         rank = np.concatenate([rank[~one], rank[one]])
         rest = np.concatenate([rest[~one], rest[one]])
     return Plane(cost, weight, order, first, first_sum, second, second_cost, second_sum, tuple(levels))

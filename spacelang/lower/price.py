@@ -17,7 +17,7 @@ from spacelang.architecture import Frame, Layer
 from spacelang.language.dimensions import LAYER_DIMENSIONS
 from spacelang.lower import plan
 from spacelang.lower.cells import KEPT, Charge, Legal, LegalCell
-from spacelang.lower.chain import Cell, Chain, Cost, Key, Limit, Link, Option, joint
+from spacelang.lower.chain import Cell, Chain, CostVector, Key, LayerOption, Limit, Link, joint
 from spacelang.lower.cost import MEASURES, cost
 from spacelang.lower.plan import Blueprint
 from spacelang.space import Searched, Space, StageSpace
@@ -58,7 +58,7 @@ def charged(chain: Chain, totals: Sequence[Charge]) -> Chain:
     none = (0,) * len(totals)
 
     @cache
-    def options(priced: tuple[Option, ...], added: tuple[Cost, ...]) -> tuple[Option, ...]:
+    def options(priced: tuple[LayerOption, ...], added: tuple[CostVector, ...]) -> tuple[LayerOption, ...]:
         pairs = zip(priced, added, strict=True)
         return tuple(evolve(option, cost=(*option.cost, *more)) for option, more in pairs)
 
@@ -99,8 +99,8 @@ def with_table(chain: Chain, legal: Legal, table: CostTable) -> Chain:
 
     @cache
     def options(
-        number: int, embed: int, layers: tuple[Layer, ...], priced: tuple[Option, ...]
-    ) -> tuple[Option, ...]:
+        number: int, embed: int, layers: tuple[Layer, ...], priced: tuple[LayerOption, ...]
+    ) -> tuple[LayerOption, ...]:
         return tuple(
             evolve(option, cost=(*option.cost, spent[layer_key(number, embed, layer)]))
             for layer, option in zip(layers, priced, strict=True)
@@ -134,8 +134,8 @@ def with_table(chain: Chain, legal: Legal, table: CostTable) -> Chain:
 
 def _stage(frame: Frame, stage: StageSpace, legal: Legal, number: int) -> tuple[Cell, ...]:
     @cache  # equal lists of options are one object, so that what is computed for one serves all depths
-    def options(embed: int, layers: tuple[Layer, ...]) -> tuple[Option, ...]:
-        return tuple(Option(key(stage, layer), _layer(frame, number, embed, layer)) for layer in layers)
+    def options(embed: int, layers: tuple[Layer, ...]) -> tuple[LayerOption, ...]:
+        return tuple(LayerOption(key(stage, layer), _layer(frame, number, embed, layer)) for layer in layers)
 
     return tuple(
         Cell(
@@ -164,7 +164,7 @@ def own_genes(stage: StageSpace) -> tuple[str, ...]:
     )
 
 
-def _ends(frame: Frame, number: int, stages: int, embed: int) -> Cost:
+def _ends(frame: Frame, number: int, stages: int, embed: int) -> CostVector:
     blueprints: list[Blueprint] = []
     if number == 0:
         blueprints += [plan.stem(frame, embed), plan.tokens(frame, embed)]
@@ -173,14 +173,14 @@ def _ends(frame: Frame, number: int, stages: int, embed: int) -> Cost:
     return _sum(blueprints)
 
 
-def _layer(frame: Frame, number: int, embed: int, layer: Layer) -> Cost:
+def _layer(frame: Frame, number: int, embed: int, layer: Layer) -> CostVector:
     return _sum([plan.block(frame, number, 0, embed, plan.shape(embed, layer))])
 
 
-def _link(frame: Frame, number: int, embed: int, out: int) -> Cost:
+def _link(frame: Frame, number: int, embed: int, out: int) -> CostVector:
     return _sum([plan.merge(frame, number + 1, embed, out)])
 
 
-def _sum(blueprints: list[Blueprint]) -> Cost:
+def _sum(blueprints: list[Blueprint]) -> CostVector:
     costs = [cost(blueprint) for blueprint in blueprints]
     return tuple(sum(getattr(c, measure) for c in costs) for measure in MEASURES)

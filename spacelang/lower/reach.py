@@ -10,8 +10,8 @@ from attrs import frozen
 from spacelang.lower.chain import Joint
 from spacelang.lower.terms import Axes, PatternCell, Terms
 
-Span = tuple[tuple[int, ...], tuple[int, ...]]  # least and most, one entry per axis
-Reach = dict[int, Span]  # by class of a joint; a class that nothing reaches is missing
+CostSpan = tuple[tuple[int, ...], tuple[int, ...]]  # least and most, one entry per axis
+Reach = dict[int, CostSpan]  # by class of a joint; a class that nothing reaches is missing
 
 
 @frozen
@@ -24,12 +24,12 @@ class Reaches:
 
     left: tuple[Reach, ...]
     right: tuple[Reach, ...]
-    whole: Span | None
+    whole: CostSpan | None
 
     def along(self, kept: Sequence[int]) -> Reaches:
         """The same along some of the axes, by their positions."""
 
-        def span(one: Span) -> Span:
+        def span(one: CostSpan) -> CostSpan:
             return tuple(one[0][at] for at in kept), tuple(one[1][at] for at in kept)
 
         left, right = (
@@ -73,7 +73,7 @@ def reaches(known: Terms, stages: Sequence[tuple[PatternCell, ...]], axes: Axes)
     return Reaches(tuple(left), tuple(right), whole)
 
 
-def span(known: Terms, cell: PatternCell, axes: Axes) -> Span:
+def span(known: Terms, cell: PatternCell, axes: Axes) -> CostSpan:
     """The least and the most that a cell costs with its layers."""
     least, most = known.ends[cell.options]
     chosen = [[known.lists[cell.options][option].cost for option in choice.options] for choice in cell.choices]
@@ -85,7 +85,7 @@ def span(known: Terms, cell: PatternCell, axes: Axes) -> Span:
 
 def _through(
     cells: tuple[PatternCell, ...],
-    spans: list[Span],
+    spans: list[CostSpan],
     entry: tuple[int, ...] | None,
     incoming: Reach | None,
     leaving: tuple[int, ...] | None,
@@ -118,9 +118,9 @@ def _across(joint: Joint, reach: Reach, axes: Axes, wanted: Iterable[int], *, fl
     return spans
 
 
-def _plus(one: Span, other: Span) -> Span:
+def _plus(one: CostSpan, other: CostSpan) -> CostSpan:
     return tuple(map(add, one[0], other[0])), tuple(map(add, one[1], other[1]))
 
 
-def _hull(one: Span, other: Span) -> Span:
+def _hull(one: CostSpan, other: CostSpan) -> CostSpan:
     return tuple(map(min, one[0], other[0])), tuple(map(max, one[1], other[1]))

@@ -10,7 +10,7 @@ from math import lcm, prod
 
 from attrs import frozen
 
-from spacelang.lower.chain import Cell, Chain, Cost, Key, Option
+from spacelang.lower.chain import Cell, Chain, CostVector, Key, LayerOption
 from spacelang.lower.pattern import Either, Pattern
 
 Axes = tuple[int, ...]
@@ -33,12 +33,12 @@ class Terms:
     """The distinct option lists of a chain, and which cell uses which."""
 
     chain: Chain
-    lists: tuple[tuple[Option, ...], ...]
+    lists: tuple[tuple[LayerOption, ...], ...]
     index: tuple[dict[Key, int], ...]
     list_of: tuple[tuple[int, ...], ...]
 
     @cached_property
-    def ends(self) -> tuple[tuple[Cost, Cost], ...]:
+    def ends(self) -> tuple[tuple[CostVector, CostVector], ...]:
         """The least and the most that an option of each list costs, measure by measure."""
         columns = [list(zip(*(option.cost for option in options), strict=True)) for options in self.lists]
         return tuple((tuple(map(min, found)), tuple(map(max, found))) for found in columns)
@@ -75,7 +75,7 @@ def genes(cell: Cell) -> Key:
 @lru_cache(maxsize=16)
 def terms(chain: Chain) -> Terms:
     """The terms of a chain, laid out once per chain."""
-    numbers: dict[tuple[Option, ...], int] = {}
+    numbers: dict[tuple[LayerOption, ...], int] = {}
     list_of = tuple(
         tuple(numbers.setdefault(cell.options, len(numbers)) for cell in stage) for stage in chain.stages
     )

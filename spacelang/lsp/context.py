@@ -9,7 +9,7 @@ from attrs import frozen
 
 from spacelang.language import word as language
 
-Level = language.Level | Literal["unknown"]
+CursorLevel = language.Level | Literal["unknown"]
 
 _MARK = re.compile(r'#[^\n]*|"[^"\n]*"?|[{}()\n]')
 _STATEMENT = re.compile(
@@ -24,7 +24,7 @@ class Context:
     body: where the innermost block begins. quiet: whether the place lies in a comment. quoted: where the text in
     quotes begins that the place lies in, or None."""
 
-    level: Level
+    level: CursorLevel
     stage: int | None
     start: int
     body: int
@@ -66,8 +66,8 @@ def context(text: str, offset: int) -> Context:
     return Context(level, stage, start, body, quiet, quoted)
 
 
-def _scope(headers: list[str]) -> tuple[Level, int | None]:
-    level: Level = "root"
+def _scope(headers: list[str]) -> tuple[CursorLevel, int | None]:
+    level: CursorLevel = "root"
     stage: int | None = None
     for header in headers:
         match level, header.split():

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from attrs import frozen
 
 from spacelang.check.lineage import LineageFile
-from spacelang.lsp.context import Level
+from spacelang.lsp.context import CursorLevel
 from spacelang.source import Source
 from spacelang.syntax import tree
 
 # From the farthest scope to the nearest: level, and whether it speaks of one stage alone.
-_SCOPES: tuple[tuple[Level, bool], ...] = (
+_SCOPES: tuple[tuple[CursorLevel, bool], ...] = (
     ("root", False),
     ("stage", False),
     ("layer", False),
@@ -26,7 +26,7 @@ class Occurrence:
     """A setting or a choice where it stands. stage: the only stage it speaks of, or None."""
 
     line: tree.Setting | tree.Choice
-    level: Level
+    level: CursorLevel
     stage: int | None
     source: Source
 
@@ -51,7 +51,7 @@ def places(members: Sequence[LineageFile]) -> tuple[Occurrence, ...]:
 
 
 def _places(
-    statements: Iterable[tree.Statement], level: Level, stage: int | None, source: Source
+    statements: Iterable[tree.Statement], level: CursorLevel, stage: int | None, source: Source
 ) -> Iterator[Occurrence]:
     for statement in statements:
         match statement:

@@ -20,7 +20,7 @@ Real = NDArray[np.float64]
 
 
 @frozen(eq=False)
-class Parts:
+class ErrorParts:
     """Q_e, Q_t and Q of several weighted sets of the same networks, one entry each; NaN where a set is empty."""
 
     mean: Real
@@ -31,7 +31,7 @@ class Parts:
         return (self.mean + self.top) / 2
 
 
-def parts(errors: Real, weights: Real, share: float) -> Parts:
+def parts(errors: Real, weights: Real, share: float) -> ErrorParts:
     """The E-T errors of weighted sets. errors (n,), ascending. weights (sets, n), not negative. share: of the
     weight
     of a set, how much the best are, above 0 and at most 1."""
@@ -41,4 +41,4 @@ def parts(errors: Real, weights: Real, share: float) -> Parts:
     before -= weights
     counted = np.clip(best[:, None] - before, 0.0, weights)  # of each network, what belongs to the best
     with np.errstate(invalid="ignore", divide="ignore"):
-        return Parts(weights @ errors / total, counted @ errors / best)
+        return ErrorParts(weights @ errors / total, counted @ errors / best)

@@ -32,8 +32,8 @@ from spacelang.refinement.rewrite import Place, next_name
 from spacelang.refinement.slope import Interval
 from spacelang.source import Source
 
-Rule = Literal["paper", "guarded", "extrapolated"]
-RULES: tuple[Rule, ...] = get_args(Rule)
+RefinementRule = Literal["paper", "guarded", "extrapolated"]
+RULES: tuple[RefinementRule, ...] = get_args(RefinementRule)
 
 SPENT = "as many spaces were tried as were asked for"
 NOTHING = "no slope asks for a move that can be made"
@@ -96,7 +96,7 @@ def refined(
     first: CandidateSpace,
     recipe: Refine,
     rounds: int,
-    rule: Rule,
+    rule: RefinementRule,
     judge: Callable[[CandidateSpace], Finding],
     load: Loader = nothing,
     observe: Callable[[Outcome], None] = lambda _: None,
@@ -132,7 +132,7 @@ def refined(
 
 
 def _tried(
-    now: Outcome, following: Next, rule: Rule, recipe: Refine, judge: Callable[[CandidateSpace], Finding]
+    now: Outcome, following: Next, rule: RefinementRule, recipe: Refine, judge: Callable[[CandidateSpace], Finding]
 ) -> Trial:
     """The next candidate, trained and judged."""
     best, last = now.answer, now.trials[-1].candidate

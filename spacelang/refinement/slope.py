@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 
 from spacelang.expression import Number
 from spacelang.lower.draw import Stream, stream
-from spacelang.refinement.error import Parts, Real, parts
+from spacelang.refinement.error import ErrorParts, Real, parts
 from spacelang.refinement.sample import Given, Sample
 from spacelang.refinement.subspace import Subspace
 
@@ -69,7 +69,7 @@ class Quality:
 
 
 @frozen
-class Point:
+class OptionError:
     """An option, how many networks speak for it (shares added up), and the E-T error where all layers take it."""
 
     option: Number
@@ -84,7 +84,7 @@ class Slope:
     an option's value. points: of the options that some network has."""
 
     part: Subspace
-    points: tuple[Point, ...]
+    points: tuple[OptionError, ...]
     slope: Interval
     middle: float
     level: float
@@ -196,13 +196,13 @@ def _slope(part: Subspace, seen: NDArray[np.bool_], line: _Line, slope: Interval
     level, lever = float(line.level[0]), float(line.lever[0])
     options = [option for option, there in zip(part.options, seen.tolist(), strict=True) if there]
     points = tuple(
-        Point(option, count, level + lever * (error - level))
+        OptionError(option, count, level + lever * (error - level))
         for option, count, error in zip(options, line.counts[0].tolist(), line.errors[0].tolist(), strict=True)
     )
     return Slope(part, points, slope, float(line.middle[0]) * float(part.step), level)
 
 
-def _parts(errors: Real, weights: Real, times: Real, share: float) -> Parts:
+def _parts(errors: Real, weights: Real, times: Real, share: float) -> ErrorParts:
     """The E-T errors of one weighted set in every resample, of the networks that are in it."""
     there = np.nonzero(weights)[0]
     errors, weights = errors[there], weights[there]
@@ -210,7 +210,7 @@ def _parts(errors: Real, weights: Real, times: Real, share: float) -> Parts:
     made = [
         parts(errors, times[start : start + rows, there] * weights, share) for start in range(0, len(times), rows)
     ]
-    return Parts(np.concatenate([one.mean for one in made]), np.concatenate([one.top for one in made]))
+    return ErrorParts(np.concatenate([one.mean for one in made]), np.concatenate([one.top for one in made]))
 
 
 def _resampled(groups: Sequence[NDArray[np.int64]], count: int, numbers: Stream, resamples: int) -> Real:

@@ -11,11 +11,11 @@ from spacelang.source import Span
 from spacelang.syntax.numbers import of_numbers
 from spacelang.syntax.scan import place, put
 from spacelang.syntax.sets import of_a_set, of_membership
-from spacelang.syntax.statement import Statement
+from spacelang.syntax.statement import StatementTokens
 from spacelang.syntax.words import BRANCHES, LOADS, LOOPS, PREFIXES, no_such_word
 
 
-def read_as_meant(statement: Statement) -> list[Token]:
+def read_as_meant(statement: StatementTokens) -> list[Token]:
     """The tokens of a statement without a block, with each habit that it shows put right."""
     kept: list[Token] = []
     for i, one in enumerate(
@@ -26,18 +26,18 @@ def read_as_meant(statement: Statement) -> list[Token]:
     return kept
 
 
-Habit = Callable[[Statement], list[Token] | None]
+Habit = Callable[[StatementTokens], list[Token] | None]
 
 
-def _after(statement: Statement, habits: Iterable[Habit]) -> Statement:
+def _after(statement: StatementTokens, habits: Iterable[Habit]) -> StatementTokens:
     for habit in habits:
         changed = habit(statement)
         if changed is not None:
-            statement = Statement(statement.source, changed, statement.end, statement.found)
+            statement = StatementTokens(statement.source, changed, statement.end, statement.found)
     return statement
 
 
-def _split(statement: Statement) -> list[Statement]:
+def _split(statement: StatementTokens) -> list[StatementTokens]:
     """The statements of a line that holds several."""
     rows: list[list[Token]] = [[]]
     for token in statement.tokens:
@@ -45,10 +45,10 @@ def _split(statement: Statement) -> list[Statement]:
             rows.append([])
         else:
             rows[-1].append(token)
-    return [Statement(statement.source, row, statement.end, statement.found) for row in rows]
+    return [StatementTokens(statement.source, row, statement.end, statement.found) for row in rows]
 
 
-def _prefix(statement: Statement) -> list[Token] | None:
+def _prefix(statement: StatementTokens) -> list[Token] | None:
     tokens = statement.tokens
     match statement.kinds:
         case ["NAME", "NAME", "EQUAL" | "IN" | "COLON", *_] if str(tokens[0]) in PREFIXES:
@@ -68,7 +68,7 @@ def _prefix(statement: Statement) -> list[Token] | None:
             return None
 
 
-def _head_of_file(statement: Statement) -> list[Token] | None:
+def _head_of_file(statement: StatementTokens) -> list[Token] | None:
     tokens = statement.tokens
     match statement.kinds:
         case ["EDITION" | "SPACE", "EQUAL" | "COLON", "NAME" | "NUMBER"]:
@@ -92,7 +92,7 @@ def _head_of_file(statement: Statement) -> list[Token] | None:
             return None
 
 
-def _together(statement: Statement) -> list[Token] | None:
+def _together(statement: StatementTokens) -> list[Token] | None:
     """Several statements on one line, with commas between them or nothing."""
     tokens, kinds = statement.tokens, statement.kinds
     if kinds[:2] not in (["NAME", "EQUAL"], ["NAME", "IN"], ["NAME", "COLON"]):
@@ -122,14 +122,14 @@ def _together(statement: Statement) -> list[Token] | None:
     return kept if changed else None
 
 
-def _break(statement: Statement) -> str:
+def _break(statement: StatementTokens) -> str:
     """A line break with the indentation of the statement's line."""
     position = statement.source.position(place(statement.tokens[0]).start)
     line = statement.source.line(position.line)
     return "\n" + line[: len(line) - len(line.lstrip())]
 
 
-def _colon(statement: Statement) -> list[Token] | None:
+def _colon(statement: StatementTokens) -> list[Token] | None:
     """`depth: 3` for `depth = 3`."""
     tokens, kinds = statement.tokens, statement.kinds
     if kinds[:2] != ["NAME", "COLON"] or len(kinds) < 3:
@@ -143,7 +143,7 @@ def _colon(statement: Statement) -> list[Token] | None:
     return [tokens[0], put("IN" if searched else "EQUAL", sign, tokens[1]), *tokens[2:]]
 
 
-def _decided(statement: Statement) -> list[Token] | None:
+def _decided(statement: StatementTokens) -> list[Token] | None:
     """`depth = {1, 2}` for `depth in {1, 2}`."""
     tokens = statement.tokens
     match statement.kinds:
@@ -159,7 +159,7 @@ def _decided(statement: Statement) -> list[Token] | None:
     return [tokens[0], put("IN", "in", tokens[1]), *tokens[2:]]
 
 
-def _missing_sign(statement: Statement) -> list[Token] | None:
+def _missing_sign(statement: StatementTokens) -> list[Token] | None:
     """`classes 10` for `classes = 10`."""
     tokens = statement.tokens
     match statement.kinds:
@@ -173,7 +173,7 @@ def _missing_sign(statement: Statement) -> list[Token] | None:
             return None
 
 
-def _rule(statement: Statement) -> list[Token] | None:
+def _rule(statement: StatementTokens) -> list[Token] | None:
     """`=` for `==`, and a missing colon, in a `require`."""
     tokens, kinds = statement.tokens, statement.kinds
     if kinds[:1] != ["REQUIRE"]:

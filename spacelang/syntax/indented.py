@@ -8,7 +8,7 @@ from spacelang.diagnostics import Fix
 from spacelang.source import Span
 from spacelang.syntax.reader import TokenReader
 from spacelang.syntax.scan import DEEPEST_NESTING, place, put
-from spacelang.syntax.statement import Statement
+from spacelang.syntax.statement import StatementTokens
 from spacelang.syntax.words import BRANCHES, LOOPS, loop_meant
 
 
@@ -26,7 +26,7 @@ def close_indented(reader: TokenReader, token: Token) -> None:
         reader.depth -= 1
 
 
-def opens_by_indentation(reader: TokenReader, statement: Statement) -> bool:
+def opens_by_indentation(reader: TokenReader, statement: StatementTokens) -> bool:
     """Whether this line is the header of a block whose lines are indented and have no braces."""
     tokens, kinds = statement.tokens, statement.kinds
     colon = bool(kinds) and kinds[-1] == "COLON"
@@ -81,7 +81,7 @@ def _braced(reader: TokenReader, header: int, after: Span) -> Fix:
     return Fix(Span(after.start, end), f" {{{body}\n{' ' * (header - 1)}}}")
 
 
-def dashes(reader: TokenReader, statement: Statement) -> list[Token] | None:
+def dashes(reader: TokenReader, statement: StatementTokens) -> list[Token] | None:
     """`depth:` over lines that begin with a dash, read as a set."""
     after = reader.following()
     if statement.kinds not in (["NAME", "COLON"], ["NAME"], ["NAME", "EQUAL"]) or after is None:

@@ -12,7 +12,7 @@ from spacelang.diagnostics import Fix
 from spacelang.expression import decimal
 from spacelang.source import Span
 from spacelang.syntax.scan import place
-from spacelang.syntax.statement import Statement
+from spacelang.syntax.statement import StatementTokens
 
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Za-z_][A-Za-z0-9_]*)")
 _COUNTS = {"K": "K", "M": "M", "G": "G", "T": "T", "B": "G", "thousand": "K", "million": "M", "billion": "G"}
@@ -33,7 +33,7 @@ _SUFFIXES = {*_COUNTS.values(), *_TIMES.values()}
 _LARGEST_EXPONENT = 15
 
 
-def of_numbers(statement: Statement) -> list[Token] | None:
+def of_numbers(statement: StatementTokens) -> list[Token] | None:
     """The tokens with each number written in another way put right, or None where there is none."""
     kept: list[Token] = []
     changed = False
@@ -51,7 +51,7 @@ def of_numbers(statement: Statement) -> list[Token] | None:
     return kept if changed else None
 
 
-def _slip(statement: Statement, tokens: list[Token], before: str) -> tuple[int, str | None]:
+def _slip(statement: StatementTokens, tokens: list[Token], before: str) -> tuple[int, str | None]:
     """How many of the first tokens are one number in another notation, and that number in ours."""
     token = tokens[0]
     if token.type not in ("NUMBER", "DOT"):

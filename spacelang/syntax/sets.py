@@ -7,13 +7,13 @@ from lark import Token
 from spacelang.diagnostics import Fix
 from spacelang.source import Span
 from spacelang.syntax.scan import place, put
-from spacelang.syntax.statement import Statement
+from spacelang.syntax.statement import StatementTokens
 
 _DRAWS = ("randint", "uniform", "quniform", "Integer", "linspace", "arange")
 _CHOICES = ("choice", "choices", "Choice", "Categorical", "categorical", "sample", "one_of", "oneof", "set", "list")
 
 
-def of_a_set(statement: Statement) -> list[Token] | None:
+def of_a_set(statement: StatementTokens) -> list[Token] | None:
     """The tokens of a choice whose options are written in another way, put right where that is plain."""
     if statement.kinds[:2] not in (["NAME", "IN"], ["NAME", "EQUAL"]) or len(statement.kinds) < 3:
         return None
@@ -24,7 +24,7 @@ def of_a_set(statement: Statement) -> list[Token] | None:
     return None
 
 
-def of_membership(statement: Statement) -> list[Token] | None:
+def of_membership(statement: StatementTokens) -> list[Token] | None:
     """The tokens of a rule whose sets stand in parentheses, or in nothing, put right."""
     if statement.kinds[:1] != ["REQUIRE"] or "IN" not in statement.kinds:
         return None
@@ -66,22 +66,22 @@ def of_membership(statement: Statement) -> list[Token] | None:
     return kept if changed else None
 
 
-def _whole(statement: Statement) -> Span:
+def _whole(statement: StatementTokens) -> Span:
     """All that stands behind `name in`."""
     return Span(place(statement.tokens[2]).start, place(statement.tokens[-1]).end)
 
 
-def _searched(statement: Statement, domain: list[Token]) -> list[Token]:
+def _searched(statement: StatementTokens, domain: list[Token]) -> list[Token]:
     return [statement.tokens[0], put("IN", "in", statement.tokens[1]), *domain]
 
 
-def _written(statement: Statement, text: str) -> tuple[str, Fix]:
+def _written(statement: StatementTokens, text: str) -> tuple[str, Fix]:
     """The help and the fix that write the options as `text`."""
     name, behind = statement.tokens[0], Span(place(statement.tokens[1]).start, place(statement.tokens[-1]).end)
     return f"write `{name} in {text}`", Fix(behind, f"in {text}")
 
 
-def _call(statement: Statement) -> list[Token] | None:
+def _call(statement: StatementTokens) -> list[Token] | None:
     """`range(1, 4)` and `choice([1, 2])`."""
     tokens = statement.tokens
     match statement.kinds[2:]:
@@ -127,7 +127,7 @@ def _lexed(text: str, at: Token) -> list[Token]:
     return [put(kinds.get(part, "NUMBER"), part, at) for part in parts]
 
 
-def _parentheses(statement: Statement) -> list[Token] | None:
+def _parentheses(statement: StatementTokens) -> list[Token] | None:
     tokens, kinds = statement.tokens, statement.kinds
     if kinds[2] != "LPAR" or kinds[-1] != "RPAR" or "COMMA" not in kinds or "LPAR" in kinds[3:]:
         return None
@@ -136,7 +136,7 @@ def _parentheses(statement: Statement) -> list[Token] | None:
     return _searched(statement, [put("LBRACE", "{", tokens[2]), *tokens[3:-1], put("RBRACE", "}", tokens[-1])])
 
 
-def _range_in_braces(statement: Statement) -> list[Token] | None:
+def _range_in_braces(statement: StatementTokens) -> list[Token] | None:
     tokens, kinds = statement.tokens, statement.kinds
     if kinds[2] != "LBRACE" or kinds[-1] != "RBRACE" or "_DOTS" not in kinds:
         return None
@@ -150,7 +150,7 @@ def _range_in_braces(statement: Statement) -> list[Token] | None:
     return _searched(statement, tokens[3:-1])
 
 
-def _bare(statement: Statement) -> list[Token] | None:
+def _bare(statement: StatementTokens) -> list[Token] | None:
     """`heads in 1, 2`."""
     kinds = statement.kinds
     outside = [kind for kind, depth in zip(kinds, _depths(kinds), strict=True) if not depth]
@@ -162,7 +162,7 @@ def _bare(statement: Statement) -> list[Token] | None:
     return _searched(statement, [put("LBRACE", "{", tokens[2]), *tokens[2:], put("RBRACE", "}", tokens[-1])])
 
 
-def _spaced(statement: Statement) -> list[Token] | None:
+def _spaced(statement: StatementTokens) -> list[Token] | None:
     """`{1 2 3}`."""
     tokens, kinds = statement.tokens, statement.kinds
     if kinds[2] != "LBRACE":
@@ -187,7 +187,7 @@ def _spaced(statement: Statement) -> list[Token] | None:
     return _searched(statement, kept)
 
 
-def _other_range(statement: Statement) -> list[Token] | None:
+def _other_range(statement: StatementTokens) -> list[Token] | None:
     """`1-3`, `1 to 3`, `1:3` and `1...3`."""
     tokens, kinds = statement.tokens, statement.kinds
     if kinds[1] != "IN":
@@ -209,7 +209,7 @@ def _other_range(statement: Statement) -> list[Token] | None:
     return _searched(statement, _lexed(text, tokens[2]))
 
 
-def _other_step(statement: Statement) -> list[Token] | None:
+def _other_step(statement: StatementTokens) -> list[Token] | None:
     """`64..128:32`, `64..128, 32` and `64..128 by 32`."""
     tokens, kinds = statement.tokens, statement.kinds
     if "_DOTS" not in kinds or kinds[2] == "LBRACE" or len(kinds) < 6 or kinds[-1] != "NUMBER":

@@ -14,7 +14,7 @@ from spacelang.syntax.habits import read_as_meant
 from spacelang.syntax.indented import close_indented, dashes, opens_by_indentation
 from spacelang.syntax.reader import TokenReader
 from spacelang.syntax.scan import place, put
-from spacelang.syntax.statement import Statement
+from spacelang.syntax.statement import StatementTokens
 from spacelang.syntax.words import foreign_word, loop_meant
 
 
@@ -51,7 +51,7 @@ def _statement(reader: TokenReader) -> None:
     """One statement, or the header of a block, is read, put right where that is plain, and kept."""
     tokens, start = reader.tokens, reader.at
     last, end = _extent(tokens, start)
-    statement = Statement(reader.source, tokens[start:last], end, reader.found)
+    statement = StatementTokens(reader.source, tokens[start:last], end, reader.found)
     reader.at = last
     if end is not None and end.type == "LBRACE":
         reader.at += 1
@@ -99,7 +99,7 @@ def _opens_set(tokens: list[Token], start: int, i: int) -> bool:
 # Headers
 
 
-def _header(statement: Statement) -> tuple[list[Token], bool]:
+def _header(statement: StatementTokens) -> tuple[list[Token], bool]:
     """The tokens before a block's `{`, and whether there is a block to open."""
     match statement.kinds:
         case ["SPACE", "NAME" | "NUMBER"]:

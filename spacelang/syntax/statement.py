@@ -11,7 +11,7 @@ from spacelang.syntax.scan import place
 
 
 @define
-class Statement:
+class StatementTokens:
     """The tokens of one statement up to its end, and the token that ends it (`_LINE`, a block's `{`, `}`)."""
 
     source: Source

@@ -7,7 +7,7 @@ from lark import Token
 from spacelang.diagnostics import Fix
 from spacelang.source import Span
 from spacelang.syntax.scan import place, put
-from spacelang.syntax.statement import Statement
+from spacelang.syntax.statement import StatementTokens
 
 LOOPS = ("for", "while", "foreach", "repeat")
 BRANCHES = ("if", "else", "elif", "unless", "when", "switch", "try", "except")
@@ -15,7 +15,7 @@ PREFIXES = ("let", "var", "const", "val", "auto", "int", "float", "def", "resour
 LOADS = ("import", "from", "include", "using", "class", "return", "print", "module", "package")
 
 
-def no_such_word(statement: Statement) -> None:
+def no_such_word(statement: StatementTokens) -> None:
     word = str(statement.tokens[0])
     if word in LOOPS:
         help_ = "write `each stage {` or `each layer {` for what all have in common, and `stage 1 {` for one stage"
@@ -30,12 +30,12 @@ def no_such_word(statement: Statement) -> None:
     statement.say("E0135", f"`{word}` is no word of this language", at, help_, fix)
 
 
-def foreign_word(statement: Statement) -> bool:
+def foreign_word(statement: StatementTokens) -> bool:
     """Whether a statement begins as a loop or a branch does, and not as a setting or a choice of that name."""
     return str(statement.tokens[0]) in (*LOOPS, *BRANCHES) and statement.kinds[1:2] not in (["EQUAL"], ["IN"])
 
 
-def loop_meant(statement: Statement) -> list[Token] | None:
+def loop_meant(statement: StatementTokens) -> list[Token] | None:
     """What a loop or a branch over stages or layers is meant to be: `each stage` or `each layer`."""
     word = statement.tokens[0]
     text = " ".join(statement.tokens)

@@ -8,7 +8,7 @@ from itertools import pairwise, product
 
 from hypothesis import strategies as st
 
-from spacelang.lower.chain import Cell, Chain, Genotype, Joint, Option, Window, cost, joint
+from spacelang.lower.chain import Cell, Chain, Genotype, Joint, LayerOption, Window, cost, joint
 from spacelang.lower.pattern import Pattern
 
 MEASURES = ("flops", "params", "latency")
@@ -26,7 +26,7 @@ def chains(draw: st.DrawFn, measures: int | None = None) -> Chain:
         cells = []
         for embed in range(1, 1 + draw(st.integers(1, 2))):
             keys = draw(st.lists(st.integers(0, 3), min_size=1, max_size=2 if max(depths) > 2 else 3, unique=True))
-            options = tuple(Option((Fraction(key, 2), key), draw(amount)) for key in keys)
+            options = tuple(LayerOption((Fraction(key, 2), key), draw(amount)) for key in keys)
             cells += [Cell(depth, embed, draw(amount), options) for depth in depths]
         stages.append(tuple(cells))
     joints: list[Joint] = []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from spacelang.lower import meet_in_the_middle, sums
 from spacelang.lower.bounded_chain import bounded_chain
 from spacelang.lower.bracket import Bracket, between, bracket
-from spacelang.lower.chain import Cell, Chain, Option, Window, joint
+from spacelang.lower.chain import Cell, Chain, LayerOption, Window, joint
 from spacelang.lower.convolution import cell_classes, counted
 from spacelang.lower.count import count
 from spacelang.lower.pattern import free
@@ -47,7 +47,7 @@ def test_three_windows_at_once_count_as_enumeration_does(data: st.DataObject) ->
 
 def wide(options: int, depth: int, stages: int) -> Chain:
     """Stages whose layers cost 0, 1, ..., with as many genotypes as wanted."""
-    every = tuple(Option((number,), (number, number * number % 7)) for number in range(options))
+    every = tuple(LayerOption((number,), (number, number * number % 7)) for number in range(options))
 
     return Chain(
         ("flops", "params"),
@@ -113,7 +113,7 @@ def test_a_question_whose_tables_would_not_fit_is_refused(monkeypatch: pytest.Mo
 
 def scattered() -> Chain:
     """A deep stage whose sums are nearly all distinct."""
-    options = tuple(Option((number,), (7**number, 11**number)) for number in range(12))
+    options = tuple(LayerOption((number,), (7**number, 11**number)) for number in range(12))
     return Chain(("flops", "params"), ((Cell(40, 1, (0, 0), options),),), ())
 
 
@@ -143,7 +143,7 @@ def test_what_can_be_counted_is_bracketed_exactly(data: st.DataObject) -> None:
 
 def test_three_measures_at_once_are_refused_in_a_large_space(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meet_in_the_middle, "MOST_LOOKS", 10)
-    options = tuple(Option((number,), (number, 2**number, 3**number)) for number in range(3))
+    options = tuple(LayerOption((number,), (number, 2**number, 3**number)) for number in range(3))
     chain = Chain(("flops", "params", "latency"), ((Cell(4, 1, (0, 0, 0), options),),), ())
     with pytest.raises(TooLarge, match="at most two"):
         count(chain, {"flops": Window(1, 5), "params": Window(5, 9), "latency": Window(5, 20)})

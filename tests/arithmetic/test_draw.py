@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacelang.lower import sampling_table, sums
-from spacelang.lower.chain import EVERY, Cell, Chain, Limit, Option, Window, inside, joint
+from spacelang.lower.chain import EVERY, Cell, Chain, LayerOption, Limit, Window, inside, joint
 from spacelang.lower.draw import draw, stream
 from spacelang.lower.pattern import free
 from spacelang.lower.terms import Law
@@ -81,7 +81,7 @@ def test_draws_are_the_same_from_what_was_kept(data: st.DataObject, law: Law, se
 
 def test_draws_where_costs_share_no_divisor_are_inside_and_say_that_they_are_of_less() -> None:
     """Forty layers whose sums are nearly all distinct: no table holds them."""
-    options = tuple(Option((number,), (7**number,)) for number in range(12))
+    options = tuple(LayerOption((number,), (7**number,)) for number in range(12))
     chain = Chain(("params",), ((Cell(40, 1, (0,), options),),), ())
     for window in (Window(0, 7**11 * 6), Window(7**11 * 5, 7**11 * 6)):
         drawn = draw(chain, 100, stream(1), bounds={"params": window})
@@ -96,9 +96,9 @@ def test_draws_of_less_than_the_window_keep_the_bounds_on_totals(
 ) -> None:
     monkeypatch.setattr(sums, "MOST", 1 << 12)  # so that ten layers are many
     monkeypatch.setattr(sampling_table, "CELLS", 1 << 8)
-    options = tuple(Option((number,), (7**number, 0)) for number in range(6))
+    options = tuple(LayerOption((number,), (7**number, 0)) for number in range(6))
     deep = tuple(Cell(depth, 1, (0, depth), options) for depth in (8, 9, 10))
-    thin = tuple(Cell(depth, 1, (0, depth), (Option((0,), (1, 0)),)) for depth in (1, 2))
+    thin = tuple(Cell(depth, 1, (0, depth), (LayerOption((0,), (1, 0)),)) for depth in (1, 2))
     link = joint({(i, j): (0, 0) for i in range(3) for j in range(2)}, 3, 2)
     limits = (Limit("sum(depth)", EVERY),)
     chain = Chain(("params", "sum(depth)"), (deep, thin)[:stages], (link,)[: stages - 1], (), limits)

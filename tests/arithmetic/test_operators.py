@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from spacelang.lower import sums
-from spacelang.lower.chain import Cell, Chain, Genotype, Option, Window, inside, joint
+from spacelang.lower.chain import Cell, Chain, Genotype, LayerOption, Window, inside, joint
 from spacelang.lower.draw import draw, stream
 from spacelang.lower.operators import Rates, cross, mutate
 from spacelang.lower.pattern import Pattern
@@ -89,7 +89,7 @@ def two_stages() -> Chain:
     for _ in range(2):
         cells = []
         for embed in (1, 2):
-            options = tuple(Option((key,), (key, 1)) for key in range(embed, embed + 2))
+            options = tuple(LayerOption((key,), (key, 1)) for key in range(embed, embed + 2))
             cells += [Cell(depth, embed, (embed, embed), options) for depth in (1, 2)]
         stages.append(tuple(cells))
     pairs = {(i, j): (0, 0) for i in range(4) for j in range(4) if stages[1][j].embed >= stages[0][i].embed}
@@ -182,7 +182,7 @@ def test_crossover_follows_its_coins_given_the_rules_and_the_windows(data: st.Da
 def test_crossover_of_many_layers_is_drawn_from_merged_sums(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sums of choices are listed one by one while they are few; the law is the same where equal ones are one."""
     monkeypatch.setattr(sums, "FEW", 0)
-    options = tuple(Option((key,), (key, key * key)) for key in range(3))
+    options = tuple(LayerOption((key,), (key, key * key)) for key in range(3))
     chain = Chain(("flops", "params"), ((Cell(6, 1, (0, 0), options),),), ())
     one, other = Genotype((0,), ((0, 1, 2, 0, 1, 2),)), Genotype((0,), ((1, 0, 0, 2, 1, 0),))
     bounds = {"flops": Window(3, 6), "params": Window(3, 9)}

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from spacelang.check import compile_text
 from spacelang.cli.commands import app
-from spacelang.diff import Options, RecipeLine, Settings, change, diff
+from spacelang.diff import Options, RecipeLine, SettingDifference, change, diff
 from spacelang.lower.lowered import lower
 from spacelang.source import Source
 from spacelang.space import Space
@@ -87,7 +87,7 @@ def test_each_kind_of_change_is_told_as_a_value() -> None:
     before = space(WIDE)
     found = diff(before, space(after))
     assert found.change == "incomparable"
-    assert found.settings == (Settings("classes", 10, 20),)
+    assert found.settings == (SettingDifference("classes", 10, 20),)
     assert found.options == (
         Options(1, "embed", "narrower", (32, 48, 64), (32, 64), (None, None)),
         Options(2, "embed", "moved", (64, 96), (96, 128), (None, None)),

@@ -15,7 +15,7 @@ from spacelang.lower.lowered import lower
 from spacelang.recipe import Refine
 from spacelang.refinement.account import Account
 from spacelang.refinement.curve import Curve, curve, to_come
-from spacelang.refinement.loop import CandidateSpace, Finding, Outcome, Rule, refined
+from spacelang.refinement.loop import CandidateSpace, Finding, Outcome, RefinementRule, refined
 from spacelang.refinement.next import Next, next_space
 from spacelang.refinement.paired import profile
 from spacelang.refinement.ruler import PerImageScores, smoothed
@@ -176,7 +176,7 @@ def scored(
     ]
 
 
-def loop(land: Landscape, recipe: Refine, rounds: int, rule: Rule, seed: int) -> Outcome:
+def loop(land: Landscape, recipe: Refine, rounds: int, rule: RefinementRule, seed: int) -> Outcome:
     """The whole loop on a landscape. Its images are all alike but for how hard they are."""
     hard = np.random.default_rng(seed).normal(0.0, 0.05, 100)
     hard -= hard.mean()

@@ -8,7 +8,7 @@ import pytest
 from attrs import frozen
 
 from spacelang.recipe import Refine
-from spacelang.refinement.loop import Rule
+from spacelang.refinement.loop import RefinementRule
 
 from .landscape import SPACE, Landscape, landscape, loop, middles, options, parts_of, uneven
 
@@ -31,7 +31,7 @@ class End:
         return max(self.far) <= 1
 
 
-def ended(land: Landscape, rule: Rule, seed: int) -> End:
+def ended(land: Landscape, rule: RefinementRule, seed: int) -> End:
     text = loop(land, RECIPE, ROUNDS, rule, seed).answer.candidate.source.text
     steps = {(part.stage, part.dimension): float(part.step) for part in parts_of(SPACE)}
     ends, first, last = middles(text), options(SPACE), options(text)
@@ -39,7 +39,7 @@ def ended(land: Landscape, rule: Rule, seed: int) -> End:
     return End(far, tuple(last[place] == first[place] for place in first if place not in land.best))
 
 
-def ends(make: Callable[[int], Landscape], rule: Rule, count: int = LANDSCAPES) -> list[End]:
+def ends(make: Callable[[int], Landscape], rule: RefinementRule, count: int = LANDSCAPES) -> list[End]:
     return [ended(make(number), rule, number) for number in range(count)]
 
 

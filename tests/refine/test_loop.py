@@ -11,7 +11,7 @@ from spacelang.refinement.loop import (
     CandidateSpace,
     Finding,
     Outcome,
-    Rule,
+    RefinementRule,
     refined,
 )
 from spacelang.refinement.next import next_space
@@ -80,7 +80,7 @@ def went(outcome: Outcome) -> list[tuple[str, bool]]:
 def loop(
     errors: dict[frozenset[Place], float],
     asked: dict[Place, float],
-    rule: Rule = "guarded",
+    rule: RefinementRule = "guarded",
     rounds: int = 9,
     spread=0.0,
 ) -> Outcome:

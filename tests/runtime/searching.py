@@ -23,7 +23,7 @@ from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.search.answers import Answers
 from spacelang_runtime.search.evolve import Ended, Method, ScoredCandidate, SearchOutcome
 from spacelang_runtime.search.evolve import evolve as search
-from spacelang_runtime.search.pool import Dispatcher, Pool
+from spacelang_runtime.search.pool import Dispatcher, ScoringPool
 from spacelang_runtime.search.scoring import Fidelity, Subnet, Verdict, judged
 from spacelang_runtime.search.searching import Feasible
 
@@ -80,7 +80,7 @@ def searched(
     judge: Pretender,
     method: Method = Method(),
     recipe: Evolve = RECIPE,
-    pool: Pool = Pool(0, 1, CPU),
+    pool: ScoringPool = ScoringPool(0, 1, CPU),
     observe: Callable[[ScoredCandidate | Ended], None] = lambda seen: None,
     feasible: Feasible | None = None,
 ) -> SearchOutcome:

@@ -24,7 +24,7 @@ from spacelang_runtime.search.candidate import Goals, Result
 from spacelang_runtime.search.evolution import Evolution
 from spacelang_runtime.search.evolve import Ended, Method, ScoredCandidate
 from spacelang_runtime.search.journal_file import look, open_journal
-from spacelang_runtime.search.pool import Pool, follow
+from spacelang_runtime.search.pool import ScoringPool, follow
 from spacelang_runtime.search.scoring import Fidelity, Verdict
 from spacelang_runtime.search.target import resolve
 
@@ -351,12 +351,12 @@ def store() -> dist.TCPStore:
     return dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
 
 
-def pool_of(size: int, store: dist.TCPStore) -> list[Pool]:
+def pool_of(size: int, store: dist.TCPStore) -> list[ScoringPool]:
     """So many processes of a pool, all of them this one, each with a connection of its own."""
-    return [Pool(rank, size, CPU, dist.PrefixStore("search", store.clone())) for rank in range(size)]
+    return [ScoringPool(rank, size, CPU, dist.PrefixStore("search", store.clone())) for rank in range(size)]
 
 
-def beating(pool: Pool) -> threading.Event:
+def beating(pool: ScoringPool) -> threading.Event:
     parted = threading.Event()
     store = dist.PrefixStore("search", pool.store.underlying_store.clone())
     threading.Thread(target=pools.beat, args=(store, pool.rank, parted), daemon=True).start()

@@ -18,7 +18,7 @@ from spacelang.lower.lowered import lower
 from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import save
-from spacelang_runtime.tasks.recipe import Recipe
+from spacelang_runtime.tasks.recipe import TransferRecipe
 from spacelang_runtime.tasks.recipe_text import structured
 from spacelang_runtime.tasks.transfer.objective import TransferSetup
 from spacelang_runtime.tasks.transfer.setup import TransferRequest, new, opened
@@ -59,7 +59,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
-def recipe(task: str, train: dict[str, Any] | None = None, **own: Any) -> Recipe:
+def recipe(task: str, train: dict[str, Any] | None = None, **own: Any) -> TransferRecipe:
     """A small recipe, with some lines replaced."""
     return structured(
         {"task": task, "train": TRAIN | (train or {}), task: RECIPES[task] | own}, "tiny", "tiny.toml"

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 FEW = 5  # classes, up to which the class of every image is among the first five
 
 Row = dict[str, Any]
-Split = Literal["test", "search"]
-SPLITS: tuple[Split, ...] = get_args(Split)
+SplitName = Literal["test", "search"]
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 Observe = Callable[[float, str], None]  # the share that is done, and what to say of it
 
 
@@ -54,7 +54,7 @@ class EvaluationOptions:
 class Tested:
     """What networks do on a split of images, a row each, as `spacelang eval --json` has them."""
 
-    split: Split
+    split: SplitName
     rows: tuple[Row, ...]
 
     def records(self) -> list[Row]:
@@ -77,7 +77,7 @@ def of_run(
     lowered: Lowered,
     names: Sequence[str],
     random: int = 0,
-    split: Split = "test",
+    split: SplitName = "test",
     seed: int = 0,
     by_class: bool = False,
     options: EvaluationOptions = EvaluationOptions(),

@@ -33,7 +33,7 @@ BATCH = 256
 BATCHES_AHEAD = 2  # by how many the workers are before the network, at least
 CPU = torch.device("cpu")
 
-Batch = tuple[Tensor, Tensor]
+LabelledBatch = tuple[Tensor, Tensor]
 
 
 @frozen(eq=False)
@@ -69,7 +69,7 @@ class LabelledSplit:
         """What is made of each picture."""
         return Framing(self.frame.image, self.frame.channels, self.preprocessing)
 
-    def batches(self, batch: int = BATCH, device: torch.device = CPU) -> Generator[Batch, None, None]:
+    def batches(self, batch: int = BATCH, device: torch.device = CPU) -> Generator[LabelledBatch, None, None]:
         """(uint8 [b, channels, side, side], int64 [b]) pairs on a device, read ahead; none is kept.
 
         Broken images are left out, so a batch may be smaller. Close it where it is left before its end: its workers

@@ -17,7 +17,7 @@ BINS = 15
 AMONG = 5  # the classes that top-5 looks at
 
 Normalise = Callable[[Tensor], Tensor]
-Batches = Iterable[tuple[Tensor, Tensor]]
+LabelledBatches = Iterable[tuple[Tensor, Tensor]]
 
 
 @frozen(eq=False)
@@ -63,7 +63,7 @@ class Evaluation:
 
 def evaluate(
     model: nn.Module,
-    batches: Batches,
+    batches: LabelledBatches,
     normalise: Normalise,
     device: torch.device,
     architecture: Architecture | None = None,
@@ -74,7 +74,7 @@ def evaluate(
 
 def evaluate_all(
     model: nn.Module,
-    batches: Batches,
+    batches: LabelledBatches,
     normalise: Normalise,
     device: torch.device,
     architectures: Sequence[Architecture | None],

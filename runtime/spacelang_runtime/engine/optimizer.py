@@ -17,7 +17,7 @@ from spacelang_runtime.engine.gradient import Gradient, attach
 from spacelang_runtime.engine.muon import Matrices, Muon, muon
 from spacelang_runtime.failure import Failure
 
-Stretches = Sequence[tuple[Matrices | ParameterGroup, Sequence[nn.Parameter]]]
+ParameterSpans = Sequence[tuple[Matrices | ParameterGroup, Sequence[nn.Parameter]]]
 
 
 @frozen(eq=False)
@@ -55,7 +55,7 @@ class Optimizer:
             self.muon.load(kept["muon"])
 
 
-def optimizer_of(stretches: Stretches, notes: int, shards: int = 1) -> Optimizer:
+def optimizer_of(stretches: ParameterSpans, notes: int, shards: int = 1) -> Optimizer:
     """The optimizer of parameters by their groups, with the gradient that it updates by.
 
     stretches: parameters in the order in which they are to lie; matrices that Muon updates come first. notes,

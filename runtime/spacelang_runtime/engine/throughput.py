@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from attrs import Factory, define
 
-Given = TypeVar("Given")
+Value = TypeVar("Value")
 NEW = 0.05  # the weight of a new step in the running means, once there have been enough of them
 
 
@@ -30,7 +30,7 @@ class Throughput:
         """The share of the time that was spent waiting, from 0 to 1."""
         return self._waits / self.seconds if self.seconds else 0.0
 
-    def wait(self, batches: Iterator[Given]) -> Given:
+    def wait(self, batches: Iterator[Value]) -> Value:
         """The next batch. A step begins here."""
         asked = time.monotonic()
         batch = next(batches)

@@ -36,7 +36,7 @@ from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.engine.loss_scale import LEAST, LossScale
 from spacelang_runtime.engine.memory import enough_memory
 from spacelang_runtime.engine.objective import MicroStep, Objective, accumulate
-from spacelang_runtime.engine.optimizer import Stretches, optimizer_of
+from spacelang_runtime.engine.optimizer import ParameterSpans, optimizer_of
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import RunFolder, removed_unless_saved
 from spacelang_runtime.engine.scalars import scalars
@@ -70,7 +70,7 @@ class Training:
     run: RunFolder
     model: nn.Module
     objective: Objective
-    parameters: Stretches
+    parameters: ParameterSpans
     rate: Callable[[float, float], float]
     limits: Limits
     batch: int

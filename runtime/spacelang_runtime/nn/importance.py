@@ -27,10 +27,10 @@ from torch import Tensor
 
 from spacelang.architecture import Architecture
 
-Weights = Mapping[str, Tensor]
+NamedWeights = Mapping[str, Tensor]
 
 
-def ordered(weights: Weights, architecture: Architecture) -> dict[str, Tensor]:
+def ordered(weights: NamedWeights, architecture: Architecture) -> dict[str, Tensor]:
     """The weights of a network, by their names in `Network`, with the heads and hidden channels of each layer in
     falling order of importance; equals stay as they were."""
     moved = dict(weights)
@@ -44,7 +44,7 @@ def ordered(weights: Weights, architecture: Architecture) -> dict[str, Tensor]:
     return moved
 
 
-def head_importance(layer: Weights, heads: int) -> Tensor:
+def head_importance(layer: NamedWeights, heads: int) -> Tensor:
     """[heads]: E‖O (V x + v)‖² of each head of a layer, whose tensors have their names in it."""
     gain, shift = layer["norm1.weight"].double(), layer["norm1.bias"].double()
     out = layer["attention.out.weight"].double().unflatten(1, (heads, -1)).transpose(0, 1)  # [heads, embed, width]
@@ -55,7 +55,7 @@ def head_importance(layer: Weights, heads: int) -> Tensor:
     return moving + constant
 
 
-def hidden_importance(layer: Weights) -> Tensor:
+def hidden_importance(layer: NamedWeights) -> Tensor:
     """[hidden]: E‖c max(a, 0)‖² of each hidden channel of a layer's MLP."""
     gain, shift = layer["norm2.weight"].double(), layer["norm2.bias"].double()
     weight = layer["expand.weight"].double()
@@ -68,7 +68,7 @@ def hidden_importance(layer: Weights) -> Tensor:
     return layer["contract.weight"].double().square().sum(0) * square
 
 
-def _sorted(layer: Weights, heads: Tensor, hidden: Tensor) -> dict[str, Tensor]:
+def _sorted(layer: NamedWeights, heads: Tensor, hidden: Tensor) -> dict[str, Tensor]:
     """What of a layer's tensors is by head or by hidden channel, in another order of these."""
     count = len(heads)
     moved = {

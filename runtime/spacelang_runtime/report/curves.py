@@ -6,10 +6,10 @@ import logging
 
 from spacelang_runtime.engine.run import RunFolder
 
-Curve = tuple[list[int], list[float]]
+PlottedCurve = tuple[list[int], list[float]]
 
 
-def curves_of(run: RunFolder) -> dict[str, Curve]:
+def curves_of(run: RunFolder) -> dict[str, PlottedCurve]:
     """Steps and values of each scalar of a run's training, by tag."""
     from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
 

@@ -15,7 +15,7 @@ from spacelang.expression import decimal, exact
 from spacelang.lower.chain import Window
 from spacelang.lower.lowered import Lowered
 from spacelang.recipe import from_record
-from spacelang_runtime.report.curves import Curve
+from spacelang_runtime.report.curves import PlottedCurve
 from spacelang_runtime.report.search_summary import SearchSummary, SummaryRow
 from spacelang_runtime.search import pareto
 
@@ -150,7 +150,7 @@ def lineage(story: SearchSummary) -> go.Figure:
     return _laid_out(figure, "generation", "held-out accuracy")
 
 
-def training(curves: Mapping[str, Curve]) -> go.Figure:
+def training(curves: Mapping[str, PlottedCurve]) -> go.Figure:
     """The losses of the sandwich, and the learning rate."""
     figure = go.Figure()
     for tag, (steps, values) in curves.items():
@@ -174,7 +174,7 @@ def training(curves: Mapping[str, Curve]) -> go.Figure:
     return _laid_out(figure, "step", "loss")
 
 
-def held_out(curves: Mapping[str, Curve]) -> go.Figure | None:
+def held_out(curves: Mapping[str, PlottedCurve]) -> go.Figure | None:
     """What networks told right of the held-out images at each look; None where there was none."""
     figure = go.Figure()
     for tag, (steps, values) in curves.items():

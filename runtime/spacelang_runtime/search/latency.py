@@ -20,12 +20,12 @@ from spacelang.lower.costs import head_key, layer_key, merge_key, stem_key
 from spacelang.lower.lowered import Lowered
 from spacelang_runtime.nn import network
 from spacelang_runtime.ops.windows import Grid
-from spacelang_runtime.search.timing import Bench, Pass, Report, Timing, fitting, timed
+from spacelang_runtime.search.timing import Bench, Pass, ReportProgress, Timing, fitting, timed
 
 CHAIN = 4  # blocks, each with weights of its own, that are timed as one
 
 
-def measure(lowered: Lowered, bench: Bench, report: Report = lambda share, said: None) -> dict[str, Timing]:
+def measure(lowered: Lowered, bench: Bench, report: ReportProgress = lambda share, said: None) -> dict[str, Timing]:
     """The time of every distinct block of a space, by its key in a cost table."""
     made = {}
     for key, block in _blocks(lowered, bench).items():
@@ -35,7 +35,7 @@ def measure(lowered: Lowered, bench: Bench, report: Report = lambda share, said:
 
 
 def whole(
-    architectures: list[Architecture], bench: Bench, report: Report = lambda share, said: None
+    architectures: list[Architecture], bench: Bench, report: ReportProgress = lambda share, said: None
 ) -> list[Timing]:
     """The time of whole networks, each run as it is deployed."""
     made = {}

@@ -48,7 +48,7 @@ Judge = Callable[[Subnet, Fidelity], Verdict]
 
 
 @frozen(eq=False)
-class Pool:
+class ScoringPool:
     """This process among those that score. rank: its number, from 0, which leads. store: where they meet; None for
     a process on its own."""
 
@@ -64,7 +64,7 @@ class Pool:
 
 
 @contextmanager
-def join(device: str = "auto") -> Iterator[Pool]:
+def join(device: str = "auto") -> Iterator[ScoringPool]:
     """Meet the other processes (by torchrun's environment variables), and part from them in the end.
 
     device: as for `distributed.choose`; under torchrun each process of a host takes the GPU of its local rank.
@@ -74,7 +74,7 @@ def join(device: str = "auto") -> Iterator[Pool]:
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)  # kernels are launched on the current device
     if size == 1:
-        yield Pool(0, 1, chosen)
+        yield ScoringPool(0, 1, chosen)
         return
     try:
         store, rank, size = next(iter(dist.rendezvous("env://")))
@@ -86,7 +86,7 @@ def join(device: str = "auto") -> Iterator[Pool]:
     # torchrun's store outlives the processes that it starts again: each start writes under a name of its own.
     # So does each meeting of one start: all processes have as many.
     name = f"search {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')} {next(_MEETINGS)}"
-    pool = Pool(rank, size, chosen, dist.PrefixStore(name, store))
+    pool = ScoringPool(rank, size, chosen, dist.PrefixStore(name, store))
     parted = threading.Event()
     mine = dist.PrefixStore(name, store.clone())  # a connection of its own: the other may be waiting for an answer
     beating = threading.Thread(target=beat, args=(mine, rank, parted), daemon=True)
@@ -105,7 +105,7 @@ class Dispatcher:
     """The leading process's side of the store: one round after the other. images: that every process scores on.
     begin: which of them comes first."""
 
-    pool: Pool
+    pool: ScoringPool
     judge: Judge
     images: int
     begin: int = 0
@@ -155,7 +155,7 @@ class Dispatcher:
         return time.monotonic() - when > PATIENCE
 
 
-def follow(pool: Pool, judge: Judge, images: int) -> None:
+def follow(pool: ScoringPool, judge: Judge, images: int) -> None:
     """Score what the leading process posts, until the search is over.
 
     images: that this process scores on. Raises `Failure` where the leading one has another number of them, and
@@ -200,7 +200,7 @@ def beat(store: dist.Store, rank: int, parted: threading.Event) -> None:
         return
 
 
-def _part(pool: Pool) -> None:
+def _part(pool: ScoringPool) -> None:
     """Tell the others that it is over, and wait until those that live have heard: the store may go with us."""
     store = pool.store
     assert store is not None

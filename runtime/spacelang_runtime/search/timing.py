@@ -53,10 +53,10 @@ class Bench:
 
 
 Pass = Callable[[], object]
-Report = Callable[[float, str], None]
+ReportProgress = Callable[[float, str], None]
 
 
-def timed(passes: Mapping[str, Pass], bench: Bench, report: Report, parts: int) -> dict[str, Timing]:
+def timed(passes: Mapping[str, Pass], bench: Bench, report: ReportProgress, parts: int) -> dict[str, Timing]:
     """The time of each pass, divided by its equal parts. Each is run once to be warm before any is timed."""
     fresh: dict[str, float] = {}
     ready: dict[str, Callable[[], float]] = {}

@@ -137,7 +137,7 @@ class Vqa:
 
 
 @frozen
-class Recipe:
+class TransferRecipe:
     """A recipe by name. model: the part that is the task's own, its section named as the task."""
 
     name: str

@@ -16,13 +16,13 @@ import cattrs
 
 from spacelang import resources
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.tasks.recipe import Detect, Recipe, Segment, TaskTrain, Vqa
+from spacelang_runtime.tasks.recipe import Detect, Segment, TaskTrain, TransferRecipe, Vqa
 from spacelang_runtime.tasks.recipe_types import convert
 
 MODELS: dict[str, type[Detect] | type[Segment] | type[Vqa]] = {"detect": Detect, "segment": Segment, "vqa": Vqa}
 
 
-def named(text: str, task: str, changes: Sequence[str] = ()) -> Recipe:
+def named(text: str, task: str, changes: Sequence[str] = ()) -> TransferRecipe:
     """The recipe of a shipped name (`coco-3x`) or in a file (`mine.toml`), with lines replaced by `NAME=VALUE`.
 
     Raises `Failure` where there is none, where it is for another task, and where a line is wrong.
@@ -48,7 +48,7 @@ def named(text: str, task: str, changes: Sequence[str] = ()) -> Recipe:
     return structured(record, path.stem, f"{path.name} with {', '.join(changes)}" if changes else str(path))
 
 
-def structured(record: Mapping[str, Any], name: str, where: str) -> Recipe:
+def structured(record: Mapping[str, Any], name: str, where: str) -> TransferRecipe:
     """The recipe that a record (`unstructured`) describes. Raises `Failure` with every line that is wrong."""
     task = str(record["task"])
     wrong = [
@@ -76,10 +76,10 @@ def structured(record: Mapping[str, Any], name: str, where: str) -> Recipe:
                 wrong.append(f"{place}: {said}")
     if wrong:
         raise Failure(f"{where}: {'; '.join(wrong)}", "correct these lines")
-    return Recipe(name, task, sections["train"], sections[task])
+    return TransferRecipe(name, task, sections["train"], sections[task])
 
 
-def unstructured(recipe: Recipe) -> dict[str, Any]:
+def unstructured(recipe: TransferRecipe) -> dict[str, Any]:
     """A recipe as JSON keeps it; `structured` reads it."""
     return {
         "task": recipe.task,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.nn.network import Network
-from spacelang_runtime.tasks.recipe import Recipe
+from spacelang_runtime.tasks.recipe import TransferRecipe
 from spacelang_runtime.tasks.replaced import Taken
 from spacelang_runtime.tasks.unread import Skip
 
@@ -78,11 +78,11 @@ class Task:
 
     name: str
     losses: tuple[str, ...]
-    open: Callable[[Path, Recipe, Labels | None, Path | None], Any]
-    build: Callable[[Network, Recipe, Labels, Path | None], Any]
-    measure: Callable[[Any, Any, Recipe, World, int, Show, bool, Skip], Figures]
-    predict: Callable[[Any, Recipe, Labels, Image.Image, str, torch.device], tuple[Image.Image, str]]
-    rehearse: Callable[[Any, Recipe, int, torch.device], None]
+    open: Callable[[Path, TransferRecipe, Labels | None, Path | None], Any]
+    build: Callable[[Network, TransferRecipe, Labels, Path | None], Any]
+    measure: Callable[[Any, Any, TransferRecipe, World, int, Show, bool, Skip], Figures]
+    predict: Callable[[Any, TransferRecipe, Labels, Image.Image, str, torch.device], tuple[Image.Image, str]]
+    rehearse: Callable[[Any, TransferRecipe, int, torch.device], None]
 
 
 def moved(value: Any, device: torch.device) -> Any:

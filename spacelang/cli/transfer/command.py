@@ -12,7 +12,17 @@ import typer
 from spacelang.api.model import require_model
 from spacelang.api.time import time_of
 from spacelang.api.transfer import lines_of, recipe_of, request, require_libraries
-from spacelang.cli.options import Budget, Device, Micro, Profile, Resume, Runs, Settings, Steps, Workers
+from spacelang.cli.options import (
+    BudgetOption,
+    Device,
+    Micro,
+    ProfileOption,
+    ResumeOption,
+    Runs,
+    SettingsOption,
+    StepsOption,
+    Workers,
+)
 from spacelang.cli.terminal import fail, refused, say, say_once
 from spacelang.runs import RUNS
 
@@ -40,7 +50,7 @@ def transfer(
         Path | None, typer.Option(help="The folder of the data; with --resume, where it is now.")
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="A shipped recipe, such as coco-3x, or a .toml file.")] = None,
-    settings: Settings = None,
+    settings: SettingsOption = None,
     random_weights: Annotated[
         bool, typer.Option("--random-weights", help="The network without what it has learned, for comparison.")
     ] = False,
@@ -48,9 +58,9 @@ def transfer(
         Path | None,
         typer.Option(help="vqa: a folder with BERT's config.json, vocab.txt and model.safetensors."),
     ] = None,
-    steps: Steps = None,
-    budget: Budget = None,
-    resume: Resume = False,
+    steps: StepsOption = None,
+    budget: BudgetOption = None,
+    resume: ResumeOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print data, schedule, time and memory; train nothing.")
     ] = False,
@@ -65,7 +75,7 @@ def transfer(
     device: Device = "auto",
     micro: Micro = None,
     workers: Workers = None,
-    profile: Profile = False,
+    profile: ProfileOption = False,
     runs: Runs = RUNS,
 ) -> None:
     """Train a found network on detection, segmentation or visual question answering, and ask the result.
@@ -103,7 +113,7 @@ def transfer(
     elif resume:
         from spacelang.cli.transfer.learn import looking, watching
         from spacelang_runtime.app.learn import TrainingOptions
-        from spacelang_runtime.app.train import Resume as Again
+        from spacelang_runtime.app.train import Resume
         from spacelang_runtime.app.transfer import transfer as transfer_
         from spacelang_runtime.engine.latest import transferring
 
@@ -112,7 +122,7 @@ def transfer(
         where = None if data is None else str(data)
         run = transferring(runs, model, (task,), "checkpoint", say_once)
         options = TrainingOptions(device, workers, profile=profile)
-        again = Again(run, steps, limit, micro or 0, where)
+        again = Resume(run, steps, limit, micro or 0, where)
         transfer_(again, runs, options, looking(f"look at {where}"), watching, say)
     else:
         from spacelang.cli.transfer.learn import looking, show_ahead, watching

@@ -14,7 +14,7 @@ NONE = ("", "-1")  # what stands for no label
 
 
 @frozen
-class Labels:
+class FileLabels:
     """classes: names, in alphabetical order. labels: [n], an index into them, -1 for an image without one. said:
     what to tell of them, in lines."""
 
@@ -28,7 +28,7 @@ class Labels:
         return self.labels >= 0
 
 
-def labels_of(told: NDArray[np.str_], names: Sequence[str] | None, where: str) -> Labels:
+def labels_of(told: NDArray[np.str_], names: Sequence[str] | None, where: str) -> FileLabels:
     """The labels of images. told: [n], a number or a text for each. names: of the numbers, from 0 on. where: for
     messages. Raises `Failure` for a number without a name, among those that have one."""
     values, place = np.unique(told, return_inverse=True)
@@ -58,4 +58,4 @@ def labels_of(told: NDArray[np.str_], names: Sequence[str] | None, where: str) -
     number = {name: label for label, name in enumerate(classes)}
     of = np.array([number[called[text]] if text in called else -1 for text in texts], dtype=np.int64)
     labels = of[place.reshape(-1)] if len(told) else np.zeros(0, np.int64)
-    return Labels(classes, labels, tuple(said))
+    return FileLabels(classes, labels, tuple(said))

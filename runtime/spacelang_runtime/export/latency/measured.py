@@ -18,7 +18,7 @@ from spacelang_runtime.export.program import example
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.search.timing import Pass, Timing, timed
 
-Report = Callable[[float, str], None]
+ReportProgress = Callable[[float, str], None]
 
 
 @frozen
@@ -36,7 +36,7 @@ def measured(
     lowered: Lowered,
     networks: Sequence[Architecture],
     place: RuntimeTarget,
-    report: Report = lambda share, said: None,
+    report: ReportProgress = lambda share, said: None,
 ) -> RuntimeTimings:
     """Time every distinct block of a space, and whole networks, in the same rounds. Raises `Failure` where the
     runtime is not installed."""
@@ -59,14 +59,14 @@ def measured(
 
 
 def whole(
-    networks: Sequence[Architecture], place: RuntimeTarget, report: Report = lambda share, said: None
+    networks: Sequence[Architecture], place: RuntimeTarget, report: ReportProgress = lambda share, said: None
 ) -> list[Timing]:
     """Time whole networks with random weights, as they are exported."""
     passes = _loaded(networks, place, lambda share, said: report(0.7 * share, said))
     return list(timed(passes, place.bench, lambda share, said: report(0.7 + 0.3 * share, said), 1).values())
 
 
-def _loaded(networks: Sequence[Architecture], place: RuntimeTarget, report: Report) -> dict[str, Pass]:
+def _loaded(networks: Sequence[Architecture], place: RuntimeTarget, report: ReportProgress) -> dict[str, Pass]:
     passes = {}
     for number, architecture in enumerate(networks, 1):
         network, name = Network(architecture).eval(), notation.write(architecture)

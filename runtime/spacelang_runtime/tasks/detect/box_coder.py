@@ -10,11 +10,11 @@ import math
 import torch
 from torch import Tensor
 
-Weights = tuple[float, float, float, float]
+BoxWeights = tuple[float, float, float, float]
 LARGEST = math.log(1000 / 16)  # of the logarithm by which a side grows
 
 
-def encode(boxes: Tensor, wanted: Tensor, weights: Weights) -> Tensor:
+def encode(boxes: Tensor, wanted: Tensor, weights: BoxWeights) -> Tensor:
     """What moves boxes [..., 4] onto the wanted ones [..., 4]: centres by shares of the sides, sides by logarithms,
     each times its weight: [..., 4]. No box is empty."""
     (x, y, wide, high), (to_x, to_y, to_wide, to_high) = _centred(boxes), _centred(wanted)
@@ -22,7 +22,7 @@ def encode(boxes: Tensor, wanted: Tensor, weights: Weights) -> Tensor:
     return torch.stack([weight * part for weight, part in zip(weights, parts, strict=True)], -1)
 
 
-def decode(boxes: Tensor, by: Tensor, weights: Weights) -> Tensor:
+def decode(boxes: Tensor, by: Tensor, weights: BoxWeights) -> Tensor:
     """Boxes [..., 4] moved by offsets [..., 4]. An empty box in the corner of a photo stays there, empty."""
     x, y, wide, high = _centred(boxes)
     right, down, wider, higher = (part / weight for part, weight in zip(by.unbind(-1), weights, strict=True))

@@ -16,12 +16,12 @@ from torchvision.models.detection.faster_rcnn import TwoMLPHead
 from torchvision.ops import batched_nms
 
 from spacelang_runtime.tasks.detect.assign import IGNORED, area, assign, at, sample
-from spacelang_runtime.tasks.detect.box_coder import Weights, clip, decode, encode
+from spacelang_runtime.tasks.detect.box_coder import BoxWeights, clip, decode, encode
 from spacelang_runtime.tasks.detect.transforms import Targets
 
 # Section 4.1 and 5 of the paper, as MMDetection and Detectron2 have it: IoU, regression weights, weight of the
 # losses.
-STAGES: tuple[tuple[float, Weights, float], ...] = (
+STAGES: tuple[tuple[float, BoxWeights, float], ...] = (
     (0.5, (10.0, 10.0, 5.0, 5.0), 1.0),
     (0.6, (20.0, 20.0, 10.0, 10.0), 0.5),
     (0.7, (30.0, 30.0, 15.0, 15.0), 0.25),
@@ -30,7 +30,7 @@ OBJECTS = 0.25  # share of a stage's samples
 SCORE, OVERLAP, MOST = 0.05, 0.5, 100  # of what is detected: lowest score, largest IoU of two of one class, number
 LOSSES = tuple(f"{what} {stage}" for stage in (1, 2, 3) for what in ("class", "box"))
 
-Pool = Callable[[Tensor], Tensor]  # what the maps have at boxes: [B, n, 4] → [B·n, C, side, side]
+RoiPool = Callable[[Tensor], Tensor]  # what the maps have at boxes: [B, n, 4] → [B·n, C, side, side]
 
 
 class Chosen(NamedTuple):
@@ -77,7 +77,7 @@ class Cascade(nn.Module):
         self.stages = nn.ModuleList(CascadeStage(channels, side, hidden, classes) for _ in STAGES)
 
     def losses(
-        self, pool: Pool, boxes: Tensor, targets: Targets, sizes: Tensor
+        self, pool: RoiPool, boxes: Tensor, targets: Targets, sizes: Tensor
     ) -> tuple[dict[str, Tensor], Chosen]:
         """The losses of all stages from proposals [B, n, 4], and those boxes of the first stage that may be
         objects, which the mask head learns from: it has the most of them. sizes: heights and widths of the
@@ -102,7 +102,7 @@ class Cascade(nn.Module):
         places, which = sample(assign(both, targets.boxes, targets.crowds, threshold), self.samples, OBJECTS)
         return Chosen(at(both, places), which, places >= boxes.shape[1])
 
-    def detect(self, pool: Pool, boxes: Tensor, sizes: Tensor) -> list[Detected]:
+    def detect(self, pool: RoiPool, boxes: Tensor, sizes: Tensor) -> list[Detected]:
         """What is found, beginning with proposals [B, n, 4]: boxes are moved three times, scores are the mean of
         all stages."""
         means = boxes.new_zeros(())
@@ -115,7 +115,7 @@ class Cascade(nn.Module):
 
 
 def stage_losses(
-    logits: Tensor, by: Tensor, chosen: Chosen, targets: Targets, weights: Weights
+    logits: Tensor, by: Tensor, chosen: Chosen, targets: Targets, weights: BoxWeights
 ) -> tuple[Tensor, Tensor]:
     """Cross-entropy over all boxes but the ignored; smooth L1 of the offsets of those that are objects, over the
     number of all. logits: [B, n, 1 + classes]; by: offsets, [B, n, 4]."""

@@ -23,7 +23,7 @@ from spacelang_runtime.tasks.detect.coco import Coco, Photo, read
 from spacelang_runtime.tasks.detect.detector import BOX, LOSSES, MASK, Detector
 from spacelang_runtime.tasks.detect.roi_align import laid_out
 from spacelang_runtime.tasks.detect.transforms import MULTIPLE, DetectBatches, opened, planes, resized
-from spacelang_runtime.tasks.recipe import Recipe
+from spacelang_runtime.tasks.recipe import TransferRecipe
 from spacelang_runtime.tasks.sampler import EpochSampler
 from spacelang_runtime.tasks.task import Figures, Labels, Show, Task
 from spacelang_runtime.tasks.unread import Skip
@@ -38,7 +38,7 @@ class Annotated:
     train: Coco
     test: Coco
     bare: int
-    recipe: Recipe
+    recipe: TransferRecipe
     order: EpochSampler
     multiple: int = 1
 
@@ -114,7 +114,7 @@ def _other_categories(folder: Path, train: Coco, test: Coco) -> Failure:
     )
 
 
-def open_annotated(folder: Path, recipe: Recipe, labels: Labels | None, bert: Path | None) -> Annotated:
+def open_annotated(folder: Path, recipe: TransferRecipe, labels: Labels | None, bert: Path | None) -> Annotated:
     """The data of a folder in COCO's form."""
     train, test = (read(folder, split) for split in (recipe.model.train_split, recipe.model.test_split))
     if train.classes != test.classes:
@@ -126,13 +126,13 @@ def open_annotated(folder: Path, recipe: Recipe, labels: Labels | None, bert: Pa
     return Annotated(attrs.evolve(train, photos=photos), test, len(train.photos) - len(photos), recipe, order)
 
 
-def order_of(photos: Sequence[Photo], recipe: Recipe) -> EpochSampler:
+def order_of(photos: Sequence[Photo], recipe: TransferRecipe) -> EpochSampler:
     """The order of photos in training: upright and lying ones in batches of their own."""
     kinds = np.array([photo.width > photo.height for photo in photos], dtype=np.int64)
     return EpochSampler(len(photos), recipe.train.batch, recipe.train.seed, kinds)
 
 
-def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -> Detector:
+def build(network: Network, recipe: TransferRecipe, labels: Labels, bert: Path | None) -> Detector:
     """The detector over a network."""
     backbone = Backbone(network, recipe.train)
     return Detector(backbone, recipe.model, len(labels["classes"]))
@@ -141,7 +141,7 @@ def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -
 def measure_test(
     model: Detector,
     data: Annotated,
-    recipe: Recipe,
+    recipe: TransferRecipe,
     world: World,
     workers: int,
     show: Show,
@@ -152,7 +152,7 @@ def measure_test(
 
 
 def predict(
-    model: Detector, recipe: Recipe, labels: Labels, image: Image.Image, question: str, device: torch.device
+    model: Detector, recipe: TransferRecipe, labels: Labels, image: Image.Image, question: str, device: torch.device
 ) -> tuple[Image.Image, str]:
     """A photo with what is on it: masks, boxes, names and scores; and the same in words."""
     seen = planes(resized(image, recipe.model.test, recipe.model.longest)).to(device)
@@ -176,7 +176,7 @@ def predict(
     return drawn, ", ".join(said) or f"nothing that is at least {SURE:.0%} sure{best}"
 
 
-def rehearse(model: Detector, recipe: Recipe, images: int, device: torch.device) -> None:
+def rehearse(model: Detector, recipe: TransferRecipe, images: int, device: torch.device) -> None:
     """The backbone and the pyramid of the largest photos, the proposals' head, other heads at full samples."""
     shorter, longest = max(recipe.model.shorter), recipe.model.longest
     wide = -(-min(longest, round(4 / 3 * shorter)) // MULTIPLE) * MULTIPLE  # most photos are 4 by 3

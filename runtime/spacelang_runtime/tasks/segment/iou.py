@@ -16,7 +16,7 @@ from spacelang_runtime.data.normalise import normalise
 from spacelang_runtime.engine.distributed import World, precision
 from spacelang_runtime.tasks.recipe import Segment
 from spacelang_runtime.tasks.replaced import Taken
-from spacelang_runtime.tasks.segment.layout import VOID, Pair, opened
+from spacelang_runtime.tasks.segment.layout import VOID, ImageMaskPair, opened
 from spacelang_runtime.tasks.segment.segmenter import Segmenter, enlarged
 from spacelang_runtime.tasks.task import Figures, Show
 from spacelang_runtime.tasks.unread import Skip, read, told, tried
@@ -28,7 +28,7 @@ FEW = 20  # classes whose figures are given one by one
 class SegmentTests:
     """Test pairs by their place, read."""
 
-    pairs: tuple[Pair, ...]
+    pairs: tuple[ImageMaskPair, ...]
     classes: int
     recipe: Segment
 
@@ -42,7 +42,7 @@ class SegmentTests:
 
 def measure(
     model: Segmenter,
-    pairs: tuple[Pair, ...],
+    pairs: tuple[ImageMaskPair, ...],
     names: Sequence[str],
     recipe: Segment,
     world: World,

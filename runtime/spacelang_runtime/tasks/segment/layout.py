@@ -34,7 +34,7 @@ FEW = 8  # numbers on borders alone, from so many on
 
 
 @frozen
-class Pair:
+class ImageMaskPair:
     """An image and its mask."""
 
     image: Path
@@ -42,11 +42,11 @@ class Pair:
 
 
 @frozen
-class Pairs:
+class ImageMaskPairs:
     """The pairs of a folder, by name. layout: how they were found, left_out: what was not, in words."""
 
-    train: tuple[Pair, ...]
-    test: tuple[Pair, ...]
+    train: tuple[ImageMaskPair, ...]
+    test: tuple[ImageMaskPair, ...]
     layout: str
     left_out: tuple[str, ...] = ()
 
@@ -59,7 +59,7 @@ class Pairs:
         )
 
 
-def read(folder: Path) -> Pairs:
+def read(folder: Path) -> ImageMaskPairs:
     """The pairs of a folder. Raises `Failure` where there are none, and where an image has no mask."""
     require_folder(folder, "images/ and masks/")
     for masks in ("annotations", "masks"):
@@ -82,23 +82,25 @@ def read(folder: Path) -> Pairs:
     )
 
 
-def _pairs(parts: list[tuple[Path, Path]], layout: str) -> Pairs:
+def _pairs(parts: list[tuple[Path, Path]], layout: str) -> ImageMaskPairs:
     """The pairs of the training and of the test folders."""
     (train, of_train), (test, of_test) = (paired(*part) for part in parts)
-    return Pairs(train, test, layout, (*of_train, *of_test))
+    return ImageMaskPairs(train, test, layout, (*of_train, *of_test))
 
 
-def _divided(every: tuple[Pair, ...], left: list[str], folder: Path, masks: str) -> Pairs:
+def _divided(every: tuple[ImageMaskPair, ...], left: list[str], folder: Path, masks: str) -> ImageMaskPairs:
     """All pairs of a folder, every fifth for testing."""
     if len(every) < FIFTH:
         raise Failure(
             f"{folder} has {len(every)} images", f"{FIFTH} are the least that can be trained and tested on"
         )
     train = tuple(pair for place, pair in enumerate(every, 1) if place % FIFTH)
-    return Pairs(train, every[FIFTH - 1 :: FIFTH], f"images and {masks}: every fifth is for testing", tuple(left))
+    return ImageMaskPairs(
+        train, every[FIFTH - 1 :: FIFTH], f"images and {masks}: every fifth is for testing", tuple(left)
+    )
 
 
-def paired(images: Path, masks: Path) -> tuple[tuple[Pair, ...], list[str]]:
+def paired(images: Path, masks: Path) -> tuple[tuple[ImageMaskPair, ...], list[str]]:
     """The images of a folder with the masks of another; and what is left out of them, in words."""
     drawn = [path for path in sorted(masks.iterdir()) if path.suffix.lower() in MASKS and path.name[0] != "."]
     of = {path.stem: path for path in drawn}
@@ -120,10 +122,10 @@ def paired(images: Path, masks: Path) -> tuple[tuple[Pair, ...], list[str]]:
     named = {path.stem for path in paths}
     if bare := [path for path in drawn if path.stem not in named]:
         left.append(f"left out: {len(bare)} masks without an image (first: {bare[0].relative_to(masks.parent)})")
-    return tuple(Pair(path, of[path.stem]) for path in paths), left
+    return tuple(ImageMaskPair(path, of[path.stem]) for path in paths), left
 
 
-def class_names(folder: Path, pairs: Pairs, recipe: Segment) -> tuple[str, ...]:
+def class_names(folder: Path, pairs: ImageMaskPairs, recipe: Segment) -> tuple[str, ...]:
     """The names of the classes: the recipe's; else those in `classes.txt`, one a line, or ADE20K's
     `objectInfo150.txt`; else numbers, as many as the training masks have."""
     names: list[str] = []
@@ -150,7 +152,7 @@ def class_names(folder: Path, pairs: Pairs, recipe: Segment) -> tuple[str, ...]:
     )
 
 
-def found_in(pairs: Pairs, recipe: Segment) -> int:
+def found_in(pairs: ImageMaskPairs, recipe: Segment) -> int:
     """How many classes the training masks speak of, from their largest number."""
     areas = areas_of(numbers(pair.mask) for pair in pairs.train)
     present, where = set(areas.pixels), pairs.train[0].mask.parent
@@ -226,7 +228,7 @@ def numbers(mask: Path) -> NDArray[np.int64]:
         raise Unreadable(f"{mask}: {error or type(error).__name__}", "restore the mask") from None
 
 
-def opened(pair: Pair, classes: int, recipe: Segment) -> tuple[Image.Image, NDArray[np.uint8]]:
+def opened(pair: ImageMaskPair, classes: int, recipe: Segment) -> tuple[Image.Image, NDArray[np.uint8]]:
     """An image and its labels: [height, width], from 0, VOID where there is no class."""
     mask = numbers(pair.mask)
     image = picture(pair.image, (mask.shape[1], mask.shape[0]))

@@ -17,11 +17,11 @@ from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.tasks.backbone import Backbone, resized
 from spacelang_runtime.tasks.colours import colour, font, laid_over
-from spacelang_runtime.tasks.recipe import Recipe
+from spacelang_runtime.tasks.recipe import TransferRecipe
 from spacelang_runtime.tasks.sampler import EpochSampler
 from spacelang_runtime.tasks.segment.iou import measure, probabilities
 from spacelang_runtime.tasks.segment.layout import (
-    Pairs,
+    ImageMaskPairs,
     class_names,
     labels_of,
     numbers,
@@ -42,9 +42,9 @@ class Masked:
     """The pairs to train and to test on. names: of the classes; absent: of those that no training mask has, once
     all have been looked at."""
 
-    pairs: Pairs
+    pairs: ImageMaskPairs
     names: tuple[str, ...]
-    recipe: Recipe
+    recipe: TransferRecipe
     order: EpochSampler
     multiple: int = 1
     absent: tuple[str, ...] = ()
@@ -108,14 +108,14 @@ class Masked:
         return SegmentBatches(self.pairs.train, len(self.names), self.recipe.model, self.order, micro, rank, world)
 
 
-def open_masked(folder: Path, recipe: Recipe, labels: Labels | None, bert: Path | None) -> Masked:
+def open_masked(folder: Path, recipe: TransferRecipe, labels: Labels | None, bert: Path | None) -> Masked:
     """The data of a folder with images and masks."""
     pairs = read(folder)
     names = tuple(labels["classes"]) if labels else class_names(folder, pairs, recipe.model)
     return Masked(pairs, names, recipe, EpochSampler(len(pairs.train), recipe.train.batch, recipe.train.seed))
 
 
-def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -> Segmenter:
+def build(network: Network, recipe: TransferRecipe, labels: Labels, bert: Path | None) -> Segmenter:
     """The segmenter over a network, whose absolute positions, if any, are those of the crops."""
     network = resized(network, recipe.model.crop)
     backbone = Backbone(network, recipe.train)
@@ -123,13 +123,25 @@ def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -
 
 
 def measure_test(
-    model: Segmenter, data: Masked, recipe: Recipe, world: World, workers: int, show: Show, multi: bool, skip: Skip
+    model: Segmenter,
+    data: Masked,
+    recipe: TransferRecipe,
+    world: World,
+    workers: int,
+    show: Show,
+    multi: bool,
+    skip: Skip,
 ) -> Figures:
     return measure(model, data.pairs.test, data.names, recipe.model, world, workers, show, multi, skip)
 
 
 def predict(
-    model: Segmenter, recipe: Recipe, labels: Labels, image: Image.Image, question: str, device: torch.device
+    model: Segmenter,
+    recipe: TransferRecipe,
+    labels: Labels,
+    image: Image.Image,
+    question: str,
+    device: torch.device,
 ) -> tuple[Image.Image, str]:
     """An image with its segments coloured over it and a legend below; and the classes in words."""
     told = probabilities(model, image, recipe.model, device, False).argmax(0).cpu()
@@ -160,7 +172,7 @@ def with_legend(image: Image.Image, classes: list[tuple[int, str]]) -> Image.Ima
     return whole
 
 
-def rehearse(model: Segmenter, recipe: Recipe, images: int, device: torch.device) -> None:
+def rehearse(model: Segmenter, recipe: TransferRecipe, images: int, device: torch.device) -> None:
     """A crop's way through everything but the loss, with what enlarging its answers keeps."""
     side = recipe.model.crop
     maps = model.backbone(torch.empty(images, 3, side, side, device=device))

@@ -20,7 +20,7 @@ from spacelang_runtime.seeding import borrowed_generators, seed_generators
 from spacelang_runtime.tasks.recipe import Segment
 from spacelang_runtime.tasks.replaced import Taken, replaced
 from spacelang_runtime.tasks.sampler import EpochSampler
-from spacelang_runtime.tasks.segment.layout import VOID, Pair, opened
+from spacelang_runtime.tasks.segment.layout import VOID, ImageMaskPair, opened
 
 LARGEST = 0.75  # share of a crop that one class may have
 TRIES = 10
@@ -42,7 +42,7 @@ class Crops(NamedTuple):
 class SegmentBatches:
     """The training batches of a rank by step, in parts of at most `micro` images."""
 
-    pairs: tuple[Pair, ...]
+    pairs: tuple[ImageMaskPair, ...]
     classes: int
     recipe: Segment
     order: EpochSampler

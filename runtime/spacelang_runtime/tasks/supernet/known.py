@@ -20,7 +20,7 @@ from spacelang_runtime.tasks.supernet.data import learned_by
 
 
 @frozen(eq=False)
-class Known:
+class LearnedNetwork:
     """A network that has learned. preprocessing: what it reads images by. learned: what from, as far as it has to
     be known where images are held out for a test."""
 
@@ -37,12 +37,12 @@ def doubt(text: str, runs: Path) -> str | None:
     return largest_untrained(space.train, lower(space).chain)
 
 
-def known(text: str, runs: Path) -> Known:
+def known(text: str, runs: Path) -> LearnedNetwork:
     """The network that a text names. runs: where runs are looked for by name. Raises `Failure` where there is
     none."""
     if (Path(text) / "config.json").is_file():
-        return Known(load(text), preprocessing_of(text), from_notes(notes_of(text)))
+        return LearnedNetwork(load(text), preprocessing_of(text), from_notes(notes_of(text)))
     run = find(runs, text)
     lowered = lower(run.space)
     network = extract(trained(run, lowered, torch.device("cpu")), lowered.largest)
-    return Known(network, run.record.preprocessing or Preprocessing(), learned_by(run))
+    return LearnedNetwork(network, run.record.preprocessing or Preprocessing(), learned_by(run))

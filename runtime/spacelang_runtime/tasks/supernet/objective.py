@@ -14,7 +14,7 @@ from attrs import frozen
 from torch import Tensor
 
 from spacelang.lower.cost import price
-from spacelang.recipe import Rule, Sandwich, Train
+from spacelang.recipe import OptimizerName, Sandwich, Train
 from spacelang.runs import resuming
 from spacelang.space import Space
 from spacelang_runtime.data import Batch, Dataset
@@ -23,7 +23,7 @@ from spacelang_runtime.engine.checkpoint import Checkpoint, digest
 from spacelang_runtime.engine.distributed import World
 from spacelang_runtime.engine.muon import Matrices
 from spacelang_runtime.engine.objective import MicroStep, Objective, parts
-from spacelang_runtime.engine.optimizer import Stretches
+from spacelang_runtime.engine.optimizer import ParameterSpans
 from spacelang_runtime.engine.record import Limits
 from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.engine.schedule import schedule
@@ -81,7 +81,7 @@ def training(setup: SupernetSetup, looks: int = LOOKS) -> Training:
     )
 
 
-def decaying_first(model: Supernet, decay: float, optimizer: Rule = "adamw") -> Stretches:
+def decaying_first(model: Supernet, decay: float, optimizer: OptimizerName = "adamw") -> ParameterSpans:
     """The parameters of a supernet that learn, for the optimizer. A rate is the schedule's own. What Muon updates
     lies first, each shape for itself."""
     free = model.no_weight_decay()

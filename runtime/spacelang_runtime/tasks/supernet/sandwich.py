@@ -20,7 +20,7 @@ from spacelang.lower.lowered import Lowered
 from spacelang.recipe import Sandwich
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.seeding import seed_of
-from spacelang_runtime.tasks.supernet.stretches import Stretches
+from spacelang_runtime.tasks.supernet.stretches import FlopsStrata
 
 Kind = Literal["largest", "smallest", "random"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -61,7 +61,7 @@ def subnets_of(lowered: Lowered) -> Subnets:
         case "choices":
             draws = partial(draw, chain, bounds=bounds)
         case "flops":
-            draws = Stretches(chain, bounds).draw
+            draws = FlopsStrata(chain, bounds).draw
     if bounds and not any(True for _ in draws(1, stream(0))):
         raise Failure(
             f"no network of {lowered.space.name} meets the bounds of its training, "

@@ -23,7 +23,7 @@ STRETCHES = 16
 DRAWN = 4096  # of each stretch: so many different networks at most, and none of the tables that drew them
 
 
-class Stretches:
+class FlopsStrata:
     """The stretches of MACs inside bounds that hold a network, each with the networks that were drawn from it when
     it was first asked for: the same ones in every process, and in a run that goes on."""
 

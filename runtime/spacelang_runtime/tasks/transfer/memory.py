@@ -11,7 +11,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from spacelang.architecture import Architecture
 from spacelang_runtime.engine.distributed import precision, training_dtype
 from spacelang_runtime.nn.network import Network
-from spacelang_runtime.tasks.recipe import Recipe
+from spacelang_runtime.tasks.recipe import TransferRecipe
 from spacelang_runtime.tasks.task import Labels, Task
 
 WEIGHT = 4  # bytes, float32
@@ -34,7 +34,12 @@ class MemoryEstimate:
 
 
 def estimate(
-    task: Task, architecture: Architecture, recipe: Recipe, labels: Labels, images: int, device: torch.device
+    task: Task,
+    architecture: Architecture,
+    recipe: TransferRecipe,
+    labels: Labels,
+    images: int,
+    device: torch.device,
 ) -> MemoryEstimate:
     """The memory that training takes with so many images (vqa: texts) at a time on a device like this one."""
     kept: dict[int, tuple[object, int]] = {}

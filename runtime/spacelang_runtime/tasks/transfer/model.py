@@ -20,7 +20,7 @@ from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import DIGEST, require_stated
-from spacelang_runtime.tasks.recipe import Recipe
+from spacelang_runtime.tasks.recipe import TransferRecipe
 from spacelang_runtime.tasks.recipe_text import structured, unstructured
 from spacelang_runtime.tasks.registry import task
 from spacelang_runtime.tasks.task import Labels
@@ -33,11 +33,11 @@ class TransferModel:
     """A model with what is needed to ask it: in evaluation mode, on its device."""
 
     model: Any
-    recipe: Recipe
+    recipe: TransferRecipe
     labels: Labels
 
 
-def save(run: RunFolder, recipe: Recipe, labels: Labels, model: nn.Module, notes: dict[str, Any]) -> None:
+def save(run: RunFolder, recipe: TransferRecipe, labels: Labels, model: nn.Module, notes: dict[str, Any]) -> None:
     """Write the model of a run into its folder `model/`: `config.json` and `model.safetensors`."""
     record = run.record
     run.model.mkdir(exist_ok=True)

@@ -23,7 +23,7 @@ from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.engine.train import Training
 from spacelang_runtime.interrupt import at_once
 from spacelang_runtime.seeding import seed_of
-from spacelang_runtime.tasks.recipe import Recipe, TaskTrain
+from spacelang_runtime.tasks.recipe import TaskTrain, TransferRecipe
 from spacelang_runtime.tasks.task import Figures, Show, Task, TaskBatch, TaskData, moved, undecayed
 from spacelang_runtime.tasks.transfer.model import save
 from spacelang_runtime.tasks.transfer.run import figures_of, note
@@ -38,7 +38,7 @@ class TransferSetup:
 
     run: RunFolder
     task: Task
-    recipe: Recipe
+    recipe: TransferRecipe
     model: Any
     data: TaskData
     limits: Limits

@@ -16,19 +16,19 @@ from spacelang_runtime.atomic import replace_json
 from spacelang_runtime.engine.record import damaged, read_json
 from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.failure import Failure
-from spacelang_runtime.tasks.recipe import Recipe
+from spacelang_runtime.tasks.recipe import TransferRecipe
 from spacelang_runtime.tasks.recipe_text import structured, unstructured
 
 TASKS = ("detect", "segment", "vqa")
 
 
-def write_recipe(folder: Path, recipe: Recipe, labels: dict[str, Any]) -> None:
+def write_recipe(folder: Path, recipe: TransferRecipe, labels: dict[str, Any]) -> None:
     """Keep the recipe that a run really uses, and what its answers are called, in the run's folder."""
     values = {"recipe_name": recipe.name, "recipe": unstructured(recipe), "labels": labels}
     replace_json(folder / "recipe.json", values)
 
 
-def read_recipe(run: RunFolder) -> tuple[Recipe, dict[str, Any]]:
+def read_recipe(run: RunFolder) -> tuple[TransferRecipe, dict[str, Any]]:
     """The recipe and the labels of a run. Raises `Failure` where their file is damaged."""
     path = run.folder / "recipe.json"
     if not path.is_file():

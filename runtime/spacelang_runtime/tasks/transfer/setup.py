@@ -28,7 +28,7 @@ from spacelang_runtime.nn.network import Network
 from spacelang_runtime.nn.saved import load as load_network
 from spacelang_runtime.nn.saved import save as save_network
 from spacelang_runtime.tasks.look import CheckedData, again, listing, looked
-from spacelang_runtime.tasks.recipe import Recipe
+from spacelang_runtime.tasks.recipe import TransferRecipe
 from spacelang_runtime.tasks.registry import task
 from spacelang_runtime.tasks.task import Show, Task, TaskData, silent
 from spacelang_runtime.tasks.transfer.objective import TransferSetup
@@ -41,7 +41,7 @@ class TransferRequest:
     budget (seconds): limits, where the recipe's own length is not meant. overrides: lines of the recipe changed,
     as written."""
 
-    recipe: Recipe
+    recipe: TransferRecipe
     model: Path
     data: Path
     random: bool = False

@@ -18,7 +18,7 @@ from spacelang_runtime.nn.network import Network
 from spacelang_runtime.tasks.backbone import Backbone
 from spacelang_runtime.tasks.colours import with_words
 from spacelang_runtime.tasks.files import picture, read_json
-from spacelang_runtime.tasks.recipe import Recipe
+from spacelang_runtime.tasks.recipe import TransferRecipe
 from spacelang_runtime.tasks.task import Figures, Labels, Show, Task
 from spacelang_runtime.tasks.unread import Skip
 from spacelang_runtime.tasks.vqa.answerer import LOSSES, Answerer, bert_of, small_bert
@@ -37,7 +37,7 @@ class Questioned:
 
     questions: Questions
     labels: Labels
-    recipe: Recipe
+    recipe: TransferRecipe
     first: VqaBatches
 
     @property
@@ -97,7 +97,7 @@ class Questioned:
         return _batches(self.questions, self.labels, self.recipe, rank, world, micro)
 
 
-def open_questioned(folder: Path, recipe: Recipe, labels: Labels | None, bert: Path | None) -> Questioned:
+def open_questioned(folder: Path, recipe: TransferRecipe, labels: Labels | None, bert: Path | None) -> Questioned:
     """The data of a folder with questions."""
     batch, texts = recipe.train.batch, recipe.model.texts
     if batch % texts or recipe.train.micro % texts:
@@ -124,7 +124,7 @@ def open_questioned(folder: Path, recipe: Recipe, labels: Labels | None, bert: P
 
 
 def _batches(
-    questions: Questions, labels: Labels, recipe: Recipe, rank: int, world: int, micro: int | None = None
+    questions: Questions, labels: Labels, recipe: TransferRecipe, rank: int, world: int, micro: int | None = None
 ) -> VqaBatches:
     train = recipe.train
     return VqaBatches(
@@ -140,7 +140,7 @@ def _batches(
     )
 
 
-def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -> Answerer:
+def build(network: Network, recipe: TransferRecipe, labels: Labels, bert: Path | None) -> Answerer:
     """The answerer over a network."""
     backbone = Backbone(network, recipe.train)
     pad = labels["vocabulary"].index(PAD)
@@ -150,7 +150,7 @@ def build(network: Network, recipe: Recipe, labels: Labels, bert: Path | None) -
 def measure_test(
     model: Answerer,
     data: Questioned,
-    recipe: Recipe,
+    recipe: TransferRecipe,
     world: World,
     workers: int,
     show: Show,
@@ -163,7 +163,7 @@ def measure_test(
 
 
 def predict(
-    model: Answerer, recipe: Recipe, labels: Labels, image: Image.Image, question: str, device: torch.device
+    model: Answerer, recipe: TransferRecipe, labels: Labels, image: Image.Image, question: str, device: torch.device
 ) -> tuple[Image.Image, str]:
     """An image with a question and the likeliest answers below it; and the likeliest in words."""
     words = WordPieces(labels["vocabulary"], recipe.model.words)([question]).to(device)
@@ -177,7 +177,7 @@ def predict(
     return with_words(image, [question, ", ".join(told)]), told[0]
 
 
-def rehearse(model: Answerer, recipe: Recipe, texts: int, device: torch.device) -> None:
+def rehearse(model: Answerer, recipe: TransferRecipe, texts: int, device: torch.device) -> None:
     """Images' and texts' way through everything but the losses."""
     images = -(-texts // recipe.model.texts)
     owner = torch.arange(images, device=device).repeat_interleave(recipe.model.texts)
