@@ -162,7 +162,7 @@ def test_windows_beyond_the_map_are_kept_back_by_the_checker() -> None:
     found = following(MINI, {(3, "window"): -0.3, (2, "window"): -0.3})
     taken, reason = why(found, 3, "window")
     assert taken == 0
-    assert "all its whole 8×8 map" in reason
+    assert "cover its whole 8×8 map" in reason
     taken, reason = why(found, 2, "window")
     assert taken == 0
     assert "does not divide" in reason or "12" in reason
