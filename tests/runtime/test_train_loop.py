@@ -107,7 +107,7 @@ def test_a_network_in_two_places_counts_twice(tmp_path):
     def fused(members):
         gradient.clear()
         made = [
-            micro_step(setup.model, setup.space.train, one, batch, slice(0, len(batch.images)), 0)
+            micro_step(setup.model, setup.space.train, one, batch, slice(0, len(batch.images)), 0, ALONE)
             for one in members
         ]
         accumulate(made, KINDS, gradient, ALONE, torch.float32, 1.0, lambda: False)
