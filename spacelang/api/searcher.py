@@ -88,7 +88,7 @@ class Searcher:
         recipe = evolve_recipe(space.lowered, space.measured, given, settings, partial(_untabled, space))
         self.recipe = recipe if seed is None else evolve(recipe, seed=seed)
         self.candidates = candidates
-        self._walk = SearchState(
+        self._state = SearchState(
             lowered=space.lowered,
             recipe=self.recipe,
             windows=windows(self.recipe.bounds, space.lowered.chain),
@@ -125,7 +125,7 @@ class Searcher:
             while len(batch) < number and not self._spent:
                 if self._waiting:
                     candidate = self._waiting.popleft()
-                    if candidate.name not in self._walk.scores:
+                    if candidate.name not in self._state.scores:
                         self._out[candidate.name] = candidate
                         self._handed += 1
                         batch.append(candidate)
@@ -144,11 +144,11 @@ class Searcher:
         with self._lock:
             self._agree(numbers)
             candidate = self._candidate(known(architecture))
-            scores = self._walk.scores
+            scores = self._state.scores
             if scores.get(candidate.name) is not None or (candidate.name in scores and numbers is None):
                 return False
             if self._journal is not None:
-                self._journal.answer(len(self._walk.told), AnswerRow(candidate.architecture.line, numbers))
+                self._journal.answer(len(self._state.told), AnswerRow(candidate.architecture.line, numbers))
             self._take(candidate, numbers)
             return True
 
@@ -167,10 +167,10 @@ class Searcher:
     def found(self) -> Found:
         """What was found so far."""
         with self._lock:
-            last = {name: at for at, name in enumerate(self._walk.told)}
-            final = [name for at, name in enumerate(self._walk.told) if last[name] == at]
-            scored = tuple(self._scored(self._walk.known[name]) for name in final)
-            return Found(self.space.name, self._walk.directions, scored)
+            last = {name: at for at, name in enumerate(self._state.told)}
+            final = [name for at, name in enumerate(self._state.told) if last[name] == at]
+            scored = tuple(self._scored(self._state.known[name]) for name in final)
+            return Found(self.space.name, self._state.directions, scored)
 
     def scored(self, architecture: ArchitectureLike) -> Scored:
         """A network of the search with its answer."""
@@ -197,19 +197,19 @@ class Searcher:
 
     def _propose(self) -> bool:
         """The next generation; whether there is one."""
-        walk = self._walk
-        fresh = walk.step() if self._fresh is None else self._fresh
+        state = self._state
+        fresh = state.step() if self._fresh is None else self._fresh
         if fresh is None:
             self._over = True
             return False
         self._fresh = fresh
         if self._journal is not None:
-            kept = tuple(walk.known[individual.name].architecture.line for individual in walk.kept)
+            kept = tuple(state.known[individual.name].architecture.line for individual in state.kept)
             rows = [
-                CandidateRow(walk.generation, one.architecture.line, one.operator, one.parents)
-                for one in walk.members
+                CandidateRow(state.generation, one.architecture.line, one.operator, one.parents)
+                for one in state.members
             ]
-            self._journal.propose(GenerationRow(walk.generation, walk.came, len(fresh), kept), rows)
+            self._journal.propose(GenerationRow(state.generation, state.came, len(fresh), kept), rows)
         self._fresh = None
         self._waiting.extend(fresh)
         return True
@@ -218,37 +218,37 @@ class Searcher:
         """Refuse a score that has another number of goals than the search."""
         if numbers is None:
             return
-        walk, given = self._walk, len(numbers)
-        settled = len(walk.directions) > 1 or any(walk.scores.values())
-        if settled and given != walk.goals:
-            raise ValueError(f"a score of this search has {walk.goals} numbers, not {given}")
-        if given > 1 and walk.algorithm in _OF_ONE:
-            raise Failure(f"{walk.algorithm} is after one number, and a score has {given}", "algorithm='nsga2'")
+        state, given = self._state, len(numbers)
+        settled = len(state.directions) > 1 or any(state.scores.values())
+        if settled and given != state.goals:
+            raise ValueError(f"a score of this search has {state.goals} numbers, not {given}")
+        if given > 1 and state.algorithm in _OF_ONE:
+            raise Failure(f"{state.algorithm} is after one number, and a score has {given}", "algorithm='nsga2'")
 
     def _candidate(self, architecture: Architecture) -> SearchCandidate:
         """The network as the search knows it; one that was never proposed is looked up in the space."""
-        found = self._walk.known.get(architecture.digest)
+        found = self._state.known.get(architecture.digest)
         if found is not None:
             return found
         genotype = self.space.genotype(architecture)
-        if not inside(self.space.lowered.chain, genotype, self._walk.windows):
+        if not inside(self.space.lowered.chain, genotype, self._state.windows):
             raise Failure(
                 f"{architecture.line} is outside the bounds", "tell of networks that this search asks for"
             )
-        return self._walk.made(genotype, None, "told")
+        return self._state.made(genotype, None, "told")
 
     def _take(self, candidate: SearchCandidate, numbers: Values | None) -> None:
         """An answer that is on the disk, if it is to be."""
-        held = candidate.name in self._out or candidate.name in self._walk.scores
+        held = candidate.name in self._out or candidate.name in self._state.scores
         if candidate.generation is not None and not held:
             self._handed += 1
         self._out.pop(candidate.name, None)
-        self._walk.take(candidate, numbers)
+        self._state.take(candidate, numbers)
 
     def _scored(self, candidate: SearchCandidate) -> Scored:
         return Scored(
             architecture=candidate.architecture,
-            score=self._walk.scores.get(candidate.name),
+            score=self._state.scores.get(candidate.name),
             generation=candidate.generation,
             operator=candidate.operator,
             parents=candidate.parents,
@@ -261,8 +261,8 @@ class Searcher:
         record: dict[str, object] = {
             "space": self.space.digest,
             **interchange.settings(self.recipe),
-            "algorithm": self._walk.algorithm,
-            "direction": self._walk.directions,
+            "algorithm": self._state.algorithm,
+            "direction": self._state.directions,
         }
         if chain.measures != MEASURES:
             record["costs"] = digest(chain)
@@ -271,27 +271,27 @@ class Searcher:
     def _resume(self, journal: SearcherJournal) -> None:
         """Take up what a journal holds, in the order in which it came: the answers, the generations, and what was
         never answered."""
-        walk, held, taken = self._walk, journal.held(), 0
+        state, held, taken = self._state, journal.held(), 0
         rows: dict[int, list[CandidateRow]] = {}
         for row in held.candidates:
             rows.setdefault(row.generation, []).append(row)
         try:
             for generation in held.generations:
                 self._retake(held.answers[taken : generation.answers])
-                taken, walk.members = max(taken, generation.answers), []
+                taken, state.members = max(taken, generation.answers), []
                 for row in rows.get(generation.number, ()):
                     genotype = self.space.genotype(row.line)
-                    candidate = walk.made(genotype, row.generation, row.operator, row.parents)
-                    walk.add(candidate)
-                    walk.members.append(candidate)
+                    candidate = state.made(genotype, row.generation, row.operator, row.parents)
+                    state.add(candidate)
+                    state.members.append(candidate)
             self._retake(held.answers[taken:])
-            self._waiting.extend(one for name, one in walk.known.items() if name not in walk.scores)
+            self._waiting.extend(one for name, one in state.known.items() if name not in state.scores)
             if held.generations:
                 last = held.generations[-1]
-                walk.generation, walk.came = last.number, last.answers
-                walk.kept = tuple(walk.individual(self._candidate(known(line))) for line in last.kept)
+                state.generation, state.came = last.number, last.answers
+                state.kept = tuple(state.individual(self._candidate(known(line))) for line in last.kept)
                 fresh = [one.fresh > 0 for one in reversed(held.generations)]
-                walk.idle = fresh.index(True) if True in fresh else len(fresh)
+                state.idle = fresh.index(True) if True in fresh else len(fresh)
         except (Failure, ValueError) as reason:
             raise Failure(f"{journal.path} is damaged: {reason}", DAMAGED) from None
 
