@@ -114,6 +114,33 @@ def test_a_step_on_a_gpu_is_torchs(models: tuple[Supernet, Supernet]) -> None:
         assert difference.norm() < 0.05 * update.norm(), name
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_recorded_updates_are_those_started_one_by_one() -> None:
+    """To the bit, over ten steps at rates that change, and as many after another optimizer has taken over."""
+    lowered, weights = lower(shipped(ROOT / "spaces" / "mini.space")), []
+    for records in (True, False):
+        torch.manual_seed(0)
+        model = Supernet(lowered.space.frame, lowered.plan).cuda()
+        chance, kept = torch.Generator("cuda").manual_seed(0), None
+        for _ in range(2):
+            optimizer = muon(model)
+            assert optimizer.muon is not None
+            if kept:
+                optimizer.load(kept)
+            repeated = optimizer.muon._repeated
+            repeated._records = records
+            for step in range(10):
+                optimizer.gradient.clear()
+                for parameter in model.parameters():
+                    parameter.grad.normal_(generator=chance)
+                optimizer.step(RATE / (1 + step))
+            assert (repeated._replay is not None) == records
+            kept = optimizer.state()
+        weights.append([parameter.detach().clone() for parameter in model.parameters()])
+    assert all(torch.equal(one, other) for one, other in zip(*weights, strict=True))
+
+
 @pytest.mark.parametrize("shape", [(3, 4, 4), (2, 5, 12), (1, 1, 7)])
 def test_each_singular_value_goes_by_the_polynomial_and_the_vectors_stay(shape: tuple[int, int, int]) -> None:
     matrices = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

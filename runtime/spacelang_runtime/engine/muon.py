@@ -32,6 +32,7 @@ from spacelang_runtime.engine.distributed import training_dtype
 from spacelang_runtime.engine.gradient import ALIGNMENT, Gradient, rounded
 from spacelang_runtime.engine.newton_schulz import orthogonalise_
 from spacelang_runtime.engine.padding import Sides, padded
+from spacelang_runtime.ops.recorder import Repeated
 
 MOMENTUM = 0.95
 SCALE = 0.2  # the root mean square of AdamW's updates
@@ -90,10 +91,13 @@ class Muon:
     stretches: Sequence[ParameterSpan]
     dtype: torch.dtype
     _batches: Batches = field(init=False, default=Factory(lambda self: self._batched(), takes_self=True))
+    _repeated: Repeated = field(
+        init=False, default=Factory(lambda self: Repeated(self.weights.device), takes_self=True)
+    )
 
     def step(self, rate: float) -> None:
         """One update at a learning rate. It uses the gradient up, in whose place it is made."""
-        self._orthogonalise()
+        self._repeated(self._orthogonalise)
         for (own, decay), alike in groupby(self.stretches, lambda one: (one.matrices.rate, one.matrices.decay)):
             stretches = list(alike)
             part = slice(self._span(stretches[0]).start, self._span(stretches[-1]).stop)
@@ -102,7 +106,8 @@ class Muon:
             weights.add_(self.gradient.values[part], alpha=-own * rate)
 
     def _orthogonalise(self) -> None:
-        """Put in the gradient's place what an update at a rate of 1 takes off the weights."""
+        """Put in the gradient's place what an update at a rate of 1 takes off the weights. The rate is left out, so
+        that it is the same in every step."""
         values, places = self.gradient.values, self._batches
         self.momentum.lerp_(values, 1 - MOMENTUM)
         values.lerp_(self.momentum, MOMENTUM)

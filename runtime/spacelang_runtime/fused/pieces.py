@@ -23,6 +23,7 @@ from spacelang_runtime.fused.layer import Change, LayerPass, Places, ResidualStr
 from spacelang_runtime.fused.patch_merging import PatchMergingPass
 from spacelang_runtime.fused.weights import Weights
 from spacelang_runtime.nn.supernet import Supernet
+from spacelang_runtime.ops.recorder import Recorder
 from spacelang_runtime.ops.windows import Grid, cut, grid_of
 
 AGAIN = 2  # how many times a variant comes before it is recorded
@@ -190,29 +191,3 @@ def _grids(model: Supernet, images: Tensor) -> list[Grid]:
         rows, columns = grids[-1]
         grids.append((-(-rows // 2), -(-columns // 2)))
     return grids
-
-
-class Recorder:
-    """What makes CUDA graphs. Those of one part use the same memory, so that what one leaves there is gone when
-    another of them has run."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._pools: dict[object, tuple[int, int]] = {}
-        self._stream = torch.cuda.Stream(device)
-        with torch.cuda.stream(self._stream):
-            # What products work in on this stream lies outside of the graphs' own memory from the first.
-            one = torch.ones(16, 16, device=device, dtype=torch.bfloat16)
-            torch.addmm(one[0], one, torch.mm(one, one))
-
-    def record(self, run: Callable[[], object], part: object) -> Callable[[], object]:
-        """A call that does on the device what `run` starts there, which is started by the call alone."""
-        pool = self._pools.get(part) or self._pools.setdefault(part, torch.cuda.graph_pool_handle())
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.stream(self._stream), torch.no_grad(), torch.autocast("cuda", enabled=False):
-            # Other threads, which feed the device, go on calling it meanwhile.
-            graph.capture_begin(pool=pool, capture_error_mode="thread_local")
-            try:
-                run()
-            finally:
-                graph.capture_end()
-        return graph.replay
