@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
     parser.add_argument("--epochs", type=int, default=800, help="of each training")
     parser.add_argument("--rounds", type=int, default=4, help="next spaces that are tried at most")
-    parser.add_argument("--rule", default="extrapolated", help="extrapolated, guarded or paper")
+    parser.add_argument("--rule", default="guarded", help="guarded, extrapolated or paper")
     parser.add_argument("--samples", type=int, default=1000, help="networks drawn for each judgement")
     words = parser.parse_args()
     settings = {name: getattr(words, name) for name in ("epochs", "rounds", "rule", "samples")}

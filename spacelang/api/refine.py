@@ -100,7 +100,7 @@ def refine(
     train: Settings | None = None,
     images: int | None = None,
     score: Score | None = None,
-    rule: RefinementRule = "extrapolated",
+    rule: RefinementRule = "guarded",
     inherit: bool = False,
     search: bool = False,
     finish: str | float | None = None,
@@ -132,9 +132,9 @@ def refine(
         train: lines of the `train` recipe changed: `{"seed": 1}`.
         images: score on so many held-out images only.
         score: what errors are told by, instead of the recipe's line: `loss` or `accuracy`.
-        rule: `extrapolated` judges by what is expected once all is learned, from shorter trainings beside each
-            (`spacelang.refinement.curve`); `guarded` by the weights as they are. Both take back a move that makes
-            the space worse (`spacelang.refinement.loop`). `paper` makes every move.
+        rule: `guarded` judges by the weights as they are; `extrapolated` by what is expected once all is learned,
+            from shorter trainings beside each (`spacelang.refinement.curve`). Both take back a move that makes the
+            space worse (`spacelang.refinement.loop`). `paper` makes every move.
         inherit: begin each supernet with what the last one has in common with it.
         search: also find each space's best network inside the bounds.
         finish: and train it on alone, for that share of the supernet's seconds, such as `"5%"`.

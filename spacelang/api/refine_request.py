@@ -35,7 +35,7 @@ class RefineRequest:
     params: Amount | None = None
     images: int | None = None
     score: Score | None = None
-    rule: RefinementRule = "extrapolated"
+    rule: RefinementRule = "guarded"
     inherit: bool = False
     search: bool = False
     finish: Fraction | None = None

@@ -64,8 +64,8 @@ def refine(
     images: ImagesOption = None,
     score: ErrorScore = None,
     rule: Annotated[
-        str, typer.Option(help="extrapolated, guarded, or paper: what moves are made by, and whether taken back.")
-    ] = "extrapolated",
+        str, typer.Option(help="guarded, extrapolated, or paper: what moves are made by, and whether taken back.")
+    ] = "guarded",
     inherit: Annotated[
         bool, typer.Option("--inherit", help="Begin each training with what the last supernet has in common.")
     ] = False,

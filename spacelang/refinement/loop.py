@@ -10,8 +10,8 @@ promises most (slope × steps) is tried by itself, then the other half, and so o
 alone is held until the end. A candidate that is kept is where everything begins anew, with its own slopes.
 
 **Rules.** `paper`: the source's (Chen et al., 2021, §2.3): every move is made, and the last space is the answer.
-`guarded`: never worse. `extrapolated`: never worse, and slopes and E-T errors are those expected once all is
-learned (`curve`).
+`guarded`, the default: never worse. `extrapolated`: never worse, and slopes and E-T errors are those expected once
+all is learned (`curve`).
 """
 
 from __future__ import annotations

@@ -181,8 +181,8 @@ def test_a_search_and_a_refinement_by_the_same_command(spacelang, stopped, tmp_p
     again = spacelang("evolve", *SEARCH)
     assert again.code == 0, again.err
     assert "known already" in again.err
-    words = ("refine", DIGITS, "--rounds", "1", "--steps", "2", "--train", "batch=16", "--images", "50")
-    words += ("--set", "samples=6", "--set", "top=1", "--set", "per_choice=2", "--into", "next")
+    words = ("refine", DIGITS, "--rounds", "1", "--rule", "extrapolated", "--steps", "2", "--train", "batch=16")
+    words += ("--images", "50", "--set", "samples=6", "--set", "top=1", "--set", "per_choice=2", "--into", "next")
     stopped(2)
     cut = spacelang(*words)
     assert cut.code == 1

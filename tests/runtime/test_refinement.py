@@ -18,12 +18,12 @@ import spacelang as sl
 from spacelang.refinement.paired import MARGIN
 from spacelang_runtime.refine.refinement import begun, keep
 
-WORDS = ("refine", "digits.space", "--rounds", "2", *BOLD, *TRAINING)
+WORDS = ("refine", "digits.space", "--rounds", "2", "--rule", "extrapolated", *BOLD, *TRAINING)
 
 
 @pytest.fixture(scope="module")
 def refined(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the digits have been refined by the usual rule; not to be written to."""
+    """A folder in which the digits have been refined by the rule that takes most; not to be written to."""
     folder = tmp_path_factory.mktemp("refined")
     (folder / "digits.space").write_text(DIGITS, encoding="utf-8")
     spacelang(*WORDS, "--evolve", "--finish", "50%", here=folder)
