@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from spacelang.api.bounded import bounded, told
 from spacelang.api.error import NotAnOption
 from spacelang.api.held_out import held_out
 from spacelang.api.load import spaced
+from spacelang.api.measures import Amount
 from spacelang.api.ranges import MICRO, STEPS, WORKERS, between, whole
 from spacelang.api.recipe import Settings, lines, train_recipe
 from spacelang.api.run import Run
@@ -33,6 +35,8 @@ def train(
     space: Space | str | os.PathLike[str],
     data: str | os.PathLike[str] | None = None,
     *,
+    flops: Amount | None = None,
+    params: Amount | None = None,
     steps: int | None = None,
     budget: Time | None = None,
     settings: Settings | None = None,
@@ -59,6 +63,9 @@ def train(
         space: one made from text, which the run keeps; or its file.
         data: where images are, in any form (docs/data.md), or `digits`; None: the built-in digits, where the space
             was written for them.
+        flops: train for networks of so many MACs: `"500M"` is at most, `"300M..500M"` between. Random networks of
+            the sandwich keep it, drawn evenly over it; one of them takes the place of an end of the space outside.
+        params: their parameters, likewise.
         steps: updates to stop after.
         budget: time to stop after: `"90s"`, `"10m"`, `"1.5h"`, or seconds. With neither, the recipe's epochs.
         settings: lines of the recipe changed for this run: `{"batch": 256}`.
@@ -78,7 +85,7 @@ def train(
         say: told in lines what a person is to know.
 
     Raises:
-        NotAnOption: for words that are none, and numbers that cannot be.
+        NotABound, NotAnOption: for words that are none, and numbers that cannot be.
         Failure: for what cannot be trained, with the reason and what to do.
     """
     require_limits(steps, micro, workers)
@@ -94,12 +101,15 @@ def train(
     asked = request(
         space,
         where,
+        flops=flops,
+        params=params,
         steps=steps,
         budget=limit,
         settings=settings,
         micro=micro or 0,
         test_share=(test_share, test_seed),
         warn=warning(say),
+        say=say,
     )
     if weights is not None:
         asked = begun_with(asked, str(weights), taught, Path(runs))
@@ -173,6 +183,8 @@ def request(
     space: Space,
     data: str | None,
     *,
+    flops: Amount | None = None,
+    params: Amount | None = None,
     steps: int | None = None,
     budget: float | None = None,
     settings: Settings | None = None,
@@ -180,17 +192,23 @@ def request(
     test_share: tuple[float | str | None, int] = (None, 0),
     command: Sequence[str] = (),
     warn: Say = silent,
+    say: Say = silent,
 ) -> TrainRequest:
-    """The training of a space, with lines of its recipe replaced. budget: in seconds. test_share: how much
-    is held out for the test, and by which seed. warn: told what is doubtful.
+    """The training of a space, with lines of its recipe replaced. flops, params: for networks inside these bounds.
+    budget: in seconds. test_share: how much is held out for the test, and by which seed. warn: told what is
+    doubtful; say: what else a person is to know.
 
-    Raises `NotAnOption` for a line that no recipe has, and `Failure` for a space that was not made from text.
+    Raises `NotAnOption` for a line that no recipe has, `NotABound` for a bound that is none, and `Failure` for a
+    space that was not made from text, and where no network is inside the bounds.
     """
     checked = space.checked
     if space.source is None:
         raise Failure("a run keeps the text of its space, and this one was not made from text", "sl.load(FILE)")
     overrides = lines(settings)
     recipe = train_recipe(checked.train, settings, warn)
+    if flops is not None or params is not None:
+        recipe = bounded(space.lowered, recipe, {"flops": flops, "params": params}, overrides)
+        say(told(recipe))
     from spacelang_runtime.tasks.supernet.setup import TrainRequest  # torch comes with it: mistakes come before
 
     return TrainRequest(

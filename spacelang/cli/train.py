@@ -26,6 +26,7 @@ from spacelang.cli.options import (
     TestShareOption,
     TrainingDataOption,
     Workers,
+    bounding,
 )
 from spacelang.cli.terminal import fail, say, say_once
 from spacelang.cli.texts import compiled, loaded, open_text
@@ -46,6 +47,8 @@ def train(
     data: TrainingDataOption = None,
     test_share: TestShareOption = None,
     test_seed: TestSeed = 0,
+    flops: Annotated[str | None, bounding("flops", "Train for networks of so many MACs")] = None,
+    params: Annotated[str | None, bounding("params", "And for so many parameters")] = None,
     steps: StepsOption = None,
     budget: BudgetOption = None,
     resume: ResumeOption = False,
@@ -88,6 +91,8 @@ def train(
     if resume:
         if settings:
             fail("a run goes on with its own recipe", "leave out --set, or train a new run")
+        if flops is not None or params is not None:
+            fail("a run goes on inside its own bounds", "leave out --flops and --params, or train a new run")
         if test_share is not None:
             fail("a run goes on with the test images that it has", "leave out --test-share, or train a new run")
         if weights is not None or taught:
@@ -99,7 +104,11 @@ def train(
     if taught and weights is None:
         raise NotAnOption("taught", "there is no model to teach: name it with --weights")
     share = (test_share, test_seed)
-    begins = None if resume else requested(str(space), data, steps, limit, settings or [], micro or 0, share)
+    begins = (
+        None
+        if resume
+        else requested(str(space), data, steps, limit, settings or [], micro or 0, share, flops, params)
+    )
     if begins is not None and weights is not None:
         begins = begun_with(begins, weights, taught, runs)
 
@@ -139,13 +148,18 @@ def requested(
     settings: list[str],
     micro: int = 0,
     test_share: tuple[float | None, int] = (None, 0),
+    flops: str | None = None,
+    params: str | None = None,
 ) -> TrainRequest:
     """The training that the command line asks for: of the space in a file, with lines of its recipe replaced.
-    test_share: how much is held out for the test, and by which seed."""
+    test_share: how much is held out for the test, and by which seed. flops, params: bounds
+    of its networks."""
     space = loaded(Path(path))
     asked = request(
         space,
         data,
+        flops=flops,
+        params=params,
         steps=steps,
         budget=limit,
         settings=settings,
@@ -153,6 +167,7 @@ def requested(
         test_share=test_share,
         command=sys.argv[1:],
         warn=warning(say),
+        say=say,
     )
     return _preview(asked, path) if data is None and not fits_digits(asked.space) else asked
 

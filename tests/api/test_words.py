@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], Callable[..., Any], dict[str, str 
         {
             "space": "run",
             **dict.fromkeys(("settings", "weights", "taught", "resume", "photo", "dry_run", "runs")),
-            **dict.fromkeys(("test_share", "test_seed")),
+            **dict.fromkeys(("test_share", "test_seed", "flops", "params")),
         },
     ),
     "evolve": (evolve, sl.Run.search, {"run": None, "bound": "bounds", "as_json": None, "runs": None}),
