@@ -77,6 +77,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "spacelang train spaces/digits.space",
         "spacelang train spaces/s3.space --data /path/to/imagenet",
         "spacelang train mine.space --data photos --budget 30m --set batch=256",
+        "spacelang train spaces/mini.space --data photos --flops 500M",
         "spacelang train --resume digits-1",
         "torchrun --nproc-per-node 8 --no-python spacelang train spaces/s3.space --data /path/to/imagenet",
         "torchrun --nproc-per-node 8 --max-restarts 3 --no-python spacelang train spaces/s3.space --data /imagenet",

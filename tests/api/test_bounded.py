@@ -68,6 +68,7 @@ def test_the_command_says_whom_it_trains_for_and_the_run_keeps_it(
     assert "for networks of flops <= 50.0K: random, drawn evenly over MACs" in said.err
     kept = sl.open_run("digits-1").kept.space.train
     assert told(kept) in said.err
+    assert "          for networks of flops <= 50.0K\n" in spacelang("inspect", "digits-1").out
     refused = spacelang("train", "--resume", "--flops", "60K")
     assert refused.code == 1
     assert "a run goes on inside its own bounds" in refused.err

@@ -97,6 +97,8 @@ def show(run: RunFolder, as_json: bool) -> None:
         out.print(
             f"trained   {counted(state.step, 'step')} in {clock(state.elapsed)}, {status}; last losses: {losses}"
         )
+        if inside := run.space.train.bounds:
+            out.print(f"          for networks of {' and '.join(map(str, inside))}")
         if state.skipped:
             out.print(f"          skipped {counted(state.skipped, 'step')}, whose loss was not finite")
     if judged := _judged(run):
