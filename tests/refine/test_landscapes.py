@@ -43,9 +43,16 @@ def ends(make: Callable[[int], Landscape], rule: RefinementRule, count: int = LA
     return [ended(make(number), rule, number) for number in range(count)]
 
 
-@pytest.fixture(scope="module", params=[landscape, uneven], ids=["learned", "at unequal speeds"])
+CASES: dict[str, tuple[Callable[[int], Landscape], RefinementRule]] = {
+    "as trained, where all has been learned": (landscape, "guarded"),
+    "as expected, where all has been learned": (landscape, "extrapolated"),
+    "as expected, at unequal speeds": (uneven, "extrapolated"),
+}
+
+
+@pytest.fixture(scope="module", params=CASES.values(), ids=CASES)
 def outcomes(request: pytest.FixtureRequest) -> list[End]:
-    return ends(request.param, "extrapolated")
+    return ends(*request.param)
 
 
 def test_the_loop_reaches_the_neighbourhood_of_the_best(outcomes: list[End]) -> None:

@@ -14,7 +14,7 @@ from spacelang_runtime.engine.run import every
 
 SETTINGS = {"samples": 24, "top": 2, "per_choice": 4}
 TRAIN = {"batch": 16, "warmup": 1, "holdout": 0.2}
-COMMAND = ("refine", "digits.space", "--data", "plants", "--rounds", "1", "--steps", "4", "--rule", "guarded")
+COMMAND = ("refine", "digits.space", "--data", "plants", "--rounds", "1", "--steps", "4")
 COMMAND += (*SMALL, *(word for name, value in TRAIN.items() for word in ("--train", f"{name}={value}")))
 
 
