@@ -11,14 +11,14 @@ scoring() { python benchmarks/search.py scoring --images 2560 --networks 50; }
 
 # 1 min: the first 40 networks of the paper's search, 10 000 images each, at most 4.5 GMACs; minutes of all by that
 # pace. Without --candidates it is the whole search.
-search() { python benchmarks/search.py search --images 10000 --candidates 40; }
+search() { python benchmarks/search.py search --images 10000 --exact --candidates 40; }
 
 # The whole search of the paper on one GPU (6 min) and on all (2 min with 4 GPUs).
 together() {
   local gpus
   gpus=$(python -c 'import torch; print(torch.cuda.device_count())')
-  CUDA_VISIBLE_DEVICES=0 python benchmarks/search.py search --images 10000
-  torchrun --standalone --nproc-per-node "$gpus" benchmarks/search.py search --images 10000
+  CUDA_VISIBLE_DEVICES=0 python benchmarks/search.py search --images 10000 --exact
+  torchrun --standalone --nproc-per-node "$gpus" benchmarks/search.py search --images 10000 --exact
 }
 
 # 1 min: the same 3 networks by decoding 2 000 JPEGs with 16 workers each time, and by decoding once.
