@@ -164,34 +164,25 @@ def _end(outcome: Outcome) -> None:
     from spacelang.refinement.evidence import said
     from spacelang.refinement.report import verdict
 
-    rows = []
-    for trial in outcome.trials:
-        account = trial.finding.account
-        rows.append(
-            [
-                account.space,
-                account.run,
-                said(account.quality.error),
-                said(account.to_come.error) if account.to_come else "–",
-                said(trial.difference) if trial.difference else "–",
-                verdict(trial),
-                f"{100 * account.best.error:.2f}" if account.best else "–",
-                f"{100 * account.finished.error:.2f}" if account.finished else "–",
-            ]
-        )
+    accounts = [trial.finding.account for trial in outcome.trials]
+    to_come = any(account.to_come for account in accounts)
+    columns: dict[str, list[str]] = {
+        "space": [account.space for account in accounts],
+        "run": [account.run for account in accounts],
+        "E-T error, %": [said(account.quality.error) for account in accounts],
+    }
+    if to_come:
+        columns["E-T error to come, %"] = [said(one.to_come.error) if one.to_come else "–" for one in accounts]
+    columns[f"{'to come' if to_come else 'E-T error'}, less the one before"] = [
+        said(trial.difference) if trial.difference else "–" for trial in outcome.trials
+    ]
+    columns[""] = list(map(verdict, outcome.trials))
+    for heading, found in (("best found, %", "best"), ("finished, %", "finished")):
+        errors = [getattr(account, found) for account in accounts]
+        if any(errors):
+            columns[heading] = [f"{100 * one.error:.2f}" if one else "–" for one in errors]
     out = console()
     out.print()
-    to_come = any(trial.finding.account.to_come for trial in outcome.trials)
-    heading = [
-        "space",
-        "run",
-        "E-T error, %",
-        "E-T error to come, %",
-        f"{'to come' if to_come else 'E-T error'}, less the one before",
-        "",
-        "best found, %",
-        "finished, %",
-    ]
-    out.print(grid(heading, rows))
+    out.print(grid(list(columns), list(map(list, zip(*columns.values(), strict=True)))))
     taken = f"{outcome.refusals} taken back" if outcome.refusals else "none taken back"
     say(f"{outcome.answer.candidate.name}: {outcome.reason}; {taken}")

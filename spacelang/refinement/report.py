@@ -40,15 +40,12 @@ def _summary(accounts: Sequence[Account]) -> Iterator[Node]:
     heading = ["space", "run", "E-T error, %", "mean, %", "best share, %", "networks", "images", "bounds"]
     yield table(heading, map(_measured, accounts))
     if any(account.counted or account.nats or account.to_come for account in accounts):
-        yield element("p", "The same by errors counted, by losses, and as expected once all is learned.")
-        heading = [
-            "space",
-            "E-T error counted, %",
-            "E-T loss, nats",
-            "E-T error to come, %",
-            "left of a gap, doubled",
-        ]
-        yield table(heading, map(_rulers, accounts))
+        to_come = any(account.to_come for account in accounts)
+        more = ", and as expected once all is learned" if to_come else ""
+        yield element("p", f"The same by errors counted and by losses{more}.")
+        heading = ["space", "E-T error counted, %", "E-T loss, nats"]
+        heading += ["E-T error to come, %", "left of a gap, doubled"] if to_come else []
+        yield table(heading, [_rulers(account)[: len(heading)] for account in accounts])
     if any(account.footing for account in accounts):
         yield element("p", "What these errors stand on, and what a search finds inside the same bounds.")
         heading = ["space", "networks", "largest: params", "smallest", "drawn: MACs", "drawn: params", "steps"]
