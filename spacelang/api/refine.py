@@ -23,7 +23,8 @@ from spacelang.api.spaces import panel_of, tried
 from spacelang.api.steps import steps_to
 from spacelang.api.supernets import RefinementObservers, RefinementOptions, leading, require_torchrun, shared
 from spacelang.api.time import Time
-from spacelang.api.train import fits_digits, require_limits
+from spacelang.api.train import require_limits
+from spacelang.api.train_request import fits_digits
 from spacelang.api.trained import Say, silent
 from spacelang.api.worded import worded
 from spacelang.project import loader

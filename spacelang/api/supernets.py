@@ -13,7 +13,7 @@ from attrs import frozen
 
 from spacelang.api.load import made
 from spacelang.api.refine_request import RefineRequest
-from spacelang.api.train import preview, request
+from spacelang.api.train_request import preview, request
 from spacelang.api.trained import Say, silent
 from spacelang.refinement.loop import CandidateSpace
 from spacelang.runs import AGAIN

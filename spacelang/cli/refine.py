@@ -13,7 +13,7 @@ from spacelang.api.load import made
 from spacelang.api.refine import gone_through
 from spacelang.api.refine_request import refine_request
 from spacelang.api.supernets import RefinementObservers, RefinementOptions, leading
-from spacelang.api.train import fits_digits
+from spacelang.api.train_request import fits_digits
 from spacelang.api.trained import silent
 from spacelang.check import override
 from spacelang.cli.board import board

@@ -11,7 +11,7 @@ import typer
 from spacelang.amount import clock, short
 from spacelang.api.error import NotAnOption
 from spacelang.api.time import time_of
-from spacelang.api.train import begun_with, fits_digits, preview, request, warning
+from spacelang.api.train_request import begun_with, fits_digits, preview, request, warning
 from spacelang.cli.options import (
     BudgetOption,
     Checkpointing,
