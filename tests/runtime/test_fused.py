@@ -16,7 +16,7 @@ from spacelang_runtime.engine.supernet import untrained
 from spacelang_runtime.fused import learn as learning
 from spacelang_runtime.fused.backend import backend, drop_path_factors, forward
 from spacelang_runtime.fused.weights import weights
-from spacelang_runtime.nn import supernet as modules
+from spacelang_runtime.nn import elastic as modules
 from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.tasks.supernet.objective import decaying_first
 

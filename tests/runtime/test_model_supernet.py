@@ -13,9 +13,10 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from spacelang.architecture import Architecture
 from spacelang.lower.lowered import Lowered, lower
+from spacelang_runtime.nn.drop_path import skipping
 from spacelang_runtime.nn.extract import extract
 from spacelang_runtime.nn.network import Network
-from spacelang_runtime.nn.supernet import Supernet, skipping
+from spacelang_runtime.nn.supernet import Supernet
 
 
 def supernet(lowered: Lowered, dtype: torch.dtype = torch.float32) -> Supernet:
@@ -145,7 +146,7 @@ def test_drop_path_rises_linearly_over_the_layers_that_exist(monkeypatch: pytest
         chances.append(chance)
         return skipping(x, chance)
 
-    monkeypatch.setattr("spacelang_runtime.nn.supernet.skipping", watched)
+    monkeypatch.setattr("spacelang_runtime.nn.elastic.skipping", watched)
     model(images(lowered), architecture, drop_path=0.5)
     assert chances == pytest.approx(
         [0.5 * layer / (depth - 1) for layer in range(depth) for _ in ("attention", "mlp")]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spacelang_runtime.fused.weights import gradient
-from spacelang_runtime.nn.supernet import ElasticLayer
+from spacelang_runtime.nn.elastic import ElasticLayer
 from spacelang_runtime.ops import attention, position_embedding
 from spacelang_runtime.ops.kernels import global_attention, hardware, sums, window_attention
 from spacelang_runtime.ops.slices import prefix

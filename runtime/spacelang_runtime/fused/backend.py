@@ -14,7 +14,8 @@ from spacelang_runtime.fused.patch_embed import PatchEmbedPass, TokensPass
 from spacelang_runtime.fused.patch_merging import PatchMergingPass
 from spacelang_runtime.fused.pieces import RecordedStep
 from spacelang_runtime.fused.weights import Weights, weights
-from spacelang_runtime.nn.supernet import BatchSlice, Supernet
+from spacelang_runtime.nn.drop_path import BatchSlice
+from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.ops import attention
 from spacelang_runtime.ops.kernels.hardware import PRESENT
 from spacelang_runtime.ops.memoize import memoize

@@ -8,7 +8,7 @@ from torch import Tensor
 from spacelang_runtime.fused.layer import Change, ResidualStream
 from spacelang_runtime.fused.matmul import add_matmul, linear, sum_rows
 from spacelang_runtime.fused.weights import Weights, gradient
-from spacelang_runtime.nn.supernet import ElasticHead
+from spacelang_runtime.nn.elastic import ElasticHead
 from spacelang_runtime.ops.kernels import layer_norm, sums
 from spacelang_runtime.ops.slices import prefix
 

@@ -10,7 +10,7 @@ from spacelang.architecture import Layer
 from spacelang_runtime.fused.attention import Mixing, mix
 from spacelang_runtime.fused.matmul import add_matmul, linear, matmul
 from spacelang_runtime.fused.weights import Weights, gradient
-from spacelang_runtime.nn.supernet import ElasticLayer
+from spacelang_runtime.nn.elastic import ElasticLayer
 from spacelang_runtime.ops.kernels import gelu, layer_norm, sums
 from spacelang_runtime.ops.slices import prefix
 from spacelang_runtime.ops.windows import Grid, cut

@@ -19,7 +19,8 @@ from spacelang.architecture import Architecture
 from spacelang_runtime.fused import backend
 from spacelang_runtime.fused.pieces import Pieces, RecordedStep
 from spacelang_runtime.fused.weights import Weights, gradient, weights
-from spacelang_runtime.nn.supernet import BatchSlice, Supernet
+from spacelang_runtime.nn.drop_path import BatchSlice
+from spacelang_runtime.nn.supernet import Supernet
 
 OFTEN = 3  # how many times a network comes before it is recorded
 MANY = 1000  # networks whose coming is counted; beyond, all counts begin anew

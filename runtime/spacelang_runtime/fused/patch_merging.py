@@ -8,7 +8,7 @@ from torch import Tensor
 from spacelang_runtime.fused.layer import Change, ResidualStream
 from spacelang_runtime.fused.matmul import matmul, sum_rows
 from spacelang_runtime.fused.weights import Weights, gradient
-from spacelang_runtime.nn.supernet import ElasticPatchMerging
+from spacelang_runtime.nn.elastic import ElasticPatchMerging
 from spacelang_runtime.ops.kernels import layer_norm, sums
 from spacelang_runtime.ops.patch_merging import neighbours
 from spacelang_runtime.ops.slices import prefix

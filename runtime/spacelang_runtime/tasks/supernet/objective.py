@@ -29,7 +29,8 @@ from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.engine.schedule import schedule
 from spacelang_runtime.engine.train import Training
 from spacelang_runtime.fused.learn import learn
-from spacelang_runtime.nn.supernet import BatchSlice, Supernet
+from spacelang_runtime.nn.drop_path import BatchSlice
+from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.seeding import seed_of
 from spacelang_runtime.tasks.supernet.held_out import LOOKS, TAG, looking
 from spacelang_runtime.tasks.supernet.precompile import precompile
