@@ -27,9 +27,15 @@ def untrained(trained: Sequence[Bound], asked: Sequence[Bound], chain: Chain) ->
             own, at = given.get(measure, EVERY), chain.measures.index(measure)
             least, most = (cost(chain, existing(end(chain, (measure,))))[at] for end in (smallest, largest))
             if max(own.lo, least) < kept.lo or min(own.hi, most) > kept.hi:
+                wide = [str(one) for one in asked if one.measure == bound.measure]
+                why = (
+                    f"{' and '.join(wide)} reaches"
+                    if wide
+                    else f"without a bound on {bound.measure} networks reach"
+                )
                 yield (
-                    f"warning: the supernet was trained inside {bound}, and no bound on {bound.measure} keeps "
-                    f"networks in there: give one{_flag(bound)}, or train without it"
+                    f"warning: the supernet was trained inside {bound}, and {why} beyond: "
+                    f"give one inside{_flag(bound)}, or train without it"
                 )
                 break
 

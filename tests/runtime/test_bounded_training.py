@@ -173,14 +173,22 @@ def test_a_training_by_both_lines_repeats_itself_when_it_is_resumed(tmp_path: Pa
 
 
 REACH: dict[str, tuple[tuple[Bound, ...], tuple[Bound, ...], str]] = {
-    "nothing said of it": ((SMALL,), (), "trained inside flops <= 40.0K, and no bound on flops keeps"),
-    "more than it": ((SMALL,), (Bound("flops", None, 50_000),), "give one (--flops 40.0K)"),
+    "nothing said of it": (
+        (SMALL,),
+        (),
+        "inside flops <= 40.0K, and without a bound on flops networks reach beyond",
+    ),
+    "more than it": (
+        (SMALL,),
+        (Bound("flops", None, 50_000),),
+        "flops <= 50.0K reaches beyond: give one inside (--flops 40.0K)",
+    ),
     "less than it": ((SMALL,), (Bound("flops", None, 30_000),), ""),
     "exactly it": ((SMALL,), (SMALL,), ""),
-    "below it": ((Bound("flops", 30_000, 50_000),), (SMALL,), "give one (--flops 30.0K..50.0K)"),
+    "below it": ((Bound("flops", 30_000, 50_000),), (SMALL,), "give one inside (--flops 30.0K..50.0K)"),
     "all of the space": ((Bound("flops", 17_000, 112_192),), (), ""),
-    "another measure": ((SMALL,), (Bound("params", None, 6_000),), "no bound on flops"),
-    "one of two": ((SMALL, Bound("params", None, 6_000)), (SMALL,), "no bound on params"),
+    "another measure": ((SMALL,), (Bound("params", None, 6_000),), "without a bound on flops"),
+    "one of two": ((SMALL, Bound("params", None, 6_000)), (SMALL,), "without a bound on params"),
     "no bounds": ((), (), ""),
 }
 
