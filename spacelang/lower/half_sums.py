@@ -6,7 +6,7 @@ points are grouped by their class at that joint, for that is all that the other 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +20,9 @@ from spacelang.lower.terms import Axes, PatternCell, Terms
 from spacelang.lower.too_large import TooLarge
 
 Index = NDArray[np.int32]
+
+KEPT = 256  # stages of patterns whose points are kept: children of the same parents have many in common
+FEW = 1 << 13  # completions of a stage that is kept
 
 
 @frozen(eq=False)
@@ -39,16 +42,29 @@ def stage_sums(
     known: Terms,
     cells: tuple[PatternCell, ...],
     axes: Axes,
-    weight: Sequence[int],
+    weight: tuple[int, ...],
     *,
     exact: bool,
-    own: Sequence[OwnWindow] = (),
+    own: tuple[OwnWindow, ...] = (),
 ) -> StageSums:
     """The points of a stage whose cells weigh `weight` per completion, inside the windows that it keeps by itself.
 
     Weights are float64 while their total is below 2^53, where they are exact; beyond, they are Python
-    integers if `exact`, else float64 to a relative error of 2^-52.
+    integers if `exact`, else float64 to a relative error of 2^-52. What is given is not to be changed: it may be
+    given again.
     """
+    few = sum(cell.ways for cell in cells) <= FEW
+    return (_kept if few else _stage_sums)(known, cells, axes, weight, exact, own)
+
+
+def _stage_sums(
+    known: Terms,
+    cells: tuple[PatternCell, ...],
+    axes: Axes,
+    weight: tuple[int, ...],
+    exact: bool,
+    own: tuple[OwnWindow, ...],
+) -> StageSums:
     vacant = [(cell.options, cell.free, cell.choices) for cell in cells]
     # Cells that differ in what is settled alone share a table.
     every = (*axes, *(kept.axis for kept in own))
@@ -85,6 +101,9 @@ def stage_sums(
         tables=tables,
         total=total,
     )
+
+
+_kept = lru_cache(maxsize=KEPT)(_stage_sums)
 
 
 @frozen(eq=False)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from operator import add
 
 from attrs import frozen
 
 from spacelang.lower.chain import Joint
-from spacelang.lower.terms import Axes, PatternCell, Terms
+from spacelang.lower.terms import KEPT, Axes, PatternCell, Terms
 
 CostSpan = tuple[tuple[int, ...], tuple[int, ...]]  # least and most, one entry per axis
 Reach = dict[int, CostSpan]  # by class of a joint; a class that nothing reaches is missing
@@ -49,7 +50,7 @@ class Reaches:
 
 def reaches(known: Terms, stages: Sequence[tuple[PatternCell, ...]], axes: Axes) -> Reaches:
     """The spans of cost on both sides of every joint, for the cells that a pattern leaves."""
-    spans = [[span(known, cell, axes) for cell in cells] for cells in stages]
+    spans = [_spans(known, cells, axes) for cells in stages]
     joints = known.chain.joints
     left: list[Reach] = []
     incoming: Reach | None = None
@@ -73,6 +74,11 @@ def reaches(known: Terms, stages: Sequence[tuple[PatternCell, ...]], axes: Axes)
     return Reaches(tuple(left), tuple(right), whole)
 
 
+@lru_cache(maxsize=KEPT)
+def _spans(known: Terms, cells: tuple[PatternCell, ...], axes: Axes) -> tuple[CostSpan, ...]:
+    return tuple(span(known, cell, axes) for cell in cells)
+
+
 def span(known: Terms, cell: PatternCell, axes: Axes) -> CostSpan:
     """The least and the most that a cell costs with its layers."""
     least, most = known.ends[cell.options]
@@ -85,7 +91,7 @@ def span(known: Terms, cell: PatternCell, axes: Axes) -> CostSpan:
 
 def _through(
     cells: tuple[PatternCell, ...],
-    spans: list[CostSpan],
+    spans: tuple[CostSpan, ...],
     entry: tuple[int, ...] | None,
     incoming: Reach | None,
     leaving: tuple[int, ...] | None,

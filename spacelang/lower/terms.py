@@ -15,6 +15,9 @@ from spacelang.lower.pattern import Either, Pattern
 
 Axes = tuple[int, ...]
 
+KEPT = 512  # stages of patterns that are kept: children of the same parents have many in common
+FEW = 64  # cells of a stage that is kept
+
 
 class Law(Enum):
     """How genotypes are weighed.
@@ -84,7 +87,7 @@ def terms(chain: Chain) -> Terms:
     return Terms(chain, lists, index, list_of)
 
 
-@frozen
+@frozen(cache_hash=True)
 class WeightedChoice:
     """A layer that takes one of some options, by whole weights."""
 
@@ -97,7 +100,7 @@ class WeightedChoice:
         return sum(self.shares)
 
 
-@frozen
+@frozen(cache_hash=True)
 class PatternCell:
     """One cell under a pattern.
 
@@ -120,14 +123,25 @@ class PatternCell:
 
 def places(known: Terms, pattern: Pattern, stage: int) -> tuple[PatternCell, ...]:
     """The cells that the pattern leaves to a stage, each with what the pattern settles in it."""
+    cells, coins = pattern.cells[stage], pattern.coins[stage] if pattern.coins else None
+    return (_kept if len(cells) <= FEW else _places)(known, stage, cells, pattern.layers[stage], coins)
+
+
+def _places(
+    known: Terms,
+    stage: int,
+    left: tuple[int, ...],
+    settled: tuple[Key | Either | None, ...],
+    coins: tuple[int, ...] | None,
+) -> tuple[PatternCell, ...]:
     cells = []
-    shares = _shares(known.chain, pattern.cells[stage], stage)
-    for at, cell in enumerate(pattern.cells[stage]):
+    shares = _shares(known.chain, left, stage)
+    for at, cell in enumerate(left):
         value = known.chain.stages[stage][cell]
         number = known.list_of[stage][cell]
         index = known.index[number]
         layers: list[int | WeightedChoice | None] = []
-        for key in pattern.layers[stage][: value.depth]:
+        for key in settled[: value.depth]:
             match key:
                 case None:
                     layers.append(None)
@@ -136,16 +150,17 @@ def places(known: Terms, pattern: Pattern, stage: int) -> tuple[PatternCell, ...
                 case _:
                     layers.append(index.get(key))
         layers += [None] * (value.depth - len(layers))
-        settled = [value.options[layer].cost for layer in layers if isinstance(layer, int)]
-        base = tuple(map(sum, zip(value.cost, *settled, strict=True)))
-        coins = pattern.coins[stage][at] if pattern.coins else shares[value.root]
+        spent = [value.options[layer].cost for layer in layers if isinstance(layer, int)]
+        base = tuple(map(sum, zip(value.cost, *spent, strict=True)))
+        falls = coins[at] if coins else shares[value.root]
         choices = tuple(layer for layer in layers if isinstance(layer, WeightedChoice))
         free, size = layers.count(None), len(value.options)
         ways = size**free * prod(choice.total for choice in choices)
-        cells.append(PatternCell(cell, tuple(layers), free, number, size, base, coins, choices, ways))
+        cells.append(PatternCell(cell, tuple(layers), free, number, size, base, falls, choices, ways))
     return tuple(cells)
 
 
+_kept = lru_cache(maxsize=KEPT)(_places)
 _ALONE = {0: 1}
 
 
