@@ -8,6 +8,7 @@ direction these rank them better, is it believed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from attrs import frozen
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from spacelang.lower.chain import Genotype, cost
 from spacelang.lower.lowered import Lowered
 from spacelang_runtime.search.genes import Genes, Points, Real, genes, joined, points
-from spacelang_runtime.search.regression import Regression, fitted
+from spacelang_runtime.search.regression import Regression, fitted, one_thread
 
 LEAST = 20  # networks that it takes to learn anything and to be asked about others
 STRICT = (1.0, 1.0, 10.0, 10.0, 10.0)  # of `Genes.columns`: genes first, squares and products for what they leave
@@ -84,14 +85,19 @@ def learned(read: Genes, told: Observed) -> Predictor | None:
     """A predictor of what was told; None where that is too little."""
     if len(told.values) < LEAST:
         return None
-    taus, rivals = [], []
-    for half in (0, 1):
-        mine, others = slice(half, None, 2), slice(1 - half, None, 2)
-        part = fitted(told.columns[mine], read.groups, STRICT, told.values[mine], told.counts[mine])
-        unseen = told.values[others]
-        taus.append(kendall(part.mean(told.columns[others]), unseen))
-        rivals.append([abs(kendall(cost[others], unseen)) for cost in told.costs.T])
-    regression = fitted(told.columns, read.groups, STRICT, told.values, told.counts)
+    halves = slice(0, None, 2), slice(1, None, 2)
+
+    def fit(some: slice) -> Regression:
+        return fitted(told.columns[some], read.groups, STRICT, told.values[some], told.counts[some])
+
+    # Each by one thread, all at once: none knows of another.
+    with one_thread, ThreadPoolExecutor(3) as threads:
+        regression, *parts = threads.map(fit, (slice(None), *halves))
+        taus, rivals = [], []
+        for part, others in zip(parts, reversed(halves), strict=True):
+            unseen = told.values[others]
+            taus.append(kendall(part.mean(told.columns[others]), unseen))
+            rivals.append([abs(kendall(cost[others], unseen)) for cost in told.costs.T])
     expected = _shrunk(regression.mean(told.columns), told)
     return Predictor(read, told, regression, float(np.mean(taus)), float(np.mean(rivals, axis=0).max()), expected)
 

@@ -8,7 +8,7 @@ then. Every network is inside the bounds, and none was scored before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from attrs import frozen
@@ -81,22 +81,14 @@ def _chosen(several: Points, promised: Real, known: Index) -> tuple[Genotype, ..
     promised[:, known] = np.inf
     chosen = []
     for values in promised:
-        for row in _ascending(values, len(promised) + 1):
-            if (key := keys[row].tobytes()) not in taken:
+        while values[row := int(values.argmin())] < np.inf:  # of equal ones, the first
+            key = keys[row].tobytes()
+            promised[:, row] = np.inf
+            if key not in taken:
                 taken.add(key)
                 chosen.append(several.genotype(row))
                 break
     return tuple(chosen)
-
-
-def _ascending(values: Real, few: int) -> Iterator[int]:
-    """Where the values are, the least first; of equal ones, the first. It is mostly left after a few."""
-    few = min(few, len(values))
-    limit = np.partition(values, few - 1)[few - 1]
-    rows = np.flatnonzero(values <= limit)
-    yield from rows[np.argsort(values[rows], kind="stable")].tolist()
-    rest = np.flatnonzero(values > limit)
-    yield from rest[np.argsort(values[rest], kind="stable")].tolist()
 
 
 @frozen(eq=False)

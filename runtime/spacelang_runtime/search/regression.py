@@ -12,9 +12,10 @@ however many threads numpy is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import cache, cached_property
+from threading import Lock
 
 import numpy as np
 from attrs import frozen
@@ -37,7 +38,7 @@ class Linear:
 
     def __call__(self, columns: Real) -> Real:
         """The value of each function in each row [functions, rows]."""
-        with _one_thread():
+        with one_thread:
             values: Real = self.slope.T @ columns.T
         return values + self.intercept[:, None]
 
@@ -60,19 +61,19 @@ class Regression:
     @cached_property
     def root(self) -> Real:
         """R, where R Rᵀ is the covariance of the weights."""
-        with _one_thread():
+        with one_thread:
             return _root(_precision(self.rows.T @ self.rows, self.alpha, self.beta))
 
     def mean(self, columns: Real) -> Real:
         """The expected value of each row."""
-        with _one_thread():
+        with one_thread:
             values: Real = self._linear(self.weights[:, None])(columns)[0]
         return values
 
     def drawn(self, normal: Real) -> Linear:
         """The values by weights drawn from all that are probable. normal [weights, draws]: independent standard
         normal numbers."""
-        with _one_thread():
+        with one_thread:
             return self._linear(self.weights[:, None] + self.root @ normal)
 
     def _linear(self, weights: Real) -> Linear:
@@ -87,7 +88,7 @@ def fitted(columns: Real, sizes: Sequence[int], strict: Sequence[float], values:
     multiple of what would give all groups equal parts of the variance: the fixed point has several ends, and groups
     that begin strict speak only where the others leave over.
     """
-    with _one_thread():
+    with one_thread:
         share = counts / counts.sum()
         centre = share @ columns
         apart = columns - centre
@@ -206,11 +207,27 @@ def _inverse_factor(of: Real) -> Real:
     return whole
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let numpy compute by one thread: on so little, several only wait for one another."""
-    with _libraries().limit(limits=1, user_api="blas"):
-        yield
+class _OneThread:
+    """Numpy computes by one thread as long as somebody is inside, in whichever thread: on so little, several only
+    wait for one another."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._limited = Lock(), 0, ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._limited.enter_context(_libraries().limit(limits=1, user_api="blas"))
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._limited.close()
+
+
+one_thread = _OneThread()
 
 
 @cache
