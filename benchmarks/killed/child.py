@@ -135,27 +135,27 @@ def eased(scored: Path, often: float, steps: int) -> None:
     whose journal it will be, and have each finish make so many steps, however fast the machine is."""
     from spacelang_runtime.engine import train as trainer
     from spacelang_runtime.refine import measure
-    from spacelang_runtime.search import searching
+    from spacelang_runtime.search import evolve
     from spacelang_runtime.search.scoring import Scorer
     from spacelang_runtime.tasks import finish as finishing
 
-    train, judge, recorded = trainer.train, Scorer.judge, searching.recorded
+    train, judging, writer = trainer.train, Scorer.judging, evolve.journal_writer
     log = os.open(scored, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     place = ""
 
     def kept(*given, **how):
         return train(*given, **(how | {"every": often}))
 
-    def recorded_there(journal, under, verdicts):
+    def writer_there(journal):
         nonlocal place
         (file,) = (row[2] for row in journal.database.execute("PRAGMA database_list") if row[1] == "main")
         place = Path(file).parent.name
-        return recorded(journal, under, verdicts)
+        return writer(journal)
 
     def noted(self, task, stretch):
         os.write(log, f"{place}/{task.digest} {len(task.known)}\n".encode())
-        return judge(self, task, stretch)
+        return judging(self, task, stretch)
 
-    searching.recorded = measure.recorded = recorded_there
-    trainer.train, Scorer.judge = kept, noted
+    evolve.journal_writer = measure.journal_writer = writer_there
+    trainer.train, Scorer.judging = kept, noted
     finishing._seconds_a_step = lambda asked, *_: asked.finish.seconds / steps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +23,7 @@ from spacelang_runtime.engine.run import RunFolder
 from spacelang_runtime.search.answers import Answers
 from spacelang_runtime.search.evolve import Ended, Method, ScoredCandidate, SearchOutcome
 from spacelang_runtime.search.evolve import evolve as search
+from spacelang_runtime.search.overlapped import overlapped
 from spacelang_runtime.search.pool import Dispatcher, ScoringPool
 from spacelang_runtime.search.scoring import Fidelity, Subnet, Verdict, judged
 from spacelang_runtime.search.searching import Feasible
@@ -55,15 +56,21 @@ def answers(architecture: Architecture) -> Answers:
 
 @define
 class Pretender:
-    """Judges as a scorer does, from `answers`. looked: by digest, how many images were looked at, each time."""
+    """Judges as a scorer does, from `answers`. looked: by digest, how many images were looked at, each time. ahead:
+    as of `Scorer`."""
 
     looked: list[tuple[str, int]] = field(factory=list)
     before: Callable[[Subnet], None] = lambda subnet: None
+    ahead: int = 0
 
-    def __call__(self, subnet: Subnet, fidelity: Fidelity) -> Verdict:
+    def __call__(self, subnets: Iterable[Subnet], fidelity: Fidelity) -> Iterator[Verdict]:
+        return overlapped((self._judging(subnet, fidelity) for subnet in subnets), self.ahead)
+
+    def _judging(self, subnet: Subnet, fidelity: Fidelity) -> Generator[None, None, Verdict]:
         self.before(subnet)
         told = subnet.known
         while (used := judged(told, fidelity)) is None:
+            yield
             told = answers(subnet.architecture).first(next(s for s in fidelity.stops if s > len(told)))
         self.looked.append((subnet.digest, len(told) - len(subnet.known)))
         return Verdict(subnet.digest, told, used, 0.001, "nowhere")

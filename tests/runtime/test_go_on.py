@@ -165,16 +165,16 @@ def test_a_search_and_a_refinement_by_the_same_command(spacelang, stopped, tmp_p
     monkeypatch.chdir(tmp_path)
     stopped(None)
     spacelang("train", DIGITS, *SHORT)
-    judge, scored = Scorer.judge, 0
+    judging, scored = Scorer.judging, 0
 
     def once(self, task, race=None):
         nonlocal scored
         scored += 1
         if scored == 3:
             raise KeyboardInterrupt
-        return judge(self, task, race)
+        return judging(self, task, race)
 
-    monkeypatch.setattr(Scorer, "judge", once)
+    monkeypatch.setattr(Scorer, "judging", once)
     cut = spacelang("evolve", *SEARCH)
     assert (cut.code, scored) == (130, 3)
     assert "give the same command again to go on" in cut.err

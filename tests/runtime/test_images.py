@@ -146,9 +146,9 @@ def test_a_scorer_counts_what_evaluate_counts() -> None:
         assert np.array_equal(told.losses[:96], losses.detach().half().numpy())
         for done in (96, 192):
             part = Subnet(architecture, architecture.digest, told.first(done))
-            again = scorer.judge(part, Fidelity(200)).answers
-            assert np.array_equal(again.losses, told.losses)
-            assert np.array_equal(again.right, told.right)
+            (again,) = scorer.judge([part], Fidelity(200))
+            assert np.array_equal(again.answers.losses, told.losses)
+            assert np.array_equal(again.answers.right, told.right)
 
 
 def test_batches_do_not_depend_on_where_they_are_computed_and_races_have_looks() -> None:

@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,12 @@ from spacelang_runtime.search.journal_rows import (
     Finalist,
     GenerationSummary,
     NetworkRow,
+    NewScore,
     PartialScore,
     Proposed,
     Search,
 )
-from spacelang_runtime.search.journal_writer import recorded
+from spacelang_runtime.search.journal_writer import journal_writer
 from spacelang_runtime.search.scoring import Verdict
 
 ONE = NetworkRow("a" * 64, "line one", 100, 10)
@@ -51,8 +52,8 @@ def proposed(journal: Journal, step: int = 5, total: int = 50) -> Search:
 def filled(folder: Path) -> None:
     with open_journal(folder) as journal:
         search = proposed(journal)
-        journal.record(search, ONE.architecture, RIGHT, 0.1, "cpu")
-        journal.record(search, TWO.architecture, OTHER, 0.1, "cpu")
+        journal.record(NewScore(search, ONE.architecture, RIGHT, 0.1, "cpu"))
+        journal.record(NewScore(search, TWO.architecture, OTHER, 0.1, "cpu"))
 
 
 def test_scores_outlive_the_process_image_by_image(tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_scores_of_images_that_begin_elsewhere_are_not_mixed_in(tmp_path: Path) 
     with open_journal(tmp_path) as journal:
         turned = journal.search("account from 7 on", step=5, total=50, begin=7)
         assert journal.known(turned) == {}
-        journal.record(turned, ONE.architecture, OTHER.first(20), 0.1, "cpu")
+        journal.record(NewScore(turned, ONE.architecture, OTHER.first(20), 0.1, "cpu"))
         assert same(journal.known(turned)[ONE.architecture], OTHER.first(20))
         assert journal.known(journal.search("account", step=5, total=50)).keys() == {TWO.architecture}
 
@@ -92,11 +93,12 @@ def test_scores_of_images_that_begin_elsewhere_are_not_mixed_in(tmp_path: Path) 
 def test_scores_are_written_beside_the_next_one_and_all_of_them_in_the_end(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         search = proposed(journal)
-        ends = closing(recorded(journal, search, iter([Verdict(ONE.architecture, RIGHT, 50)])))
-        with ends as verdicts:
-            assert next(verdicts).answers is RIGHT  # and no further: as where a search is stopped
+        with suppress(KeyboardInterrupt), journal_writer(journal) as writer:
+            assert next(writer.recorded(search, iter([Verdict(ONE.architecture, RIGHT, 50)]))).answers is RIGHT
+            raise KeyboardInterrupt  # a search that is stopped
         assert same(journal.known(search)[ONE.architecture], RIGHT)
-        assert len(list(recorded(journal, search, iter([Verdict(TWO.architecture, OTHER, 50)])))) == 1
+        with journal_writer(journal) as writer:
+            assert len(list(writer.recorded(search, iter([Verdict(TWO.architecture, OTHER, 50)])))) == 1
         assert journal.known(search).keys() == {ONE.architecture, TWO.architecture}
 
 
@@ -104,8 +106,8 @@ def test_a_score_that_cannot_be_written_ends_the_search(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         search = proposed(journal)
         unknown = Verdict("c" * 64, RIGHT, 50)
-        with pytest.raises(sqlite3.IntegrityError):
-            list(recorded(journal, search, iter([unknown, Verdict(ONE.architecture, RIGHT, 50)])))
+        with pytest.raises(sqlite3.IntegrityError), journal_writer(journal) as writer:
+            list(writer.recorded(search, iter([unknown, *[Verdict(ONE.architecture, RIGHT, 50)] * 99])))
         assert journal.known(search) == {}, "none after it was written"
 
 
@@ -118,18 +120,18 @@ def test_another_search_shares_the_scores(tmp_path: Path) -> None:
 def test_more_images_of_a_network_replace_fewer_and_never_the_other_way(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         search = proposed(journal)
-        journal.record(search, ONE.architecture, RIGHT.first(20), 0.1, "cpu")
+        journal.record(NewScore(search, ONE.architecture, RIGHT.first(20), 0.1, "cpu"))
         assert len(journal.known(search)[ONE.architecture]) == 20
-        journal.record(search, ONE.architecture, RIGHT, 0.1, "cpu")
-        journal.record(search, ONE.architecture, OTHER.first(20), 0.1, "cpu")
+        journal.record(NewScore(search, ONE.architecture, RIGHT, 0.1, "cpu"))
+        journal.record(NewScore(search, ONE.architecture, OTHER.first(20), 0.1, "cpu"))
         assert same(journal.known(search)[ONE.architecture], RIGHT)
 
 
 def test_what_was_judged_on_fewer_images_comes_after_the_others(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         search = proposed(journal)
-        journal.record(search, ONE.architecture, alone(20), 0.1, "cpu")
-        journal.record(search, TWO.architecture, RIGHT, 0.1, "cpu")
+        journal.record(NewScore(search, ONE.architecture, alone(20), 0.1, "cpu"))
+        journal.record(NewScore(search, TWO.architecture, RIGHT, 0.1, "cpu"))
         assert [score.entry for score in journal.best(2)] == [TWO, ONE]
 
 
@@ -157,10 +159,10 @@ def test_a_full_disk_loses_nothing_of_before(tmp_path: Path) -> None:
     def until_full() -> None:
         with open_journal(tmp_path) as journal:
             search = proposed(journal)
-            journal.record(search, ONE.architecture, RIGHT, 0.1, "cpu")
+            journal.record(NewScore(search, ONE.architecture, RIGHT, 0.1, "cpu"))
             pages = journal.database.execute("PRAGMA page_count").fetchone()[0]
             journal.database.execute(f"PRAGMA max_page_count = {pages}")  # the disk ends here
-            journal.record(search, TWO.architecture, alone(10**6), 0.1, "cpu")
+            journal.record(NewScore(search, TWO.architecture, alone(10**6), 0.1, "cpu"))
 
     with pytest.raises(Failure, match="full") as raised:
         until_full()
@@ -168,7 +170,7 @@ def test_a_full_disk_loses_nothing_of_before(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         assert journal.database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert journal.known(journal.search("account", 5, 50)).keys() == {ONE.architecture}
-        journal.record(journal.search("account", 5, 50), TWO.architecture, RIGHT, 0.1, "cpu")
+        journal.record(NewScore(journal.search("account", 5, 50), TWO.architecture, RIGHT, 0.1, "cpu"))
         assert len(journal.known(journal.search("account", 5, 50))) == 2
 
 
@@ -183,7 +185,7 @@ def test_a_file_that_may_not_grow_is_one_clear_message(tmp_path: Path) -> None:
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
         with pytest.raises(Failure, match=r"journal\.sqlite"), open_journal(tmp_path) as journal:
-            journal.record(proposed(journal, 7), ONE.architecture, alone(10**7), 0.1, "cpu")
+            journal.record(NewScore(proposed(journal, 7), ONE.architecture, alone(10**7), 0.1, "cpu"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)
@@ -213,14 +215,14 @@ def test_a_journal_of_an_older_version_is_read_and_goes_on(tmp_path: Path, versi
         assert journal.lossless(search)
         assert [generation.best for generation in journal.generations(search)] == [40]
         assert journal.whole == (version == 3)
-        journal.record(search, TWO.architecture, RIGHT, 0.1, "cpu")
+        journal.record(NewScore(search, TWO.architecture, RIGHT, 0.1, "cpu"))
         keep(journal, begin(journal, "another", Conditions(5, 50), [], []), {"space": "s"})
     with open_journal(tmp_path) as journal:
         assert same(journal.known(search)[TWO.architecture], RIGHT)
         assert judgements(journal) == [(5, {"space": "s"})]
         elsewhere = Conditions(5, 50, begin=7)  # whose scores take the places of those
         for one in (ONE, TWO):
-            journal.record(elsewhere, one.architecture, RIGHT, 0.1, "cpu")
+            journal.record(NewScore(elsewhere, one.architecture, RIGHT, 0.1, "cpu"))
         assert journal.whole
         assert journal.database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
@@ -229,7 +231,7 @@ def test_losses_are_kept_to_the_bit(tmp_path: Path) -> None:
     losses = np.array([0, 6e-8, 0.1, 1 / 3, 7.123, 65504], np.float16)
     with open_journal(tmp_path) as journal:
         search = proposed(journal, 5, 6)
-        journal.record(search, ONE.architecture, Answers(np.zeros(6, np.bool_), losses), 0.1, "cpu")
+        journal.record(NewScore(search, ONE.architecture, Answers(np.zeros(6, np.bool_), losses), 0.1, "cpu"))
     with open_journal(tmp_path) as journal:
         assert np.array_equal(journal.known(search)[ONE.architecture].losses, losses)
         assert journal.best()[0].loss == losses.astype(np.float64).mean()

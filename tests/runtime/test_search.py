@@ -241,9 +241,10 @@ def test_scores_without_losses_are_kept_and_can_be_gone_on_with_by_accuracy(tmp_
 def test_the_predictor_is_dropped_where_it_knows_nothing(tmp_path: Path) -> None:
     """Answers that are all luck."""
 
-    def judge(subnet, fidelity):
-        luck = np.random.default_rng(int(subnet.digest[:8], 16)).random(IMAGES)[: fidelity.images]
-        return Verdict(subnet.digest, Answers(luck < 0.5, luck.astype(np.float16)), fidelity.images)
+    def judge(subnets, fidelity):
+        for subnet in subnets:
+            luck = np.random.default_rng(int(subnet.digest[:8], 16)).random(IMAGES)[: fidelity.images]
+            yield Verdict(subnet.digest, Answers(luck < 0.5, luck.astype(np.float16)), fidelity.images)
 
     found = searched(new_run(tmp_path), judge)
     assert found.doubts > 0

@@ -73,7 +73,7 @@ def scoring_setup(
         images = decoded(dataset.search, few, tell)
         begin = beginning(run.space.train.seed, len(images))
         held_out = placed(images, dataset.frame, pool.device, begin)
-        scorer = Scorer(model, held_out, dataset.normalise)
+        scorer = Scorer(model.requires_grad_(False), held_out, dataset.normalise)
         with suited(price(lowered.largest).flops * held_out.batch, pool.device):
             if not pool.is_main:
                 follow(pool, scorer.judge, len(held_out))

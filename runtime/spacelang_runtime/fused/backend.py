@@ -25,7 +25,9 @@ def backend(model: Supernet, images: Tensor, architecture: Architecture, step: f
     """The logits of an architecture, as a `nn.supernet.Backend`; None where the modules have to compute them."""
     if not serves(model, images):
         return None
-    return run(model, images, architecture, drop_path_factors(images, architecture.depth, step))
+    # Weights that nobody learns change by torch's own hand alone, which counts it: they are cast once for a search.
+    found = weights(model, torch.bfloat16, counted=not model.head.bias.requires_grad)
+    return run(model, images, architecture, drop_path_factors(images, architecture.depth, step), found)
 
 
 def serves(model: Supernet, images: Tensor) -> bool:

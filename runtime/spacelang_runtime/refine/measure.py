@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 
 import numpy as np
 from attrs import frozen
@@ -20,7 +19,7 @@ from spacelang_runtime.search.answers import UNKNOWN, Answers
 from spacelang_runtime.search.images import beginning
 from spacelang_runtime.search.journal_file import look, open_journal
 from spacelang_runtime.search.journal_rows import Conditions, NetworkRow
-from spacelang_runtime.search.journal_writer import recorded
+from spacelang_runtime.search.journal_writer import journal_writer
 from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.scoring import Fidelity, Subnet
 
@@ -89,8 +88,8 @@ def measure(
         ]
         subnets.sort(key=lambda subnet: (-by_digest[subnet.digest].flops, subnet.digest))
         done = [known[name].correct for name in by_digest if name in known]
-        with closing(recorded(journal, under, dispatch(subnets, Fidelity(total)))) as verdicts:
-            for verdict in verdicts:
+        with journal_writer(journal) as writer:
+            for verdict in writer.recorded(under, dispatch(subnets, Fidelity(total))):
                 known[verdict.digest] = verdict.answers
                 done.append(verdict.answers.correct)
                 mean = 1 - sum(done) / len(done) / total

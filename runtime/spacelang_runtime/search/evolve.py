@@ -16,12 +16,14 @@ from spacelang.recipe import Evolve, to_record
 from spacelang_runtime.engine.lock import sole_writer
 from spacelang_runtime.engine.run import RunFolder, write_best
 from spacelang_runtime.failure import Failure
+from spacelang_runtime.search import entries
 from spacelang_runtime.search.candidate import Goals
 from spacelang_runtime.search.evolution import Evolution
 from spacelang_runtime.search.finalists import Final
 from spacelang_runtime.search.journal import Journal
 from spacelang_runtime.search.journal_file import open_journal
 from spacelang_runtime.search.journal_rows import Search
+from spacelang_runtime.search.journal_writer import journal_writer
 from spacelang_runtime.search.method import Method
 from spacelang_runtime.search.outcome import Ended, Observe, ScoredCandidate, SearchOutcome
 from spacelang_runtime.search.pool import Dispatcher
@@ -65,7 +67,12 @@ def evolve(
                     curves(seen.generation)
                 observe(seen)
 
-            outcome = Searching(journal, search, evolution, method, dispatch, watch, feasible).run()
+            known = journal.known(search)
+            with journal_writer(journal) as writer:
+                going = Searching(writer, search, evolution, method, dispatch, watch, feasible, known)
+                outcome = going.run()
+            finalists = [entries.of_finalist(one) for one in outcome.finalists]
+            journal.close_search(search, outcome.best.digest, finalists)
         write_best(run, _record(outcome, recipe, method, step))
     return outcome
 

@@ -24,6 +24,7 @@ from spacelang_runtime.search.journal_rows import (
     Finalist,
     GenerationSummary,
     NetworkRow,
+    NewScore,
     NotAJournal,
     PartialScore,
     Proposed,
@@ -93,26 +94,21 @@ class Journal:
         ).fetchone()
         return bool(found[0])
 
-    def record(
-        self, under: Search | Conditions, architecture: str, answers: Answers, seconds: float, device: str
-    ) -> None:
-        """Keep what a network did on the first `len(answers)` images. Once this returns, it is on the disk.
+    def record(self, *scores: NewScore) -> None:
+        """Keep what networks did. Once this returns, all of them are on the disk; where it fails, none is.
 
         What is known already stands; more images of the same network take its place, and so do those of another
         beginning.
         """
-        right, losses = packed(answers)
-        loss = None if losses is None else answers.loss
-        key = (under.step, under.total, architecture)
         with self.database as db:
-            db.execute(
+            db.executemany(
                 """INSERT INTO score VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
                    ON CONFLICT DO UPDATE SET images = excluded.images, correct = excluded.correct,
                        right = excluded.right, seconds = seconds + excluded.seconds,
                        device = excluded.device, at = excluded.at, loss = excluded.loss, losses = excluded.losses,
                        whole = CASE WHEN excluded.begin != begin THEN 1 ELSE whole END, begin = excluded.begin
                    WHERE excluded.images > images OR excluded.begin != begin""",
-                (*key, len(answers), answers.correct, right, seconds, device, _now(), loss, losses, under.begin),
+                list(map(_score, scores)),
             )
 
     def close_generation(
@@ -228,6 +224,14 @@ class Journal:
 
 def _texts(proposed: Proposed) -> tuple[str, str]:
     return json.dumps(proposed.parents), json.dumps(dict(proposed.costs))
+
+
+def _score(new: NewScore) -> tuple[object, ...]:
+    under, answers = new.under, new.answers
+    right, losses = packed(answers)
+    loss = None if losses is None else answers.loss
+    did = len(answers), answers.correct, right, new.seconds, new.device, _now(), loss, losses
+    return under.step, under.total, new.architecture, *did, under.begin
 
 
 def _answers(right: bytes, losses: bytes | None, images: int) -> Answers:

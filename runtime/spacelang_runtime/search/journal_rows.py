@@ -10,6 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from spacelang.outside import NotJson, parse, shown
+from spacelang_runtime.search.answers import Answers
 
 MOST = 2**62  # of any number in a journal
 
@@ -95,6 +96,18 @@ class Conditions:
     step: int
     total: int
     begin: int = 0
+
+
+@frozen(eq=False)
+class NewScore:
+    """What a network did on the first `len(answers)` images, as it is written. architecture: its digest. seconds:
+    that it took, on `device`."""
+
+    under: Search | Conditions
+    architecture: str
+    answers: Answers
+    seconds: float
+    device: str
 
 
 @frozen

@@ -22,7 +22,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 
@@ -44,7 +44,8 @@ PAUSE = 0.005  # seconds between two looks at the store
 
 _MEETINGS = count()
 
-Judge = Callable[[Subnet, Fidelity], Verdict]
+# Networks, how far they go → the verdict on each as it comes. It takes a network when it begins with it.
+Judge = Callable[[Iterable[Subnet], Fidelity], Iterator[Verdict]]
 
 
 @frozen(eq=False)
@@ -116,15 +117,16 @@ class Dispatcher:
         """The verdict on each subnet, in the order in which they come."""
         store = self.pool.store
         if store is None:
-            yield from (self.judge(subnet, fidelity) for subnet in subnets)
+            yield from self.judge(subnets, fidelity)
             return
         while subnets:
             self.round += 1
             store.set(f"{self.round}/subnets", round_text(subnets, fidelity, self.images))
-            waiting = set(range(len(subnets)))
-            while (number := _take(store, self.round, self.pool.rank)) < len(subnets):
-                yield self.judge(subnets[number], fidelity)
-                waiting.discard(number)
+            numbers = {subnet.digest: number for number, subnet in enumerate(subnets)}
+            waiting = set(numbers.values())
+            for verdict in self.judge(_taken(store, self.round, self.pool.rank, subnets), fidelity):
+                yield verdict
+                waiting.discard(numbers[verdict.digest])
                 yield from self._come(store, waiting)
             lost: set[int] = set()
             idle = time.monotonic()
@@ -175,18 +177,18 @@ def follow(pool: ScoringPool, judge: Judge, images: int) -> None:
             subnets, fidelity, total = _read_round(store.get(f"{round_}/subnets"))
             if total != images:
                 raise Failure(f"process {pool.rank} has {images} images, and the leading one {total}")
-            while (number := _take(store, round_, pool.rank)) < len(subnets):
-                verdict = judge(subnets[number], fidelity)
-                store.set(f"{round_}/{number}/verdict", _verdict(verdict))
+            numbers = {subnet.digest: number for number, subnet in enumerate(subnets)}
+            for verdict in judge(_taken(store, round_, pool.rank, subnets), fidelity):
+                store.set(f"{round_}/{numbers[verdict.digest]}/verdict", _verdict(verdict))
     except dist.DistError as error:
         raise Failure(f"process {pool.rank} has lost the leading one: {str(error).splitlines()[0]}") from None
 
 
-def _take(store: dist.Store, round_: int, rank: int) -> int:
-    """The number of the next subnet that nobody has."""
-    number = int(store.add(f"{round_}/next", 1)) - 1
-    store.set(f"{round_}/{number}/taker", str(rank))
-    return number
+def _taken(store: dist.Store, round_: int, rank: int, subnets: Sequence[Subnet]) -> Iterator[Subnet]:
+    """The next subnet that nobody has, until there is none."""
+    while (number := int(store.add(f"{round_}/next", 1)) - 1) < len(subnets):
+        store.set(f"{round_}/{number}/taker", str(rank))
+        yield subnets[number]
 
 
 def beat(store: dist.Store, rank: int, parted: threading.Event) -> None:

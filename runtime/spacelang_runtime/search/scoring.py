@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 import torch
 from attrs import field, frozen
@@ -15,9 +15,11 @@ from spacelang_runtime.engine.distributed import precision
 from spacelang_runtime.nn.supernet import Supernet
 from spacelang_runtime.search.answers import UNKNOWN, Answers
 from spacelang_runtime.search.images import ScoringImages
+from spacelang_runtime.search.overlapped import overlapped
 from spacelang_runtime.search.racing import Race
 
 GREATEST = 65504.0  # of float16: a loss beyond it, or none at all, counts as much
+AHEAD = 1  # on a GPU; a CPU computes nothing by itself
 
 
 @frozen(eq=False)
@@ -55,11 +57,14 @@ class Verdict:
     device: str = ""
 
 
-def judged(answers: Answers, fidelity: Fidelity) -> int | None:
+def judged(answers: Answers, fidelity: Fidelity, seen: int = 0) -> int | None:
     """After how many images a network with these answers is judged; None where more must be seen. Images beyond do
-    not matter, so that what is known from elsewhere decides nothing."""
+    not matter, so that what is known from elsewhere decides nothing. seen: the first so many are known not to judge
+    it."""
     race = fidelity.race
     for stop in fidelity.stops:
+        if stop <= seen:
+            continue
         if len(answers) < stop:
             return None
         if stop == fidelity.images:
@@ -71,29 +76,44 @@ def judged(answers: Answers, fidelity: Fidelity) -> int | None:
 
 @frozen(eq=False)
 class Scorer:
-    """Scores networks with the weights of a supernet in evaluation mode, on images that are in place."""
+    """Scores networks with the weights of a supernet in evaluation mode, on images that are in place. ahead:
+    networks that the device has to compute while one is looked at."""
 
     model: Supernet
     images: ScoringImages
     normalise: Callable[[Tensor], Tensor]
+    ahead: int = field()
+
+    @ahead.default
+    def _ahead(self) -> int:
+        return AHEAD if self.device.type == "cuda" else 0
 
     @property
     def device(self) -> torch.device:
         return self.images.device
 
-    def judge(self, subnet: Subnet, fidelity: Fidelity) -> Verdict:
-        """Score a network from where it is known on, until it is judged."""
-        began = time.monotonic()
+    def judge(self, subnets: Iterable[Subnet], fidelity: Fidelity) -> Iterator[Verdict]:
+        """Score networks from where each is known on, until it is judged; the verdicts as they come."""
+        yield from overlapped((self.judging(subnet, fidelity) for subnet in subnets), self.ahead)
+
+    def judging(self, subnet: Subnet, fidelity: Fidelity) -> Generator[None, None, Verdict]:
+        """Score one network. It stops where it is about to wait for the device."""
+        spent = -time.monotonic()
         answers = subnet.known
-        told = self._told(subnet.architecture, len(answers), fidelity.images)
-        while (used := judged(answers, fidelity)) is None:
+        told, seen = self._told(subnet.architecture, len(answers), fidelity.images), 0
+        while (used := judged(answers, fidelity, seen)) is None:
             stop = next(stop for stop in fidelity.stops if stop > len(answers))
-            answers = answers.then(_gather(told, stop - len(answers)))
-        return Verdict(subnet.digest, answers, used, time.monotonic() - began, str(self.device))
+            coming = _gather(told, stop - len(answers))
+            spent += time.monotonic()
+            yield
+            spent -= time.monotonic()
+            seen, answers = len(answers), answers.then(coming())
+        return Verdict(subnet.digest, answers, used, spent + time.monotonic(), str(self.device))
 
     def answers(self, architecture: Architecture) -> Answers:
         """What a network does on all images."""
-        return self.judge(Subnet(architecture, architecture.digest), Fidelity(len(self.images))).answers
+        (verdict,) = self.judge([Subnet(architecture, architecture.digest)], Fidelity(len(self.images)))
+        return verdict.answers
 
     def _told(self, architecture: Architecture, start: int, end: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Of each batch, which images the network tells right and what they lose. Nothing waits for the device."""
@@ -105,11 +125,25 @@ class Scorer:
             yield told
 
 
-def _gather(told: Iterator[tuple[Tensor, Tensor]], count: int) -> Answers:
-    """The next so many answers, of whole batches."""
+def _gather(told: Iterator[tuple[Tensor, Tensor]], count: int) -> Callable[[], Answers]:
+    """The next so many answers, of whole batches, on their way to the host: what is given waits for them."""
     parts: list[tuple[Tensor, Tensor]] = []
     while count > 0:
         parts.append(next(told))
         count -= len(parts[-1][0])
-    right, losses = (torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True))
-    return Answers(right, losses)
+    right, losses = (_to_host(torch.cat(part)) for part in zip(*parts, strict=True))
+    came = torch.cuda.current_stream(parts[0][0].device).record_event() if parts[0][0].is_cuda else None
+
+    def wait() -> Answers:
+        if came is not None:
+            came.synchronize()
+        return Answers(right.numpy(), losses.numpy())
+
+    return wait
+
+
+def _to_host(of: Tensor) -> Tensor:
+    """A tensor on the host, once all that its device has been given by now is done."""
+    if not of.is_cuda:
+        return of
+    return torch.empty(of.shape, dtype=of.dtype, pin_memory=True).copy_(of, non_blocking=True)

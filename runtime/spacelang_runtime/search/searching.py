@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from statistics import pstdev
 
@@ -21,9 +20,8 @@ from spacelang_runtime.search.evolution import Evolution
 from spacelang_runtime.search.finalists import Final, estimated, placed, race
 from spacelang_runtime.search.halving import going_on, rungs
 from spacelang_runtime.search.images import batch_of, cuts
-from spacelang_runtime.search.journal import Journal
 from spacelang_runtime.search.journal_rows import GenerationSummary, Search
-from spacelang_runtime.search.journal_writer import recorded
+from spacelang_runtime.search.journal_writer import JournalWriter
 from spacelang_runtime.search.method import Method
 from spacelang_runtime.search.outcome import Ended, Observe, ScoredCandidate, SearchOutcome
 from spacelang_runtime.search.pool import Dispatcher
@@ -35,12 +33,12 @@ Feasible = Callable[[Architecture], bool]
 
 @define
 class Searching:
-    """A search going on. feasible: see `evolve`. known: answers on the first images, by digest. settled: after how
-    many of them this search has judged each. rung: what counts against each network that was seen so far, by rung.
-    usual: what each image counts against the first good networks, on average; variance: of the difference to that.
-    fresh: networks that had to be computed."""
+    """A search going on. writer: into its journal. feasible: see `evolve`. known: answers on the first images, by
+    digest. settled: after how many of them this search has judged each. rung: what counts against each network that
+    was seen so far, by rung. usual: what each image counts against the first good networks, on average; variance:
+    of the difference to that. fresh: networks that had to be computed. images: how many the search may read."""
 
-    journal: Journal
+    writer: JournalWriter
     search: Search
     evolution: Evolution
     method: Method
@@ -57,10 +55,10 @@ class Searching:
     doubts: int = 0
     doubt: tuple[float, float] | None = None
     began: float = field(factory=time.monotonic)
+    images: int = field(init=False)
 
-    @property
-    def images(self) -> int:
-        """How many the search may read."""
+    @images.default
+    def _readable(self) -> int:
         return self.method.readable(self.search.total)
 
     @property
@@ -69,11 +67,10 @@ class Searching:
         return rungs(self.images) if self.method.spending == "halving" else (self.images,)
 
     def run(self) -> SearchOutcome:
-        self.known = self.journal.known(self.search)
         evolution = self.evolution
         while not evolution.finished:
             candidates = evolution.ask()
-            self.journal.propose(self.search, evolution.generation, [entries.of_candidate(c) for c in candidates])
+            self.writer.propose(self.search, evolution.generation, [entries.of_candidate(c) for c in candidates])
             self._generation(candidates)
             if self.usual is None:
                 self._compare(candidates)
@@ -86,7 +83,6 @@ class Searching:
             self._look_at_all([best], Fidelity(self.search.total))
         answers = self.known[best.digest]
         read = answers.first(self.images)
-        self.journal.close_search(self.search, best.digest, [entries.of_finalist(one) for one in finalists])
         return SearchOutcome(
             best=best,
             accuracy=read.correct / len(read),
@@ -125,10 +121,9 @@ class Searching:
         names = list(new)
         for stop in self.stops:
             last = stop == self.stops[-1]
-            with closing(self._look([new[name] for name in names], Fidelity(stop, race))) as settled:
-                for candidate in settled:
-                    if last:
-                        self._tell(candidate, times[candidate.digest])
+            for candidate in self._look([new[name] for name in names], Fidelity(stop, race)):
+                if last:
+                    self._tell(candidate, times[candidate.digest])
             seen = self.rung.setdefault(stop, {})
             seen |= {name: self._mean(name, stop) for name in names if self.settled[name] == stop}
             if not last:
@@ -138,7 +133,7 @@ class Searching:
                         self._tell(new[name], times[name])
                 names = going
 
-    def _look(self, several: Sequence[Candidate], fidelity: Fidelity) -> Generator[Candidate, None, None]:
+    def _look(self, several: Sequence[Candidate], fidelity: Fidelity) -> Iterator[Candidate]:
         """Look at candidates as far as they are to be looked at; each comes back as soon as it is settled."""
         by_digest = {candidate.digest: candidate for candidate in several}
         subnets = []
@@ -151,13 +146,12 @@ class Searching:
                 yield candidate
         # The dearest first: those who share the work then end at about the same time.
         subnets.sort(key=lambda subnet: (-by_digest[subnet.digest].flops, subnet.digest))
-        with closing(recorded(self.journal, self.search, self.dispatch(subnets, fidelity))) as verdicts:
-            for verdict in verdicts:
-                name = verdict.digest
-                self.known[name] = verdict.answers
-                self.fresh.add(name)
-                self.settled[name] = max(verdict.used, self.settled.get(name, 0))
-                yield by_digest[name]
+        for verdict in self.writer.recorded(self.search, self.dispatch(subnets, fidelity)):
+            name = verdict.digest
+            self.known[name] = verdict.answers
+            self.fresh.add(name)
+            self.settled[name] = max(verdict.used, self.settled.get(name, 0))
+            yield by_digest[name]
 
     def _look_at_all(self, several: Sequence[Candidate], fidelity: Fidelity) -> None:
         for _ in self._look(several, fidelity):
@@ -272,7 +266,7 @@ class Searching:
             loss=entries.of_loss(self.known[ranked[0].digest].first(best.images).loss),
         )
         rows = {name: entries.of_answers(one) for name, one in answers.items()}
-        self.journal.close_generation(self.search, generation, rows)
+        self.writer.close_generation(self.search, generation, rows)
         predictor = evolution.predictor
         doubt = None if predictor is None or predictor.believed else (predictor.tau, predictor.rival)
         self.doubts, self.doubt = self.doubts + (doubt is not None), doubt or self.doubt
