@@ -13,6 +13,7 @@ from torch import Tensor
 from spacelang.lower.lowered import lower
 from spacelang_runtime.engine.optimizer import optimizer_of
 from spacelang_runtime.engine.supernet import untrained
+from spacelang_runtime.fused import backend as backends
 from spacelang_runtime.fused import learn as learning
 from spacelang_runtime.fused.backend import backend, drop_path_factors, forward
 from spacelang_runtime.fused.weights import weights
@@ -123,6 +124,27 @@ def test_training_casts_the_weights_after_every_update() -> None:
         optimizer.step(0.1)
     assert not torch.equal(low[model.head.weight], model.head.weight.bfloat16())
     assert torch.equal(weights(model, torch.bfloat16)[model.head.weight], model.head.weight.bfloat16())
+
+
+def test_weights_that_nobody_learns_are_cast_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    lowered, casts = lower(AWKWARD["pyramid"]), []
+    model, images = untrained(lowered, torch.device("cpu")).eval(), torch.zeros(1, 3, 32, 32)
+    copy = torch._foreach_copy_
+    monkeypatch.setattr(torch, "_foreach_copy_", lambda *both: casts.append(copy(*both)))
+    monkeypatch.setattr(backends, "serves", lambda model, images: True)
+    monkeypatch.setattr(backends, "run", lambda model, images, network, keep, found: found[model.head.weight])
+
+    def low() -> Tensor:
+        with torch.inference_mode():
+            return model(images, lowered.largest)
+
+    for learned, expected in ((True, 2), (False, 2)):  # the last cast serves
+        model.requires_grad_(learned)
+        assert all(torch.equal(low(), model.head.weight.bfloat16()) for _ in range(2))
+        assert len(casts) == expected
+    model.load_state_dict({name: torch.zeros_like(value) for name, value in model.state_dict().items()})
+    assert not low().any()
+    assert len(casts) == 3
 
 
 def test_a_branch_that_stays_is_scaled_to_its_expectation() -> None:

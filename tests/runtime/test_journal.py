@@ -5,6 +5,7 @@ import sqlite3
 import sys
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -100,6 +101,29 @@ def test_scores_are_written_beside_the_next_one_and_all_of_them_in_the_end(tmp_p
         with journal_writer(journal) as writer:
             assert len(list(writer.recorded(search, iter([Verdict(TWO.architecture, OTHER, 50)])))) == 1
         assert journal.known(search).keys() == {ONE.architecture, TWO.architecture}
+
+
+def test_scores_that_come_while_others_are_written_are_written_together(tmp_path: Path) -> None:
+    with open_journal(tmp_path) as journal:
+        search = proposed(journal)
+        begun, going_on, commits = Event(), Event(), []
+
+        class Slow(Journal):
+            def record(self, *scores: NewScore) -> None:
+                begun.set()
+                assert going_on.wait(30)
+                super().record(*scores)
+                commits.append(len(scores))
+
+        several = [Verdict(ONE.architecture, RIGHT.first(count), count) for count in range(1, 11)]
+        with journal_writer(Slow(journal.database)) as writer:
+            verdicts = writer.recorded(search, iter(several))
+            next(verdicts)
+            assert begun.wait(30)
+            assert len(list(verdicts)) == 9
+            going_on.set()
+        assert commits == [1, 9]
+        assert same(journal.known(search)[ONE.architecture], RIGHT.first(10))
 
 
 def test_a_score_that_cannot_be_written_ends_the_search(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ class Scorer:
         yield from overlapped((self.judging(subnet, fidelity) for subnet in subnets), self.ahead)
 
     def judging(self, subnet: Subnet, fidelity: Fidelity) -> Generator[None, None, Verdict]:
-        """Score one network. It stops where it is about to wait for the device."""
+        """Score one network; it stops wherever it is about to wait for the device."""
         spent = -time.monotonic()
         answers = subnet.known
         told, seen = self._told(subnet.architecture, len(answers), fidelity.images), 0
