@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from spacelang_runtime.app.watching import Say
+from spacelang_runtime.app.watching import Say, Withheld
 from spacelang_runtime.app.workers import readers
 
 if TYPE_CHECKING:
@@ -63,10 +64,15 @@ def scoring_setup(
 
     with sole_writer(run.folder), join(options.device) as pool:
         tell = say if pool.is_main else lambda _: None
-        model, step = trained_at(run, lowered, pool.device)
+        # The files of the data are listed while the weights are read and a GPU is made ready.
+        with ThreadPoolExecutor(1, "listing") as beside:
+            listed = Withheld(tell)
+            listing = beside.submit(dataset_of, run, listed, readers(options.workers, spare=0), options.data)
+            model, step = trained_at(run, lowered, pool.device)
         if said := unfinished(run):
             tell(said)
-        dataset = dataset_of(run, tell, readers(options.workers, spare=0), options.data)
+        listed.release()
+        dataset = listing.result()
         few = options.images or (_PREVIEW_IMAGES if run.record.preview else None)
         if pool.is_main and run.record.data.where != "digits":
             _same_images(run, say)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 Of = TypeVar("Of")
 Event = TypeVar("Event")
@@ -24,6 +24,26 @@ class Measuring:
 
     share: float
     said: str
+
+
+@define
+class Withheld:
+    """What is said by work that goes on beside other work: withheld, until it is its turn."""
+
+    say: Say
+    lines: list[str] | None = field(factory=list)
+
+    def __call__(self, line: str) -> None:
+        if self.lines is None:
+            self.say(line)
+        else:
+            self.lines.append(line)
+
+    def release(self) -> None:
+        """Say what was withheld; what comes from now on is said as it comes."""
+        lines, self.lines = self.lines or [], None
+        for line in lines:
+            self.say(line)
 
 
 def silent(_: object) -> None:

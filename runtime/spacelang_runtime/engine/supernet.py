@@ -46,7 +46,9 @@ def trained_at(run: RunFolder, lowered: Lowered, device: torch.device) -> tuple[
             "while it is still training, wait for its first checkpoint; if its training has ended, train it anew",
         )
     kept = checkpoint.load(run.checkpoint, lowered.space)
-    model = untrained(lowered, device)
+    with torch.device("meta"):  # nothing is drawn that the weights then take the place of
+        model = Supernet(lowered.space.frame, lowered.plan, backend)
+    model.to_empty(device=device)
     try:
         model.load_state_dict(kept.average or kept.weights)
     except RuntimeError as error:
