@@ -18,7 +18,9 @@ import json
 import platform
 import random
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import product
 from pathlib import Path
@@ -37,8 +39,11 @@ from spacelang.project import loader
 from spacelang.resources import folder
 from spacelang.source import read
 from spacelang_runtime.app import whole as searching
-from spacelang_runtime.app.latency import place_of, processor, whole
+from spacelang_runtime.app.latency import processor
+from spacelang_runtime.app.latency_file import place_of, references_of
 from spacelang_runtime.atomic import replace_json
+from spacelang_runtime.export.latency import measured
+from spacelang_runtime.export.latency.drift import SteadyTiming
 from spacelang_runtime.export.latency.target import RuntimeTarget, passing
 from spacelang_runtime.export.pass_latency import pass_latency
 from spacelang_runtime.export.portable.portable import portable
@@ -60,7 +65,6 @@ PACKAGES = (
     "nncf",
 )
 MOST = 1.1, 2_000_000  # times the weights, and bytes besides
-BESIDE = 6  # networks that tell how fast the machine is while another one is timed
 
 
 def lowered_of(name: str) -> Lowered:
@@ -192,7 +196,7 @@ def peer(given: argparse.Namespace) -> None:
     for runtime in ("onnxruntime", "openvino"):
         place = RuntimeTarget(runtime, 1, rounds=given.rounds, programs=given.kept)
         both = {"timm": theirs, "ours": ours}
-        passes = {name: passing(f"swin_s3_tiny_224 {name}", one, images, place)[0] for name, one in both.items()}
+        passes = {name: passing(f"swin_s3_tiny_224 {name}", one, images, place)[0][0] for name, one in both.items()}
         answers = {name: torch.from_numpy(run()) for name, run in passes.items()}  # type: ignore[arg-type]
         apart = float((answers["ours"] - answers["timm"]).abs().max() / answers["timm"].abs().max())
         assert apart < 1e-4, apart
@@ -207,26 +211,24 @@ def peer(given: argparse.Namespace) -> None:
 
 
 def bounded(given: argparse.Namespace) -> None:
-    """Searches of a run under bounds between the table's extremes: how many answers keep theirs when run anew.
+    """Searches of a run under bounds between the table's extremes: how many answers keep theirs when timed anew.
 
     Accuracy is of few images: which network is the answer does not matter here, whether it keeps its bound does. As
     those of a trained supernet would, answers lie near their bounds.
 
-    A machine that others share is slower at one time than at another, by more than answers are below their bounds.
-    So networks that the table foretells run by turns with each answer, and what all of them take longer by than it
-    says, the median of them, is told and taken off. A search that gives no answer is told as that.
+    After the search the answer is loaded and timed anew as searches time, by turns with networks of the table that
+    are loaded anew, too: as it came, and without what these drifted by. A search that gives no answer is told as
+    that.
     """
     import spacelang as sl
 
-    facts = json.loads(Path(given.table).read_text())
-    where, run, kept = place_of(facts), sl.open_run(given.run), Kept.at(given.kept)
+    path = Path(given.table)
+    facts = json.loads(path.read_text())
+    where, references, kept = place_of(facts), references_of(facts, path), Kept.at(given.kept)
     assert isinstance(where, RuntimeTarget), "the table is of another machine"
-    where = attrs.evolve(where, programs=given.kept)
+    run, where = sl.open_run(given.run), attrs.evolve(where, programs=given.kept)
     searching.place_of = lambda _: where  # type: ignore[assignment]
-    space, began = run.space.with_costs(given.table), time.monotonic()
-    lowered = lowered_of(facts["space"])
-    beside = [lowered.architecture(one) for one in draw(lowered.chain, BESIDE, stream(0))]
-    foretold = [float(space.cost(one)["latency"]) for one in beside]
+    space, began = run.space.with_costs(path), time.monotonic()
     low, high = space.range("latency")
     shares = random.Random(0)
     bounds = [round(float(low) + shares.uniform(0.1, 0.9) * float(high - low), 3) for _ in range(given.count)]
@@ -237,34 +239,70 @@ def bounded(given: argparse.Namespace) -> None:
         if time.monotonic() - began > given.seconds:
             print("not all are searched: call it again")
             return
-        near = f"{0.9 * bound:.3f}ms..{bound}ms"
-        if given.prepare:  # on a busy machine none would hold, and all finalists would be exported
-            searching.whole_ = lambda networks, place, b=bound: [0.95e-3 * b for _ in whole(networks, place)]  # type: ignore[misc]
+        if given.prepare:
+            measured.beside = partial(_untimed, bound / 1000)  # type: ignore[assignment]
+        said: list[str] = []
+        words = {"candidates": given.candidates, "finalists": given.finalists, "images": 16, "flops": "99G"}
         try:
-            found = run.search(latency=near, cost=given.table, flops="99G", candidates=20, images=16)
+            found = run.search(latency=f"{0.9 * bound:.3f}ms..{bound}ms", cost=path, say=said.append, **words)
         except Failure as reason:
-            kept.add(unit, {"failure": reason.message})
+            if not given.prepare:
+                kept.add(unit, {"failure": reason.message, "said": said})
             print(f"bound {bound} ms: {reason.message}", flush=True)
             continue
         if given.prepare:
             continue
-        answer, *others = (1000 * seconds for seconds in whole([found.best.network, *beside], where))
-        drift = median(real / told for real, told in zip(others, foretold, strict=True))
-        one = {"name": found.best.name, "ms": answer, "share": answer / bound, "drift": drift}
-        kept.add(unit, one)
-        print(f"bound {bound} ms, answer {one['name']} {answer:.4g} ms; the machine took {drift:.2f}", flush=True)
-    if given.prepare:
-        return
-    answers = [one for one in kept.known.values() if "share" in one]
-    for said, of_bounds in (
-        ("as timed", [one["share"] for one in answers]),
-        ("without the machine's drift", [one["share"] / one["drift"] for one in answers]),
-    ):
-        held = sum(share <= 1 for share in of_bounds)
-        print(
-            f"{said}: {held} of {len(answers)} answers keep their bound; median share of it {median(of_bounds):.3f}"
+        near = measured.nearest(references, bound / 1000)
+        again = measured.beside(near, attrs.evolve(where, rounds=searching.ROUNDS))(found.best.network)
+        (first,) = (one.whole for one in found.winners)
+        assert first is not None
+        kept.add(
+            unit,
+            {
+                "name": found.best.name,
+                "bound": bound,
+                "search": first.record(),
+                "again": {name: 1000 * getattr(again, name) for name in ("came", "seconds", "sure")},
+                "drift": again.drift,
+                "ran": sum("runs whole" in line for line in said),
+            },
         )
-    print(f"no answer: {len(kept.known) - len(answers)}")
+        print(
+            f"bound {bound} ms, answer {found.best.name} {1000 * again.seconds:.4g} ms; as it came "
+            f"{1000 * again.came:.4g} ms, drift {again.drift:.2f}; in the search {first.latency:.4g} ms and "
+            f"{100 * first.margin:.1f} %, drift {first.drift:.2f}",
+            flush=True,
+        )
+    if not given.prepare:
+        _held([one for unit, one in kept.known.items() if unit.startswith(where.runtime)])
+
+
+def _held(units: list[dict[str, Any]]) -> None:
+    """How many answers keep their bounds."""
+    answers = [one for one in units if "again" in one]
+    for said, of in (("as timed", "came"), ("without the machine's drift", "seconds")):
+        parts = [one["again"][of] / one["bound"] for one in answers]
+        print(
+            f"{said}: {sum(part <= 1 for part in parts)} of {len(parts)} answers keep their bound; median share of "
+            f"it {median(parts):.3f}, at most {max(parts):.3f}"
+        )
+    margins = [one["search"]["margin"] for one in answers]
+    drifts = [drift for one in answers for drift in (one["drift"], one["search"]["drift"])]
+    print(f"margins {min(margins):.1%} to {max(margins):.1%}, median {median(margins):.1%}")
+    print(f"drift {min(drifts):.2f} to {max(drifts):.2f}; no answer: {len(units) - len(answers)}")
+
+
+def _untimed(
+    seconds: float, references: Sequence[measured.ReferenceNetwork], place: RuntimeTarget
+) -> Callable[[Architecture], SteadyTiming]:
+    """Exports what would be timed, and says of each that it is within its bound: the machine may be busy."""
+    measured.whole([one.architecture for one in references], attrs.evolve(place, rounds=1))
+
+    def time(architecture: Architecture) -> SteadyTiming:
+        measured.whole([architecture], attrs.evolve(place, rounds=1))
+        return SteadyTiming(0.95 * seconds, 1.0, 0.95 * seconds, 0.0)
+
+    return time
 
 
 def _versions() -> dict[str, str]:
@@ -297,6 +335,8 @@ def main() -> None:
     three.add_argument("run")
     three.add_argument("kept", type=Path)
     three.add_argument("--count", type=int, default=20)
+    three.add_argument("--candidates", type=int, default=20)
+    three.add_argument("--finalists", type=int, default=8)
     three.add_argument("--seconds", type=float, default=float("inf"))
     three.add_argument("--prepare", action="store_true", help="export what is to be timed, and keep no time")
     three.set_defaults(do=bounded)

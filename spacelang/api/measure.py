@@ -174,14 +174,14 @@ def request(
 
 def measured(asked: MeasureRequest, observe: Observe = silent) -> Measured:
     """The table that is asked for, made and written."""
-    from spacelang_runtime.app import latency
+    from spacelang_runtime.app import latency, latency_file
     from spacelang_runtime.app.watching import Measuring
 
     def show(share: float, said: str) -> None:
         observe(Measuring(share, said))
 
     table = latency.measure(asked.lowered, asked.where, asked.check, observe=show)
-    latency.write(table, asked.output)
+    latency_file.write(table, asked.output)
     return Measured(asked.output, table)
 
 

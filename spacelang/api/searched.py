@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spacelang_runtime.search.candidate import Candidate
     from spacelang_runtime.search.finalists import Estimate
     from spacelang_runtime.search.outcome import SearchOutcome
+    from spacelang_runtime.search.whole_run import WholeRun
 
 
 @frozen
@@ -47,7 +48,8 @@ class Winner:
     from it. images: how many each was looked at on; estimate: what the best does on images that chose nothing, None
     where all were read. front: what nothing beats in all goals, from the least accurate on; empty where there is
     one goal. hypervolume: of the front. networks: different ones that were judged, in so many seconds. finished:
-    what has become of the best, where it was to be finished.
+    what has become of the best, where it was to be finished. whole: how the best did when it ran whole (`came`,
+    `latency`, `drift`, `margin`), where a latency is bound by a table of this machine.
     """
 
     budget: Budget
@@ -60,6 +62,7 @@ class Winner:
     networks: int
     seconds: float
     finished: Finished | None = None
+    whole: WholeRun | None = None
 
     def records(self) -> list[dict[str, Any]]:
         """A row for each network of the front; or for the best, and those that cannot be told from it."""
@@ -165,4 +168,5 @@ def winner(budget: Budget, outcome: SearchOutcome, measures: Measures, finished:
         outcome.networks,
         outcome.seconds,
         finished,
+        outcome.whole,
     )

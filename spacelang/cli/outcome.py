@@ -43,6 +43,8 @@ def show_outcome(
         f"{counted(outcome.images, 'held-out image')}, loss {outcome.loss:.4f}, " + ", ".join(costs)
     )
     print(notation.write(best.architecture))
+    if outcome.whole is not None:
+        print(outcome.whole.said)
     if outcome.front:
         print_front(outcome, measures)
     print_finalists(outcome, measures)
@@ -83,6 +85,7 @@ def outcome_as_json(
         "accuracy": outcome.accuracy,
         "loss": outcome.loss,
         "estimate": attrs.asdict(outcome.estimate) if outcome.estimate else None,
+        "whole": outcome.whole.record() if outcome.whole else None,
         **{measure: measures.plain(measure, value) for measure, value in best.costs.items()},
         "images": {"spent": outcome.spent, "saved": outcome.saved},
         "level": [
@@ -123,6 +126,7 @@ def show_budgets(
                 "name": outcome.best.architecture.name,
                 "line": notation.write(outcome.best.architecture),
                 "accuracy": outcome.accuracy,
+                "whole": outcome.whole.record() if outcome.whole else None,
                 **{name: measures.plain(name, value) for name, value in outcome.best.costs.items()},
                 **({"finished": _record(own)} if own else {}),
             }

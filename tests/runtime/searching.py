@@ -26,7 +26,7 @@ from spacelang_runtime.search.evolve import evolve as search
 from spacelang_runtime.search.overlapped import overlapped
 from spacelang_runtime.search.pool import Dispatcher, ScoringPool
 from spacelang_runtime.search.scoring import Fidelity, Subnet, Verdict, judged
-from spacelang_runtime.search.searching import Feasible
+from spacelang_runtime.search.whole_run import Feasibility, WholeRun
 
 IMAGES = 2000
 RECIPE = Evolve(
@@ -89,9 +89,18 @@ def searched(
     recipe: Evolve = RECIPE,
     pool: ScoringPool = ScoringPool(0, 1, CPU),
     observe: Callable[[ScoredCandidate | Ended], None] = lambda seen: None,
-    feasible: Feasible | None = None,
+    feasible: Feasibility | None = None,
 ) -> SearchOutcome:
     return search(run, digits(), recipe, method, Dispatcher(pool, judge, IMAGES), 1, observe, feasible)
+
+
+def keeping(keeps: Callable[[Architecture], bool], beyond: float = 1.1) -> Feasibility:
+    """What finds networks within a bound as it is told; those outside are beyond it by a factor."""
+
+    def run(one: Architecture) -> WholeRun:
+        return WholeRun((0, 1 if keeps(one) else 1 / beyond), "ms", 1, 1, None, 0, f"{one.name} runs whole")
+
+    return Feasibility("flops", run)
 
 
 def timeless(outcome: SearchOutcome) -> SearchOutcome:

@@ -17,7 +17,7 @@ from spacelang.lower.costs import read as read_table
 from spacelang.lower.lowered import lower
 from spacelang.source import Source
 from spacelang_runtime.app import latency
-from spacelang_runtime.app.latency import place_of, record
+from spacelang_runtime.app.latency_file import place_of, record, references_of, write
 from spacelang_runtime.app.whole import told_by
 from spacelang_runtime.export import busy
 from spacelang_runtime.export.latency import target
@@ -96,6 +96,13 @@ def test_a_table_of_a_runtime_is_made_corrected_and_checked(monkeypatch: pytest.
     assert read_table(json.dumps(kept)).measure == "latency"
     assert place_of(kept) == RuntimeTarget("openvino", 1)
     assert place_of({**kept, "device": "another"}) is None
+    assert [one.seconds for one in references_of(kept, Path())] == pytest.approx(
+        [one.seconds for one in table.references], abs=1e-9
+    )
+    assert [one.architecture for one in references_of(kept, Path())] == [
+        one.architecture for one in table.references
+    ]
+    assert len(table.references) == 2
     assert (place_of({**kept, "runtime": "onnxruntime", "precision": "int8"})) == RuntimeTarget(
         "onnxruntime", 1, True
     )
@@ -132,6 +139,16 @@ def test_a_kept_program_of_another_form_is_not_timed(
     assert target._key("name", given, place) != key
 
 
+@pytest.mark.parametrize(
+    "wrong", [3, [3], [{"line": "i8"}], [{"line": "nothing", "ms": 1}], [{"line": 3, "ms": 1}]]
+)
+def test_references_that_are_damaged_are_named(wrong: object) -> None:
+    assert references_of({}, Path("t.json")) == ()  # of a table of before
+    with pytest.raises(Failure, match=r"t\.json is damaged: 'references' is no list of networks") as refused:
+        references_of({"references": wrong}, Path("t.json"))
+    assert "spacelang measure" in refused.value.remedy
+
+
 def test_what_is_off_or_was_measured_beside_others_is_marked_and_wants_force(tmp_path: Path) -> None:
     timing = Timing(1e-3, 1e-3, 0.9e-3, 1.1e-3)
     path = tmp_path / "t.json"
@@ -142,9 +159,9 @@ def test_what_is_off_or_was_measured_beside_others_is_marked_and_wants_force(tmp
             "s", "d", place, "r", {"stem/8": 1e-3}, {"stem/8": timing}, None, errors, others
         )
 
-    latency.write(table((0.04, 0.06), 0.05), path)
+    write(table((0.04, 0.06), 0.05), path)
     assert told_by(path, 1, force=False).facts["marks"] == []
-    latency.write(table((0.1, 0.2), 0.8), path)
+    write(table((0.1, 0.2), 0.8), path)
     assert len(told_by(path, 1, force=True).facts["marks"]) == 2
     with pytest.raises(Failure, match=r"15.0% off on average.*0.8 cores busy") as refused:
         told_by(path, 1, force=False)

@@ -10,8 +10,9 @@ import attrs
 import numpy as np
 import pytest
 import torch.distributed as dist
-from searching import CPU, IMAGES, RECIPE, Pretender, answers, digits, new_run, searched, timeless
+from searching import CPU, IMAGES, RECIPE, Pretender, answers, digits, keeping, new_run, searched, timeless
 
+from spacelang.architecture import Architecture
 from spacelang_runtime.engine.provenance import provenance
 from spacelang_runtime.engine.record import Limits, State
 from spacelang_runtime.engine.run import write_state
@@ -137,7 +138,7 @@ def test_what_is_outside_its_bounds_when_it_runs_whole_is_no_finalist(tmp_path: 
     assert free.cheapest != free.best  # else the last lines could not fail
     refused = {free.best.digest, free.cheapest.digest}
     run = new_run(tmp_path / "bound")
-    bound = searched(run, Pretender(), method, feasible=lambda one: one.digest not in refused)
+    bound = searched(run, Pretender(), method, feasible=keeping(lambda one: one.digest not in refused))
     assert bound.best == next(one.candidate for one in free.finalists if one.candidate.digest not in refused)
     assert bound.finalists[0].candidate == bound.best
     assert bound.finalists[0].apart is None
@@ -154,7 +155,7 @@ def test_what_is_outside_its_bounds_when_it_runs_whole_is_no_finalist(tmp_path: 
 def test_another_answer_of_the_same_search_takes_the_place_of_the_first(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     first = searched(run, Pretender())
-    again = searched(run, Pretender(), feasible=lambda one: one != first.best.architecture)
+    again = searched(run, Pretender(), feasible=keeping(lambda one: one != first.best.architecture))
     with look(run.folder) as journal:
         search = journal.last()
         assert search is not None
@@ -168,7 +169,8 @@ def test_a_finalist_that_was_left_is_looked_at_in_full_where_it_is_the_answer(tm
     free = searched(new_run(tmp_path / "free"), Pretender(), method)
     left = [one.candidate.architecture for one in free.finalists if one.images < IMAGES]
     assert left
-    bound = searched(new_run(tmp_path / "bound"), Pretender(), method, feasible=lambda one: one == left[-1])
+    feasible = keeping(lambda one: one == left[-1])
+    bound = searched(new_run(tmp_path / "bound"), Pretender(), method, feasible=feasible)
     whole = answers(left[-1])
     assert (bound.best.architecture, bound.correct, bound.images) == (left[-1], whole.correct, IMAGES)
     assert bound.loss == whole.loss
@@ -220,9 +222,33 @@ def test_a_bound_that_is_no_whole_number_is_told_as_the_language_writes_it(tmp_p
     assert provenance(run, found.best.architecture)["constraint"] == "flops <= 3.50M"
 
 
-def test_where_no_finalist_keeps_the_bounds_there_is_no_answer(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match="none of the 8 best networks keeps the bounds"):
-        searched(new_run(tmp_path), Pretender(), feasible=lambda _: False)
+def test_where_no_network_keeps_the_bounds_there_is_no_answer(tmp_path: Path) -> None:
+    """By their MACs all are far outside, so no network after the finalists is likely to be within."""
+    with pytest.raises(Failure, match="none of the 8 networks that ran whole keeps") as raised:
+        searched(new_run(tmp_path), Pretender(), feasible=keeping(lambda _: False, beyond=1000))
+    assert "spacelang measure" in raised.value.remedy
+
+
+def test_after_the_finalists_those_are_run_that_are_likely_to_keep_the_bounds(tmp_path: Path) -> None:
+    """Those that ran were 1.1 times what is allowed, so the next has at most a 1.1th of what they cost."""
+    method = Method("paper", exact=True, finalists=3)
+    free = searched(new_run(tmp_path / "free"), Pretender(), method)
+    ran: list[Architecture] = []
+
+    def keeps(one: Architecture) -> bool:
+        ran.append(one)
+        return len(ran) > 5
+
+    bound = searched(new_run(tmp_path / "bound"), Pretender(), method, feasible=keeping(keeps))
+    assert len(ran) == len(set(ran)) == 6
+    costs = sorted(one.candidate.flops for one in free.finalists)
+    assert bound.best.flops <= costs[1] / 1.1
+    assert bound.best.architecture == ran[-1]
+    assert bound.whole is not None
+    assert bound.whole.kept
+    assert bound.best not in [one.candidate for one in free.finalists]
+    assert bound.correct == answers(bound.best.architecture).first(READ).correct
+    assert free.whole is None
 
 
 def test_scores_without_losses_are_kept_and_can_be_gone_on_with_by_accuracy(tmp_path: Path) -> None:

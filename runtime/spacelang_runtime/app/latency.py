@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from math import floor, log10
 from pathlib import Path
 from statistics import mean, median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from attrs import asdict, frozen
+from attrs import frozen
 
 if TYPE_CHECKING:
     from spacelang.architecture import Architecture
     from spacelang.lower.lowered import Lowered
     from spacelang_runtime.export.latency.correction import Correction
+    from spacelang_runtime.export.latency.measured import ReferenceNetwork
     from spacelang_runtime.export.latency.target import RuntimeTarget
     from spacelang_runtime.search.timing import Bench, Timing
 
@@ -33,7 +33,8 @@ Observe = Callable[[float, str], None]
 class LatencyTable:
     """A measured table. entries: seconds a block, by key, corrected; timings: of the blocks alone. errors: by which
     share it is off, for each network of the check. busy: cores that others kept at work meanwhile, where that is
-    known. runtime: name and version. marks: why it is not to be trusted."""
+    known. runtime: name and version. marks: why it is not to be trusted. references: the whole networks that it was
+    corrected by, which a later timing is compared with."""
 
     space: str
     device: str
@@ -44,6 +45,7 @@ class LatencyTable:
     correction: Correction | None
     errors: tuple[float, ...]
     busy: float | None
+    references: tuple[ReferenceNetwork, ...] = ()
 
     @property
     def error(self) -> float | None:
@@ -127,7 +129,7 @@ def _in_runtime(lowered: Lowered, place: RuntimeTarget, checked: int, seed: int,
     from spacelang_runtime.export.latency.correction import fitted
 
     drawn = _drawn(lowered, FITTED + checked, seed)
-    found = measured.measured(lowered, drawn, place, observe)
+    found = measured.measured(lowered, drawn, place, FITTED, observe)
     real = [timing.median for timing in found.whole]
     alone = {key: timing.median for key, timing in found.blocks.items()}
     line = fitted(alone, drawn[:FITTED], real[:FITTED])
@@ -143,6 +145,7 @@ def _in_runtime(lowered: Lowered, place: RuntimeTarget, checked: int, seed: int,
         line,
         errors,
         found.busy,
+        tuple(map(measured.ReferenceNetwork, drawn[:FITTED], real[:FITTED])),
     )
 
 
@@ -170,51 +173,6 @@ def _in_torch(lowered: Lowered, bench: Bench, observe: Observe) -> tuple[Mapping
     return timed(lowered, bench, observe), f"torch {torch.__version__}"
 
 
-def record(table: LatencyTable) -> dict[str, Any]:
-    """A table as its file has it: entries in milliseconds, and beside them how they came about."""
-    from spacelang_runtime.engine.record import versions
-    from spacelang_runtime.export.latency.target import RuntimeTarget
-
-    place = table.where
-    # Three digits of the usual block: noise is larger, and the exact arithmetic likes whole steps that are few.
-    digits = max(0, min(2 - floor(log10(median(1000 * entry for entry in table.entries.values()))), 9))
-    at: dict[str, Any] = (
-        {"threads": place.threads, "precision": "int8" if place.int8 else "fp32"}
-        if isinstance(place, RuntimeTarget)
-        else {"precision": place.precision}
-    )
-    line = table.correction
-    return {
-        "measure": "latency",
-        "unit": "ms",
-        "space": table.space,
-        "device": table.device,
-        "runtime": place.runtime if isinstance(place, RuntimeTarget) else "torch",
-        **at,
-        "batch": place.batch,
-        "rounds": place.rounds,
-        "versions": {**versions(), "runtime": table.runtime},
-        "marks": list(table.marks),
-        "busy": table.busy,
-        "check": {"networks": len(table.errors), "error": table.error, "most": max(table.errors, default=None)},
-        "correction": None
-        if line is None
-        else {**asdict(line), "layer": 1000 * line.layer, "network": 1000 * line.network},
-        "entries": {key: round(1000 * entry, digits) for key, entry in table.entries.items()},
-        "timings": {
-            key: {name: round(1000 * getattr(timing, name), 6) for name in ("fresh", "median", "low", "high")}
-            for key, timing in table.timings.items()
-        },
-    }
-
-
-def write(table: LatencyTable, path: Path) -> None:
-    """Keep a table as a file."""
-    from spacelang_runtime.atomic import replace_json
-
-    replace_json(path, record(table))
-
-
 def device_of(where: RuntimeTarget | Bench) -> str:
     """The name of what is timed on."""
     import torch
@@ -234,24 +192,6 @@ def processor() -> str:
         lines = []
     named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     return named or platform.processor() or platform.machine()
-
-
-def place_of(facts: Mapping[str, Any]) -> RuntimeTarget | Bench | None:
-    """Where a table was measured, as its file tells; None where it does not tell, or that is not here."""
-    from spacelang_runtime.engine.distributed import choose
-    from spacelang_runtime.export.latency.target import RUNTIMES, RuntimeTarget
-    from spacelang_runtime.search.timing import PRECISIONS, Bench
-
-    batch, precision, runtime, device = (facts.get(name) for name in ("batch", "precision", "runtime", "device"))
-    found: RuntimeTarget | Bench | None = None
-    if not isinstance(batch, int):
-        return None
-    if (named := next((one for one in RUNTIMES if one == runtime), None)) is not None:
-        threads = facts.get("threads")
-        found = RuntimeTarget(named, threads if isinstance(threads, int) else None, precision == "int8", batch)
-    elif runtime in (None, "torch") and (kind := next((one for one in PRECISIONS if one == precision), None)):
-        found = Bench(choose("cpu" if device == processor() else "auto"), kind, batch)
-    return found if found is not None and device_of(found) == device else None
 
 
 def _spread(timing: Timing) -> float:

@@ -29,7 +29,8 @@ from spacelang_runtime.search.outcome import Ended, Observe, ScoredCandidate, Se
 from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.predictor import LEAST
 from spacelang_runtime.search.scalars import searching
-from spacelang_runtime.search.searching import Feasible, Searching
+from spacelang_runtime.search.searching import Searching
+from spacelang_runtime.search.whole_run import Feasibility
 
 __all__ = ["Ended", "Method", "ScoredCandidate", "SearchOutcome", "account", "evolve"]
 
@@ -42,14 +43,14 @@ def evolve(
     dispatch: Dispatcher,
     step: int,
     observe: Observe,
-    feasible: Feasible | None = None,
+    feasible: Feasibility | None = None,
 ) -> SearchOutcome:
     """Search a space on the supernet of a run.
 
     dispatch: has the candidates scored, here or on several processes. step: of training, that the weights are of.
     A search with the same recipe, method, weights and images goes on where it was stopped, and ends with the same
-    answer as one that was not. feasible: whether a network keeps the bounds when it runs whole: the answer, and
-    what is level with it, are finalists that do; with several goals it is not asked.
+    answer as one that was not. feasible: runs a network whole, and tells whether it keeps the bounds: the
+    answer, and what is level with it, do; with several goals it is not asked.
 
     Raises `Failure` where none does, and where the journal has scores of the same weights and images without
     losses, and these are asked for.
@@ -118,6 +119,7 @@ def _record(outcome: SearchOutcome, recipe: Evolve, method: Method, step: int) -
         "correct": outcome.correct,
         "images": outcome.images,
         "estimate": None if estimate is None else asdict(estimate),
+        "whole": None if outcome.whole is None else outcome.whole.record(),
         "step": step,
         "bounds": [to_record(bound) for bound in recipe.bounds],
         "method": {**asdict(method), "part": str(method.part)},

@@ -9,6 +9,7 @@ from attrs import frozen
 from spacelang_runtime.search.candidate import Candidate
 from spacelang_runtime.search.finalists import Estimate, Final
 from spacelang_runtime.search.journal_rows import GenerationSummary
+from spacelang_runtime.search.whole_run import WholeRun
 
 
 @frozen
@@ -50,11 +51,11 @@ class SearchOutcome:
     """What a search found.
 
     accuracy, loss, correct: of the best network, on the `images` that the search may read. estimate: of the best,
-    on the others. finalists: the best first. networks: how many different ones were judged; scored: of these, how
-    many were computed here. spent: images that the networks were judged on; saved: those that were left unseen.
-    front: what nothing else beats in all goals, from the least accurate on, each with its images right; volume: its
-    hypervolume. doubts: generations after which the predictor was not believed, and doubt: tau of the predictor and
-    of the costs, the last time.
+    on the others. finalists: the best first. whole: how the best did when it ran whole; None where it did not.
+    networks: how many different ones were judged; scored: of these, how many were computed here. spent: images that
+    the networks were judged on; saved: those that were left unseen. front: what nothing else beats in all goals,
+    from the least accurate on, each with its images right; volume: its hypervolume. doubts: generations after which
+    the predictor was not believed, and doubt: tau of the predictor and of the costs, the last time.
     """
 
     best: Candidate
@@ -64,6 +65,7 @@ class SearchOutcome:
     images: int
     estimate: Estimate | None
     finalists: tuple[Final, ...]
+    whole: WholeRun | None
     networks: int
     scored: int
     spent: int

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
 from statistics import pstdev
 
 import numpy as np
 from attrs import define, field
 
-from spacelang.architecture import Architecture
-from spacelang_runtime.failure import Failure
 from spacelang_runtime.search import entries
 from spacelang_runtime.search.answers import UNKNOWN, Answers, Real
 from spacelang_runtime.search.candidate import Candidate, Result
 from spacelang_runtime.search.evolution import Evolution
-from spacelang_runtime.search.finalists import Final, estimated, placed, race
+from spacelang_runtime.search.final_round import FinalRound
+from spacelang_runtime.search.finalists import estimated
 from spacelang_runtime.search.halving import going_on, rungs
 from spacelang_runtime.search.images import batch_of, cuts
 from spacelang_runtime.search.journal_rows import GenerationSummary, Search
@@ -27,8 +25,7 @@ from spacelang_runtime.search.outcome import Ended, Observe, ScoredCandidate, Se
 from spacelang_runtime.search.pool import Dispatcher
 from spacelang_runtime.search.racing import Race
 from spacelang_runtime.search.scoring import Fidelity, Subnet, judged
-
-Feasible = Callable[[Architecture], bool]
+from spacelang_runtime.search.whole_run import Feasibility
 
 
 @define
@@ -44,7 +41,7 @@ class Searching:
     method: Method
     dispatch: Dispatcher
     observe: Observe
-    feasible: Feasible | None = None
+    feasible: Feasibility | None = None
     known: dict[str, Answers] = field(factory=dict)
     settled: dict[str, int] = field(factory=dict)
     rung: dict[int, dict[str, float]] = field(factory=dict)
@@ -77,7 +74,8 @@ class Searching:
             evolution.tell(candidates, {c.digest: self._result(c.digest) for c in candidates})
             self._end(candidates)
         several = len(self.method.goals) > 1
-        finalists = () if several else self._final()
+        final = self._final()
+        finalists = () if several else final.finalists()
         best = evolution.ranked()[0] if several else finalists[0].candidate
         if self.images < self.search.total:
             self._look_at_all([best], Fidelity(self.search.total))
@@ -91,6 +89,7 @@ class Searching:
             images=self.images,
             estimate=estimated(answers.first(self.search.total), self.images),
             finalists=finalists,
+            whole=final.ran.get(best.digest),
             networks=len(evolution.seen),
             scored=len(self.fresh),
             spent=self._spent,
@@ -197,34 +196,17 @@ class Searching:
         """After how many images a race is looked at: wherever a batch ends."""
         return cuts(self.images, batch_of(self.evolution.lowered.space.frame, self.search.total))
 
-    def _final(self) -> tuple[Final, ...]:
-        """The finalists: the first on all images, the others beside it."""
-        method = self.method
-        first, *others = several = self.evolution.ranked()[: method.finalists]
-        self._look_at_all([first], Fidelity(self.images))
-        rival = self.known[first.digest].first(self.images)
-        racing = None if method.spending == "full" else race(rival, method.score, self._looks, len(several))
-        self._look_at_all(others, Fidelity(self.images, racing))
-        return self._feasible(several)
-
-    def _feasible(self, several: Sequence[Candidate]) -> tuple[Final, ...]:
-        """The finalists without those that leave the bounds when they run whole. Only the best and those level with
-        it are run: of these comes the answer."""
-        kept, feasible = list(several), cache(self.feasible or (lambda _: True))
-        while kept:
-            finalists = placed(kept, self.known, self.settled, self.method.score, self.images)
-            best = finalists[0].candidate
-            if self.settled[best.digest] < self.images:  # it was left beside one that is no finalist any more
-                self._look_at_all([best], Fidelity(self.images))
-                continue
-            answers = (best, *(one.candidate for one in finalists if one.level))
-            outside = next((one for one in answers if not feasible(one.architecture)), None)
-            if outside is None:
-                return finalists
-            kept.remove(outside)
-        raise Failure(
-            f"none of the {len(several)} best networks keeps the bounds when it runs whole",
-            "measure the table anew on an idle machine, ask for more --finalists, or bound it lower",
+    def _final(self) -> FinalRound:
+        """What ends the search with its finalists."""
+        return FinalRound(
+            self.evolution.ranked(),
+            self.method,
+            self.images,
+            self._looks,
+            self._look_at_all,
+            self.known,
+            self.settled,
+            self.feasible,
         )
 
     def _tell(self, candidate: Candidate, times: int) -> None:

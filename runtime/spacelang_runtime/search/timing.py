@@ -39,6 +39,15 @@ class Timing:
 
 
 @frozen
+class TimedRounds:
+    """Seconds of a pass. fresh: the very first. times: of each round after it; passes that are timed together have
+    their rounds together."""
+
+    fresh: float
+    times: tuple[float, ...]
+
+
+@frozen
 class Bench:
     """Where and how things are timed. batch: images in a pass. rounds: timings of each block."""
 
@@ -58,6 +67,11 @@ ReportProgress = Callable[[float, str], None]
 
 def timed(passes: Mapping[str, Pass], bench: Bench, report: ReportProgress, parts: int) -> dict[str, Timing]:
     """The time of each pass, divided by its equal parts. Each is run once to be warm before any is timed."""
+    return {name: summary(one, parts) for name, one in rounds_of(passes, bench, report).items()}
+
+
+def rounds_of(passes: Mapping[str, Pass], bench: Bench, report: ReportProgress) -> dict[str, TimedRounds]:
+    """Each pass timed in rounds, by turns. Each is run once to be warm before any is timed."""
     fresh: dict[str, float] = {}
     ready: dict[str, Callable[[], float]] = {}
     pool = None
@@ -70,12 +84,19 @@ def timed(passes: Mapping[str, Pass], bench: Bench, report: ReportProgress, part
                 fresh[name] = _clocked(run, bench.device)
                 ready[name] = _repeated(_captured(run, bench.device, pool), bench.device)
             report(0.3 * number / len(passes), "warming up")
-        found: dict[str, list[float]] = {name: [] for name in passes}
+        times: dict[str, list[float]] = {name: [] for name in passes}
         for number in range(bench.rounds):
             for name, once in ready.items():
-                found[name].append(once())
+                times[name].append(once())
             report(0.3 + 0.7 * (number + 1) / bench.rounds, f"round {number + 1} of {bench.rounds}")
-    return {name: _timing(fresh[name] / parts, [time / parts for time in found[name]]) for name in passes}
+    return {name: TimedRounds(fresh[name], tuple(times[name])) for name in passes}
+
+
+def summary(rounds: TimedRounds, parts: int = 1) -> Timing:
+    """The median of some rounds and their quartiles, of one of so many equal parts."""
+    times = [time / parts for time in rounds.times]
+    low, _, high = quantiles(times, n=4, method="inclusive") if len(times) > 1 else (times[0],) * 3
+    return Timing(rounds.fresh / parts, median(times), low, high)
 
 
 @contextmanager
@@ -92,11 +113,6 @@ def fitting(name: str, bench: Bench) -> Iterator[None]:
         raise Failure(
             f"memory does not hold {name} with {bench.batch} images at a time", "measure a smaller --batch"
         ) from None
-
-
-def _timing(fresh: float, times: list[float]) -> Timing:
-    low, _, high = quantiles(times, n=4, method="inclusive") if len(times) > 1 else (times[0],) * 3
-    return Timing(fresh, median(times), low, high)
 
 
 def _clocked(run: Pass, device: torch.device) -> float:

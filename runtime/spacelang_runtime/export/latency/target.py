@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,8 +52,11 @@ class RuntimeTarget:
         return Bench(torch.device("cpu"), "fp32", self.batch, self.rounds)
 
 
-def passing(name: str, module: nn.Module, given: Tensor, place: RuntimeTarget) -> tuple[Callable[[], object], str]:
-    """A pass of a module over one input, loaded into a runtime, and the runtime's name and version.
+def passing(
+    name: str, module: nn.Module, given: Tensor, place: RuntimeTarget, loads: int = 1
+) -> tuple[list[Callable[[], object]], str]:
+    """Passes of a module over one input, each of a session of its own that its program was loaded into, and the
+    runtime's name and version.
 
     name: tells the module from all others; one that was kept under it is not exported again. Raises `Failure` where
     the runtime is not installed.
@@ -62,9 +65,9 @@ def passing(name: str, module: nn.Module, given: Tensor, place: RuntimeTarget) -
         path = folder / f"{_key(name, given, place)}{SUFFIXES[place.runtime]}"
         if not path.is_file():
             _export(module, given, place, path)
-        session = opened(path, place.threads)
+        sessions = [opened(path, place.threads) for _ in range(loads)]
     array: Array = given.contiguous().numpy()
-    return lambda: session.answer(array), session.runtime
+    return [partial(session.answer, array) for session in sessions], sessions[0].runtime
 
 
 @contextmanager
