@@ -124,10 +124,12 @@ def test_the_answer_is_the_best_that_keeps_the_bound_when_it_runs_whole(
     assert 3 <= len(ran) == len(set(ran)) <= 8  # until one keeps it, and those that are level with it
     assert said.err.count("runs whole in 1000 ms, outside its bound") == 2
     assert "runs whole in 1 ms, within its bound" in said.err
+    assert json.loads(said.out)["whole"] == {"unit": "ms", "latency": 1, "came": 1, "drift": None, "margin": 0}
     monkeypatch.setattr(running, "whole_", lambda networks, where: [1.0 for _ in networks])
     refused = spacelang(*words)
     assert refused.code == 1
-    assert "best networks keeps the bounds when it runs whole" in refused.err
+    assert "networks that ran whole keeps the bounds; the closest: " in refused.err
+    assert "spacelang measure" in refused.err
     Path("latency.json").write_text(json.dumps({**table, "marks": ["it is 60 % off"]}))
     refused = spacelang(*words)
     assert refused.code == 1
