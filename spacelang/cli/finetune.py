@@ -105,11 +105,11 @@ def finetune(
         asked = attrs.evolve(new, held_out=held_out(test_share, test_seed))
     options = TrainingOptions(device, workers, checkpointing=checkpointing)
     if output is None or dry_run:
-        from spacelang.cli.ahead import show
-        from spacelang_runtime.app.ahead import ahead
+        from spacelang.cli.dry_run import show
+        from spacelang_runtime.app.dry_run import dry_run_of
 
-        if (ahead_ := ahead(asked, options, say)) is not None:
-            show(ahead_, f"the network of {model}")
+        if (planned := dry_run_of(asked, options, say)) is not None:
+            show(planned, f"the network of {model}")
         return
     made = finetune_(FinetuneRequest(asked, output, force), runs, options, watching(), say)
     if made is not None:

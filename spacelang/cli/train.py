@@ -121,10 +121,10 @@ def train(
 
     options = TrainingOptions(device, workers, pause, profile, shard, checkpointing)
     if dry_run and begins is not None:
-        from spacelang.cli.ahead import show
-        from spacelang_runtime.app.ahead import ahead
+        from spacelang.cli.dry_run import show
+        from spacelang_runtime.app.dry_run import dry_run_of
 
-        if (made := ahead(begins, options, say)) is not None:
+        if (made := dry_run_of(begins, options, say)) is not None:
             show(made, f"the supernet of {begins.space.name}")
         return
     asked = begins or Resume(_to_resume(space, runs), steps, limit, micro or 0, data)

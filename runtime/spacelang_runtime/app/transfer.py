@@ -103,7 +103,7 @@ def transfer(
         return _learned(new(made, runs, world, workers), world, options, watching, tell)
 
 
-def ahead(
+def dry_run_of(
     request: TransferRequest,
     options: TrainingOptions = TrainingOptions(),
     looking: Watching[Path, Measuring] = watched_by(silent),

@@ -125,7 +125,7 @@ def transfer(
         again = Resume(run, steps, limit, micro or 0, where)
         transfer_(again, runs, options, looking(f"look at {where}"), watching, say)
     else:
-        from spacelang.cli.transfer.learn import looking, show_ahead, watching
+        from spacelang.cli.transfer.learn import looking, show_dry_run, watching
 
         with refused():
             changed = lines_of(settings, micro)
@@ -139,11 +139,11 @@ def transfer(
             request_ = request(chosen, Path(model), data, random_weights, bert, limits, changed, sys.argv[1:])
 
         from spacelang_runtime.app.learn import TrainingOptions
-        from spacelang_runtime.app.transfer import ahead
+        from spacelang_runtime.app.transfer import dry_run_of
         from spacelang_runtime.app.transfer import transfer as transfer_
 
         options = TrainingOptions(device, workers, profile=profile)
         if not dry_run:
             transfer_(request_, runs, options, looking(f"look at {data}"), watching, say)
-        elif (seen := ahead(request_, options, looking(f"look at {data}"), say)) is not None:
-            show_ahead(seen)
+        elif (seen := dry_run_of(request_, options, looking(f"look at {data}"), say)) is not None:
+            show_dry_run(seen)

@@ -93,11 +93,11 @@ def _epochs(count: float) -> str:
     return spaced(round(count)) if count >= 100 else f"{count:.3g}"
 
 
-def show_ahead(ahead: TransferDryRun) -> None:
+def show_dry_run(dry_run: TransferDryRun) -> None:
     """Print what a training would be."""
     from spacelang_runtime.tasks.transfer.schedule import rate_of
 
-    made, memory = ahead.opened, ahead.memory
+    made, memory = dry_run.opened, dry_run.memory
     request, limits, train = made.request, made.limits, made.request.recipe.train
     architecture = made.network.architecture
     rate, per_epoch = rate_of(train, made.data.per_epoch), made.data.per_epoch
@@ -122,18 +122,18 @@ def show_ahead(ahead: TransferDryRun) -> None:
         apart = "" if slow in (0, train.learning_rate) else f", of the backbone {slow * factor:.2e}"
         print(f"          step {spaced(step)}: learning rate {train.learning_rate * factor:.2e}{apart}")
     unit = "texts" if request.recipe.task == "vqa" else "images"
-    many = f" ×{ahead.processes}" if ahead.processes > 1 else ""
+    many = f" ×{dry_run.processes}" if dry_run.processes > 1 else ""
     by = (
         "some that were made"
-        if ahead.step_time.images >= ahead.own
-        else f"steps of {ahead.step_time.images} {unit}"
+        if dry_run.step_time.images >= dry_run.own
+        else f"steps of {dry_run.step_time.images} {unit}"
     )
-    step_time = f"{short_clock(ahead.step_time.seconds)} a step on {ahead.device}{many}"
-    print(f"time      about {clock(ahead.seconds)}: {step_time}, by {by}")
+    step_time = f"{short_clock(dry_run.step_time.seconds)} a step on {dry_run.device}{many}"
+    print(f"time      about {clock(dry_run.seconds)}: {step_time}, by {by}")
     print("          an estimate of the steps alone: looking at the data and measuring come to it")
     print(
-        f"memory    about {memory.total / 2**30:.1f} GiB a device ({ahead.device.type}): "
+        f"memory    about {memory.total / 2**30:.1f} GiB a device ({dry_run.device.type}): "
         f"{memory.states / 2**30:.1f} for weights, gradients and moments, "
-        f"{memory.kept / 2**30:.1f} for {ahead.at_once} at a time"
-        + (f" of {ahead.own}" if ahead.at_once < ahead.own else "")
+        f"{memory.kept / 2**30:.1f} for {dry_run.at_once} at a time"
+        + (f" of {dry_run.own}" if dry_run.at_once < dry_run.own else "")
     )

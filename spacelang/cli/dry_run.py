@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from spacelang.amount import clock, counted, short, short_clock, spaced
 
 if TYPE_CHECKING:
-    from spacelang_runtime.app.ahead import DryRun
+    from spacelang_runtime.app.dry_run import DryRun
 
 NAMED = 12  # classes
 
@@ -22,7 +22,7 @@ def show(made: DryRun, what: str) -> None:
     print(f"model     {what}; {short(made.params)} params learn")
     print(f"data      {dataset.name}: {counted(len(dataset.classes), 'class')}: {classes}")
     print(f"          {counted(dataset.train_size, 'image')} to train on{held}, {len(dataset.test)} to test on")
-    for line in made.told:
+    for line in made.messages:
         print(f"          {line}")
     per_epoch = dataset.steps_per_epoch(recipe.batch)
     print(

@@ -26,15 +26,15 @@ PROBED = 3.0  # seconds of steps
 
 @frozen(eq=False)
 class DryRun:
-    """A training that has not begun. space: with the recipe and the classes that it would have. told: what there
-    is to be said of the data, in lines. params: of the supernet, or of the one network. states: bytes of their
+    """A training that has not begun. space: with the recipe and the classes that it would have. messages: what is
+    to be said of the data, in lines. params: of the supernet, or of the one network. states: bytes of their
     weights, gradients and moments. step_time: seconds a step. memory: the most bytes that some steps took: of
     the GPU, or of the process."""
 
     space: Space
     dataset: Dataset
     limits: Limits
-    told: tuple[str, ...]
+    messages: tuple[str, ...]
     params: int
     states: int
     step_time: float
@@ -49,27 +49,29 @@ class DryRun:
         return whole if self.limits.budget is None else min(whole, self.limits.budget)
 
 
-def ahead(request: TrainRequest, options: TrainingOptions = TrainingOptions(), say: Say = silent) -> DryRun | None:
+def dry_run_of(
+    request: TrainRequest, options: TrainingOptions = TrainingOptions(), say: Say = silent
+) -> DryRun | None:
     """What a training would be, of which nothing is kept. None in a process that only helped. Raises `Failure` for
     what cannot be trained."""
     from spacelang_runtime.engine.distributed import join
     from spacelang_runtime.engine.schedule import limits
     from spacelang_runtime.tasks.supernet.setup import opened
 
-    told: list[str] = []
+    messages: list[str] = []
     with join(options.device) as world:
-        asked, dataset = opened(request, world, readers(options.workers), told.append, whole=True)
+        asked, dataset = opened(request, world, readers(options.workers), messages.append, whole=True)
         space = asked.space
         bounds = limits(space.train, dataset.steps_per_epoch(space.train.batch), asked.steps, asked.budget)
-        heard = len(told)
+        heard = len(messages)
         params, states, step_time = _probed(asked, dataset, bounds, options, world)
-        for line in told[heard:]:
+        for line in messages[heard:]:
             say(line)
         if not world.is_main:
             return None
         memory = _memory(world)
         own = (str(world.device), world.size)
-        return DryRun(space, dataset, bounds, tuple(told[:heard]), params, states, step_time, memory, *own)
+        return DryRun(space, dataset, bounds, tuple(messages[:heard]), params, states, step_time, memory, *own)
 
 
 def _probed(
