@@ -25,7 +25,7 @@ from spacelang.outside import shown
 PositionEncoding = Literal["absolute", "bias", "relative"]
 Token = Literal["class", "none"]
 Pool = Literal["mean", "token"]
-Window = int | Literal["global"]
+LayerWindow = int | Literal["global"]
 Option = Number | Literal["global"]
 
 
@@ -77,7 +77,7 @@ class Layer:
     heads: int
     qkv: int
     mlp: Number
-    window: Window
+    window: LayerWindow
 
     @property
     def head_width(self) -> int:

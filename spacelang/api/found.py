@@ -12,7 +12,7 @@ from attrs import define, frozen
 
 from spacelang.amount import counted
 from spacelang.api.architecture import Architecture
-from spacelang.api.goals import Direction, Point, Values, point
+from spacelang.api.goals import Direction, GoalValues, Point, point
 from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Scored:
     """
 
     architecture: Architecture
-    score: Values | None
+    score: GoalValues | None
     generation: int | None
     operator: str
     parents: tuple[str, ...]
@@ -56,7 +56,7 @@ class Found:
         return self._first.architecture
 
     @property
-    def score(self) -> float | Values:
+    def score(self) -> float | GoalValues:
         """The score of the best network."""
         values = self._first.score
         assert values is not None
@@ -122,6 +122,6 @@ class Found:
         return svg(self.canvas()) + of_records(repr(self)[1:-1], rows)
 
 
-def _scores(values: Values | None, goals: int) -> dict[str, float | None]:
+def _scores(values: GoalValues | None, goals: int) -> dict[str, float | None]:
     names = ["score"] if goals == 1 else [f"score {number}" for number in range(1, goals + 1)]
     return dict(zip(names, values or (None,) * goals, strict=True))

@@ -11,7 +11,7 @@ from spacelang.api.error import NotAnOption
 Direction = Literal["maximize", "minimize"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 Score = SupportsFloat | Iterable[SupportsFloat]  # one number, or one for each goal
-Values = tuple[float, ...]
+GoalValues = tuple[float, ...]
 Point = tuple[float, ...]  # of which less is better in each entry
 
 
@@ -27,7 +27,7 @@ def directions(given: Direction | Sequence[Direction]) -> tuple[Direction, ...]:
     return words
 
 
-def values(score: Score | None) -> Values | None:
+def values(score: Score | None) -> GoalValues | None:
     """A score as numbers, one for each goal; None where there is none: it failed, or it is no finite number.
 
     Raises TypeError for what is no score.
@@ -56,7 +56,7 @@ def _each(score: Score) -> Iterable[SupportsFloat]:
         return [score]  # type: ignore[list-item]
 
 
-def point(numbers: Values, given: tuple[Direction, ...]) -> Point:
+def point(numbers: GoalValues, given: tuple[Direction, ...]) -> Point:
     """A score as numbers of which less is better."""
     each = given * len(numbers) if len(given) == 1 else given
     return tuple(-value if way == "maximize" else value for value, way in zip(numbers, each, strict=True))

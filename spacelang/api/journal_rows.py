@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from spacelang.api.goals import Values
+from spacelang.api.goals import GoalValues
 from spacelang.outside import finite, shown
 
 
@@ -35,7 +35,7 @@ class AnswerRow:
     """The score of a network, None where it failed."""
 
     line: str
-    score: Values | None
+    score: GoalValues | None
 
 
 @frozen

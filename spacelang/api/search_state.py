@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field, frozen
 
 from spacelang.api.architecture import Architecture
-from spacelang.api.goals import Direction, Values, point
+from spacelang.api.goals import Direction, GoalValues, point
 from spacelang.lower.chain import Bounds, Genotype, cost
 from spacelang.lower.lowered import Lowered
 from spacelang.recipe import Evolve
@@ -59,7 +59,7 @@ class SearchState:
     algorithm: Algorithm | None
     endless: bool
     known: dict[str, SearchCandidate] = field(factory=dict)
-    scores: dict[str, Values | None] = field(factory=dict)
+    scores: dict[str, GoalValues | None] = field(factory=dict)
     told: list[str] = field(factory=list)
     members: list[SearchCandidate] = field(factory=list)
     kept: tuple[Individual, ...] = ()
@@ -96,7 +96,7 @@ class SearchState:
         self._places[candidate.genotype] = self.known[candidate.name]
         return new
 
-    def take(self, candidate: SearchCandidate, numbers: Values | None) -> None:
+    def take(self, candidate: SearchCandidate, numbers: GoalValues | None) -> None:
         """The answer of a network."""
         self.add(candidate)
         self.scores[candidate.name] = numbers

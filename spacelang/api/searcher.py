@@ -27,7 +27,7 @@ from spacelang.api.error import NotAnOption
 from spacelang.api.exactly import exactly
 from spacelang.api.feasible import feasible
 from spacelang.api.found import Found, Scored
-from spacelang.api.goals import Direction, Score, Values, directions, values
+from spacelang.api.goals import Direction, GoalValues, Score, directions, values
 from spacelang.api.journal import DAMAGED, SearcherJournal, open_journal
 from spacelang.api.journal_rows import AnswerRow, CandidateRow, GenerationRow
 from spacelang.api.load import spaced
@@ -214,7 +214,7 @@ class Searcher:
         self._waiting.extend(fresh)
         return True
 
-    def _agree(self, numbers: Values | None) -> None:
+    def _agree(self, numbers: GoalValues | None) -> None:
         """Refuse a score that has another number of goals than the search."""
         if numbers is None:
             return
@@ -237,7 +237,7 @@ class Searcher:
             )
         return self._state.made(genotype, None, "told")
 
-    def _take(self, candidate: SearchCandidate, numbers: Values | None) -> None:
+    def _take(self, candidate: SearchCandidate, numbers: GoalValues | None) -> None:
         """An answer that is on the disk, if it is to be."""
         held = candidate.name in self._out or candidate.name in self._state.scores
         if candidate.generation is not None and not held:

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import frozen
 
-from spacelang.architecture import Frame, Layer, Window
+from spacelang.architecture import Frame, Layer, LayerWindow
 from spacelang.evaluation import UndefinedValue, evaluate
 from spacelang.expression import Number, mentions
 from spacelang.language.dimensions import HEAD_DIM, LAYER_DIMENSIONS, domain
@@ -89,7 +89,7 @@ def legal_layers(
     return tuple(sorted(legal, key=order_of))
 
 
-def _value(name: str, names: Mapping[str, Number], window: Window) -> Any:
+def _value(name: str, names: Mapping[str, Number], window: LayerWindow) -> Any:
     """The value of a dimension in the layer that has these numbers, and this window."""
     return window if name == "window" else int(names[name]) if name in _WHOLE else names[name]
 
@@ -135,11 +135,11 @@ def _combinations(
     side: int,
     number: int,
     problems: list[Unbuildable],
-) -> Iterator[tuple[dict[str, Number], Window]]:
+) -> Iterator[tuple[dict[str, Number], LayerWindow]]:
     """All values of the layer's dimensions together, windows clipped to the map."""
-    partial: list[tuple[dict[str, Number], Window]] = [(dict(base), side)]
+    partial: list[tuple[dict[str, Number], LayerWindow]] = [(dict(base), side)]
     for name in order:
-        extended: list[tuple[dict[str, Number], Window]] = []
+        extended: list[tuple[dict[str, Number], LayerWindow]] = []
         for names, window in partial:
             try:
                 values = options(dimensions[name], names)

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from spacelang.architecture import Architecture, Frame, Layer, Window
+from spacelang.architecture import Architecture, Frame, Layer, LayerWindow
 from spacelang.lower.cells import Legal
 
 
@@ -59,7 +59,7 @@ class TransformerBlock:
     qkv: int
     head_width: int
     hidden: int
-    window: Window
+    window: LayerWindow
     shift: int
     bias: bool
     relative: int
@@ -100,7 +100,7 @@ class LayerShape:
     qkv: int
     head_width: int
     hidden: int
-    window: Window
+    window: LayerWindow
 
 
 def shape(embed: int, layer: Layer) -> LayerShape:
@@ -142,7 +142,7 @@ def of_space(frame: Frame, legal: Legal) -> Plan:
 _SHAPE = tuple(field.name for field in attrs.fields(LayerShape))
 
 
-def _widest(sizes: Iterable[Window]) -> Any:
+def _widest(sizes: Iterable[LayerWindow]) -> Any:
     """The largest of some sizes; a global window is larger than any."""
     return max(sizes, key=lambda size: inf if size == "global" else size)
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from spacelang_runtime.data.batch import ImageBatch
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 PAUSE = 0.1  # seconds between two looks at whether all is over
 
 
@@ -61,14 +61,14 @@ def ahead(batches: Generator[Batch, None, None], device: torch.device) -> Iterat
             yield batch
 
 
-def _by_thread(make: Callable[[], Result]) -> Generator[Result, None, None]:
+def _by_thread(make: Callable[[], T]) -> Generator[T, None, None]:
     """What `make` gives, again and again, called by a thread; but the first time here, since it may start
     processes, which a process with several threads should not."""
     yield make()
-    made: Queue[Result | BaseException] = Queue(maxsize=1)
+    made: Queue[T | BaseException] = Queue(maxsize=1)
     over = threading.Event()
 
-    def put(result: Result | BaseException) -> None:
+    def put(result: T | BaseException) -> None:
         while not over.is_set():
             with suppress(Full):
                 made.put(result, timeout=PAUSE)

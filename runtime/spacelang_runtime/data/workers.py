@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from spacelang_runtime.failure import Failure
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 ENDS = (signal.SIGINT, signal.SIGTERM)
 PAUSE = 1.0  # seconds between two looks of a worker at whether its parent is there
 
@@ -37,8 +37,8 @@ def cores() -> int:
 
 
 def worked(
-    job: Callable[[int], Result], numbers: Sequence[int], workers: int, pin: bool = False, ahead: int = 0
-) -> Generator[Result, None, None]:
+    job: Callable[[int], T], numbers: Sequence[int], workers: int, pin: bool = False, ahead: int = 0
+) -> Generator[T, None, None]:
     """`job` of each number, in their order; `workers` processes are ahead of the reader (0: none, all here).
 
     job: must be picklable where processes are spawned, not forked. pin: put tensors of the results in page-locked
@@ -89,9 +89,7 @@ def _ends_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _loader(
-    job: Callable[[int], Result], numbers: Sequence[int], workers: int, pin: bool, ahead: int
-) -> DataLoader:
+def _loader(job: Callable[[int], T], numbers: Sequence[int], workers: int, pin: bool, ahead: int) -> DataLoader:
     return DataLoader(
         _Jobs(job),
         batch_size=None,
@@ -118,10 +116,10 @@ def death(error: RuntimeError) -> Failure | None:
 
 
 @frozen
-class _Jobs(Dataset, Generic[Result]):
-    job: Callable[[int], Result]
+class _Jobs(Dataset, Generic[T]):
+    job: Callable[[int], T]
 
-    def __getitem__(self, number: int) -> Result | Failure:
+    def __getitem__(self, number: int) -> T | Failure:
         try:
             return self.job(number)
         except Failure as failure:  # as a value: torch would wrap it in a traceback
@@ -131,7 +129,7 @@ class _Jobs(Dataset, Generic[Result]):
             return Failure(message, "use a smaller batch, or fewer workers")
 
 
-def _as_it_is(result: Result) -> Result:
+def _as_it_is(result: T) -> T:
     return result
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spacelang_runtime.fused.layer import Change, ResidualStream
+from spacelang_runtime.fused.layer import ResidualStream, StreamGradient
 from spacelang_runtime.fused.matmul import add_matmul, linear, sum_rows
 from spacelang_runtime.fused.weights import Weights, gradient
 from spacelang_runtime.nn.elastic import ElasticHead
@@ -32,7 +32,7 @@ class HeadPass:
     def _weight(self, width: int) -> Tensor:
         return prefix(self.weights[self.module.weight], self.module.weight.shape[0], width)
 
-    def backward(self, d_logits: Tensor) -> Change:
+    def backward(self, d_logits: Tensor) -> StreamGradient:
         module, tokens, width = self.module, self.tokens, self.normed.y.shape[1]
         gradient(module.bias).add_(sum_rows(d_logits))
         low = d_logits.to(self.normed.y.dtype)
@@ -47,4 +47,4 @@ class HeadPass:
         outer = layer_norm.backward(dy, self.normed, module.norm_weight, None, self.keep, tokens)
         targets = (module.norm_weight, module.norm_bias, *([] if self.bias is None else [self.bias]))
         sums.add(outer.parts, [gradient(target) for target in targets])
-        return Change(outer.x, outer.added)
+        return StreamGradient(outer.x, outer.added)

@@ -31,7 +31,7 @@ class ResidualStream(NamedTuple):
     bias: nn.Parameter | None = None
 
 
-class Change(NamedTuple):
+class StreamGradient(NamedTuple):
     """The gradient of a stream: of x, and of added (which is that of x where there is neither added nor keep)."""
 
     x: Tensor
@@ -127,7 +127,7 @@ class LayerPass:
         q = self.layer.qkv
         return prefix(self.weights[self.module.qkv_weight], 3, q, width).reshape(3 * q, width)
 
-    def backward(self, change: Change) -> Change:
+    def backward(self, change: StreamGradient) -> StreamGradient:
         """From the gradient of the stream that the layer gave to that of the stream it got.
 
         The gradient of the bias of `added` was taken by whoever made `change`; that of the bias of what came in
@@ -168,4 +168,4 @@ class LayerPass:
         outer = layer_norm.backward(d_normed, first, module.norm1_weight, middle.x, stream.keep, tokens, to)
         targets = (module.norm1_weight, module.norm1_bias, *([] if stream.bias is None else [stream.bias]))
         sums.add(outer.parts, [gradient(target) for target in targets])
-        return Change(outer.x, outer.added)
+        return StreamGradient(outer.x, outer.added)

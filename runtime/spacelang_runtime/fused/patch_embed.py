@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spacelang_runtime.fused.layer import Change, ResidualStream
+from spacelang_runtime.fused.layer import ResidualStream, StreamGradient
 from spacelang_runtime.fused.matmul import add_matmul, linear, sum_rows
 from spacelang_runtime.fused.weights import Weights, gradient
 from spacelang_runtime.nn.elastic import ElasticPatchEmbed, ElasticTokens
@@ -35,7 +35,7 @@ class PatchEmbedPass:
             x = self.normed.y
         return ResidualStream(x, (rows, columns), rows * columns)
 
-    def backward(self, change: Change) -> None:
+    def backward(self, change: StreamGradient) -> None:
         module, dx = self.module, change.x
         if module.norm is not None:
             outer = layer_norm.backward(dx, self.normed, module.norm.weight, None, None, 1)
@@ -71,7 +71,7 @@ class TokensPass:
             x = x + parts[1]
         return ResidualStream(x.reshape(-1, embed), stream.grid, x.shape[1])
 
-    def backward(self, change: Change) -> Change:
+    def backward(self, change: StreamGradient) -> StreamGradient:
         module, embed = self.module, self.width
         first = int(module.token is not None)
         dx = change.x.view(-1, self.tokens + first, embed)
@@ -87,4 +87,4 @@ class TokensPass:
             )
             prefix(gradient(module.absolute), len(d_table), embed).add_(d_table)
         dx = dx[:, first:].reshape(-1, embed)
-        return Change(dx, dx)
+        return StreamGradient(dx, dx)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spacelang_runtime.fused.layer import Change, ResidualStream
+from spacelang_runtime.fused.layer import ResidualStream, StreamGradient
 from spacelang_runtime.fused.matmul import matmul, sum_rows
 from spacelang_runtime.fused.weights import Weights, gradient
 from spacelang_runtime.nn.elastic import ElasticPatchMerging
@@ -55,7 +55,7 @@ class PatchMergingPass:
     def _weight(self, width: int) -> Tensor:
         return prefix(self.weights[self.module.weight], self.out, 4, width).reshape(self.out, 4 * width)
 
-    def backward(self, change: Change) -> Change:
+    def backward(self, change: StreamGradient) -> StreamGradient:
         module, width = self.module, self.normed.y.shape[1] // 4
         weight = prefix(gradient(module.weight), self.out, 4, width)
         weight += matmul(change.x, self.normed.y).view_as(weight)
@@ -76,7 +76,7 @@ class PatchMergingPass:
             whole = self.keep is None and (2 * self.grid[0], 2 * self.grid[1]) == self.before
             each = outer.parts[:, 2].sum(0).view(4, width).sum(0) if whole else sum_rows(d_added)
             prefix(gradient(self.bias), width).add_(each)
-        return Change(dx, d_added)
+        return StreamGradient(dx, d_added)
 
 
 def apart_again(squares: Tensor, grid: Grid, before: Grid, samples: int) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from spacelang.architecture import Architecture, Layer, Stage
 from spacelang_runtime.fused.attention import by_windows
-from spacelang_runtime.fused.layer import Change, LayerPass, Places, ResidualStream
+from spacelang_runtime.fused.layer import LayerPass, Places, ResidualStream, StreamGradient
 from spacelang_runtime.fused.patch_merging import PatchMergingPass
 from spacelang_runtime.fused.weights import Weights
 from spacelang_runtime.nn.supernet import Supernet
@@ -31,7 +31,7 @@ MOST = 1024  # pieces that are kept
 SMALL = 64 * 2**20  # bytes of a stage's stream up to which starting its kernels takes longer than they do
 
 Key = tuple[object, ...]
-Step = LayerPass | PatchMergingPass
+PartPass = LayerPass | PatchMergingPass
 
 
 class RecordedStep(NamedTuple):
@@ -40,8 +40,8 @@ class RecordedStep(NamedTuple):
 
     reads: ResidualStream
     gives: ResidualStream
-    change: Change
-    changed: Change
+    change: StreamGradient
+    changed: StreamGradient
     forth: Callable[[], object]
     back: Callable[[], object]
 
@@ -52,7 +52,7 @@ class RecordedStep(NamedTuple):
         self.forth()
         return self.gives
 
-    def backward(self, change: Change) -> Change:
+    def backward(self, change: StreamGradient) -> StreamGradient:
         _put(change.x, self.change.x)
         if self.change.added is not self.change.x:
             _put(change.added, self.change.added)
@@ -142,7 +142,13 @@ class Pieces:
         return self._record((number, "merging"), step, reads, gives, place.change(embed, False), changed)
 
     def _record(
-        self, part: Key, step: Step, reads: ResidualStream, gives: ResidualStream, change: Change, changed: Change
+        self,
+        part: Key,
+        step: PartPass,
+        reads: ResidualStream,
+        gives: ResidualStream,
+        change: StreamGradient,
+        changed: StreamGradient,
     ) -> RecordedStep:
         forth = self._recorder.record(lambda: step.forward(reads), part)
         back = self._recorder.record(lambda: step.backward(change), "back")
@@ -178,10 +184,10 @@ class StageBuffers:
         bias = self._layers[index - 1].contract_bias
         return ResidualStream(x, self.grid, self.tokens, self._of(self._added, embed), factor, bias)
 
-    def change(self, embed: int, apart: bool) -> Change:
+    def change(self, embed: int, apart: bool) -> StreamGradient:
         """The gradient of a stream. apart: whether that of what is added is another than that of the stream."""
         dx = self._of(self._dx, embed)
-        return Change(dx, self._of(self._d_added, embed) if apart else dx)
+        return StreamGradient(dx, self._of(self._d_added, embed) if apart else dx)
 
 
 def _grids(model: Supernet, images: Tensor) -> list[Grid]:

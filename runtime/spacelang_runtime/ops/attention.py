@@ -18,7 +18,7 @@ from spacelang_runtime.ops.kernels import operator, window_attention
 from spacelang_runtime.ops.kernels.hardware import PRESENT
 from spacelang_runtime.ops.windows import Cut, mask
 
-Linear = tuple[Tensor, Tensor]  # weight and bias
+LinearWeights = tuple[Tensor, Tensor]  # weight and bias
 
 _plain = False
 
@@ -47,8 +47,8 @@ def attention(
     x: Tensor,
     cut: Cut,
     heads: int,
-    qkv: Linear,
-    out: Linear,
+    qkv: LinearWeights,
+    out: LinearWeights,
     table: Tensor | None,
     relative: Tensor | None,
     resize: bool,
@@ -67,7 +67,7 @@ def attention(
 
 
 def _served(
-    x: Tensor, cut: Cut, qkv: Linear, heads: int, table: Tensor | None, relative: Tensor | None, resize: bool
+    x: Tensor, cut: Cut, qkv: LinearWeights, heads: int, table: Tensor | None, relative: Tensor | None, resize: bool
 ) -> bool:
     """Whether the kernels of windows make this attention: in bf16 or fp16 on a GPU, and not in an exported
     graph."""

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spacelang.architecture import Window
+from spacelang.architecture import LayerWindow
 from spacelang_runtime.ops.memoize import memoize
 
 Grid = tuple[int, int]
@@ -66,7 +66,7 @@ class Cut(NamedTuple):
         return x[:, :rows, :columns].reshape(-1, rows * columns, windows.shape[-1])
 
 
-def cut(grid: Grid, window: Window, shifted: bool, token: bool) -> Cut:
+def cut(grid: Grid, window: LayerWindow, shifted: bool, token: bool) -> Cut:
     """How a layer with this window cuts a map.
 
     Per side, a window at least as long as the map is the map's whole side and is not shifted along it; a

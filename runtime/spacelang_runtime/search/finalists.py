@@ -11,7 +11,7 @@ from spacelang.recipe import Score
 from spacelang_runtime.engine.wilson import wilson
 from spacelang_runtime.search.answers import Answers
 from spacelang_runtime.search.candidate import Candidate
-from spacelang_runtime.search.interval import Interval, of_mean
+from spacelang_runtime.search.interval import IntervalEnds, of_mean
 from spacelang_runtime.search.racing import Race
 
 RISK = 0.05  # that any finalist is left which is as good as the one that it is compared with
@@ -26,7 +26,7 @@ class Final:
     images: int
     loss: float
     correct: int
-    apart: Interval | None = None
+    apart: IntervalEnds | None = None
 
     @property
     def accuracy(self) -> float:
@@ -45,8 +45,8 @@ class Estimate:
 
     images: int
     correct: int
-    accuracy: Interval
-    loss: Interval
+    accuracy: IntervalEnds
+    loss: IntervalEnds
 
 
 def race(rival: Answers, score: Score, looks: tuple[int, ...], finalists: int) -> Race:

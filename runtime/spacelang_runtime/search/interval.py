@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from spacelang_runtime.engine.wilson import Z
 
-Interval = tuple[float, float]
+IntervalEnds = tuple[float, float]
 
 
-def of_mean(values: NDArray[np.float64]) -> Interval:
+def of_mean(values: NDArray[np.float64]) -> IntervalEnds:
     """Of a mean, from independent values: the normal approximation."""
     mean = float(values.mean())
     half = Z * float(values.std(ddof=1)) / sqrt(len(values)) if len(values) > 1 else float("inf")

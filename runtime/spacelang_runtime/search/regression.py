@@ -30,7 +30,7 @@ LEAST, MOST = 1e-3, 1e6  # precisions of weights, where values and columns have 
 
 
 @frozen(eq=False)
-class Linear:
+class LinearModel:
     """Linear functions of columns: slope [columns, functions], intercept [functions]."""
 
     slope: Real
@@ -70,15 +70,15 @@ class Regression:
             values: Real = self._linear(self.weights[:, None])(columns)[0]
         return values
 
-    def drawn(self, normal: Real) -> Linear:
+    def drawn(self, normal: Real) -> LinearModel:
         """The values by weights drawn from all that are probable. normal [weights, draws]: independent standard
         normal numbers."""
         with one_thread:
             return self._linear(self.weights[:, None] + self.root @ normal)
 
-    def _linear(self, weights: Real) -> Linear:
+    def _linear(self, weights: Real) -> LinearModel:
         slope = self.spread * self.scale[:, None] * weights
-        return Linear(slope, self.middle - self.centre @ slope)
+        return LinearModel(slope, self.middle - self.centre @ slope)
 
 
 def fitted(columns: Real, sizes: Sequence[int], strict: Sequence[float], values: Real, counts: Real) -> Regression:

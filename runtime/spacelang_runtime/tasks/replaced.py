@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.tasks.files import Unreadable
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 PATIENCE = 50  # broken images in a row before it is the disk that must be broken
 
 
@@ -20,7 +20,7 @@ class Taken(NamedTuple):
     broken: list[str]
 
 
-def replaced(view: Callable[[int], Result], item: int, items: int, broken: list[str]) -> Result:
+def replaced(view: Callable[[int], T], item: int, items: int, broken: list[str]) -> T:
     """What `view` makes of an item, or of the next of so many that can be read. broken: is told of those that
     cannot. Raises `Failure` where too many in a row cannot."""
     for candidate in range(item, item + min(items, PATIENCE)):

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from attrs import frozen
 from torch import Tensor, nn
 
-from spacelang.architecture import Frame, Window
+from spacelang.architecture import Frame, LayerWindow
 from spacelang.lower import plan
 from spacelang.lower.costs import head_key, layer_key, merge_key, stem_key
 from spacelang.lower.lowered import Lowered
@@ -49,7 +49,7 @@ class TimedAttention:
     heads: int
     qkv: int
     head_width: int
-    window: Window
+    window: LayerWindow
 
 
 @frozen
