@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from spacelang.api.measures import Amount, Measures, nearest_known
-from spacelang.check.bounds import joined
+from spacelang.api.measures import Amount, Measures, none_inside
+from spacelang.check.bounds import joined, standing
 from spacelang.language.train import Train
 from spacelang.lower.bounds import windows
 from spacelang.lower.chain import inside
 from spacelang.lower.draw import draw, stream
-from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang.lower.lowered import Lowered
@@ -32,22 +31,19 @@ def bounded(
     given = Measures().bounds(lowered.chain, named)
     if not given:
         return recipe
-    replaced = {bound.measure for bound in given}
-    bounds = joined([*(bound for bound in recipe.bounds if bound.measure not in replaced), *given])
+    bounds = joined([*standing(recipe.bounds, given), *given])
     mix, kept = recipe.sandwich, windows(bounds, lowered.chain)
     if not any(True for _ in draw(lowered.chain, 1, stream(0), bounds=kept)):
-        known = nearest_known(lowered.chain, kept, Measures())
-        raise Failure(f"no network of {lowered.space.name} is inside the bounds", known)
+        raise none_inside(lowered.space.name, lowered.chain, kept, Measures())
     if "sandwich" not in written:
         ends = {"largest": lowered.largest, "smallest": lowered.smallest}
         out = [kind for kind, end in ends.items() if not inside(lowered.chain, lowered.genotype(end), kept)]
-        more = sum(getattr(mix, kind) for kind in out)
-        mix = attrs.evolve(mix, **dict.fromkeys(out, 0), random=mix.random + more)
-    evenly = "flops" in replaced and "sampling" not in written
+        mix = mix.without(out)
+    evenly = any(bound.measure == "flops" for bound in given) and "sampling" not in written
     return attrs.evolve(recipe, bounds=bounds, sandwich=mix, sampling="flops" if evenly else recipe.sampling)
 
 
-def told(recipe: Train) -> str:
+def in_words(recipe: Train) -> str:
     """In a line, which networks a bounded training is for."""
     evenly = ", drawn evenly over MACs" if recipe.sampling == "flops" else ""
     return f"for networks of {' and '.join(map(str, recipe.bounds))}: {recipe.sandwich}{evenly}"

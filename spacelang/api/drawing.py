@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Literal
 from spacelang.api.architecture import Architecture, ArchitectureLike
 from spacelang.api.error import NotAnOption
 from spacelang.api.exactly import exactly
-from spacelang.api.measures import Amount, Further, nearest_known
+from spacelang.api.measures import Amount, Further, none_inside
 from spacelang.api.priced import Priced
 from spacelang.api.ranges import whole
 from spacelang.api.worded import worded
-from spacelang_runtime.failure import Failure
 
 if TYPE_CHECKING:
     from spacelang.api.networks import Networks
@@ -66,8 +65,7 @@ def sample(
         made = draw(chain, number, words, law=Law(law), bounds=inside)
         drawn, narrowed = tuple(made), made.narrowed
     if not drawn and number > 0:
-        known = nearest_known(chain, inside, space.measured)
-        raise Failure(f"no network of {space.name} is inside the bounds", known)
+        raise none_inside(space.name, chain, inside, space.measured)
     networks = tuple(Architecture(space.lowered.architecture(one)) for one in drawn)
     return Networks(space.name, networks, tuple(map(space.costs_of, drawn)), narrowed)
 

@@ -20,7 +20,7 @@ from spacelang.api.measures import Amount, priced
 from spacelang.api.panel import judged, keep, panel, told_of
 from spacelang.api.recipe import Settings, refine_recipe
 from spacelang.api.space import Space
-from spacelang.check.bounds import joined
+from spacelang.check.bounds import joined, standing
 from spacelang.lower.untrained import untrained
 from spacelang.recipe import Refine, Score
 from spacelang.source import Source
@@ -141,8 +141,7 @@ def recipe_of(
     recipe = attrs.evolve(recipe, score=score or recipe.score)
     lowered, measures = priced(whole, ())
     stated = measures.bounds(lowered.chain, given)
-    replaced = {bound.measure for bound in stated}
-    kept = [bound for bound in recipe.bounds or space.evolve.bounds if bound.measure not in replaced]
+    kept = standing(recipe.bounds or space.evolve.bounds, stated)
     for bound in kept:
         if bound.of_a_table:
             say(f"{bound} of `evolve` does not bound what is drawn here: a table is of one space, and spaces move")

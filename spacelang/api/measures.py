@@ -245,6 +245,11 @@ def priced(lowered: Lowered, paths: Sequence[Path]) -> tuple[Lowered, Measures]:
     return lowered, Measures(tables, scales, declared)
 
 
+def none_inside(space: str, chain: Chain, bounds: Bounds, measures: Measures) -> Failure:
+    """That no network of a space is inside bounds, with the values next to them that some have."""
+    return Failure(f"no network of {space} is inside the bounds", nearest_known(chain, bounds, measures))
+
+
 def nearest_known(chain: Chain, bounds: Bounds, measures: Measures) -> str:
     """The feasible values next to windows that hold nothing, in words."""
     from spacelang.lower.bounds import nearest

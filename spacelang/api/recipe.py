@@ -10,7 +10,7 @@ import attrs
 from spacelang.api.error import NotAnOption
 from spacelang.api.measures import Measures
 from spacelang.check import override
-from spacelang.check.bounds import joined
+from spacelang.check.bounds import joined, standing
 from spacelang.lower.bounds import measured
 from spacelang.recipe import Bound, Evolve, Refine, Train
 from spacelang_runtime.failure import Failure
@@ -38,8 +38,7 @@ def evolve_recipe(
     """
     own = recipe or lowered.space.evolve
     recipe = _changed(lambda: override.evolve_with(own, lines(settings)))
-    replaced = {bound.measure for bound in given}
-    kept = measures.tabled([bound for bound in recipe.bounds if bound.measure not in replaced])
+    kept = measures.tabled(standing(recipe.bounds, given))
     for bound in kept:
         if not measured(lowered.chain, bound.measure):
             raise untabled(bound)

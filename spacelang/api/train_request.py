@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from spacelang.api.bounded import bounded, told
+from spacelang.api.bounded import bounded, in_words
 from spacelang.api.held_out import held_out
 from spacelang.api.measures import Amount
 from spacelang.api.recipe import Settings, lines, train_recipe
@@ -50,7 +50,7 @@ def request(
     recipe = train_recipe(checked.train, settings, warn)
     if flops is not None or params is not None:
         recipe = bounded(space.lowered, recipe, {"flops": flops, "params": params}, overrides)
-        say(told(recipe))
+        say(in_words(recipe))
     from spacelang_runtime.tasks.supernet.setup import TrainRequest  # torch comes with it: mistakes come before
 
     return TrainRequest(

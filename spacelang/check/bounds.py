@@ -202,6 +202,12 @@ def _no_bound(expression: Expression) -> Diagnostic:
     )
 
 
+def standing(own: Iterable[Bound], given: Iterable[Bound]) -> list[Bound]:
+    """Of a recipe's own bounds those that stand beside given ones, each of which replaces all on its measure."""
+    replaced = {bound.measure for bound in given}
+    return [bound for bound in own if bound.measure not in replaced]
+
+
 def joined(bounds: Iterable[Bound]) -> tuple[Bound, ...]:
     """One bound a measure: all that were said of it hold together."""
     together: dict[str, Bound] = {}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import evolve
-
 from spacelang.check.bounds import measured
 from spacelang.check.outline import Outline
 from spacelang.diagnostics import Diagnostic, Label, listed
@@ -37,8 +35,6 @@ def outside(space: Space, left: Legal, layout: Outline) -> Iterator[Diagnostic]:
     lines = lines or [place for bound in broken for place in measured(block, bound.measure)]
     if not out or not lines or lines[-1].source is not None:
         return  # what is inherited is the other file's business
-    more = sum(getattr(mix, kind) for kind in out)
-    others = evolve(mix, **dict.fromkeys(out, 0), random=mix.random + more)
     one = len(out) == 1
     message = (
         f"the {listed(out, 'and')} network{'' if one else 's'} of the space {'lies' if one else 'lie'} outside of "
@@ -46,4 +42,6 @@ def outside(space: Space, left: Legal, layout: Outline) -> Iterator[Diagnostic]:
     )
     kept = " and ".join(map(str, broken))
     note = f"its random networks keep {kept}, and {'this one is' if one else 'these are'} trained besides"
-    yield Diagnostic("W0508", message, Label(lines[-1]), notes=(note,), help=f"write `sandwich = {others}`")
+    yield Diagnostic(
+        "W0508", message, Label(lines[-1]), notes=(note,), help=f"write `sandwich = {mix.without(out)}`"
+    )

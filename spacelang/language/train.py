@@ -7,9 +7,11 @@ it means, and what other systems call it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from fractions import Fraction
 from typing import Literal, get_args
 
+import attrs
 from attrs import frozen
 
 from spacelang.expression import Number
@@ -29,6 +31,11 @@ class Sandwich:
     @property
     def size(self) -> int:
         return self.largest + self.smallest + self.random
+
+    def without(self, kinds: Collection[str]) -> Sandwich:
+        """The same with random networks in the places of these kinds."""
+        more = sum(getattr(self, kind) for kind in kinds)
+        return attrs.evolve(self, **dict.fromkeys(kinds, 0), random=self.random + more)
 
     def __str__(self) -> str:
         counts = (("largest", self.largest), ("smallest", self.smallest), ("random", self.random))

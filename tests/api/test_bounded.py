@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import spacelang as sl
-from spacelang.api.bounded import bounded, told
+from spacelang.api.bounded import bounded, in_words
 from spacelang.api.error import NotABound
 from spacelang.language.train import Sandwich, Train
 from spacelang_runtime.failure import Failure
@@ -67,7 +67,7 @@ def test_the_command_says_whom_it_trains_for_and_the_run_keeps_it(
     assert said.code == 0, said.err
     assert "for networks of flops <= 50.0K: random, drawn evenly over MACs" in said.err
     kept = sl.open_run("digits-1").kept.space.train
-    assert told(kept) in said.err
+    assert in_words(kept) in said.err
     assert "          for networks of flops <= 50.0K\n" in spacelang("inspect", "digits-1").out
     refused = spacelang("train", "--resume", "--flops", "60K")
     assert refused.code == 1

@@ -17,13 +17,13 @@ from spacelang_runtime.app.latency import OFF
 from spacelang_runtime.app.latency import whole as whole_
 from spacelang_runtime.app.latency_file import place_of, references_of
 from spacelang_runtime.app.watching import Say, silent
+from spacelang_runtime.export.latency.drift import SteadyTiming
 from spacelang_runtime.failure import Failure
 from spacelang_runtime.search.whole_run import Feasibility, WholeRun
 
 if TYPE_CHECKING:
     from spacelang.architecture import Architecture
     from spacelang.recipe import Bound
-    from spacelang_runtime.export.latency.drift import SteadyTiming
     from spacelang_runtime.export.latency.measured import ReferenceNetwork
     from spacelang_runtime.export.latency.target import RuntimeTarget
     from spacelang_runtime.search.timing import Bench
@@ -92,10 +92,10 @@ def feasibility(tables: Sequence[MeasuredTable], bounds: Sequence[Bound], say: S
     return Feasibility("latency", run)
 
 
-def _alone(where: RuntimeTarget | Bench) -> Callable[[Architecture], float]:
-    def time(architecture: Architecture) -> float:
+def _alone(where: RuntimeTarget | Bench) -> Callable[[Architecture], SteadyTiming]:
+    def time(architecture: Architecture) -> SteadyTiming:
         (seconds,) = whole_([architecture], where)
-        return seconds
+        return SteadyTiming(seconds, None, seconds, 0.0)
 
     return time
 
@@ -117,6 +117,7 @@ def _beside(
     def time(architecture: Architecture) -> SteadyTiming:
         nonlocal warned
         found = ready()(architecture)
+        assert found.drift is not None
         if not warned and not 1 / (1 + OFF) <= found.drift <= 1 + OFF:
             warned = True
             say(f"{_pace(found.drift)}, which is taken off; a new table is the remedy: spacelang measure")
@@ -126,29 +127,21 @@ def _beside(
 
 
 def _judged(
-    architecture: Architecture,
-    timing: SteadyTiming | float,
-    ends: Sequence[float | None],
-    unit: str,
-    in_unit: float,
+    architecture: Architecture, timing: SteadyTiming, ends: Sequence[float | None], unit: str, in_unit: float
 ) -> WholeRun:
     """A timing beside the ends of a bound, in seconds. in_unit: units of the table in a second."""
-    came, seconds, sure, drift = (
-        (timing, timing, timing, None)
-        if isinstance(timing, float)
-        else (timing.came, timing.seconds, timing.sure, timing.drift)
-    )
     low, high = ends
-    room = (0.0 if low is None else low / seconds, float("inf") if high is None else high / sure)
+    room = (0.0 if low is None else low / timing.seconds, float("inf") if high is None else high / timing.sure)
     kept = "within" if room[0] <= 1 <= room[1] else "outside"
-    said = f"{architecture.name} runs whole in {came * in_unit:.4g} {unit}"
-    if drift is not None:
+    came, latency = timing.came * in_unit, timing.seconds * in_unit
+    said = f"{architecture.name} runs whole in {came:.4g} {unit}"
+    if timing.drift is not None:
         said += (
-            f"; {_pace(drift)}, so {seconds * in_unit:.4g} {unit}, "
-            f"and up to {sure * in_unit:.4g} {unit} when it is timed again"
+            f"; {_pace(timing.drift)}, so {latency:.4g} {unit}, "
+            f"and up to {timing.sure * in_unit:.4g} {unit} when it is timed again"
         )
     said += f", {kept} its bound"
-    return WholeRun(room, unit, came * in_unit, seconds * in_unit, drift, sure / seconds - 1, said)
+    return WholeRun(room, unit, came, latency, timing.drift, timing.margin, said)
 
 
 def _pace(drift: float) -> str:

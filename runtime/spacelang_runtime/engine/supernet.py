@@ -16,7 +16,7 @@ def untrained(lowered: Lowered, device: torch.device) -> Supernet:
     """The supernet of a space before training. Its weights follow from the seed of the training recipe: they
     are drawn on the CPU, so that they are the same on every device and in every process."""
     torch.manual_seed(lowered.space.train.seed)
-    return Supernet(lowered.space.frame, lowered.plan, backend).to(device)
+    return _made(lowered).to(device)
 
 
 def unfinished(run: RunFolder) -> str | None:
@@ -47,7 +47,7 @@ def trained_at(run: RunFolder, lowered: Lowered, device: torch.device) -> tuple[
         )
     kept = checkpoint.load(run.checkpoint, lowered.space)
     with torch.device("meta"):  # nothing is drawn that the weights then take the place of
-        model = Supernet(lowered.space.frame, lowered.plan, backend)
+        model = _made(lowered)
     model.to_empty(device=device)
     try:
         model.load_state_dict(kept.average or kept.weights)
@@ -55,3 +55,7 @@ def trained_at(run: RunFolder, lowered: Lowered, device: torch.device) -> tuple[
         reason = str(error).splitlines()[0]
         raise Failure(f"{run.checkpoint} does not fit its space: {reason}", "train anew") from None
     return model.eval(), kept.state.step
+
+
+def _made(lowered: Lowered) -> Supernet:
+    return Supernet(lowered.space.frame, lowered.plan, backend)

@@ -42,11 +42,11 @@ Rounds = Sequence[float]  # seconds, a round each
 @frozen
 class SteadyTiming:
     """How long a network takes, in seconds. came: as it was timed. drift: by which factor the machine is slower
-    than it was. seconds: the time without the drift. margin: by how much of `seconds`, as a share, a later timing
-    may be above it."""
+    than it was; None: not known. seconds: the time without the drift. margin: by how much of `seconds`, as a share,
+    a later timing may be above it."""
 
     came: float
-    drift: float
+    drift: float | None
     seconds: float
     margin: float
 
